@@ -1,0 +1,284 @@
+//! What the kernel side and user space share: names of maps and programs, sizes, and the layout of every value that crosses.
+//!
+//! This library has no dependencies, so that both sides can compile it. Every type here is `#[repr(C)]` without implicit
+//! padding; the assertions at the end fix the sizes that the two sides rely on.
+
+#![no_std]
+
+/// Name of the one program: a `raw_tracepoint` on `sys_enter`.
+pub const PROGRAM: &str = "sys_enter";
+/// The raw tracepoint that [`PROGRAM`] attaches to (`include/trace/events/syscalls.h`).
+pub const TRACEPOINT: &str = "sys_enter";
+
+/// ARRAY of `u64`, memory-mapped: the verdict on each cgroup that made a call. A word is the cgroup's id, with
+/// [`TRACKED`] when it lies below a root; 0 is a free place. Id and verdict are one word, so that there is no
+/// half-written state.
+pub const VERDICTS: &str = "VERDICTS";
+/// ARRAY of [`CgroupRecord`], memory-mapped, with the same indexes as [`VERDICTS`].
+pub const RECORDS: &str = "RECORDS";
+/// PERCPU_ARRAY of [`Counts`]; the index is [`CgroupRecord::count_slot`] minus one.
+pub const COUNTS: &str = "COUNTS";
+/// HASH from cgroup id to `u8`: the roots below which everything is tracked. Filled before the program is attached.
+pub const ROOTS: &str = "ROOTS";
+/// HASH from [`EvidenceKey`] to [`Evidence`]: calls with an unusual origin, of another ABI, or out of range.
+pub const EVIDENCE: &str = "EVIDENCE";
+/// RINGBUF of [`CgroupEvent`]: one for each tracked cgroup, sent when its first call is seen.
+pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
+/// RINGBUF of [`CallEvent`]: the first sight of each call, for people who watch. Losing one changes no result.
+pub const CALL_EVENTS: &str = "CALL_EVENTS";
+/// ARRAY with one [`Stats`], memory-mapped.
+pub const STATS: &str = "STATS";
+/// The read-only global of type [`Config`] that the loader fills in.
+pub const CONFIG: &str = "CONFIG";
+
+/// Bit of a word of [`VERDICTS`]: the cgroup lies below a root.
+pub const TRACKED: u64 = 1 << 63;
+/// How many places are looked at for one cgroup id before the table counts as full.
+pub const PROBES: u32 = 8;
+/// The deepest cgroup hierarchy that is walked.
+pub const MAX_DEPTH: u32 = 32;
+/// System call numbers of the native ABI that have a bit of their own: 0 to 511.
+pub const NATIVE_NUMBERS: usize = 512;
+/// Words of 64 bits that hold [`NATIVE_NUMBERS`] bits.
+pub const WORDS: usize = NATIVE_NUMBERS / 64;
+/// Filter counts that are told apart: 0, 1, 2, and 3 or more.
+pub const FILTER_LEVELS: usize = 4;
+/// Longest cgroup name, the terminating NUL included (`NAME_MAX` + 1).
+pub const NAME_SIZE: usize = 256;
+/// Length of a command name, the terminating NUL included (`TASK_COMM_LEN`).
+pub const COMMAND_SIZE: usize = 16;
+
+/// A set of native system call numbers, for each filter count.
+pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
+
+/// The evidence of one tracked cgroup.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CgroupRecord {
+    /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
+    /// namespace, in a pid namespace whose init has exec'd.
+    pub container: NativeSets,
+    /// Calls of tasks in the host's mount namespace.
+    pub host: NativeSets,
+    /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
+    pub first_seen: [u64; FILTER_LEVELS],
+    /// Index + 1 into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken.
+    pub count_slot: u64,
+    /// Bits of [`flags`].
+    pub flags: u64,
+}
+
+/// Bits of [`CgroupRecord::flags`].
+pub mod flags {
+    /// A task of the container made a call: the container has started.
+    pub const STARTED: u64 = 1;
+    /// A task with `no_new_privs` made a call that set a bit of a set.
+    pub const NO_NEW_PRIVS: u64 = 1 << 1;
+    /// A task without `no_new_privs` made a call that set a bit of a set.
+    pub const NEW_PRIVS: u64 = 1 << 2;
+    /// A task made a call under a filter that does not allow every native number: denied calls are hidden.
+    pub const FILTER_MAY_DENY: u64 = 1 << 3;
+}
+
+/// Counts of one cgroup on one CPU, by native number.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Counts(pub [u64; NATIVE_NUMBERS]);
+
+/// What [`EVIDENCE`] tells apart.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EvidenceKey {
+    /// Id of the cgroup.
+    pub cgroup: u64,
+    /// The number as the tracepoint shows it, cut to 32 bits.
+    pub number: i32,
+    /// The class of the call: see [`class`].
+    pub class: u16,
+    /// 0: called through the native entry (x86_64 or x32), 1: through the compat entry (i386).
+    pub compat: u8,
+    /// Always 0.
+    pub reserved: u8,
+}
+
+/// First sight and number of the calls of one [`EvidenceKey`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Nanoseconds since boot.
+    pub first_seen: u64,
+    /// How many calls were counted under this key.
+    pub count: u64,
+    /// Command name of the task that was seen first.
+    pub command: [u8; COMMAND_SIZE],
+}
+
+/// The class of a call: the facts about the task that made it, as bits of a `u16`.
+pub mod class {
+    /// Bits 0 and 1: the task's filter count, 3 for 3 or more.
+    pub const FILTERS_MASK: u16 = 0b11;
+    /// Bits 2 to 4: where the task's executable lives, one of [`super::executable`].
+    pub const EXECUTABLE_SHIFT: u32 = 2;
+    /// The mask of bits 2 to 4.
+    pub const EXECUTABLE_MASK: u16 = 0b111 << EXECUTABLE_SHIFT;
+    /// The init of the pid namespace for the task's children has not exec'd (or there is none yet).
+    pub const INIT_PENDING: u16 = 1 << 5;
+    /// The task is in the host's mount namespace.
+    pub const HOST: u16 = 1 << 6;
+    /// The task has not exec'd since it was forked.
+    pub const FORKED: u16 = 1 << 7;
+    /// The task's parent is in the host's mount namespace.
+    pub const PARENT_HOST: u16 = 1 << 8;
+    /// A task of the container had made a call in this cgroup before.
+    pub const STARTED: u16 = 1 << 9;
+    /// Only without kernel BTF: the command name is one that container runtimes use.
+    pub const RUNTIME_NAME: u16 = 1 << 10;
+    /// Only without kernel BTF: nothing else is known.
+    pub const UNKNOWN: u16 = 1 << 11;
+}
+
+/// Where an executable lives, by the mount namespace of its mount.
+pub mod executable {
+    /// In the task's own mount namespace.
+    pub const INSIDE: u16 = 0;
+    /// In the host's mount namespace, and the task is not.
+    pub const HOST: u16 = 1;
+    /// In the mount namespace of the init of the task's pid namespace, and the task is in another.
+    pub const INIT: u16 = 2;
+    /// In a mount that the kernel made for itself: a memfd.
+    pub const INTERNAL: u16 = 3;
+    /// In another mount namespace, or a detached mount.
+    pub const OTHER: u16 = 4;
+    /// No executable (a kernel thread), or it could not be read.
+    pub const NONE: u16 = 5;
+}
+
+/// The first call of a tracked cgroup.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct CgroupEvent {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// Id of the cgroup.
+    pub cgroup: u64,
+    /// Ids from the hierarchy's root (index 0) to the cgroup itself; 0 behind it.
+    pub ancestors: [u64; MAX_DEPTH as usize],
+    /// The cgroup's own name, ended by a NUL. Empty when it could not be read.
+    pub name: [u8; NAME_SIZE],
+}
+
+/// The first sight of a call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct CallEvent {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// What was seen.
+    pub key: EvidenceKey,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Command name of the task.
+    pub command: [u8; COMMAND_SIZE],
+}
+
+/// Counters that the kernel side keeps. All but the last two are losses.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Calls of tracked cgroups that found no place in [`VERDICTS`].
+    pub calls_lost: u64,
+    /// Calls that found no place in [`EVIDENCE`].
+    pub evidence_lost: u64,
+    /// Compat calls that could not be told from native ones (no kernel BTF).
+    pub compat_lost: u64,
+    /// [`CgroupEvent`]s that found no place in their ring buffer.
+    pub cgroup_events_lost: u64,
+    /// [`CallEvent`]s that found no place in their ring buffer: harmless.
+    pub call_events_lost: u64,
+    /// Places of [`COUNTS`] that were asked for.
+    pub count_slots: u64,
+}
+
+/// What the loader tells the program before it is verified. The verifier sees constants and drops dead branches.
+///
+/// Offsets are in bytes, from the kernel's BTF. A nested member's offset is the sum along its path.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// 1: the offsets below are valid; 0: helpers only, and no facts.
+    pub btf: u32,
+    /// Entries of [`VERDICTS`] as a power of two.
+    pub verdicts_log2: u32,
+    /// Entries of [`COUNTS`]; 0: calls are not counted.
+    pub count_slots: u32,
+    /// Inode number of the host's mount namespace.
+    pub host_mount_namespace: u32,
+    /// `task_struct.cgroups`
+    pub task_cgroups: u32,
+    /// `css_set.dfl_cgrp`
+    pub css_set_default_cgroup: u32,
+    /// `cgroup.kn`
+    pub cgroup_node: u32,
+    /// `kernfs_node.id`
+    pub node_id: u32,
+    /// `kernfs_node.name`
+    pub node_name: u32,
+    /// `task_struct.thread_info.status`, where `TS_COMPAT` is (`arch/x86/include/asm/thread_info.h`).
+    pub task_status: u32,
+    /// `task_struct.flags`
+    pub task_flags: u32,
+    /// `task_struct.atomic_flags`
+    pub task_atomic_flags: u32,
+    /// `task_struct.seccomp.filter_count`
+    pub task_filter_count: u32,
+    /// `task_struct.seccomp.filter`
+    pub task_filter: u32,
+    /// `seccomp_filter.cache.allow_native`
+    pub filter_allow_native: u32,
+    /// `task_struct.nsproxy`
+    pub task_namespaces: u32,
+    /// `task_struct.real_parent`
+    pub task_parent: u32,
+    /// `task_struct.mm`
+    pub task_memory: u32,
+    /// `nsproxy.mnt_ns`
+    pub namespaces_mount: u32,
+    /// `nsproxy.pid_ns_for_children`
+    pub namespaces_pid_for_children: u32,
+    /// `mnt_namespace.ns.inum`
+    pub mount_namespace_inode: u32,
+    /// `pid_namespace.child_reaper`
+    pub pid_namespace_init: u32,
+    /// `mm_struct.exe_file`
+    pub memory_executable: u32,
+    /// `file.f_path.mnt`
+    pub file_mount: u32,
+    /// `mount.mnt_ns` minus `mount.mnt`: from a `struct vfsmount` to its namespace.
+    pub mount_namespace: u32,
+}
+
+/// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
+pub const TS_COMPAT: u32 = 0x2;
+/// `PF_FORKNOEXEC`: forked but not exec'd (`include/linux/sched.h`).
+pub const PF_FORKNOEXEC: u32 = 0x40;
+/// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
+pub const NO_NEW_PRIVS: u64 = 1;
+
+/// The place where the search for a cgroup id begins, in a table of `1 << log2` words.
+#[inline(always)]
+pub const fn verdict_index(id: u64, log2: u32) -> u32 {
+    (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - log2)) as u32
+}
+
+const _: () = {
+    assert!(size_of::<CgroupRecord>() == 2 * 256 + 32 + 16);
+    assert!(size_of::<Counts>() == 4096);
+    assert!(size_of::<EvidenceKey>() == 16);
+    assert!(size_of::<Evidence>() == 32);
+    assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
+    assert!(size_of::<CallEvent>() == 48);
+    assert!(size_of::<Stats>() == 48);
+    assert!(size_of::<Config>() == 25 * 4);
+};

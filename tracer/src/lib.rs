@@ -1,0 +1,4 @@
+//! `tracer` watches a workload from the kernel and writes the tightest seccomp profile that it starts and runs under.
+
+pub mod recording;
+pub mod syscalls;

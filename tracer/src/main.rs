@@ -1,0 +1,3 @@
+//! The `tracer` program.
+
+fn main() {}

@@ -1,0 +1,208 @@
+//! Evidence: what was seen, in which cgroup, through which ABI, and what may be missing.
+//!
+//! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`json`] reads and writes the file.
+
+pub mod json;
+pub mod phases;
+
+use serde::{Deserialize, Serialize};
+
+use crate::syscalls::Abi;
+
+/// The version of the recording file that this program writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// What one run of the tracer saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Version of the file's form: [`VERSION`].
+    pub version: u32,
+    /// Version of the program that recorded.
+    pub tracer: String,
+    /// When the recording began: RFC 3339, UTC.
+    pub started: String,
+    /// How long it lasted, in seconds.
+    pub duration_seconds: f64,
+    /// The machine.
+    pub host: Host,
+    /// What the user named.
+    pub targets: Vec<Target>,
+    /// The cgroups that were seen, those of the targets only.
+    pub cgroups: Vec<Cgroup>,
+    /// What may be missing.
+    pub losses: Losses,
+    /// Nothing is missing: every loss that counts is zero.
+    pub complete: bool,
+    /// Why not, one sentence each; empty when complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete_reasons: Vec<String>,
+    /// How the traced command ended, when tracer started one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandOutcome>,
+    /// What was derived from this recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
+}
+
+/// Facts of the machine that bear on the result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Kernel release, as uname(2) tells it.
+    pub kernel: String,
+    /// Machine, as uname(2) tells it with `-` for `_` kept: `x86_64`.
+    pub arch: String,
+    /// Possible CPUs.
+    pub cpus: usize,
+    /// The facts came from kernel BTF; without it phases are told by command names.
+    pub btf: bool,
+}
+
+/// What the user named, and the cgroups that belong to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// As the user typed it.
+    pub name: String,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// The container runtime and its version, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// The container's image, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Indexes into [`Recording::cgroups`].
+    pub cgroups: Vec<usize>,
+}
+
+/// The kind of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    /// A cgroup path.
+    Path,
+    /// The cgroup of a process.
+    Process,
+    /// All containers of a Kubernetes pod.
+    Pod,
+    /// One container.
+    Container,
+    /// A systemd unit.
+    Unit,
+    /// A command that tracer started.
+    Command,
+}
+
+/// One cgroup and the calls that were made in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cgroup {
+    /// The cgroup's id: the inode number of its directory.
+    pub id: u64,
+    /// Path below the cgroup2 mount, starting with `/`.
+    pub path: String,
+    /// Processes were in it before the recording began: its start was not seen.
+    pub late_start: bool,
+    /// A filter was loaded while it ran, so that the runtime's set-up is told apart exactly.
+    pub exact: bool,
+    /// The facts did not decide everywhere; doubtful calls count as workload.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ambiguous: bool,
+    /// Its tasks had no_new_privs set.
+    pub no_new_privs: bool,
+    /// Sorted by ABI and number; at most one entry for each.
+    pub calls: Vec<Call>,
+}
+
+/// One system call of one cgroup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The ABI it was called through.
+    pub abi: Abi,
+    /// The number in that ABI's table; for x32 without bit 30.
+    pub number: i32,
+    /// The name; absent for a number that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Workload before container-init before setup, when it was seen in several.
+    pub phase: Phase,
+    /// How often it was called, over all phases; absent when calls were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// When it was first seen, in seconds since the recording began; absent when that event was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_seconds: Option<f64>,
+    /// Command name of the task that was first seen to make it: a label for people. Escaped on output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The facts did not decide; counted as workload.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ambiguous: bool,
+}
+
+/// When in a container's life a call was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// By the runtime, before the filter is loaded: not in the profile.
+    Setup,
+    /// By the runtime, after the filter is loaded and before the workload's execve: in the profile.
+    ContainerInit,
+    /// By the workload: in the profile.
+    Workload,
+    /// Refused by a filter: reported, added on request.
+    Denied,
+}
+
+/// What may be missing. Every field counts towards an incomplete recording, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Calls that found no place in a kernel table.
+    pub table_full: u64,
+    /// Runs of the kernel program that the kernel skipped (`bpf_prog_info.recursion_misses`).
+    pub recursion_misses: u64,
+    /// Workload calls whose number this program has no name for though a newer kernel may.
+    pub unnamed: u64,
+    /// Cgroups whose filter may have denied calls, which sys_enter does not show.
+    pub filtered: u64,
+    /// Cgroups of the target whose start was not seen.
+    pub late_start: u64,
+    /// Compat calls that could not be resolved (no kernel BTF).
+    #[serde(default)]
+    pub compat: u64,
+    /// Cgroups whose place in the hierarchy could not be told: they may belong to the target.
+    #[serde(default)]
+    pub unplaced: u64,
+}
+
+/// How the traced command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandOutcome {
+    /// The program and its arguments, escaped.
+    pub arguments: Vec<String>,
+    /// Exit code, when it exited.
+    pub exit_code: Option<i32>,
+    /// Signal number, when a signal ended it.
+    pub signal: Option<i32>,
+}
+
+/// What was derived, for readers of the recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    /// Calls in the profile that the recording does not show, each with the reason.
+    pub added: Vec<Added>,
+    /// Seen calls that the user took out.
+    pub excluded: Vec<String>,
+}
+
+/// A call that was added to the profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// The call's name.
+    pub name: String,
+    /// Why it was added.
+    pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}

@@ -1,0 +1,1 @@
+//! From the facts of the kernel side to phases.

@@ -1,0 +1,3 @@
+//! Builds, runs, tests and packages tracer.
+
+fn main() {}
