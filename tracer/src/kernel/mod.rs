@@ -2,12 +2,13 @@
 //!
 //! The only module that knows aya.
 
-#![expect(unsafe_code, reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand")]
+#![expect(unsafe_code, reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve")]
 
 mod btf;
 mod log;
 mod mapped;
 mod program_info;
+mod start;
 
 use std::{io, os::fd::AsFd};
 
@@ -26,6 +27,7 @@ use tracer_ebpf::{
 
 pub use self::btf::BtfError;
 pub use self::log::forward_kernel_log;
+pub use self::start::{User, start_in_cgroup};
 use self::mapped::MappedArray;
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
@@ -131,8 +133,11 @@ pub struct Events {
     /// One event for each call that was seen for the first time.
     pub calls: EventBuffer<CallEvent>,
     /// The kernel side's log, when it was asked for.
-    pub log: Option<EbpfLogger<&'static dyn ::log::Log>>,
+    pub log: Option<KernelLog>,
 }
+
+/// What the kernel side logs; `flush` hands it to the sink of [`forward_kernel_log`].
+pub type KernelLog = EbpfLogger<&'static dyn ::log::Log>;
 
 /// A ring buffer of values of one type.
 pub struct EventBuffer<T> {
