@@ -20,17 +20,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     text(output.stdout, command)
 }
 
-/// Runs a child as a step whose output matters only when it fails or warns. Returns its standard output.
-pub(crate) fn quiet(title: &str, command: &mut Command) -> Result<String> {
-    let output = with_progress(title, || {
-        let output = capture(command)?;
-        if output.status.success() { Ok(output) } else { bail!("{}", failure(command, &output)) }
-    })?;
-    let messages = String::from_utf8_lossy(&output.stderr);
-    if messages.contains("warning") {
-        eprint!("{messages}");
-    }
-    text(output.stdout, command)
+/// Runs a child as a step whose output matters only when it fails.
+pub(crate) fn quiet(title: &str, command: &mut Command) -> Result<()> {
+    step(title, command).map(drop)
+}
+
+/// Runs a cargo as a step: shows its diagnostics also when it succeeds. Returns its standard output.
+pub(crate) fn diagnosed(title: &str, cargo: &mut Command) -> Result<String> {
+    let output = step(title, cargo.arg("--quiet"))?;
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    text(output.stdout, cargo)
 }
 
 /// Runs a child as a step whose output the caller wants to see as it comes.
@@ -50,7 +49,7 @@ pub(crate) fn streamed(title: &str, command: &mut Command) -> Result<()> {
 
 /// Does a piece of work as a step: its title first, then how it ended and how long it took, on one line. On a terminal the
 /// line shows the time as it passes.
-pub(crate) fn with_progress<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+fn with_progress<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let on_terminal = io::stderr().is_terminal();
     let (done, is_done) = mpsc::channel::<()>();
@@ -96,6 +95,13 @@ pub(crate) fn describe(command: &Command) -> String {
     line
 }
 
+fn step(title: &str, command: &mut Command) -> Result<Output> {
+    with_progress(title, || {
+        let output = capture(command)?;
+        if output.status.success() { Ok(output) } else { bail!("{}", failure(command, &output)) }
+    })
+}
+
 fn capture(command: &mut Command) -> Result<Output> {
     command
         .stdin(Stdio::null())
@@ -120,9 +126,13 @@ fn failure(command: &Command, output: &Output) -> String {
     story
 }
 
+/// A word as bash reads it. The flags for the compiler are separated by a control character.
 fn quoted(word: &str) -> String {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "-_./=:,+@%".contains(character);
+    if word.contains(char::is_control) {
+        return format!("$'{}'", word.escape_default());
+    }
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else {

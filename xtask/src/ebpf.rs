@@ -38,7 +38,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Objects> {
 pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
     let mut clippy = cargo(workspace, "clippy");
     clippy.args(["--lib", "--bins", "--", "-D", "warnings"]);
-    command::quiet("clippy, kernel side", &mut clippy).map(drop)
+    command::quiet("clippy, kernel side", &mut clippy)
 }
 
 /// A cargo for the bpf target. Its target folder is its own: the host's builds neither wait for it nor rebuild after it.

@@ -45,9 +45,10 @@ pub(crate) fn clean(command: &mut Command, purpose: Purpose) {
 pub(crate) fn clean_library_path(command: &mut Command, target: &Path) {
     let Some(folders) = env::var_os(LIBRARY_PATH) else { return };
     let sysroot = env::var_os("CARGO")
-        .map(PathBuf::from)
+        .and_then(|cargo| Path::new(&cargo).canonicalize().ok())
         .and_then(|cargo| Some(cargo.parent()?.parent()?.to_path_buf()));
-    match callers_library_path(&folders, target, sysroot.as_deref()) {
+    let target = target.canonicalize().unwrap_or_else(|_| target.to_path_buf());
+    match callers_library_path(&folders, &target, sysroot.as_deref()) {
         Some(folders) => command.env(LIBRARY_PATH, folders),
         None => command.env_remove(LIBRARY_PATH),
     };
@@ -83,6 +84,8 @@ fn callers_library_path(
     sysroot: Option<&Path>,
 ) -> Option<OsString> {
     let is_cargos = |folder: &Path| {
+        // A toolchain may be a link to another one.
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         folder.starts_with(target)
             || sysroot.is_some_and(|sysroot| {
                 folder == sysroot.join("lib") || folder.starts_with(sysroot.join("lib/rustlib"))

@@ -45,7 +45,7 @@ fn install(workspace: &Workspace, tools: &Path) -> Result<()> {
     install.args(["install", "--locked", "--force", "--version", VERSION, "--root"]);
     install.arg(tools).arg("bpf-linker");
     let title = format!("installing bpf-linker {VERSION} below the target folder, once");
-    command::quiet(&title, &mut install).map(drop)
+    command::quiet(&title, &mut install)
 }
 
 /// Held until the file is dropped, or this process ends in any way.

@@ -76,7 +76,7 @@ impl Pin {
         install.args(self.components.iter().map(|name| format!("--component={name}")));
         install.args(self.targets.iter().map(|name| format!("--target={name}")));
         let title = format!("rustup: adding {} to toolchain {}", missing.join(", "), self.channel);
-        command::quiet(&title, &mut install).map(drop)
+        command::quiet(&title, &mut install)
     }
 
     /// What is not in a list of installed components. Their names may end in the host's triple.

@@ -88,7 +88,7 @@ fn install_packages(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     command::quiet("apt-get update", &mut apt_get(&["update"])?)?;
     let mut install = apt_get(&["install", "-y", "--no-install-recommends", "--no-remove"])?;
     install.args(packages);
-    command::quiet(&format!("apt-get install {}", packages.join(" ")), &mut install).map(drop)
+    command::quiet(&format!("apt-get install {}", packages.join(" ")), &mut install)
 }
 
 #[cfg(test)]
