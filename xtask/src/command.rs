@@ -25,11 +25,11 @@ pub(crate) fn quiet(title: &str, command: &mut Command) -> Result<()> {
     step(title, command).map(drop)
 }
 
-/// Runs a cargo as a step: shows its diagnostics also when it succeeds. Returns its standard output.
-pub(crate) fn diagnosed(title: &str, cargo: &mut Command) -> Result<String> {
-    let output = step(title, cargo.arg("--quiet"))?;
+/// Runs a child as a step whose standard error is shown also when it succeeds. Returns its standard output.
+pub(crate) fn diagnosed(title: &str, command: &mut Command) -> Result<String> {
+    let output = step(title, command)?;
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    text(output.stdout, cargo)
+    text(output.stdout, command)
 }
 
 /// Runs a child as a step whose output the caller wants to see as it comes.

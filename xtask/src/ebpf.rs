@@ -37,7 +37,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Objects> {
 /// Lints the kernel side as it is built.
 pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
     let mut clippy = cargo(workspace, "clippy");
-    clippy.args(["--lib", "--bins", "--", "-D", "warnings"]);
+    clippy.args(["--quiet", "--lib", "--bins", "--", "-D", "warnings"]);
     command::quiet("clippy, kernel side", &mut clippy)
 }
 

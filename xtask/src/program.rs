@@ -21,7 +21,7 @@ pub(crate) struct Program {
 
 /// Runs a cargo that builds, as a quiet step, and returns the programs that it built or found up to date.
 pub(crate) fn build(title: &str, cargo: &mut Command) -> Result<Vec<Program>> {
-    cargo.arg("--message-format=json-render-diagnostics");
+    cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
     parse(&command::diagnosed(title, cargo)?)
 }
 

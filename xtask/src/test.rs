@@ -94,7 +94,8 @@ fn check(workspace: &Workspace) -> Result<()> {
     let mut format = workspace.cargo(Purpose::Host);
     command::quiet("format", format.args(["fmt", "--all", "--check"]))?;
     let mut clippy = workspace.cargo(Purpose::Host);
-    clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    clippy.args(["clippy", "--locked", "--quiet", "--workspace", "--all-targets"]);
+    clippy.args(["--", "-D", "warnings"]);
     command::quiet("clippy", &mut clippy)?;
     ebpf::clippy(workspace)
 }
