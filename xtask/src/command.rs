@@ -130,13 +130,21 @@ fn failure(command: &Command, output: &Output) -> String {
 fn quoted(word: &str) -> String {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "-_./=:,+@%".contains(character);
-    if word.contains(char::is_control) {
-        return format!("$'{}'", word.escape_default());
+    if word.contains(|character: char| character.is_ascii_control()) {
+        return format!("$'{}'", word.chars().map(escaped).collect::<String>());
     }
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn escaped(character: char) -> String {
+    match character {
+        '\\' | '\'' => format!("\\{character}"),
+        _ if character.is_ascii_control() => format!("\\x{:02x}", u32::from(character)),
+        _ => character.to_string(),
     }
 }
 
@@ -149,6 +157,11 @@ mod tests {
         let mut command = Command::new("ls");
         command.args(["-l", "it's here", ""]).env("A", "b c").env_remove("D").current_dir("/tmp");
         assert_eq!(describe(&command), r"cd /tmp && A='b c' ls -l 'it'\''s here' ''");
+    }
+
+    #[test]
+    fn control_characters_survive_the_shell() {
+        assert_eq!(quoted("a\x1f'b\\"), r"$'a\x1f\'b\\'");
     }
 
     #[test]
