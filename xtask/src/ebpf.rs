@@ -24,9 +24,8 @@ pub(crate) struct Objects {
 
 /// Builds both objects. There is one form of them, always optimised: what is tested is what is shipped.
 pub(crate) fn build(workspace: &Workspace) -> Result<Objects> {
-    let linker = linker::set_up(workspace)?;
-    let mut build = cargo(workspace, "build");
-    build.env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker).arg("--bins");
+    let mut build = cargo(workspace, "build")?;
+    build.arg("--bins");
     let programs = program::build("eBPF objects", &mut build)?;
     Ok(Objects {
         tracer: publish(workspace, &programs, "tracer")?,
@@ -36,13 +35,15 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Objects> {
 
 /// Lints the kernel side as it is built.
 pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
-    let mut clippy = cargo(workspace, "clippy");
+    let mut clippy = cargo(workspace, "clippy")?;
     clippy.args(["--quiet", "--lib", "--bins", "--", "-D", "warnings"]);
     command::quiet("clippy, kernel side", &mut clippy)
 }
 
 /// A cargo for the bpf target. Its target folder is its own: the host's builds neither wait for it nor rebuild after it.
-fn cargo(workspace: &Workspace, subcommand: &str) -> Command {
+///
+/// All subcommands get the same variables, or each would compile the core library anew after the other.
+fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     // The version of the linker is there so that another one links anew.
     let flags = [
         format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH),
@@ -55,9 +56,10 @@ fn cargo(workspace: &Workspace, subcommand: &str) -> Command {
         .args(["-Zbuild-std=core", "--target", TARGET])
         // The target has no compiled core library, and building one is not stable.
         .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker::set_up(workspace)?)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CARGO_TARGET_DIR", workspace.target().join("bpf"));
-    command
+    Ok(command)
 }
 
 /// Puts an object into its place, `bpf/NAME.bpf.o` in the target folder, where `tracer/build.rs` looks for it.
