@@ -22,6 +22,7 @@ pub fn tracer_program() -> PathBuf {
 #[derive(Debug)]
 pub struct Tracer {
     folder: TempDir,
+    program: Option<PathBuf>,
     launcher: Vec<OsString>,
     arguments: Vec<OsString>,
     out: Option<PathBuf>,
@@ -39,7 +40,14 @@ impl Tracer {
     pub fn new() -> Self {
         let folder = temporary_folder();
         let out = Some(folder.path().join("profile.json"));
-        Self { folder, launcher: Vec::new(), arguments: Vec::new(), out, command: Vec::new() }
+        Self {
+            folder,
+            program: None,
+            launcher: Vec::new(),
+            arguments: Vec::new(),
+            out,
+            command: Vec::new(),
+        }
     }
 
     /// Traces the cgroup.
@@ -77,6 +85,12 @@ impl Tracer {
         self
     }
 
+    /// Runs a copy of the tracer.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = Some(path);
+        self
+    }
+
     /// The folder that it works in and, unless told otherwise, writes to.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -85,7 +99,7 @@ impl Tracer {
     /// Starts it and does not wait.
     pub fn spawn(self) -> Tracing {
         let mut words = self.launcher;
-        words.push(tracer_program().into());
+        words.push(self.program.unwrap_or_else(tracer_program).into());
         words.extend(self.arguments);
         if let Some(out) = &self.out {
             words.extend(["--out".into(), out.into()]);
