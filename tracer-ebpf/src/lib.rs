@@ -237,6 +237,8 @@ pub struct Config {
     pub task_filter: u32,
     /// `seccomp_filter.cache.allow_native`
     pub filter_allow_native: u32,
+    /// Words of 64 bits of that bitmap; 0 when this kernel keeps none.
+    pub filter_allow_native_words: u32,
     /// `task_struct.nsproxy`
     pub task_namespaces: u32,
     /// `task_struct.real_parent`
@@ -280,5 +282,5 @@ const _: () = {
     assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
     assert!(size_of::<CallEvent>() == 48);
     assert!(size_of::<Stats>() == 48);
-    assert!(size_of::<Config>() == 25 * 4);
+    assert!(size_of::<Config>() == 26 * 4);
 };

@@ -1,0 +1,81 @@
+//! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing.
+//!
+//! The hot path, for a call that was seen before: the task's cgroup id by direct loads, one look-up of the verdict on
+//! that cgroup, one bit test, one per-CPU count. Everything else is cold: it runs when a cgroup or a call is new.
+
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+#![expect(unsafe_code, reason = "a kernel program reads kernel memory through raw pointers; the verifier checks each read")]
+
+mod atomic;
+mod evidence;
+mod maps;
+mod task;
+mod verdict;
+
+use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_log_ebpf::{info, warn};
+use tracer_ebpf::NATIVE_NUMBERS;
+
+use crate::{
+    maps::{Counter, RECORDS, config, count_loss},
+    task::Task,
+    verdict::{Found, Verdict},
+};
+
+/// Records the call that the current task is entering.
+///
+/// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn sys_enter(context: RawTracePointContext) -> i32 {
+    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
+    let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
+    let task = Task::current();
+    let cgroup = task.cgroup();
+    let index = match verdict::look_up(cgroup) {
+        Verdict::NotTracked => return 0,
+        Verdict::Tracked(index) => index,
+        Verdict::Unknown => {
+            let found = verdict::resolve(cgroup);
+            report(&context, found, cgroup);
+            match found.index() {
+                Some(index) => index,
+                None => return 0,
+            }
+        }
+    };
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+    let compat = task.is_compat();
+    if compat && config!(btf) == 0 {
+        count_loss(Counter::Compat);
+        return 0;
+    }
+    if compat || number >= NATIVE_NUMBERS as u64 {
+        evidence::note_unusual(record, cgroup, number as i32, compat);
+        return 0;
+    }
+    evidence::note_native(record, cgroup, number as u32, &task);
+    evidence::count(record, number as u32);
+    0
+}
+
+/// Logs what happened on the first sight of a cgroup, for `-v`.
+#[inline(never)]
+fn report(context: &RawTracePointContext, found: Found, cgroup: u64) {
+    if found.is_new() {
+        info!(context, "new cgroup {}", cgroup);
+    } else if found.is_lost() {
+        warn!(context, "verdict table full: a call of cgroup {} is lost", cgroup);
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    // The verifier rejects a program that can reach an endless loop, so no panic is ever reachable.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,4 +1,5 @@
 //! `tracer` watches a workload from the kernel and writes the tightest seccomp profile that it starts and runs under.
 
+pub mod kernel;
 pub mod recording;
 pub mod syscalls;

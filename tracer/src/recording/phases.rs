@@ -1,1 +1,365 @@
-//! From the facts of the kernel side to phases.
+//! From the facts of the kernel side to phases: which calls are the container runtime's, which the workload's.
+//!
+//! Command names play no part in it, but for a kernel without BTF: a runtime's tasks have many names, and a workload can
+//! take any. Where the facts do not decide, a call is workload, and is marked: a profile that is a little too wide
+//! is better than one that does not start the container.
+
+use std::collections::BTreeMap;
+
+use tracer_ebpf::{
+    CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, NATIVE_NUMBERS, NativeSets, class,
+    executable, flags,
+};
+
+use super::Phase;
+use crate::syscalls::{self, Abi};
+
+/// `pivot_root`, `chroot` and `move_mount` on x86_64: a runtime makes one of them to enter the container's root.
+const ENTER_ROOT: [i32; 3] = [155, 161, 429];
+
+/// What is known of a cgroup besides what was recorded in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupKind {
+    /// Its name is that of a container.
+    Container,
+    /// Its processes are those of the host: a command that tracer started, or a systemd unit.
+    Host,
+    /// Nothing: the recorded facts decide.
+    Unknown,
+}
+
+/// The phases of one cgroup's calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phases {
+    /// Each call that was seen, by ABI and number.
+    pub calls: BTreeMap<(Abi, i32), Decision>,
+    /// A filter was loaded between set-up and workload, and nothing contradicts it.
+    pub exact: bool,
+    /// At least one decision was in doubt.
+    pub ambiguous: bool,
+    /// Tasks had no_new_privs set.
+    pub no_new_privs: bool,
+    /// Tasks ran under a filter that may have denied calls.
+    pub filtered: bool,
+}
+
+/// The phase of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The phase that counts: workload before container-init before setup.
+    pub phase: Phase,
+    /// The facts did not decide.
+    pub ambiguous: bool,
+}
+
+/// Who made a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Runtime,
+    Workload,
+    /// Counts as workload.
+    Doubtful,
+}
+
+/// A call as it was seen, with the facts about the task.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    abi: Abi,
+    number: i32,
+    facts: Facts,
+}
+
+/// The bits of [`class`], readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Facts(u16);
+
+impl Facts {
+    fn filters(self) -> usize {
+        usize::from(self.0 & class::FILTERS_MASK)
+    }
+
+    fn executable(self) -> u16 {
+        (self.0 & class::EXECUTABLE_MASK) >> class::EXECUTABLE_SHIFT
+    }
+
+    fn has(self, bit: u16) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// The executable is not one of the container: on the host, in a memfd, or in a detached mount.
+    fn is_executable_outside(self) -> bool {
+        matches!(self.executable(), executable::HOST | executable::INTERNAL | executable::OTHER)
+    }
+}
+
+/// Decides the phase of every call of one cgroup. `evidence` holds the entries of this cgroup only.
+pub fn decide(
+    record: &CgroupRecord,
+    evidence: &[(EvidenceKey, Evidence)],
+    kind: CgroupKind,
+) -> Phases {
+    let sightings = sightings(record, evidence);
+    let container = match kind {
+        CgroupKind::Container => true,
+        CgroupKind::Host => false,
+        CgroupKind::Unknown => sightings.iter().any(enters_root),
+    };
+    let base = base_filters(record, evidence);
+    let mut calls = BTreeMap::new();
+    let (mut above, mut workload_at_base) = (false, false);
+    for sighting in &sightings {
+        let origin = if container { origin(sighting.facts) } else { Origin::Workload };
+        let at_base = sighting.facts.filters() <= base;
+        above |= !at_base;
+        workload_at_base |= at_base && origin != Origin::Runtime;
+        let decision = match origin {
+            Origin::Runtime if at_base => Decision { phase: Phase::Setup, ambiguous: false },
+            Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
+            Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
+            Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
+        };
+        let known = calls.entry((sighting.abi, sighting.number)).or_insert(decision);
+        *known = strongest(*known, decision);
+    }
+    let ambiguous = calls.values().any(|decision| decision.ambiguous);
+    let (set, clear) =
+        (record.flags & flags::NO_NEW_PRIVS != 0, record.flags & flags::NEW_PRIVS != 0);
+    Phases {
+        calls,
+        exact: container && above && !workload_at_base,
+        ambiguous,
+        no_new_privs: set && (container || !clear),
+        filtered: record.flags & flags::FILTER_MAY_DENY != 0,
+    }
+}
+
+/// Of two decisions on the same call, the one that counts; a decision without doubt beats a doubtful one.
+fn strongest(one: Decision, other: Decision) -> Decision {
+    match one.phase.cmp(&other.phase) {
+        std::cmp::Ordering::Less => other,
+        std::cmp::Ordering::Greater => one,
+        std::cmp::Ordering::Equal => {
+            Decision { phase: one.phase, ambiguous: one.ambiguous && other.ambiguous }
+        }
+    }
+}
+
+fn sightings(record: &CgroupRecord, evidence: &[(EvidenceKey, Evidence)]) -> Vec<Sighting> {
+    let mut sightings = Vec::new();
+    for (sets, bits) in [(&record.container, 0), (&record.host, class::HOST)] {
+        for (filters, number) in members(sets) {
+            let facts = Facts(bits | filters as u16);
+            sightings.push(Sighting { abi: Abi::X86_64, number, facts });
+        }
+    }
+    for (key, _) in evidence {
+        let (abi, number) = syscalls::classify(key.number, key.compat != 0);
+        sightings.push(Sighting { abi, number, facts: Facts(key.class) });
+    }
+    sightings
+}
+
+/// The filter counts and numbers whose bits are set.
+fn members(sets: &NativeSets) -> impl Iterator<Item = (usize, i32)> {
+    (0..FILTER_LEVELS).flat_map(move |level| {
+        (0..NATIVE_NUMBERS)
+            .filter(move |number| sets[level][number / 64] >> (number % 64) & 1 == 1)
+            .map(move |number| (level, number as i32))
+    })
+}
+
+/// The filter count of the cgroup's earliest calls.
+fn base_filters(record: &CgroupRecord, evidence: &[(EvidenceKey, Evidence)]) -> usize {
+    let sets = record.first_seen.iter().copied().enumerate().filter(|(_, time)| *time != 0);
+    let others = evidence.iter().map(|(key, seen)| (Facts(key.class).filters(), seen.first_seen));
+    sets.chain(others).min_by_key(|(_, time)| *time).map_or(0, |(filters, _)| filters)
+}
+
+/// A task with an executable from outside enters a new root: a container is being made.
+fn enters_root(sighting: &Sighting) -> bool {
+    let Sighting { abi, number, facts } = sighting;
+    *abi == Abi::X86_64
+        && ENTER_ROOT.contains(number)
+        && !facts.has(class::HOST)
+        && facts.is_executable_outside()
+}
+
+/// Who made a call in the cgroup of a container.
+fn origin(facts: Facts) -> Origin {
+    if facts.has(class::UNKNOWN) {
+        return if facts.has(class::RUNTIME_NAME) { Origin::Runtime } else { Origin::Workload };
+    }
+    if facts.has(class::HOST) || facts.executable() == executable::HOST {
+        return Origin::Runtime;
+    }
+    // The container's init has not exec'd: set-up, hooks included. Once the workload runs, only the init of a pid
+    // namespace that the workload itself made can be in this state.
+    if facts.has(class::INIT_PENDING) && !facts.has(class::STARTED) {
+        return Origin::Runtime;
+    }
+    if !facts.is_executable_outside() {
+        return Origin::Workload;
+    }
+    // A memfd or a detached mount: a runtime that enters the container was forked by a process of the host and has not
+    // exec'd yet; a workload of that kind was exec'd, or forked by a process of the container.
+    match (facts.has(class::FORKED), facts.has(class::PARENT_HOST)) {
+        (true, true) => Origin::Runtime,
+        (false, true) => Origin::Doubtful,
+        (_, false) => Origin::Workload,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: i32 = 0;
+    const EXECVE: i32 = 59;
+    const MOUNT: i32 = 165;
+
+    fn empty() -> CgroupRecord {
+        CgroupRecord {
+            container: [[0; 8]; FILTER_LEVELS],
+            host: [[0; 8]; FILTER_LEVELS],
+            first_seen: [0; FILTER_LEVELS],
+            count_slot: 0,
+            flags: 0,
+        }
+    }
+
+    fn set(sets: &mut NativeSets, filters: usize, number: i32) {
+        sets[filters][number as usize / 64] |= 1 << (number % 64);
+    }
+
+    fn seen(number: i32, bits: u16, executable: u16, first_seen: u64) -> (EvidenceKey, Evidence) {
+        let class = bits | executable << class::EXECUTABLE_SHIFT;
+        let key = EvidenceKey { cgroup: 7, number, class, compat: 0, reserved: 0 };
+        (key, Evidence { first_seen, count: 1, command: [0; 16] })
+    }
+
+    fn phase(phases: &Phases, number: i32) -> Option<Phase> {
+        phases.calls.get(&(Abi::X86_64, number)).map(|decision| decision.phase)
+    }
+
+    /// A container as runc makes it, unconfined: the workload reads, and the runtime mounts and enters its root.
+    fn unconfined() -> (CgroupRecord, Vec<(EvidenceKey, Evidence)>) {
+        let mut record = empty();
+        set(&mut record.container, 0, READ);
+        set(&mut record.host, 0, 53);
+        record.first_seen[0] = 10;
+        let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+        let evidence = vec![
+            seen(MOUNT, setup, executable::INTERNAL, 20),
+            seen(155, setup, executable::INTERNAL, 30),
+        ];
+        (record, evidence)
+    }
+
+    #[test]
+    fn setup_of_an_unconfined_container_is_not_workload() {
+        let (record, evidence) = unconfined();
+        for kind in [CgroupKind::Container, CgroupKind::Unknown] {
+            let phases = decide(&record, &evidence, kind);
+            assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+            assert_eq!(phase(&phases, 53), Some(Phase::Setup), "socketpair by a task of the host");
+            assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+            assert!(!phases.exact && !phases.ambiguous);
+        }
+    }
+
+    #[test]
+    fn calls_of_the_host_are_workload_of_a_command() {
+        let (record, evidence) = unconfined();
+        let phases = decide(&record, &evidence, CgroupKind::Host);
+        assert!(phases.calls.values().all(|decision| decision.phase == Phase::Workload));
+    }
+
+    #[test]
+    fn a_filter_divides_setup_from_container_init() {
+        let mut record = empty();
+        set(&mut record.container, 1, READ);
+        record.first_seen[1] = 50;
+        let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+        let evidence = [
+            seen(MOUNT, setup, executable::INTERNAL, 20),
+            seen(EXECVE, setup | 1, executable::INTERNAL, 40),
+        ];
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert!(phases.exact);
+        assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+        assert_eq!(phase(&phases, EXECVE), Some(Phase::ContainerInit));
+        assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn an_outer_filter_is_the_base() {
+        let mut record = empty();
+        set(&mut record.container, 2, READ);
+        record.first_seen[2] = 50;
+        let evidence = [
+            seen(MOUNT, class::INIT_PENDING | 1, executable::HOST, 20),
+            seen(EXECVE, class::INIT_PENDING | 2, executable::HOST, 40),
+        ];
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert!(phases.exact);
+        assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+        assert_eq!(phase(&phases, EXECVE), Some(Phase::ContainerInit));
+    }
+
+    #[test]
+    fn a_workload_that_loads_a_filter_of_its_own_stays_workload() {
+        let (mut record, evidence) = unconfined();
+        set(&mut record.container, 1, 39);
+        record.first_seen[1] = 90;
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert!(!phases.exact, "workload calls without the filter contradict it");
+        assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+        assert_eq!(phase(&phases, 39), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn a_sandbox_inside_the_container_is_workload() {
+        let (record, mut evidence) = unconfined();
+        let nested = class::STARTED | class::INIT_PENDING | class::FORKED;
+        evidence.push(seen(MOUNT, nested, executable::INIT, 90));
+        evidence.push(seen(272, class::STARTED, executable::OTHER, 95));
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert_eq!(phase(&phases, MOUNT), Some(Phase::Workload));
+        assert_eq!(phase(&phases, 272), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn a_workload_in_a_memfd_is_workload_and_an_entering_runtime_is_not() {
+        let (record, mut evidence) = unconfined();
+        evidence.push(seen(41, class::STARTED, executable::INTERNAL, 90));
+        evidence.push(seen(42, class::STARTED | class::PARENT_HOST, executable::INTERNAL, 91));
+        let entering = class::STARTED | class::FORKED | class::PARENT_HOST;
+        evidence.push(seen(308, entering, executable::INTERNAL, 92));
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert_eq!(phase(&phases, 41), Some(Phase::Workload));
+        assert_eq!(phase(&phases, 42), Some(Phase::Workload));
+        assert!(phases.ambiguous && phases.calls[&(Abi::X86_64, 42)].ambiguous);
+        assert_eq!(phase(&phases, 308), Some(Phase::Setup));
+    }
+
+    #[test]
+    fn a_shell_that_unshares_in_a_cgroup_made_by_hand_is_workload() {
+        let mut record = empty();
+        set(&mut record.host, 0, READ);
+        record.first_seen[0] = 10;
+        let evidence = [seen(MOUNT, class::INIT_PENDING | class::FORKED, executable::HOST, 20)];
+        let phases = decide(&record, &evidence, CgroupKind::Unknown);
+        assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+        assert_eq!(phase(&phases, MOUNT), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn abis_are_kept_apart() {
+        let mut compat = seen(20, 0, executable::INSIDE, 5);
+        compat.0.compat = 1;
+        let evidence = [compat, seen(0x4000_0000 | 39, 0, executable::INSIDE, 6), seen(-1, 0, 0, 7)];
+        let phases = decide(&empty(), &evidence, CgroupKind::Unknown);
+        let keys: Vec<_> = phases.calls.keys().copied().collect();
+        assert_eq!(keys, [(Abi::X86_64, -1), (Abi::I386, 20), (Abi::X32, 39)]);
+    }
+}

@@ -1,0 +1,219 @@
+//! What is recorded of a call: a bit and a count on the hot path; facts, first sight and events on the cold one.
+
+use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
+};
+use tracer_ebpf::{
+    CallEvent, CgroupEvent, CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, MAX_DEPTH, WORDS,
+    class, flags,
+};
+
+use crate::{
+    atomic,
+    maps::{CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss},
+    task::{self, Task},
+};
+
+/// `count_slot` when no place was left.
+const NO_SLOT: u64 = u64::MAX;
+/// Facts that keep a call out of the container's set, whatever else holds.
+const UNUSUAL: u16 = class::EXECUTABLE_MASK | class::INIT_PENDING | class::RUNTIME_NAME;
+/// `-EEXIST`: another CPU inserted the key first.
+const EXISTS: i32 = -17;
+
+/// The word and the bit of a native number in a set.
+#[inline(always)]
+fn place(number: u32) -> (usize, u64) {
+    ((number >> 6) as usize & (WORDS - 1), 1 << (number & 63))
+}
+
+/// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
+#[inline(always)]
+pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &Task) {
+    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
+    let (word, bit) = place(number);
+    // SAFETY: `record` points to a value of the map, the indexes are masked.
+    unsafe {
+        if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
+            return;
+        }
+        if config!(btf) != 0
+            && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
+            && task.is_host()
+        {
+            return;
+        }
+    }
+    first_sight(record, cgroup, number);
+}
+
+/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts.
+#[inline(never)]
+fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
+    let task = Task::current();
+    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
+    let facts = task.facts();
+    let (word, bit) = place(number);
+    let host = facts & class::HOST != 0;
+    let key = key(record, cgroup, number as i32, facts | level as u16, false);
+    if !host && facts & UNUSUAL != 0 {
+        note_evidence(&key);
+        return 0;
+    }
+    // SAFETY: `record` points to a value of the map, the indexes are masked.
+    unsafe {
+        let set = if host { addr_of_mut!((*record).host[level][word]) } else { addr_of_mut!((*record).container[level][word]) };
+        if read_volatile(set) & bit != 0 {
+            return 0;
+        }
+        atomic::or(set, bit);
+        let first_seen = addr_of_mut!((*record).first_seen[level]);
+        if read_volatile(first_seen) == 0 {
+            atomic::compare_exchange(first_seen, 0, bpf_ktime_get_boot_ns());
+        }
+        note_flags(record, &task, !host);
+    }
+    announce_call(&key);
+    0
+}
+
+/// Keeps what is known of the tasks that make calls in the cgroup.
+///
+/// # Safety
+/// `record` must point to a value of the map.
+#[inline(always)]
+unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool) {
+    let mut seen = if of_container { flags::STARTED } else { 0 };
+    if config!(btf) != 0 {
+        seen |= if task.has_no_new_privs() { flags::NO_NEW_PRIVS } else { flags::NEW_PRIVS };
+        if task.filter_may_deny() {
+            seen |= flags::FILTER_MAY_DENY;
+        }
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        let word = addr_of_mut!((*record).flags);
+        if read_volatile(word) & seen != seen {
+            atomic::or(word, seen);
+        }
+    }
+}
+
+/// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map, with its count.
+#[inline(never)]
+pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat: bool) -> u32 {
+    let task = Task::current();
+    let facts = task.facts() | task.filter_level() as u16;
+    let key = key(record, cgroup, number, facts, compat);
+    note_evidence(&key);
+    let of_container = facts & (class::HOST | UNUSUAL) == 0;
+    // SAFETY: `record` points to a value of the map.
+    unsafe { note_flags(record, &task, of_container) };
+    0
+}
+
+#[inline(always)]
+fn key(record: *const CgroupRecord, cgroup: u64, number: i32, facts: u16, compat: bool) -> EvidenceKey {
+    // SAFETY: `record` points to a value of the map.
+    let started = unsafe { read_volatile(addr_of!((*record).flags)) } & flags::STARTED != 0;
+    let class = if started { facts | class::STARTED } else { facts };
+    EvidenceKey { cgroup, number, class, compat: compat as u8, reserved: 0 }
+}
+
+/// Counts a key of the evidence map, or adds it.
+#[inline(always)]
+fn note_evidence(key: &EvidenceKey) {
+    if count_evidence(key) {
+        return;
+    }
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let evidence = Evidence { first_seen: now, count: 1, command: task::command() };
+    match EVIDENCE.insert(key, &evidence, BPF_NOEXIST as u64) {
+        Ok(()) => announce_call(key),
+        Err(EXISTS) if count_evidence(key) => {}
+        Err(_) => count_loss(Counter::Evidence),
+    }
+}
+
+/// Counts a key that is in the evidence map; false when it is not there.
+#[inline(always)]
+fn count_evidence(key: &EvidenceKey) -> bool {
+    let Some(evidence) = EVIDENCE.get_ptr_mut(key) else { return false };
+    // SAFETY: `evidence` points to a value of the map; entries are never removed.
+    unsafe { atomic::add(addr_of_mut!((*evidence).count), 1) };
+    true
+}
+
+/// Tells whoever watches that a call was seen for the first time.
+#[inline(always)]
+fn announce_call(key: &EvidenceKey) {
+    let Some(mut entry) = CALL_EVENTS.reserve::<CallEvent>(0) else {
+        count_loss(Counter::CallEvents);
+        return;
+    };
+    // SAFETY: a helper without arguments.
+    let time = unsafe { bpf_ktime_get_boot_ns() };
+    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    entry.write(CallEvent { time, key: *key, pid, reserved: 0, command: task::command() });
+    entry.submit(0);
+}
+
+/// Tells user space the name and the ancestors of a cgroup that made its first call.
+#[inline(always)]
+pub fn announce_cgroup(cgroup: u64) {
+    let Some(mut entry) = CGROUP_EVENTS.reserve::<CgroupEvent>(0) else {
+        count_loss(Counter::CgroupEvents);
+        return;
+    };
+    let event = entry.as_mut_ptr();
+    // SAFETY: `event` points to the reserved entry; every field is written before it is submitted, but for the bytes
+    // of `name` behind the NUL, which nobody reads.
+    unsafe {
+        write_volatile(addr_of_mut!((*event).time), bpf_ktime_get_boot_ns());
+        write_volatile(addr_of_mut!((*event).cgroup), cgroup);
+        for level in 0..MAX_DEPTH as usize {
+            let ancestor = bpf_get_current_ancestor_cgroup_id(level as i32);
+            write_volatile(addr_of_mut!((*event).ancestors[level]), ancestor);
+        }
+        write_volatile(addr_of_mut!((*event).name[0]), 0);
+        Task::current().copy_cgroup_name(cgroup, addr_of_mut!((*event).name));
+    }
+    entry.submit(0);
+}
+
+/// Counts a call of the native ABI in the CPU's own counter.
+#[inline(always)]
+pub fn count(record: *mut CgroupRecord, number: u32) {
+    if config!(count_slots) == 0 {
+        return;
+    }
+    // SAFETY: `record` and `counts` point to values of maps. Only this CPU adds to its counter, and a run of this
+    // program is not interrupted by another one on the same CPU.
+    unsafe {
+        let mut slot = read_volatile(addr_of!((*record).count_slot));
+        if slot == 0 {
+            slot = claim_slot(record);
+        }
+        let Some(counts) = COUNTS.get_ptr_mut((slot as u32).wrapping_sub(1)) else { return };
+        *addr_of_mut!((*counts).0[number as usize & (tracer_ebpf::NATIVE_NUMBERS - 1)]) += 1;
+    }
+}
+
+/// Gives a cgroup its place among the counters. Two CPUs may ask at once: the first one's place is used by both.
+#[inline(never)]
+fn claim_slot(record: *mut CgroupRecord) -> u64 {
+    let Some(stats) = STATS.get_ptr_mut(0) else { return NO_SLOT };
+    // SAFETY: `record` and `stats` point to values of maps.
+    unsafe {
+        let wanted = atomic::fetch_add(addr_of_mut!((*stats).count_slots), 1) + 1;
+        let wanted = if wanted > config!(count_slots) as u64 { NO_SLOT } else { wanted };
+        match atomic::compare_exchange(addr_of_mut!((*record).count_slot), 0, wanted) {
+            0 => wanted,
+            slot => slot,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Facts about the current task, by direct loads at the offsets that the loader found in the kernel's BTF.
+//!
+//! The pointer that `bpf_get_current_task_btf` returns is typed for the verifier, which follows each load through the
+//! kernel's types and emits a plain, or a fault-handled, load for it.
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::{
+    bindings::task_struct,
+    helpers::{
+        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_probe_read_kernel,
+        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str},
+    },
+};
+use tracer_ebpf::{
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, TS_COMPAT, class, executable,
+};
+
+use crate::maps::config;
+
+/// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself (`fs/mount.h`).
+const INTERNAL_MOUNT: usize = -22_isize as usize;
+/// Where `thread_info.status` is on x86 since 5.11 (`arch/x86/include/asm/thread_info.h`): for kernels without BTF.
+const STATUS_WITHOUT_BTF: usize = 16;
+/// The largest bitmap of allowed numbers that is looked at.
+const MAX_FILTER_WORDS: u32 = 16;
+
+/// The current task. The address is 0 without BTF: then only helpers are used.
+pub struct Task(usize);
+
+/// Loads a value at an offset from a typed kernel pointer.
+#[inline(always)]
+fn load<T: Copy>(base: usize, offset: u32) -> T {
+    // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at that offset.
+    unsafe { read_volatile((base + offset as usize) as *const T) }
+}
+
+/// Reads a value at an address that the verifier knows nothing about. None when the address cannot be read.
+#[inline(always)]
+fn probe<T: Copy>(address: usize) -> Option<T> {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_kernel(address as *const T).ok() }
+}
+
+impl Task {
+    /// The task that is making the call.
+    #[inline(always)]
+    pub fn current() -> Self {
+        if config!(btf) == 0 {
+            return Self(0);
+        }
+        // SAFETY: a helper without arguments.
+        let task: *mut task_struct = unsafe { bpf_get_current_task_btf() };
+        Self(task as usize)
+    }
+
+    /// Id of the task's cgroup in the v2 hierarchy.
+    #[inline(always)]
+    pub fn cgroup(&self) -> u64 {
+        if config!(btf) == 0 {
+            // SAFETY: a helper without arguments.
+            return unsafe { bpf_get_current_cgroup_id() };
+        }
+        load(self.node(), config!(node_id))
+    }
+
+    /// `task->cgroups->dfl_cgrp->kn`
+    #[inline(always)]
+    fn node(&self) -> usize {
+        let set: usize = load(self.0, config!(task_cgroups));
+        let cgroup: usize = load(set, config!(css_set_default_cgroup));
+        load(cgroup, config!(cgroup_node))
+    }
+
+    /// Copies the name of the task's cgroup, if that is still the one with this id.
+    #[inline(always)]
+    pub fn copy_cgroup_name(&self, cgroup: u64, name: *mut [u8; NAME_SIZE]) {
+        if config!(btf) == 0 {
+            return;
+        }
+        let node = self.node();
+        if load::<u64>(node, config!(node_id)) != cgroup {
+            return;
+        }
+        let source: usize = load(node, config!(node_name));
+        // SAFETY: `name` has NAME_SIZE bytes; the helper checks the source and ends the copy with a NUL.
+        unsafe {
+            bpf_probe_read_kernel_str(name.cast(), NAME_SIZE as u32, source as *const _);
+        }
+    }
+
+    /// The call came through the 32-bit entry, whatever the program's own ABI is.
+    #[inline(always)]
+    pub fn is_compat(&self) -> bool {
+        let status: u32 = if config!(btf) == 0 {
+            // SAFETY: a helper without arguments.
+            let task = unsafe { bpf_get_current_task() } as usize;
+            probe(task + STATUS_WITHOUT_BTF).unwrap_or(0)
+        } else {
+            load(self.0, config!(task_status))
+        };
+        status & TS_COMPAT != 0
+    }
+
+    /// The filter count, at most 3.
+    #[inline(always)]
+    pub fn filter_level(&self) -> u32 {
+        if config!(btf) == 0 {
+            return 0;
+        }
+        let count: u32 = load(self.0, config!(task_filter_count));
+        if count > 3 { 3 } else { count }
+    }
+
+    /// The task is in the host's mount namespace.
+    #[inline(always)]
+    pub fn is_host(&self) -> bool {
+        let namespaces: usize = load(self.0, config!(task_namespaces));
+        if namespaces == 0 {
+            return false;
+        }
+        is_host_namespace(load(namespaces, config!(namespaces_mount)))
+    }
+
+    /// The facts of this task as the bits of [`class`], without the filter count and without `STARTED`.
+    #[inline(always)]
+    pub fn facts(&self) -> u16 {
+        if config!(btf) == 0 {
+            return class::UNKNOWN | self.runtime_name();
+        }
+        let namespaces: usize = load(self.0, config!(task_namespaces));
+        if namespaces == 0 {
+            return executable::NONE << class::EXECUTABLE_SHIFT;
+        }
+        let mount: usize = load(namespaces, config!(namespaces_mount));
+        let init = init_of_children(namespaces);
+        let mut facts = self.executable(mount, init) << class::EXECUTABLE_SHIFT;
+        if is_host_namespace(mount) {
+            facts |= class::HOST;
+        }
+        if init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0 {
+            facts |= class::INIT_PENDING;
+        }
+        if load::<u32>(self.0, config!(task_flags)) & PF_FORKNOEXEC != 0 {
+            facts |= class::FORKED;
+        }
+        let parent: usize = load(self.0, config!(task_parent));
+        if parent != 0 && Task(parent).is_host() {
+            facts |= class::PARENT_HOST;
+        }
+        facts
+    }
+
+    /// Where the executable lives, seen from mount namespace `mount`: one of [`executable`].
+    #[inline(always)]
+    fn executable(&self, mount: usize, init: usize) -> u16 {
+        let memory: usize = load(self.0, config!(task_memory));
+        if memory == 0 {
+            return executable::NONE;
+        }
+        let file: usize = load(memory, config!(memory_executable));
+        if file == 0 {
+            return executable::NONE;
+        }
+        let file_mount: usize = load(file, config!(file_mount));
+        let Some(home) = probe::<usize>(file_mount + config!(mount_namespace) as usize) else {
+            return executable::NONE;
+        };
+        if home == mount {
+            return executable::INSIDE;
+        }
+        if home == INTERNAL_MOUNT {
+            return executable::INTERNAL;
+        }
+        match probe::<u32>(home + config!(mount_namespace_inode) as usize) {
+            Some(inode) if inode == config!(host_mount_namespace) => return executable::HOST,
+            _ => {}
+        }
+        if init != 0 && mount_namespace_of(init) == home { executable::INIT } else { executable::OTHER }
+    }
+
+    /// `no_new_privs` is set.
+    #[inline(always)]
+    pub fn has_no_new_privs(&self) -> bool {
+        load::<u64>(self.0, config!(task_atomic_flags)) & NO_NEW_PRIVS != 0
+    }
+
+    /// The task's newest filter does not allow every native number.
+    ///
+    /// The kernel keeps a bitmap of the numbers that a filter and all filters below it always allow
+    /// (`kernel/seccomp.c`, `seccomp_cache_prepare`). Its last word is filled from bit 0 up to the kernel's last number.
+    #[inline(always)]
+    pub fn filter_may_deny(&self) -> bool {
+        let words = config!(filter_allow_native_words);
+        let filter: usize = load(self.0, config!(task_filter));
+        if filter == 0 {
+            return false;
+        }
+        if words == 0 {
+            return true;
+        }
+        let bitmap = config!(filter_allow_native);
+        for index in 0..MAX_FILTER_WORDS {
+            if index >= words {
+                break;
+            }
+            let allowed: u64 = load(filter, bitmap + index * 8);
+            let last = index + 1 == words;
+            let full = if last { allowed != 0 && allowed & allowed.wrapping_add(1) == 0 } else { allowed == u64::MAX };
+            if !full {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used without BTF.
+    #[inline(always)]
+    fn runtime_name(&self) -> u16 {
+        let name = command();
+        let runtime = name.starts_with(b"runc:[") || name.starts_with(b"runc\0") || name.starts_with(b"crun\0");
+        if runtime { class::RUNTIME_NAME } else { 0 }
+    }
+}
+
+/// The init of the pid namespace for a task's children; 0 when there is none yet.
+#[inline(always)]
+fn init_of_children(namespaces: usize) -> usize {
+    let pid_namespace: usize = load(namespaces, config!(namespaces_pid_for_children));
+    if pid_namespace == 0 { 0 } else { load(pid_namespace, config!(pid_namespace_init)) }
+}
+
+/// The mount namespace of a task; 0 for a task that has ended.
+#[inline(always)]
+fn mount_namespace_of(task: usize) -> usize {
+    let namespaces: usize = load(task, config!(task_namespaces));
+    if namespaces == 0 { 0 } else { load(namespaces, config!(namespaces_mount)) }
+}
+
+/// The mount namespace is the host's.
+#[inline(always)]
+fn is_host_namespace(mount: usize) -> bool {
+    mount != 0 && load::<u32>(mount, config!(mount_namespace_inode)) == config!(host_mount_namespace)
+}
+
+/// The current task's command name; empty when it cannot be read.
+#[inline(always)]
+pub fn command() -> [u8; COMMAND_SIZE] {
+    bpf_get_current_comm().unwrap_or([0; COMMAND_SIZE])
+}

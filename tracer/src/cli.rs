@@ -1,0 +1,190 @@
+//! What was typed: clap definitions only.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Learn the seccomp profile that a workload starts and runs under, from the kernel.
+///
+/// Watches the system calls of a pod, a container, a cgroup, a process or a command, and writes a profile that Docker,
+/// Podman, containerd, CRI-O, runc and crun accept, and the Kubernetes fragment to use it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tracer",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// What to do instead of recording.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// What to record.
+    #[command(flatten)]
+    pub record: Record,
+}
+
+const AFTER_HELP: &str = "\
+Targets: a cgroup path (/system.slice/nginx.service), a pod's UID, a container's id or a unique prefix of it, pid:N. \
+A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
+
+Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
+
+/// What tracer can do besides recording.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Tell whether this host can trace and enforce.
+    Check(Check),
+    /// Join a cgroup and execute a command in it.
+    #[command(name = "internal-join", hide = true)]
+    Join(Join),
+    /// Remove a cgroup when standard input ends.
+    #[command(name = "internal-keep", hide = true)]
+    Keep(Keep),
+}
+
+/// Options of a recording.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// What to watch; may be given several times
+    #[arg(long = "cgroup", value_name = "TARGET", required_unless_present = "command")]
+    pub targets: Vec<String>,
+    /// Where the profile goes; the recording and the Kubernetes fragment go beside it. `-` prints the profile alone
+    #[arg(long, short, value_name = "FILE", default_value = "profile.json")]
+    pub out: PathBuf,
+    /// Stop after this time (60s, 10m, 1h)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub duration: Option<Duration>,
+    /// Stop when no new call was seen for this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until_quiet: Option<Duration>,
+    /// Run COMMAND as this user (a name or a number)
+    #[arg(long, value_name = "USER", requires = "command")]
+    pub user: Option<String>,
+    /// What a call that is not allowed returns
+    #[arg(long, value_name = "ERRNO", value_enum, default_value_t = Errno::Enosys)]
+    pub errno: Errno,
+    /// What happens to a call that is not allowed
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = DefaultAction::Errno)]
+    pub default_action: DefaultAction,
+    /// Whose calls to add: those the runtime makes after the filter is loaded
+    #[arg(long, value_enum, default_value_t = Runtime::Any)]
+    pub runtime: Runtime,
+    /// List x86_64, x86 and x32 in the profile, whatever was seen
+    #[arg(long)]
+    pub all_arches: bool,
+    /// Allow this call as well
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub include: Vec<String>,
+    /// Do not allow this call, though it was seen
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Call the result complete though the start was not seen
+    #[arg(long)]
+    pub accept_late_start: bool,
+    /// Do not count calls
+    #[arg(long)]
+    pub no_counts: bool,
+    /// Exit with COMMAND's own status
+    #[arg(long, requires = "command")]
+    pub forward_exit: bool,
+    /// Print errors only
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print more: reasons for added calls, and what the kernel side logs
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Write an event for each call that is seen for the first time: JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Do without the kernel's type information
+    #[arg(long, hide = true)]
+    pub no_btf: bool,
+    /// Run this command in a cgroup of its own and record it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of the process that becomes COMMAND.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The `cgroup.procs` file to join.
+    #[arg(long)]
+    pub procs: PathBuf,
+    /// Where the error goes when COMMAND cannot be executed.
+    #[arg(long)]
+    pub report: PathBuf,
+    /// The user to become.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// The program's path, then its arguments, its name first.
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of the process that removes COMMAND's cgroup.
+#[derive(Debug, Args)]
+pub struct Keep {
+    /// The cgroup's directory.
+    #[arg(long)]
+    pub cgroup: PathBuf,
+    /// The directory of the cgroup that gets what still runs.
+    #[arg(long)]
+    pub home: PathBuf,
+}
+
+/// The error of a call that is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Errno {
+    /// "Function not implemented": C libraries fall back to older calls
+    Enosys,
+    /// "Operation not permitted"
+    Eperm,
+}
+
+/// The default action of the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DefaultAction {
+    /// The call fails with --errno
+    Errno,
+    /// The call is logged and runs: nothing is enforced
+    Log,
+    /// The process is killed
+    KillProcess,
+    /// The thread is killed
+    KillThread,
+    /// The thread gets SIGSYS
+    Trap,
+}
+
+/// Whose base set is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// runc's and crun's
+    Any,
+    /// runc's
+    Runc,
+    /// crun's
+    Crun,
+    /// Nobody's: the profile may not start a container
+    None,
+}
+
+/// A number with a unit: `90s`, `10m`, `1h`, `1h30m`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 90s, 10m or 1h30m"))?;
+    if time.is_zero() {
+        return Err("it must be longer than nothing".to_owned());
+    }
+    Ok(time)
+}

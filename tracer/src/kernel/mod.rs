@@ -1,0 +1,368 @@
+//! The kernel side as user space sees it: load and attach, typed maps, offsets from BTF, aya-log.
+//!
+//! The only module that knows aya.
+
+#![expect(unsafe_code, reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand")]
+
+mod btf;
+mod log;
+mod mapped;
+mod program_info;
+
+use std::{io, os::fd::AsFd};
+
+use aya::{
+    Ebpf, EbpfLoader, Pod,
+    maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
+    programs::{RawTracePoint, raw_trace_point::RawTracePointLinkId},
+};
+use aya_log::EbpfLogger;
+use thiserror::Error;
+use tracer_ebpf::{
+    CALL_EVENTS, CGROUP_EVENTS, CONFIG, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config,
+    Counts, EVIDENCE, Evidence, EvidenceKey, NATIVE_NUMBERS, PROGRAM, RECORDS, ROOTS, STATS, Stats,
+    TRACEPOINT, TRACKED, VERDICTS,
+};
+
+pub use self::btf::BtfError;
+pub use self::log::forward_kernel_log;
+use self::mapped::MappedArray;
+use crate::recording::facts::{CgroupFacts, Snapshot};
+
+/// The kernel object, embedded by the build script. Empty when it was not built.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+
+/// Least entries of the verdict table.
+const MIN_VERDICTS: usize = 1 << 14;
+/// Most entries of the verdict table: 1 Mi.
+const MAX_VERDICTS: usize = 1 << 20;
+/// Places of the table for each cgroup that is there at the start, so that few collide.
+const VERDICTS_PER_CGROUP: usize = 4;
+/// Entries of the evidence map.
+const EVIDENCE_ENTRIES: u32 = 1 << 16;
+/// Bytes of per-CPU memory, over all CPUs, that counting may take.
+const COUNTS_BUDGET: usize = 32 << 20;
+/// Most cgroups that are counted.
+const MAX_COUNT_SLOTS: usize = 1024;
+/// Bytes of the ring buffer of new cgroups.
+const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
+/// Bytes of the ring buffer of first-seen calls.
+const CALL_EVENTS_SIZE: u32 = 1 << 20;
+
+/// What the kernel side is asked to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Ids of the cgroups below which everything is tracked. At most 64.
+    pub roots: Vec<u64>,
+    /// Use the kernel's BTF when it is there.
+    pub btf: bool,
+    /// Count calls.
+    pub counts: bool,
+    /// Cgroups on this host, for the size of the tables.
+    pub cgroups_present: usize,
+    /// Let the kernel side log.
+    pub log: bool,
+    /// Inode number of the host's mount namespace.
+    pub host_mount_namespace: u32,
+}
+
+/// Why the kernel side could not be started or read.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The program was built without its kernel object.
+    #[error("this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again")]
+    NoObject,
+    /// The object could not be loaded.
+    #[error("the kernel object could not be loaded")]
+    Load(#[source] Box<aya::EbpfError>),
+    /// The object lacks a map or a program that this program knows.
+    #[error("the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`")]
+    Missing(&'static str),
+    /// A map operation failed.
+    #[error("map {map}: {operation} failed")]
+    Map {
+        /// The map's name.
+        map: &'static str,
+        /// What was tried.
+        operation: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::maps::MapError>,
+    },
+    /// A map could not be memory-mapped.
+    #[error("map {map}: mmap failed")]
+    MemoryMap {
+        /// The map's name.
+        map: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The verifier or the kernel refused the program.
+    #[error("the kernel refused the program")]
+    Refused(#[source] Box<aya::programs::ProgramError>),
+    /// The program could not be attached.
+    #[error("the program could not be attached to the raw tracepoint {TRACEPOINT}")]
+    Attach(#[source] Box<aya::programs::ProgramError>),
+    /// The program's own statistics could not be read.
+    #[error("bpf(BPF_OBJ_GET_INFO_BY_FD) failed")]
+    ProgramInfo(#[source] io::Error),
+    /// The kernel log of the program could not be opened.
+    #[error("the program's log could not be opened")]
+    Log(#[source] Box<aya_log::Error>),
+}
+
+/// The attached program and its maps. Dropping it detaches the program and frees everything.
+pub struct Recorder {
+    ebpf: Ebpf,
+    link: Option<RawTracePointLinkId>,
+    verdicts: MappedArray<u64>,
+    records: MappedArray<CgroupRecord>,
+    stats: MappedArray<Stats>,
+    evidence: HashMap<MapData, EvidenceKeyPod, EvidencePod>,
+    counts: Option<PerCpuArray<MapData, CountsPod>>,
+    btf: Result<(), BtfError>,
+}
+
+/// The ring buffers, each to be polled by its file descriptor.
+pub struct Events {
+    /// One event for each new cgroup.
+    pub cgroups: EventBuffer<CgroupEvent>,
+    /// One event for each call that was seen for the first time.
+    pub calls: EventBuffer<CallEvent>,
+    /// The kernel side's log, when it was asked for.
+    pub log: Option<EbpfLogger<&'static dyn ::log::Log>>,
+}
+
+/// A ring buffer of values of one type.
+pub struct EventBuffer<T> {
+    ring: RingBuf<MapData>,
+    kind: std::marker::PhantomData<T>,
+}
+
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct ConfigPod(Config);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct EvidenceKeyPod(EvidenceKey);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct EvidencePod(Evidence);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct CountsPod(Counts);
+// SAFETY: all four are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+unsafe impl Pod for ConfigPod {}
+// SAFETY: see above.
+unsafe impl Pod for EvidenceKeyPod {}
+// SAFETY: see above.
+unsafe impl Pod for EvidencePod {}
+// SAFETY: see above.
+unsafe impl Pod for CountsPod {}
+
+impl Recorder {
+    /// Loads the program, fills in the roots and attaches it. From its return on, no call below a root is missed.
+    ///
+    /// # Errors
+    /// [`KernelError`]: whatever the kernel refused.
+    pub fn attach(options: &Options) -> Result<(Self, Events), KernelError> {
+        if OBJECT.is_empty() {
+            return Err(KernelError::NoObject);
+        }
+        let (config, btf) = configure(options);
+        let mut ebpf = load(options, &config)?;
+        let log = options
+            .log
+            .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
+            .transpose()?;
+        insert_roots(&mut ebpf, &options.roots)?;
+        let verdicts = MappedArray::new(take(&mut ebpf, VERDICTS)?, VERDICTS)?;
+        let records = MappedArray::new(take(&mut ebpf, RECORDS)?, RECORDS)?;
+        let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
+        let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
+        let counts = match config.count_slots {
+            0 => None,
+            _ => Some(typed(take(&mut ebpf, COUNTS)?, COUNTS)?),
+        };
+        let events = Events {
+            cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
+            calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
+            log,
+        };
+        let program = program(&mut ebpf)?;
+        program.load().map_err(|error| KernelError::Refused(Box::new(error)))?;
+        let link = program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
+        Ok((Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf }, events))
+    }
+
+    /// Ok when the facts come from the kernel's BTF; why not otherwise.
+    ///
+    /// # Errors
+    /// [`BtfError`]: what the kernel's BTF lacks.
+    pub fn btf(&self) -> Result<(), &BtfError> {
+        self.btf.as_ref().copied()
+    }
+
+    /// Reads everything that was recorded so far. Cgroups and sets are read from shared memory, counts and evidence
+    /// by one system call for each entry.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a map could not be read.
+    pub fn drain(&mut self) -> Result<Snapshot, KernelError> {
+        let mut cgroups = Vec::new();
+        let mut used = 0;
+        for index in 0..self.verdicts.len() {
+            let word = self.verdicts.read(index);
+            used += usize::from(word != 0);
+            if word & TRACKED == 0 {
+                continue;
+            }
+            let record = self.records.read(index);
+            let counts = self.counts_of(record.count_slot)?;
+            cgroups.push(CgroupFacts { id: word & !TRACKED, record, counts });
+        }
+        let evidence = self
+            .evidence
+            .iter()
+            .map(|entry| entry.map(|(key, value)| (key.0, value.0)))
+            .collect::<Result<_, _>>()
+            .map_err(map_error(EVIDENCE, "reading"))?;
+        let recursion_misses = self.recursion_misses()?;
+        let table_fill = (used, self.verdicts.len());
+        Ok(Snapshot { cgroups, evidence, stats: self.stats.read(0), recursion_misses, table_fill })
+    }
+
+    /// The sum over all CPUs of one cgroup's counters; None without a slot.
+    fn counts_of(&self, slot: u64) -> Result<Option<Box<[u64; NATIVE_NUMBERS]>>, KernelError> {
+        let Some(counts) = &self.counts else { return Ok(None) };
+        let Some(index) = slot.checked_sub(1).and_then(|index| u32::try_from(index).ok()) else {
+            return Ok(None);
+        };
+        let mut sums = Box::new([0; NATIVE_NUMBERS]);
+        let per_cpu = counts.get(&index, 0).map_err(map_error(COUNTS, "reading"))?;
+        for cpu in per_cpu.iter() {
+            for (sum, count) in sums.iter_mut().zip(cpu.0.0) {
+                *sum += count;
+            }
+        }
+        Ok(Some(sums))
+    }
+
+    /// Calls that were seen so far but found no place anywhere, and those the kernel skipped.
+    ///
+    /// # Errors
+    /// [`KernelError::ProgramInfo`]
+    pub fn stats(&mut self) -> Result<(Stats, u64), KernelError> {
+        Ok((self.stats.read(0), self.recursion_misses()?))
+    }
+
+    fn recursion_misses(&mut self) -> Result<u64, KernelError> {
+        let program = program(&mut self.ebpf)?;
+        let fd = program.fd().map_err(|error| KernelError::Refused(Box::new(error)))?;
+        program_info::recursion_misses(fd.as_fd()).map_err(KernelError::ProgramInfo)
+    }
+
+    /// Detaches the program: nothing is recorded from here on, and what was recorded can still be read.
+    ///
+    /// # Errors
+    /// [`KernelError`]: the program could not be found.
+    pub fn detach(&mut self) -> Result<(), KernelError> {
+        let Some(link) = self.link.take() else { return Ok(()) };
+        // Only the link goes: the program stays, for its statistics.
+        program(&mut self.ebpf)?.detach(link).map_err(|error| KernelError::Attach(Box::new(error)))
+    }
+}
+
+impl<T: Copy> EventBuffer<T> {
+    fn new(ebpf: &mut Ebpf, name: &'static str) -> Result<Self, KernelError> {
+        let ring = RingBuf::try_from(take(ebpf, name)?).map_err(map_error(name, "opening"))?;
+        Ok(Self { ring, kind: std::marker::PhantomData })
+    }
+
+    /// The oldest event that was not read yet.
+    pub fn next(&mut self) -> Option<T> {
+        let item = self.ring.next()?;
+        assert_eq!(item.len(), size_of::<T>(), "the kernel side sends events of one size");
+        // SAFETY: the item has the size of T, and T is a #[repr(C)] structure of integers.
+        Some(unsafe { std::ptr::read_unaligned(item.as_ptr().cast()) })
+    }
+}
+
+impl<T> std::os::fd::AsRawFd for EventBuffer<T> {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.ring.as_raw_fd()
+    }
+}
+
+/// The configuration for this kernel; without BTF, the reason as well.
+fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
+    let verdicts = options.cgroups_present.saturating_mul(VERDICTS_PER_CGROUP);
+    let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
+    let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
+    let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let base = Config {
+        verdicts_log2: verdicts.trailing_zeros(),
+        count_slots: if options.counts { slots as u32 } else { 0 },
+        host_mount_namespace: options.host_mount_namespace,
+        ..Config::default()
+    };
+    let offsets = if options.btf { btf::offsets() } else { Err(BtfError::NotWanted) };
+    match offsets {
+        Ok(offsets) => (
+            Config {
+                btf: 1,
+                verdicts_log2: base.verdicts_log2,
+                count_slots: base.count_slots,
+                host_mount_namespace: base.host_mount_namespace,
+                ..offsets
+            },
+            Ok(()),
+        ),
+        Err(error) => (base, Err(error)),
+    }
+}
+
+fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
+    let entries = 1 << config.verdicts_log2;
+    let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
+    let config = ConfigPod(*config);
+    EbpfLoader::new()
+        .btf(None)
+        .override_global(CONFIG, &config, true)
+        .override_global(aya_log::LEVEL, &log_level, true)
+        .map_max_entries(VERDICTS, entries)
+        .map_max_entries(RECORDS, entries)
+        .map_max_entries(COUNTS, config.0.count_slots.max(1))
+        .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
+        .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
+        .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
+        .load(OBJECT)
+        .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
+    let map = ebpf.map_mut(ROOTS).ok_or(KernelError::Missing(ROOTS))?;
+    let mut map: HashMap<_, u64, u8> = HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
+    for root in roots {
+        map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
+    }
+    Ok(())
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, KernelError> {
+    let program = ebpf.program_mut(PROGRAM).ok_or(KernelError::Missing(PROGRAM))?;
+    program.try_into().map_err(|error| KernelError::Refused(Box::new(error)))
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
+    ebpf.take_map(name).ok_or(KernelError::Missing(name))
+}
+
+fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(map: Map, name: &'static str) -> Result<T, KernelError> {
+    T::try_from(map).map_err(map_error(name, "opening"))
+}
+
+fn map_error(map: &'static str, operation: &'static str) -> impl Fn(aya::maps::MapError) -> KernelError {
+    move |source| KernelError::Map { map, operation, source: Box::new(source) }
+}

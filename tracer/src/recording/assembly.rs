@@ -1,0 +1,262 @@
+//! Puts a recording together: facts, names, selection and losses. Pure: everything comes in as data.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tracer_ebpf::{Evidence, EvidenceKey};
+
+use super::{
+    Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
+    facts::{CgroupFacts, Snapshot},
+    phases::{self, CgroupKind},
+};
+use crate::syscalls::{self, Abi};
+
+/// A target, and where its cgroups are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// As the user typed it.
+    pub name: String,
+    /// What kind of thing it is.
+    pub kind: TargetKind,
+    /// Paths of cgroups; everything at or below them is the target's.
+    pub paths: Vec<String>,
+}
+
+/// Who was first seen to make a call, and when. A label: losing it changes no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// Command name, escaped.
+    pub command: String,
+}
+
+/// What [`Label`]s are kept by: cgroup id, ABI, number.
+pub type LabelKey = (u64, Abi, i32);
+
+/// What a recording is made of.
+pub struct Parts<'a> {
+    /// What the kernel side recorded.
+    pub snapshot: &'a Snapshot,
+    /// Path of each known cgroup, by id.
+    pub paths: &'a HashMap<u64, String>,
+    /// What the user named.
+    pub selections: &'a [Selection],
+    /// First sights.
+    pub labels: &'a HashMap<LabelKey, Label>,
+    /// Ids of cgroups that held processes when recording began.
+    pub late: &'a BTreeSet<u64>,
+    /// Paths of late cgroups of which a whole start was recorded since.
+    pub restarted: &'a BTreeSet<String>,
+    /// What each path's last component says of it.
+    pub kind_of: &'a dyn Fn(&str) -> CgroupKind,
+    /// The machine.
+    pub host: Host,
+    /// RFC 3339.
+    pub started: String,
+    /// Nanoseconds since boot, when recording began.
+    pub started_boot: u64,
+    /// How long it lasted.
+    pub duration_seconds: f64,
+    /// The user takes a late start for complete.
+    pub accept_late_start: bool,
+}
+
+/// Puts the recording together.
+pub fn assemble(parts: &Parts<'_>) -> Recording {
+    let mut evidence: HashMap<u64, Vec<(EvidenceKey, Evidence)>> = HashMap::new();
+    for entry in &parts.snapshot.evidence {
+        evidence.entry(entry.0.cgroup).or_default().push(*entry);
+    }
+    let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
+    facts.sort_by_key(|facts| facts.id);
+    // A table that a collision filled twice may show a cgroup twice: the first one has its sets.
+    facts.dedup_by_key(|facts| facts.id);
+    let mut losses = Losses {
+        table_full: parts.snapshot.stats.calls_lost + parts.snapshot.stats.evidence_lost,
+        recursion_misses: parts.snapshot.recursion_misses,
+        compat: parts.snapshot.stats.compat_lost,
+        ..Losses::default()
+    };
+    let mut cgroups = Vec::new();
+    for facts in facts {
+        let Some(path) = parts.paths.get(&facts.id) else {
+            losses.unplaced += 1;
+            continue;
+        };
+        if !parts.selections.iter().any(|selection| selection.holds(path)) {
+            continue;
+        }
+        let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
+        let (cgroup, filtered) = cgroup(parts, facts, evidence, path);
+        losses.unnamed += unnamed(&cgroup);
+        losses.filtered += u64::from(filtered);
+        cgroups.push(cgroup);
+    }
+    losses.late_start = late_paths(parts).count() as u64;
+    let incomplete_reasons = reasons(&losses, parts);
+    Recording {
+        version: VERSION,
+        tracer: env!("CARGO_PKG_VERSION").to_owned(),
+        started: parts.started.clone(),
+        duration_seconds: parts.duration_seconds,
+        host: parts.host.clone(),
+        targets: targets(parts.selections, &cgroups),
+        cgroups,
+        losses,
+        complete: incomplete_reasons.is_empty(),
+        incomplete_reasons,
+        command: None,
+        derived: None,
+    }
+}
+
+impl Selection {
+    /// The cgroup of that path is the target's.
+    pub fn holds(&self, path: &str) -> bool {
+        self.paths.iter().any(|root| is_at_or_below(path, root))
+    }
+}
+
+/// `path` is `root`, or lies below it.
+pub fn is_at_or_below(path: &str, root: &str) -> bool {
+    root == "/"
+        || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn targets(selections: &[Selection], cgroups: &[Cgroup]) -> Vec<Target> {
+    let indexes = |selection: &Selection| {
+        let held = |(index, cgroup): (usize, &Cgroup)| selection.holds(&cgroup.path).then_some(index);
+        cgroups.iter().enumerate().filter_map(held).collect()
+    };
+    selections
+        .iter()
+        .map(|selection| Target {
+            name: selection.name.clone(),
+            kind: selection.kind,
+            runtime: None,
+            image: None,
+            cgroups: indexes(selection),
+        })
+        .collect()
+}
+
+/// One cgroup of the recording, and whether a filter may have hidden calls.
+fn cgroup(
+    parts: &Parts<'_>,
+    facts: &CgroupFacts,
+    evidence: &[(EvidenceKey, Evidence)],
+    path: &str,
+) -> (Cgroup, bool) {
+    let phases = phases::decide(&facts.record, evidence, kind(parts, path));
+    let mut other_counts: BTreeMap<(Abi, i32), u64> = BTreeMap::new();
+    let mut labels: HashMap<(Abi, i32), Label> = HashMap::new();
+    for (key, seen) in evidence {
+        let call = syscalls::classify(key.number, key.compat != 0);
+        *other_counts.entry(call).or_default() += seen.count;
+        let command = crate::text::escape_bytes(until_nul(&seen.command));
+        let label = Label { time: seen.first_seen, command };
+        let earlier = labels.entry(call).or_insert_with(|| label.clone());
+        if label.time < earlier.time {
+            *earlier = label;
+        }
+    }
+    let calls = phases.calls.iter().map(|((abi, number), decision)| {
+        let call = (*abi, *number);
+        let label = [parts.labels.get(&(facts.id, *abi, *number)), labels.get(&call)]
+            .into_iter()
+            .flatten()
+            .min_by_key(|label| label.time);
+        Call {
+            abi: *abi,
+            number: *number,
+            name: syscalls::name(*abi, *number).map(str::to_owned),
+            phase: decision.phase,
+            count: count(facts, call, &other_counts),
+            first_seen_seconds: label.map(|label| seconds_between(parts.started_boot, label.time)),
+            command: label.map(|label| label.command.clone()),
+            ambiguous: decision.ambiguous,
+        }
+    });
+    let cgroup = Cgroup {
+        id: facts.id,
+        path: path.to_owned(),
+        late_start: parts.late.contains(&facts.id),
+        exact: phases.exact,
+        ambiguous: phases.ambiguous,
+        no_new_privs: phases.no_new_privs,
+        calls: calls.collect(),
+    };
+    (cgroup, phases.filtered)
+}
+
+/// What the target says of its cgroups, before their names do.
+fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
+    let command = |selection: &&Selection| {
+        matches!(selection.kind, TargetKind::Command | TargetKind::Unit) && selection.holds(path)
+    };
+    if parts.selections.iter().find(command).is_some() {
+        return CgroupKind::Host;
+    }
+    (parts.kind_of)(path)
+}
+
+/// How often a call was made: native numbers by the per-CPU counters, all others by the evidence map.
+fn count(facts: &CgroupFacts, call: (Abi, i32), others: &BTreeMap<(Abi, i32), u64>) -> Option<u64> {
+    let counts = facts.counts.as_ref()?;
+    let native = usize::try_from(call.1).ok().filter(|_| call.0 == Abi::X86_64);
+    native.and_then(|number| counts.get(number).copied()).or_else(|| others.get(&call).copied())
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Seconds from one moment to a later one, to the microsecond; negative when it was before.
+fn seconds_between(start: u64, end: u64) -> f64 {
+    let micros = (i128::from(end) - i128::from(start)) / 1000;
+    micros as f64 / 1e6
+}
+
+/// Workload calls without a name that a newer kernel may have: the profile cannot hold them.
+fn unnamed(cgroup: &Cgroup) -> u64 {
+    let missing = |call: &&Call| {
+        call.phase != Phase::Setup
+            && call.name.is_none()
+            && syscalls::may_be_newer(call.abi, call.number)
+    };
+    cgroup.calls.iter().filter(missing).count() as u64
+}
+
+/// Paths of the targets' cgroups whose start was not seen, and no start since.
+fn late_paths<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = &'a str> {
+    let late = parts.late.iter().filter_map(|id| parts.paths.get(id));
+    late.map(String::as_str).filter(|path| {
+        !parts.restarted.contains(*path)
+            && parts.selections.iter().any(|selection| selection.holds(path))
+    })
+}
+
+/// One sentence for each loss that makes the recording incomplete.
+fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut lost = |count: u64, text: &str| {
+        if count > 0 {
+            reasons.push(format!("{count} {text}"));
+        }
+    };
+    lost(losses.table_full, "calls found no place in a kernel table; trace fewer cgroups at once");
+    lost(losses.recursion_misses, "runs of the kernel program were skipped by the kernel; record again");
+    lost(losses.compat, "32-bit calls could not be resolved without kernel BTF");
+    lost(losses.unnamed, "calls have numbers newer than this program's table; update tracer");
+    lost(losses.filtered, "cgroups run under a seccomp filter that may deny calls, which are then not seen; record without it, or under a filter that allows everything");
+    lost(losses.unplaced, "cgroups vanished before their place in the hierarchy was known; they may belong to the target");
+    if losses.late_start > 0 && !parts.accept_late_start {
+        let first = late_paths(parts).next().unwrap_or_default();
+        reasons.push(format!(
+            "late start: {} cgroups, {first} among them, held processes before tracing began, so that their start was not seen; start the workload again while tracing, or merge a recording of a start",
+            losses.late_start
+        ));
+    }
+    reasons
+}
