@@ -5,6 +5,7 @@ mod capabilities;
 mod cgroups;
 mod container;
 mod ground_truth;
+mod harness;
 mod hostile_names;
 mod late_start;
 mod life;

@@ -196,6 +196,27 @@ fn none(breaches: &[String]) {
 }
 
 #[test]
+fn the_scanner_sees_groups_nesting_and_relative_paths() {
+    let code = "pub(crate) use std::{fs as files, time::{Duration, Instant}};
+use super::{json, super::target::Target};
+    use self::deep::Thing;
+fn f() { std::env::var(crate::cli::X); }";
+    let path = "tracer/src/recording/phases.rs".to_owned();
+    let source = Source { path, code: code.to_owned(), text: String::new() };
+    let expected = [
+        "crate::cli::X",
+        "crate::recording::json",
+        "crate::recording::phases::deep::Thing",
+        "crate::target::Target",
+        "std::env::var",
+        "std::fs",
+        "std::time::Duration",
+        "std::time::Instant",
+    ];
+    assert_eq!(source.named(), expected.map(str::to_owned).into());
+}
+
+#[test]
 fn pure_modules_do_no_input_or_output_and_know_no_kernel() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
@@ -345,7 +366,7 @@ fn nothing_unfinished_is_left() {
 
 #[test]
 fn unsafe_code_lives_where_it_is_expected() {
-    let forms = ["{", "fn ", "impl", "extern", "("].map(|next| format!("unsafe {next}"));
+    let forms = ["{", "fn ", "impl", "extern", "("].map(|next| format!("{} {next}", "unsafe"));
     let mut breaches = Vec::new();
     for source in sources() {
         if MAY_BE_UNSAFE.iter().any(|folder| source.path.starts_with(folder)) {
