@@ -1,0 +1,1 @@
+//! Files that are written as root in folders that others own.
