@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{Events, Options, Recorder};
+use tracer::kernel::{Events, Options, Recorder, host_mount_namespace};
 
 use crate::Variant;
 
@@ -65,10 +65,12 @@ pub fn attach(variant: Variant, group: &Group) -> Attached {
         counts,
         cgroups_present: 0,
         log: false,
-        host_mount_namespace: fs::metadata("/proc/self/ns/mnt").expect("the mount namespace").ino() as u32,
+        host_mount_namespace: fs::metadata("/proc/self/ns/mnt").expect("the mount namespace").ino()
+            as u32,
     };
     let tracer = |options| {
-        let attached = Recorder::attach(&options).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let attached =
+            Recorder::attach(&options).unwrap_or_else(|error| panic!("{error}: {error:?}"));
         Attached::Tracer(Box::new(attached))
     };
     match variant {
@@ -81,7 +83,8 @@ pub fn attach(variant: Variant, group: &Group) -> Attached {
 }
 
 fn empty() -> Ebpf {
-    let object = env::var_os("TRACER_EMPTY_OBJECT").expect("TRACER_EMPTY_OBJECT: run `cargo xtask bench`");
+    let object =
+        env::var_os("TRACER_EMPTY_OBJECT").expect("TRACER_EMPTY_OBJECT: run `cargo xtask bench`");
     let mut ebpf = Ebpf::load_file(object).expect("the empty program's object");
     let program: &mut RawTracePoint =
         ebpf.program_mut("empty").expect("the program").try_into().expect("a raw tracepoint");

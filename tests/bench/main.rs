@@ -65,7 +65,8 @@ fn main() -> ExitCode {
 
 fn bench(rounds: usize) {
     let group = attach::Group::create();
-    let mut inside: Vec<Worker> = (0..CPUS).map(|cpu| Worker::start(cpu, Some(&group.procs()))).collect();
+    let mut inside: Vec<Worker> =
+        (0..CPUS).map(|cpu| Worker::start(cpu, Some(&group.procs()))).collect();
     let mut outside: Vec<Worker> = (0..CPUS).map(|cpu| Worker::start(cpu, None)).collect();
     let mut samples = vec![vec![Vec::with_capacity(rounds); SCENES.len()]; VARIANTS.len()];
     for round in 0..rounds {
@@ -93,7 +94,9 @@ fn median(samples: &[f64]) -> f64 {
 }
 
 fn print(samples: &[Vec<Vec<f64>>], rounds: usize) {
-    println!("getppid, nanoseconds per call and ratio to the empty program; medians of {rounds} rounds\n");
+    println!(
+        "getppid, nanoseconds per call and ratio to the empty program; medians of {rounds} rounds\n"
+    );
     print!("{:<22}", "");
     for (_, _, scene) in SCENES {
         print!("{scene:>22}");

@@ -1,1 +1,14 @@
-//! Tests on the running kernel.
+//! Tests on the running kernel: the real program, real eBPF, real processes.
+
+mod bad_input;
+mod capabilities;
+mod cgroups;
+mod container;
+mod ground_truth;
+mod harness;
+mod hostile_names;
+mod late_start;
+mod life;
+mod main_job;
+mod output_files;
+mod strace;

@@ -1,1 +1,3 @@
 //! Tests that need neither root nor a kernel.
+
+mod tidy;

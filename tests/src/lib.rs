@@ -1,1 +1,87 @@
-//! What the tests share.
+//! What the tests share: cgroups, the tracer under test, the program that makes known calls, and guards that leave
+//! nothing behind when a test fails.
+
+mod bpf;
+mod cgroup;
+mod files;
+mod ground_truth;
+mod process;
+mod recorded;
+mod tracer;
+
+use std::env;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use self::tracer::{Outcome, Tracer, Tracing, tracer_program};
+pub use bpf::{Loaded, loaded, loaded_by};
+pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_folder};
+pub use files::{Mount, entries, file_names, temporary_folder};
+pub use ground_truth::{GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, ground_truth};
+pub use process::{Finished, Running};
+pub use recorded::{Calls, calls, names};
+
+/// How long a test waits for something that happens soon or never.
+pub const BOUND: Duration = Duration::from_secs(60);
+
+/// Waits until the condition holds; panics with the description when the bound is over.
+pub fn wait_until(what: &str, bound: Duration, condition: impl FnMut() -> bool) {
+    assert!(holds_within(bound, condition), "waited {bound:?} in vain: {what}");
+}
+
+/// Whether the condition holds before the bound is over. The only place that sleeps.
+pub fn holds_within(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + bound;
+    while !condition() {
+        if Instant::now() > end {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+/// Says why a test does not run. In CI that is a failure.
+pub fn skip(reason: &str) {
+    assert!(
+        env::var_os("CI").is_none(),
+        "a test cannot run, and none may be skipped in CI: {reason}"
+    );
+    eprintln!("skipped: {reason}");
+}
+
+/// The value, or the end of the test with the reason why it cannot run.
+#[macro_export]
+macro_rules! require {
+    ($needed:expr) => {
+        match $needed {
+            Ok(value) => value,
+            Err(reason) => {
+                $crate::skip(&reason);
+                return;
+            }
+        }
+    };
+}
+
+/// Whether tests on the running kernel can be made here.
+pub fn kernel_tier() -> Result<(), String> {
+    if env::var_os("TRACER_BIN").is_none() {
+        return Err("TRACER_BIN does not name the tracer to test: run `cargo xtask test`".into());
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err("needs root: run `cargo xtask test`".into());
+    }
+    Ok(())
+}
+
+/// The path of a program that a test needs besides the tracer.
+pub fn tool(name: &str) -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| format!("needs the program {name}, which is not installed"))
+}

@@ -36,12 +36,9 @@ Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 writt
 pub enum Action {
     /// Tell whether this host can trace and enforce.
     Check(Check),
-    /// Join a cgroup and execute a command in it.
-    #[command(name = "internal-join", hide = true)]
-    Join(Join),
-    /// Remove a cgroup when standard input ends.
+    /// Make a cgroup, print its path, and remove it when standard input ends.
     #[command(name = "internal-keep", hide = true)]
-    Keep(Keep),
+    Keep,
 }
 
 /// Options of a recording.
@@ -112,34 +109,6 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of the process that becomes COMMAND.
-#[derive(Debug, Args)]
-pub struct Join {
-    /// The `cgroup.procs` file to join.
-    #[arg(long)]
-    pub procs: PathBuf,
-    /// Where the error goes when COMMAND cannot be executed.
-    #[arg(long)]
-    pub report: PathBuf,
-    /// The user to become.
-    #[arg(long)]
-    pub user: Option<String>,
-    /// The program's path, then its arguments, its name first.
-    #[arg(last = true, required = true)]
-    pub command: Vec<OsString>,
-}
-
-/// Arguments of the process that removes COMMAND's cgroup.
-#[derive(Debug, Args)]
-pub struct Keep {
-    /// The cgroup's directory.
-    #[arg(long)]
-    pub cgroup: PathBuf,
-    /// The directory of the cgroup that gets what still runs.
-    #[arg(long)]
-    pub home: PathBuf,
 }
 
 /// The error of a call that is not allowed.

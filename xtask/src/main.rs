@@ -1,3 +1,71 @@
 //! Builds, runs, tests and packages tracer.
+//!
+//! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
+//! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
+//! [`command`] (running children), [`root`] (what needs privileges), [`tools`] (what tests need from the machine).
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod build_ebpf;
+mod command;
+mod dist;
+mod ebpf;
+mod elf;
+mod environment;
+mod linker;
+mod program;
+mod root;
+mod run;
+mod test;
+mod toolchain;
+mod tools;
+mod workspace;
+
+use workspace::Workspace;
+
+/// Builds, runs, tests and packages tracer.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the kernel side: the eBPF objects
+    BuildEbpf,
+    /// Build everything as you, then run tracer as root
+    Run(run::Options),
+    /// Check and test everything, or one tier
+    Test(test::Options),
+    /// Make the static binary to hand out
+    Dist,
+    /// Measure what tracing costs
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let Arguments { task } = Arguments::parse();
+    match perform(task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> anyhow::Result<()> {
+    let workspace = Workspace::open()?;
+    match task {
+        Task::BuildEbpf => build_ebpf::run(&workspace),
+        Task::Run(options) => run::run(&workspace, &options),
+        Task::Test(options) => test::run(&workspace, &options),
+        Task::Dist => dist::run(&workspace),
+        Task::Bench(options) => bench::run(&workspace, &options),
+    }
+}

@@ -2,14 +2,23 @@
 //!
 //! The only module that knows aya.
 
-#![expect(unsafe_code, reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand")]
+#![expect(
+    unsafe_code,
+    reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve"
+)]
 
 mod btf;
 mod log;
 mod mapped;
+mod namespace;
 mod program_info;
+mod readiness;
+mod start;
 
-use std::{io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
@@ -27,6 +36,9 @@ use tracer_ebpf::{
 pub use self::btf::BtfError;
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
+pub use self::namespace::host_mount_namespace;
+pub use self::readiness::Readiness;
+pub use self::start::{User, start_in_cgroup};
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
@@ -70,13 +82,17 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum KernelError {
     /// The program was built without its kernel object.
-    #[error("this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again")]
+    #[error(
+        "this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again"
+    )]
     NoObject,
     /// The object could not be loaded.
     #[error("the kernel object could not be loaded")]
     Load(#[source] Box<aya::EbpfError>),
     /// The object lacks a map or a program that this program knows.
-    #[error("the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`")]
+    #[error(
+        "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
+    )]
     Missing(&'static str),
     /// A map operation failed.
     #[error("map {map}: {operation} failed")]
@@ -131,8 +147,11 @@ pub struct Events {
     /// One event for each call that was seen for the first time.
     pub calls: EventBuffer<CallEvent>,
     /// The kernel side's log, when it was asked for.
-    pub log: Option<EbpfLogger<&'static dyn ::log::Log>>,
+    pub log: Option<KernelLog>,
 }
+
+/// What the kernel side logs; `flush` hands it to the sink of [`forward_kernel_log`].
+pub type KernelLog = EbpfLogger<&'static dyn ::log::Log>;
 
 /// A ring buffer of values of one type.
 pub struct EventBuffer<T> {
@@ -192,8 +211,12 @@ impl Recorder {
         };
         let program = program(&mut ebpf)?;
         program.load().map_err(|error| KernelError::Refused(Box::new(error)))?;
-        let link = program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
-        Ok((Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf }, events))
+        let link =
+            program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
+        Ok((
+            Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf },
+            events,
+        ))
     }
 
     /// Ok when the facts come from the kernel's BTF; why not otherwise.
@@ -289,9 +312,9 @@ impl<T: Copy> EventBuffer<T> {
     }
 }
 
-impl<T> std::os::fd::AsRawFd for EventBuffer<T> {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.ring.as_raw_fd()
+impl<T> AsFd for EventBuffer<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
     }
 }
 
@@ -343,7 +366,8 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
 
 fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
     let map = ebpf.map_mut(ROOTS).ok_or(KernelError::Missing(ROOTS))?;
-    let mut map: HashMap<_, u64, u8> = HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
+    let mut map: HashMap<_, u64, u8> =
+        HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
     for root in roots {
         map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
     }
@@ -359,10 +383,16 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
     ebpf.take_map(name).ok_or(KernelError::Missing(name))
 }
 
-fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(map: Map, name: &'static str) -> Result<T, KernelError> {
+fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(
+    map: Map,
+    name: &'static str,
+) -> Result<T, KernelError> {
     T::try_from(map).map_err(map_error(name, "opening"))
 }
 
-fn map_error(map: &'static str, operation: &'static str) -> impl Fn(aya::maps::MapError) -> KernelError {
+fn map_error(
+    map: &'static str,
+    operation: &'static str,
+) -> impl Fn(aya::maps::MapError) -> KernelError {
     move |source| KernelError::Map { map, operation, source: Box::new(source) }
 }

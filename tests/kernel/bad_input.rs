@@ -1,0 +1,232 @@
+//! What a person can get wrong: each is told what, why and what to do, before anything is written.
+
+use std::fs;
+
+use tests::{
+    Cgroup, GROUND_TRUTH, Running, Tracer, calls, cgroup_mount, cgroup_v1_folder, file_names,
+    ground_truth, kernel_tier, require,
+};
+use tracer::syscalls::Abi::X86_64;
+
+/// The target is refused: exit 1, the messages hold the parts, no file is written.
+fn check_target(target: &str, parts: &[&str]) {
+    Tracer::new().args(["--cgroup", target]).run().exits(1).says(parts).writes_nothing();
+}
+
+/// The arguments are refused: exit 2, the messages hold the parts, no file is written.
+fn check_usage(arguments: &[&str], parts: &[&str]) {
+    Tracer::new().without_out().args(arguments).run().exits(2).says(parts).writes_nothing();
+}
+
+#[test]
+fn a_cgroup_that_does_not_exist() {
+    require!(kernel_tier());
+    let above = Cgroup::new("existing");
+    let child = above.child("present");
+    let missing = format!("{}/missing/deeper", above.name());
+    // It names what is missing, and how far the path exists.
+    check_target(&missing, &["error:", &missing, above.name()]);
+    drop(child);
+}
+
+#[test]
+fn a_folder_that_is_no_cgroup() {
+    require!(kernel_tier());
+    check_target("/etc/ssl", &["error:", "/etc/ssl"]);
+    check_target("path:/usr", &["error:", "/usr"]);
+}
+
+#[test]
+fn a_folder_of_cgroup_v1() {
+    require!(kernel_tier());
+    let folder = require!(cgroup_v1_folder());
+    let folder = folder.to_str().expect("the path is text");
+    check_target(folder, &["error:", folder, "v1"]);
+}
+
+#[test]
+fn the_file_of_a_cgroup_instead_of_its_folder() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("file");
+    let file = cgroup.processes_file();
+    let file = file.to_str().expect("the path is text");
+    check_target(file, &["error:", file]);
+}
+
+#[test]
+fn a_process_that_does_not_exist() {
+    require!(kernel_tier());
+    check_target("pid:4194400", &["error:", "4194400"]);
+    check_target("pid:0", &["error:", "0"]);
+    check_target("pid:one", &["error:", "one"]);
+}
+
+#[test]
+fn a_process_in_the_root_cgroup() {
+    require!(kernel_tier());
+    let file = cgroup_mount().join("cgroup.procs");
+    let steps = [format!("join:{}", file.display()), "say:here".into(), "barrier".into()];
+    let mut running = Running::start(&mut ground_truth(steps));
+    running.wait_for_line("here");
+    let target = format!("pid:{}", running.id());
+    check_target(&target, &["error:", &running.id().to_string(), "root"]);
+    assert!(running.finish().status.success(), "the fixture ends well");
+}
+
+#[test]
+fn an_id_prefix_of_two_containers_lists_both() {
+    require!(kernel_tier());
+    let above = Cgroup::new("prefix");
+    let prefix = format!("{:07x}{:08x}", std::process::id(), above.id());
+    let ids =
+        ['a', 'b'].map(|last| format!("{prefix}{}", last.to_string().repeat(64 - prefix.len())));
+    let containers = [above.child(&ids[0]), above.child(&ids[1])];
+    let parts = ["error:", containers[0].name(), containers[1].name()];
+    check_target(&prefix, &parts);
+    drop(containers);
+}
+
+#[test]
+fn a_unique_id_prefix_finds_the_container() {
+    require!(kernel_tier());
+    let above = Cgroup::new("unique");
+    let prefix = format!("{:07x}{:08x}", std::process::id(), above.id());
+    let container = above.child(&format!("{prefix}{}", "c".repeat(64 - prefix.len())));
+    let tracing = Tracer::new().args(["--cgroup", &prefix]).start();
+    let steps = [container.hop(), "x86_64:39".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), container.name());
+    assert!(found.contains_key(&(X86_64, 39)), "the container is recorded: {found:?}");
+    drop(container);
+}
+
+#[test]
+fn a_name_that_nothing_has() {
+    require!(kernel_tier());
+    check_target("no-such-thing-anywhere", &["error:", "no-such-thing-anywhere"]);
+    check_target("no-such-namespace/no-such-pod", &["error:", "no-such-namespace/no-such-pod"]);
+    check_target("no-such-unit.service", &["error:", "no-such-unit.service"]);
+    check_target("", &["error:"]);
+}
+
+#[test]
+fn neither_target_nor_command() {
+    require!(kernel_tier());
+    check_usage(&[], &["--cgroup", "Usage:"]);
+}
+
+#[test]
+fn values_that_flags_do_not_take() {
+    require!(kernel_tier());
+    for (flag, value) in [
+        ("--errno", "maybe"),
+        ("--runtime", "docker"),
+        ("--default-action", "explode"),
+        ("--duration", "soon"),
+        ("--duration", "0s"),
+        ("--until-quiet", "-1s"),
+    ] {
+        check_usage(&[&format!("{flag}={value}"), "--cgroup", "/x"], &["error:", flag, value]);
+    }
+    check_usage(&["--no-such-flag", "--cgroup", "/x"], &["error:", "--no-such-flag"]);
+}
+
+#[test]
+fn a_call_name_that_no_abi_has() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("include");
+    for flag in ["--include", "--exclude"] {
+        let outcome = Tracer::new().cgroup(&cgroup).args([flag, "opne"]).run();
+        let code = outcome.status.code();
+        assert!(matches!(code, Some(1 | 2)), "{flag} is refused: {outcome:?}");
+        // The nearest real name is offered.
+        outcome.says(&["opne", "open"]).writes_nothing();
+    }
+}
+
+#[test]
+fn the_profile_on_stdout_beside_a_command() {
+    require!(kernel_tier());
+    check_usage(&["--out", "-", "--", GROUND_TRUTH, "exit:0"], &["error:", "--out"]);
+}
+
+#[test]
+fn an_out_file_that_does_not_end_in_json() {
+    require!(kernel_tier());
+    check_usage(&["--out", "profile.txt", "--", GROUND_TRUTH], &["error:", "profile.txt", ".json"]);
+}
+
+#[test]
+fn a_command_that_does_not_exist() {
+    require!(kernel_tier());
+    let parts = ["error:", "no-such-command-anywhere"];
+    let command = ["no-such-command-anywhere", "x"];
+    Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
+    let command = ["/no/such/folder/command"];
+    let parts = ["error:", command[0], "No such file or directory"];
+    Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
+}
+
+#[test]
+fn a_command_that_cannot_be_executed() {
+    require!(kernel_tier());
+    let parts = ["error:", "/etc/passwd", "Permission denied"];
+    Tracer::new().command(["/etc/passwd"]).run().exits(1).says(&parts).writes_nothing();
+    let parts = ["error:", "/etc"];
+    Tracer::new().command(["/etc"]).run().exits(1).says(&parts).writes_nothing();
+}
+
+#[test]
+fn a_command_that_is_no_program() {
+    require!(kernel_tier());
+    let tracer = Tracer::new();
+    let folder = tests::temporary_folder();
+    let program = folder.path().join("program");
+    fs::write(&program, b"\x7fELFnonsense").expect("the file is written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, mode).expect("its mode is set");
+    let parts = ["error:", program.to_str().expect("the path is text"), "Exec format error"];
+    tracer.command([&program]).run().exits(1).says(&parts).writes_nothing();
+    assert_eq!(file_names(folder.path()), ["program"]);
+}
+
+#[test]
+fn no_call_of_the_workload_means_no_profile() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("silent");
+    let outcome = Tracer::new().cgroup(&cgroup).start().stop().exits(1).writes_nothing();
+    outcome.says(&["error:", cgroup.name()]);
+}
+
+#[test]
+fn without_kernel_types_it_records_and_says_what_is_lost() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("no-btf");
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
+    let steps = [cgroup.hop(), "x86_64:39*3".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = tracing.stop().says(&["BTF"]);
+    assert!(matches!(outcome.status.code(), Some(0 | 3)), "it works: {outcome:?}");
+    let recording = outcome.recording();
+    assert!(!recording.host.btf, "the recording says so");
+    let found = calls(&recording, cgroup.name());
+    let expected = [((X86_64, 39), Some(3)), ((X86_64, 231), Some(1))];
+    assert_eq!(found, std::collections::BTreeMap::from(expected), "left: recorded, right: made");
+}
+
+#[test]
+fn without_kernel_types_calls_of_32_bit_programs_make_the_result_incomplete() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("no-btf-i386");
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
+    let steps = [cgroup.hop(), "i386:96".into(), "x86_64:39".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = tracing.stop();
+    let recording = outcome.recording();
+    let wrong = calls(&recording, cgroup.name()).contains_key(&(X86_64, 96));
+    assert!(
+        !wrong || !recording.complete,
+        "i386 number 96 is not taken for the native one without a word: {recording:?}"
+    );
+}

@@ -1,0 +1,63 @@
+//! Who may trace: the two capabilities that are enough, and what a user without them is told.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tests::{
+    Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require, temporary_folder,
+    tool, tracer_program,
+};
+use tracer::syscalls::Abi::X86_64;
+
+/// A copy of the tracer that every user can execute.
+fn program_for_all() -> (TempDir, PathBuf) {
+    let folder = temporary_folder();
+    let copy = folder.path().join("tracer");
+    fs::copy(tracer_program(), &copy).expect("the tracer can be copied");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    (folder, copy)
+}
+
+/// Runs a copy of the tracer as another user would.
+fn run_as_nobody(command: &[&str]) -> Result<Outcome, String> {
+    let setpriv = tool("setpriv")?;
+    let (_folder, program) = program_for_all();
+    let words = [setpriv.to_str().expect("the path is text"), "--reuid=65534", "--regid=65534"];
+    let tracer = Tracer::new().launcher(words).launcher(["--clear-groups", "--"]);
+    Ok(tracer.program(program).command(command).run())
+}
+
+#[test]
+fn a_user_without_capabilities_is_told_which_and_how() {
+    require!(kernel_tier());
+    let outcome = require!(run_as_nobody(&["/bin/true"]));
+    outcome.exits(1).says(&["error:", "CAP_BPF", "CAP_PERFMON", "hint:", "sudo"]).writes_nothing();
+}
+
+#[test]
+fn root_without_perfmon_is_told_which() {
+    require!(kernel_tier());
+    let setpriv = require!(tool("setpriv"));
+    let cgroup = Cgroup::new("perfmon");
+    let launcher = [setpriv.to_str().expect("the path is text"), "--bounding-set=-all,+bpf", "--"];
+    let tracer = Tracer::new().launcher(launcher).cgroup(&cgroup);
+    let outcome = tracer.run().exits(1).says(&["error:", "CAP_PERFMON"]).writes_nothing();
+    assert!(!outcome.stderr.contains("CAP_BPF "), "CAP_BPF is there: {}", outcome.stderr);
+}
+
+#[test]
+fn bpf_and_perfmon_are_enough_to_trace_a_cgroup() {
+    require!(kernel_tier());
+    let setpriv = require!(tool("setpriv"));
+    let cgroup = Cgroup::new("two-capabilities");
+    let setpriv = setpriv.to_str().expect("the path is text");
+    let launcher = [setpriv, "--bounding-set=-all,+bpf,+perfmon", "--"];
+    let tracing = Tracer::new().launcher(launcher).cgroup(&cgroup).start();
+    let steps = [cgroup.hop(), "x86_64:39".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), cgroup.name());
+    assert!(found.contains_key(&(X86_64, 39)), "it records: {found:?}");
+}

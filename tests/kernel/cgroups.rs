@@ -1,0 +1,149 @@
+//! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tests::{
+    Cgroup, HARMLESS, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require,
+};
+use tracer::syscalls::Abi::X86_64;
+
+const EXIT_GROUP: i32 = 231;
+const CANARY: i32 = 452;
+
+/// Lets the fixture make one call in the cgroup.
+fn call_in(cgroup: &Cgroup, number: i32) {
+    let steps = [cgroup.hop(), format!("x86_64:{number}")];
+    let finished = Running::start(&mut ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
+
+/// The native numbers of each recorded cgroup, by path.
+fn recorded(outcome: &Outcome) -> BTreeMap<String, BTreeSet<i32>> {
+    let recording = outcome.recording();
+    let paths = recording.cgroups.iter().map(|cgroup| cgroup.path.clone());
+    paths
+        .map(|path| {
+            let numbers = calls(&recording, &path).into_keys().map(|(_, number)| number).collect();
+            (path, numbers)
+        })
+        .filter(|(_, numbers): &(_, BTreeSet<i32>)| !numbers.is_empty())
+        .collect()
+}
+
+#[test]
+fn calls_of_siblings_and_of_the_cgroup_above_are_not_recorded() {
+    require!(kernel_tier());
+    let above = Cgroup::new("siblings");
+    let target = above.child("target");
+    // A name that begins like the target's must not match either.
+    let sibling = above.child("target-not");
+    let tracing = Tracer::new().cgroup(&target).start();
+    call_in(&sibling, CANARY);
+    call_in(&target, 39);
+    call_in(&sibling, CANARY);
+    call_in(&above, CANARY);
+    let outcome = tracing.stop().exits(0);
+    let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
+    assert_eq!(recorded(&outcome), expected, "only the target's calls");
+    let allowed = outcome.allowed();
+    assert!(!allowed.iter().any(|name| name == "fchmodat2"), "the canary is not allowed");
+    drop((target, sibling));
+}
+
+#[test]
+fn calls_made_before_the_start_are_not_recorded() {
+    require!(kernel_tier());
+    let target = Cgroup::new("before");
+    call_in(&target, CANARY);
+    target.wait_until_empty();
+    let tracing = Tracer::new().cgroup(&target).start();
+    call_in(&target, 39);
+    let outcome = tracing.stop().exits(0);
+    let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
+    assert_eq!(recorded(&outcome), expected);
+}
+
+#[test]
+fn a_process_that_leaves_the_target_is_recorded_until_then() {
+    require!(kernel_tier());
+    let target = Cgroup::new("left");
+    let elsewhere = Cgroup::new("elsewhere");
+    let tracing = Tracer::new().cgroup(&target).start();
+    let steps = [target.hop(), "x86_64:39*5".into(), elsewhere.hop(), format!("x86_64:{CANARY}")];
+    let finished = Running::start(&mut ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), target.name());
+    // openat and write move it on; the write is entered while it is still in the target.
+    let expected = [(39, 5), (1, 1), (257, 1)];
+    let expected = expected.map(|(number, count)| ((X86_64, number), Some(count)));
+    assert_eq!(found, BTreeMap::from(expected), "left: recorded, right: made");
+}
+
+#[test]
+fn cgroups_made_below_the_target_later_are_recorded_with_their_paths() {
+    require!(kernel_tier());
+    let target = Cgroup::new("nested");
+    let tracing = Tracer::new().cgroup(&target).start();
+    let mut expected = BTreeMap::new();
+    let mut chain = vec![target.child("level-0")];
+    for level in 1..12 {
+        let deeper = chain[level - 1].child(&format!("level-{level}"));
+        chain.push(deeper);
+    }
+    for (cgroup, &(number, _)) in chain.iter().zip(HARMLESS) {
+        call_in(cgroup, number);
+        expected.insert(cgroup.name().to_owned(), BTreeSet::from([number, EXIT_GROUP]));
+    }
+    let outcome = tracing.stop().exits(0);
+    assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+    // The deepest first.
+    while chain.pop().is_some() {}
+}
+
+#[test]
+fn three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths() {
+    require!(kernel_tier());
+    let target = Cgroup::new("churn");
+    let tracing = Tracer::new().cgroup(&target).start();
+    let mut expected = BTreeMap::new();
+    for turn in 0..300 {
+        let (number, _) = HARMLESS[turn % HARMLESS.len()];
+        let cgroup = target.child(&format!("container-{turn}"));
+        call_in(&cgroup, number);
+        expected.insert(cgroup.name().to_owned(), BTreeSet::from([number, EXIT_GROUP]));
+        cgroup.remove();
+    }
+    let outcome = tracing.stop().exits(0);
+    assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+}
+
+#[test]
+fn two_targets_are_recorded_and_nothing_between_them() {
+    require!(kernel_tier());
+    let above = Cgroup::new("two");
+    let [first, between, last] = ["a", "b", "c"].map(|name| above.child(name));
+    let tracing = Tracer::new().cgroup(&first).cgroup(&last).start();
+    call_in(&first, 39);
+    call_in(&between, CANARY);
+    call_in(&last, 102);
+    let outcome = tracing.stop().exits(0);
+    let expected = BTreeMap::from([
+        (first.name().to_owned(), BTreeSet::from([39, EXIT_GROUP])),
+        (last.name().to_owned(), BTreeSet::from([102, EXIT_GROUP])),
+    ]);
+    assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+    drop((first, between, last));
+}
+
+#[test]
+fn the_target_may_be_named_as_a_folder_of_the_file_system() {
+    require!(kernel_tier());
+    let target = Cgroup::new("folder");
+    let folder = target.folder().to_str().expect("the path is text");
+    let tracing = Tracer::new().args(["--cgroup", folder]).start();
+    call_in(&target, 39);
+    let outcome = tracing.stop().exits(0);
+    let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
+    assert_eq!(recorded(&outcome), expected);
+}

@@ -1,0 +1,191 @@
+//! A real container of runc: what the runtime does before the workload runs is not the workload's.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::{Cgroup, GROUND_TRUTH, Running, Tracer, kernel_tier, names, require, tool};
+use tests::{HARMLESS, cgroup_mount, wait_until};
+use tracer::recording::Phase;
+
+/// Calls that runc makes to build a container, and that no workload here makes.
+const SET_UP: [&str; 6] = ["mount", "pivot_root", "unshare", "socketpair", "execveat", "keyctl"];
+
+/// A bundle whose root holds the fixture program and nothing else. The container is deleted with this value.
+struct Bundle {
+    runc: PathBuf,
+    folder: tempfile::TempDir,
+    id: String,
+}
+
+impl Bundle {
+    fn new(runc: PathBuf, cgroups_path: &str, arguments: &[&str]) -> Self {
+        let folder = tests::temporary_folder();
+        let root = folder.path().join("rootfs");
+        for name in ["proc", "dev", "sys", "tmp"] {
+            fs::create_dir_all(root.join(name)).expect("the root's folders are made");
+        }
+        fs::copy(GROUND_TRUTH, root.join("program")).expect("the program is copied");
+        let made = Command::new(&runc).arg("spec").current_dir(folder.path()).status();
+        assert!(made.is_ok_and(|status| status.success()), "runc spec works");
+        let path = folder.path().join("config.json");
+        let text = fs::read_to_string(&path).expect("runc spec wrote it");
+        let mut spec: Value = serde_json::from_str(&text).expect("it is JSON");
+        spec["process"]["terminal"] = json!(false);
+        spec["process"]["args"] = json!([&["/program"], arguments].concat());
+        spec["root"]["readonly"] = json!(false);
+        spec["linux"]["cgroupsPath"] = json!(cgroups_path);
+        // Limits need controllers and capabilities that the machine may not have.
+        let linux = spec["linux"].as_object_mut().expect("an object");
+        linux.remove("resources");
+        let process = spec["process"].as_object_mut().expect("an object");
+        process.remove("rlimits");
+        fs::write(&path, spec.to_string()).expect("the bundle is written");
+        let id = cgroups_path.trim_matches('/').replace('/', "-");
+        Self { runc, folder, id }
+    }
+
+    fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.folder.path().join("config.json");
+        let text = fs::read_to_string(&path).expect("it is there");
+        let mut spec = serde_json::from_str(&text).expect("it is JSON");
+        change(&mut spec);
+        fs::write(&path, spec.to_string()).expect("the bundle is written");
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.runc);
+        command.arg("--root").arg(self.folder.path().join("state")).arg(verb);
+        command
+    }
+
+    fn run(&self) {
+        let mut command = self.command("run");
+        command.arg("--bundle").arg(self.folder.path()).arg(&self.id);
+        let finished = Running::start(&mut command).finish();
+        let said = String::from_utf8_lossy(&finished.stderr);
+        assert!(finished.status.success(), "runc run: {}: {said}", finished.status);
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        // It has deleted itself after a run that ended well.
+        let _ = self.command("delete").args(["--force", &self.id]).output();
+    }
+}
+
+/// Whether runc can start a container here at all.
+fn runc() -> Result<PathBuf, String> {
+    kernel_tier()?;
+    let runc = tool("runc")?;
+    let above = Cgroup::new("runc-probe");
+    let bundle = Bundle::new(runc.clone(), &format!("{}/probe", above.name()), &["x86_64:39"]);
+    let mut command = bundle.command("run");
+    command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    let finished = Running::start(&mut command).finish();
+    if finished.status.success() {
+        Ok(runc)
+    } else {
+        Err(format!("runc cannot start a container: {}", String::from_utf8_lossy(&finished.stderr)))
+    }
+}
+
+/// The names of the calls in each phase of the container's cgroup.
+fn phases(outcome: &tests::Outcome, path: &str) -> [BTreeSet<String>; 3] {
+    let recording = outcome.recording();
+    let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path);
+    let cgroup = cgroup.unwrap_or_else(|| panic!("{path} is recorded: {recording:?}"));
+    let owned = |phase| names(cgroup, phase).into_iter().map(str::to_owned).collect();
+    [Phase::Setup, Phase::ContainerInit, Phase::Workload].map(owned)
+}
+
+/// The steps make these native calls, whatever the runtime does.
+fn workload() -> (Vec<String>, BTreeSet<&'static str>) {
+    let quiet = |&&(_, name): &&(i32, &str)| !SET_UP.contains(&name);
+    let steps =
+        HARMLESS.iter().filter(quiet).map(|(number, _)| format!("x86_64:{number}")).collect();
+    (steps, HARMLESS.iter().filter(quiet).map(|&(_, name)| name).collect())
+}
+
+fn check(outcome: &tests::Outcome, path: &str, made: &BTreeSet<&str>) {
+    let [set_up, _, workload] = phases(outcome, path);
+    for name in SET_UP {
+        assert!(!workload.contains(name), "{name} is runc's, not the workload's");
+    }
+    let missing: Vec<_> = made.iter().filter(|name| !workload.contains(**name)).collect();
+    assert!(missing.is_empty(), "the workload's own calls are its: missing {missing:?}");
+    assert!(set_up.contains("pivot_root"), "runc's set-up was seen: {set_up:?}");
+    let allowed = outcome.allowed();
+    for name in SET_UP.iter().filter(|name| !["execveat"].contains(name)) {
+        assert!(!allowed.iter().any(|allowed| allowed == name), "{name} is not allowed");
+    }
+    for name in made {
+        assert!(allowed.iter().any(|allowed| allowed == name), "{name} is allowed");
+    }
+}
+
+#[test]
+fn the_set_up_of_an_unconfined_container_is_not_its_workload() {
+    let runc = require!(runc());
+    let above = Cgroup::new("runc");
+    let path = format!("{}/container", above.name());
+    let (steps, made) = workload();
+    let bundle = Bundle::new(runc, &path, &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    let tracing = Tracer::new().cgroup(&above).start();
+    bundle.run();
+    let outcome = tracing.stop().exits(0);
+    check(&outcome, &path, &made);
+}
+
+#[test]
+fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() {
+    let runc = require!(runc());
+    let above = Cgroup::new("runc-filter");
+    let path = format!("{}/container", above.name());
+    let (steps, made) = workload();
+    let bundle = Bundle::new(runc, &path, &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    bundle.edit(|spec| {
+        // An action per rule that differs from the default, or libseccomp would load nothing.
+        spec["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": ["getppid"], "action": "SCMP_ACT_LOG" }],
+        });
+    });
+    let tracing = Tracer::new().cgroup(&above).start();
+    bundle.run();
+    let outcome = tracing.stop().exits(0);
+    check(&outcome, &path, &made);
+    let recording = outcome.recording();
+    let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path).expect("recorded");
+    assert!(cgroup.exact, "the filter tells the set-up apart");
+    let [_, init, workload] = phases(&outcome, &path);
+    let all: BTreeSet<_> = &init | &workload;
+    assert!(all.contains("execve"), "runc's execve of the workload is in the profile: {init:?}");
+}
+
+#[test]
+fn a_container_that_ran_before_is_late() {
+    let runc = require!(runc());
+    let above = Cgroup::new("runc-late");
+    let path = format!("{}/container", above.name());
+    let bundle = Bundle::new(runc, &path, &["x86_64:39", "barrier", "x86_64:102"]);
+    let mut command = bundle.command("run");
+    command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    let running = Running::start(&mut command);
+    let processes = cgroup_mount().join(&path[1..]).join("cgroup.procs");
+    wait_until("the container's program runs", tests::BOUND, || runs_program(&processes));
+    let tracing = Tracer::new().args(["--cgroup", &path]).start();
+    assert!(running.finish().status.success(), "the container ends well");
+    tracing.stop().exits(3).says(&["hint:", "restart"]);
+}
+
+/// Whether a process of the cgroup executes the fixture program.
+fn runs_program(processes: &Path) -> bool {
+    let ids = fs::read_to_string(processes).unwrap_or_default();
+    ids.lines().any(|id| {
+        fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|program| program.ends_with("program"))
+    })
+}

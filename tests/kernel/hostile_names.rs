@@ -1,0 +1,78 @@
+//! Names that a workload chooses reach a terminal only with their control characters escaped.
+
+use tests::{Cgroup, Running, Tracer, ground_truth, kernel_tier, require, tool, tracer_program};
+
+const ESCAPE: &str = "\x1b[31mred";
+
+/// Lets a process of the cgroup take the name and make a call that nothing made before.
+fn rename_and_call(cgroup: &Cgroup) {
+    let steps = [cgroup.hop(), format!("name:{ESCAPE}"), "x86_64:39".into()];
+    let finished = Running::start(&mut ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
+
+#[test]
+fn a_command_name_with_escape_characters_is_escaped_everywhere() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("renamed");
+    let tracing = Tracer::new().cgroup(&cgroup).args(["-v", "--events", "events.jsonl"]).start();
+    rename_and_call(&cgroup);
+    let outcome = tracing.stop().exits(0);
+    assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
+    for file in tests::file_names(outcome.folder()) {
+        let text = std::fs::read(outcome.folder().join(&file)).expect("the file can be read");
+        assert!(!text.contains(&0x1b), "{file} holds a raw escape character");
+    }
+    let recording = outcome.recording();
+    let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    let named: Vec<_> = calls.filter_map(|call| call.command.as_deref()).collect();
+    assert!(named.iter().any(|name| name.contains("red")), "the name is there: {named:?}");
+}
+
+#[test]
+fn a_cgroup_name_with_escape_characters_is_escaped_in_messages() {
+    require!(kernel_tier());
+    let above = Cgroup::new("hostile");
+    let tracing = Tracer::new().cgroup(&above).args(["-v"]).start();
+    let hostile = above.child(&format!("{ESCAPE}\u{202e}"));
+    rename_and_call(&hostile);
+    let outcome = tracing.stop().exits(0);
+    assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
+    assert!(!outcome.read("recording.json").contains('\x1b'), "the recording holds a raw escape");
+    assert!(!outcome.read("kubernetes.yaml").contains('\x1b'), "the fragment holds a raw escape");
+    drop(hostile);
+}
+
+#[test]
+fn a_target_name_with_escape_characters_is_escaped_in_the_error() {
+    require!(kernel_tier());
+    let outcome = Tracer::new().args(["--cgroup", ESCAPE]).run().exits(1).writes_nothing();
+    assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
+    assert!(outcome.stderr.contains("red"), "the name is there: {:?}", outcome.stderr);
+}
+
+#[test]
+fn on_a_terminal_a_command_name_with_escape_characters_is_escaped() {
+    require!(kernel_tier());
+    let script = require!(tool("script"));
+    let cgroup = Cgroup::new("terminal");
+    let folder = tests::temporary_folder();
+    let line = format!(
+        "exec {} --cgroup {} --out {}/profile.json",
+        tracer_program().display(),
+        cgroup.name(),
+        folder.path().display(),
+    );
+    // What the tracer writes to the terminal comes out of script's standard output.
+    let mut command = std::process::Command::new(script);
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm-256color");
+    let terminal = Running::start(&mut command);
+    tests::wait_until("the tracer says that it is recording", tests::BOUND, || {
+        terminal.stdout().contains("recording")
+    });
+    rename_and_call(&cgroup);
+    tests::wait_until("the tracer shows the call", tests::BOUND, || {
+        terminal.stdout().contains("getpid")
+    });
+    assert!(!terminal.stdout().contains(ESCAPE), "raw: {:?}", terminal.stdout());
+}

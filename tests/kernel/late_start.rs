@@ -1,0 +1,123 @@
+//! A target that already runs: its start was not seen, and the result says so until a start was.
+
+use tests::{Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require};
+use tracer::syscalls::Abi::X86_64;
+
+const EXIT_GROUP: i32 = 231;
+
+/// A process in the cgroup that waits until its standard input ends, then makes a call and ends.
+fn running_in(cgroup: &Cgroup) -> Running {
+    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:102".into()];
+    let mut running = Running::start(&mut ground_truth(steps));
+    running.wait_for_line("here");
+    running
+}
+
+fn run_in(cgroup: &Cgroup) {
+    let finished = Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".into()])).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
+
+fn is_late(outcome: &Outcome, cgroup: &str) -> bool {
+    let recording = outcome.recording();
+    let found = recording.cgroups.iter().find(|found| found.path == cgroup);
+    found.unwrap_or_else(|| panic!("{cgroup} is recorded: {recording:?}")).late_start
+}
+
+#[test]
+fn attaching_to_a_running_program_is_incomplete_and_says_so() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("late");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    let outcome = tracing.stop().exits(3).says(&["hint:", "restart"]);
+    let recording = outcome.recording();
+    assert!(!recording.complete, "the recording says it is incomplete");
+    assert_eq!(recording.losses.late_start, 1, "the loss is counted: {:?}", recording.losses);
+    assert!(!recording.incomplete_reasons.is_empty(), "the recording says why");
+    assert!(is_late(&outcome, cgroup.name()), "the cgroup is marked");
+    let found = calls(&recording, cgroup.name());
+    assert!(found.contains_key(&(X86_64, 102)), "what came later is recorded: {found:?}");
+    assert!(found.contains_key(&(X86_64, EXIT_GROUP)), "what came later is recorded: {found:?}");
+    assert!(!outcome.allowed().is_empty(), "a profile is written all the same");
+}
+
+#[test]
+fn accept_late_start_makes_it_complete() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("accepted");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--accept-late-start"]).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    tracing.stop().exits(0);
+}
+
+#[test]
+fn a_start_in_the_emptied_cgroup_makes_it_complete() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("emptied");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    cgroup.wait_until_empty();
+    run_in(&cgroup);
+    tracing.stop().exits(0);
+}
+
+#[test]
+fn a_start_in_a_new_cgroup_of_the_same_path_makes_it_complete() {
+    require!(kernel_tier());
+    let above = Cgroup::new("again");
+    let cgroup = above.child("container");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    cgroup.remove();
+    let again = above.child("container");
+    run_in(&again);
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), again.name());
+    assert!(found.contains_key(&(X86_64, 39)), "the new start is recorded: {found:?}");
+    drop(again);
+}
+
+#[test]
+fn a_new_cgroup_of_the_same_path_below_the_target_makes_it_complete() {
+    require!(kernel_tier());
+    let above = Cgroup::new("below");
+    let cgroup = above.child("container");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&above).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    cgroup.remove();
+    let again = above.child("container");
+    run_in(&again);
+    tracing.stop().exits(0);
+    drop(again);
+}
+
+#[test]
+fn a_start_while_the_first_process_still_runs_leaves_it_incomplete() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("both");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    run_in(&cgroup);
+    tracing.stop().exits(3);
+    assert!(running.finish().status.success(), "the fixture ends well");
+}
+
+#[test]
+fn a_running_neighbour_does_not_make_the_target_late() {
+    require!(kernel_tier());
+    let above = Cgroup::new("neighbour");
+    let neighbour = above.child("neighbour");
+    let target = above.child("target");
+    let running = running_in(&neighbour);
+    let tracing = Tracer::new().cgroup(&target).start();
+    run_in(&target);
+    tracing.stop().exits(0);
+    assert!(running.finish().status.success(), "the fixture ends well");
+    drop((neighbour, target));
+}

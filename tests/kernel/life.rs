@@ -1,0 +1,253 @@
+//! How a recording ends, and that nothing stays behind.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use aya::programs::loaded_programs;
+use rustix::process::Signal;
+use serde_json::Value;
+use tests::{
+    BOUND, Cgroup, GROUND_TRUTH, Loaded, Outcome, Random, Running, Tracer, Tracing, calls,
+    cgroup_mount, file_names, ground_truth, kernel_tier, loaded, loaded_by, require, tool,
+    wait_until,
+};
+use tracer::syscalls::Abi::X86_64;
+
+const FILES: [&str; 3] = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
+
+fn call_in(cgroup: &Cgroup) {
+    let finished = Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".into()])).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
+
+/// Everything was written: three whole files and nothing else.
+fn check_files(outcome: &Outcome, cgroup: &Cgroup) {
+    assert_eq!(file_names(outcome.folder()), FILES);
+    let found = calls(&outcome.recording(), cgroup.name());
+    assert!(found.contains_key(&(X86_64, 39)), "the call is recorded: {found:?}");
+    assert!(outcome.allowed().iter().any(|name| name == "getpid"), "the call is allowed");
+}
+
+#[test]
+fn each_signal_that_stops_it_writes_the_files() {
+    require!(kernel_tier());
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let cgroup = Cgroup::new("signal");
+        let tracing = Tracer::new().cgroup(&cgroup).start();
+        call_in(&cgroup);
+        check_files(&tracing.stop_by(signal).exits(0), &cgroup);
+    }
+}
+
+#[test]
+fn a_hangup_that_was_inherited_as_ignored_stays_ignored() {
+    require!(kernel_tier());
+    let nohup = require!(tool("nohup"));
+    let cgroup = Cgroup::new("hangup");
+    let tracing = Tracer::new().launcher([nohup]).cgroup(&cgroup).start();
+    let status = fs::read_to_string(format!("/proc/{}/status", tracing.process.id()))
+        .expect("the tracer runs");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("SigIgn");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
+    assert_eq!(ignored & 1, 1, "SIGHUP is still ignored");
+    tracing.process.signal(Signal::HUP);
+    call_in(&cgroup);
+    check_files(&tracing.stop().exits(0), &cgroup);
+}
+
+#[test]
+fn a_duration_ends_it() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("duration");
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "2s"]).start();
+    call_in(&cgroup);
+    check_files(&tracing.finish().exits(0), &cgroup);
+}
+
+#[test]
+fn quiet_ends_it() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("quiet");
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "2s"]).start();
+    call_in(&cgroup);
+    check_files(&tracing.finish().exits(0), &cgroup);
+}
+
+#[test]
+fn the_end_of_the_command_ends_it_and_its_status_is_recorded() {
+    require!(kernel_tier());
+    let command = [GROUND_TRUTH, "x86_64:39", "exit:7"];
+    let outcome = Tracer::new().command(command).run().exits(0);
+    let ended = outcome.recording().command.expect("the command's end is recorded");
+    assert_eq!((ended.exit_code, ended.signal), (Some(7), None));
+    assert_eq!(ended.arguments, command);
+}
+
+#[test]
+fn forward_exit_gives_the_status_of_the_command() {
+    require!(kernel_tier());
+    let run = |command: &[&str]| Tracer::new().args(["--forward-exit"]).command(command).run();
+    run(&[GROUND_TRUTH, "x86_64:39", "exit:7"]).exits(7);
+    run(&[GROUND_TRUTH, "x86_64:39"]).exits(0);
+    let outcome = run(&["sh", "-c", "kill -9 $$"]).exits(128 + 9);
+    let ended = outcome.recording().command.expect("the command's end is recorded");
+    assert_eq!((ended.exit_code, ended.signal), (None, Some(9)));
+}
+
+#[test]
+fn a_signal_while_the_command_runs_ends_both() {
+    require!(kernel_tier());
+    let command = [GROUND_TRUTH, "x86_64:39", "say:here", "pause"];
+    let mut tracing = Tracer::new().command(command).start();
+    tracing.process.wait_for_line("here");
+    let outcome = tracing.stop();
+    assert_eq!(file_names(outcome.folder()), FILES, "said: {}", outcome.stderr);
+    check_command_is_gone(&outcome);
+}
+
+/// The cgroup that the tracer made for its command is gone, and so is every process of it.
+fn check_command_is_gone(outcome: &Outcome) {
+    for cgroup in outcome.recording().cgroups {
+        let folder = cgroup_mount().join(&cgroup.path[1..]);
+        wait_until(&format!("{} is removed", cgroup.path), BOUND, || !folder.exists());
+    }
+}
+
+#[test]
+fn the_cgroup_of_a_command_is_removed() {
+    require!(kernel_tier());
+    let outcome = Tracer::new().command([GROUND_TRUTH, "x86_64:39"]).run().exits(0);
+    check_command_is_gone(&outcome);
+}
+
+#[test]
+fn a_second_signal_does_not_tear_the_files() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("twice");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    call_in(&cgroup);
+    tracing.process.signal(Signal::INT);
+    let outcome = tracing.stop();
+    check_whole_or_absent(outcome.folder());
+}
+
+/// Each of the three files is whole or not there; the profile comes last; nothing temporary is left.
+fn check_whole_or_absent(folder: &Path) {
+    let found = file_names(folder);
+    let unknown: Vec<_> = found.iter().filter(|name| !FILES.contains(&name.as_str())).collect();
+    assert!(unknown.is_empty(), "left over: {unknown:?}");
+    for name in found.iter().filter(|name| name.ends_with(".json")) {
+        let text = fs::read_to_string(folder.join(name)).expect("the file can be read");
+        let parsed: Result<Value, _> = serde_json::from_str(&text);
+        assert!(parsed.is_ok(), "{name} is torn: {text}");
+    }
+    if found.iter().any(|name| name == "profile.json") {
+        assert_eq!(found, FILES, "the profile is written last");
+    }
+}
+
+#[test]
+fn a_signal_at_any_moment_leaves_whole_files_or_none() {
+    require!(kernel_tier());
+    let mut random = Random::new();
+    let busy = [GROUND_TRUTH, "fork:200", "[", "x86_64:39", "]", "wait", "say:done", "pause"];
+    let mut written = 0;
+    for _ in 0..24 {
+        let mut tracing = Tracer::new().command(busy).spawn();
+        // A moment anywhere between the start and well into the recording, by counting looks at the process.
+        for _ in 0..random.below(120_000) {
+            if !tracing.process.is_running() {
+                break;
+            }
+        }
+        let outcome = tracing.stop();
+        check_whole_or_absent(outcome.folder());
+        written += usize::from(!file_names(outcome.folder()).is_empty());
+    }
+    println!("{written} of 24 runs wrote their files");
+}
+
+/// The tracer at work on a cgroup, and what of eBPF it holds.
+fn tracing_with_objects(cgroup: &Cgroup) -> (Tracing, Loaded) {
+    let tracing = Tracer::new().cgroup(cgroup).start();
+    let held = loaded_by(tracing.process.id());
+    (tracing, held)
+}
+
+#[test]
+fn one_program_is_attached_while_tracing() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("objects");
+    let (tracing, held) = tracing_with_objects(&cgroup);
+    assert_eq!(held.links.len(), 1, "one link: {held:?}");
+    assert_eq!(held.programs.len(), 1, "one program: {held:?}");
+    let program = loaded_programs()
+        .flatten()
+        .find(|program| held.programs.contains(&program.id()))
+        .expect("the kernel lists the program");
+    assert_eq!(program.name_as_str(), Some("sys_enter"));
+    let kind = format!("{:?}", program.program_type());
+    assert_eq!(kind, "BPF_PROG_TYPE_RAW_TRACEPOINT");
+    drop(tracing);
+}
+
+/// Nothing of what was held is loaded any more.
+fn check_unloaded(held: &Loaded) {
+    let mut left = held.clone();
+    let nothing = Loaded::default();
+    let gone = tests::holds_within(BOUND, || {
+        left = loaded().common(held);
+        left == nothing
+    });
+    assert!(gone, "still loaded: {left:?}");
+}
+
+#[test]
+fn nothing_stays_loaded_after_the_end() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("ended");
+    let (tracing, held) = tracing_with_objects(&cgroup);
+    assert!(!held.maps.is_empty(), "maps are seen by their descriptors: {held:?}");
+    call_in(&cgroup);
+    tracing.stop().exits(0);
+    check_unloaded(&held);
+}
+
+#[test]
+fn nothing_stays_loaded_after_kill_9() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("killed");
+    let (tracing, held) = tracing_with_objects(&cgroup);
+    call_in(&cgroup);
+    let outcome = tracing.stop_by(Signal::KILL);
+    assert_eq!(outcome.status.code(), None, "killed: {}", outcome.status);
+    check_unloaded(&held);
+    let files = file_names(outcome.folder());
+    let partial = |name: &String| name.ends_with(".partial");
+    assert!(files.iter().all(partial), "only an autosave may be left: {files:?}");
+}
+
+#[test]
+fn the_cgroup_of_a_command_is_removed_after_kill_9() {
+    require!(kernel_tier());
+    let command = [GROUND_TRUTH, "x86_64:39", "say:here", "barrier"];
+    let mut tracing = Tracer::new().command(command).start();
+    tracing.process.wait_for_line("here");
+    let own = fs::read_to_string(format!("/proc/{}/task/{0}/children", tracing.process.id()));
+    let children = own.expect("the kernel lists children");
+    let paths: Vec<_> = children
+        .split_whitespace()
+        .filter_map(|child| fs::read_to_string(format!("/proc/{child}/cgroup")).ok())
+        .filter_map(|lines| {
+            lines.lines().find_map(|line| Some(line.strip_prefix("0::")?.to_owned()))
+        })
+        .filter(|path| path != "/")
+        .collect();
+    assert!(!paths.is_empty(), "the command runs in a cgroup of its own: {children:?}");
+    tracing.stop_by(Signal::KILL);
+    for path in paths {
+        let folder = cgroup_mount().join(&path[1..]);
+        wait_until(&format!("{path} is removed"), Duration::from_secs(30), || !folder.exists());
+    }
+}

@@ -1,0 +1,165 @@
+//! The main job: one command gives a profile that every consumer accepts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use serde_json::Value;
+use tests::{Outcome, Tracer, file_names, kernel_tier, names, require};
+use tracer::recording::{Phase, TargetKind, VERSION};
+use tracer::syscalls::Abi;
+
+fn record_ls() -> Outcome {
+    Tracer::new().command(["ls", "-l", "/"]).run().exits(0)
+}
+
+#[test]
+fn a_command_gives_three_files() {
+    require!(kernel_tier());
+    let outcome = record_ls();
+    let expected = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
+    assert_eq!(file_names(outcome.folder()), expected);
+    for file in expected {
+        let data = fs::metadata(outcome.folder().join(file)).expect("the file is there");
+        assert_eq!(data.mode() & 0o133, 0, "{file} is a file for reading: {:o}", data.mode());
+    }
+    assert!(outcome.stdout.contains("etc"), "stdout is the command's: {}", outcome.stdout);
+    assert!(!outcome.stdout.contains("SCMP"), "stdout is the command's: {}", outcome.stdout);
+}
+
+#[test]
+fn the_profile_has_the_form_that_every_consumer_accepts() {
+    require!(kernel_tier());
+    let outcome = record_ls();
+    let text = outcome.read("json");
+    let keys =
+        ["{", r#""defaultAction""#, r#""defaultErrnoRet""#, r#""architectures""#, r#""syscalls""#];
+    let places: Vec<_> = keys.iter().map(|key| text.find(key).expect(key)).collect();
+    assert!(places.is_sorted(), "the keys are in the usual order: {text}");
+    assert!(text.ends_with("}\n"), "the file ends with one line end");
+
+    let profile = outcome.profile();
+    let object = profile.as_object().expect("an object");
+    let found: BTreeSet<_> = object.keys().map(String::as_str).collect();
+    let expected = ["defaultAction", "defaultErrnoRet", "architectures", "syscalls"];
+    assert_eq!(found, BTreeSet::from(expected), "no other keys");
+    assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+    assert_eq!(profile["defaultErrnoRet"], 38);
+    assert_eq!(profile["architectures"], serde_json::json!(["SCMP_ARCH_X86_64"]));
+    let [rule] = profile["syscalls"].as_array().expect("rules").as_slice() else {
+        panic!("one rule: {text}");
+    };
+    let found: BTreeSet<_> = rule.as_object().expect("an object").keys().cloned().collect();
+    assert_eq!(found, BTreeSet::from(["names".to_owned(), "action".to_owned()]));
+    assert_eq!(rule["action"], "SCMP_ACT_ALLOW");
+    let allowed = outcome.allowed();
+    assert!(allowed.is_sorted_by(|one, next| one < next), "sorted, each once: {allowed:?}");
+}
+
+#[test]
+fn the_profile_has_what_the_command_did_and_no_more() {
+    require!(kernel_tier());
+    let outcome = record_ls();
+    let allowed = outcome.allowed();
+    let has = |name: &str| allowed.iter().any(|allowed| allowed == name);
+    for name in ["execve", "openat", "read", "mmap", "getdents64", "exit_group"] {
+        assert!(has(name), "ls needs {name}: {allowed:?}");
+    }
+    for name in [
+        "mount",
+        "umount2",
+        "unshare",
+        "ptrace",
+        "pivot_root",
+        "bpf",
+        "setns",
+        "init_module",
+        "keyctl",
+    ] {
+        assert!(!has(name), "ls does not need {name}");
+    }
+    let recording = outcome.recording();
+    for call in recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls) {
+        let name = call.name.as_deref().expect("ls makes named calls only");
+        assert!(call.phase == Phase::Setup || has(name), "{name} was seen and is not allowed");
+    }
+}
+
+#[test]
+fn the_recording_is_complete_and_holds_the_facts() {
+    require!(kernel_tier());
+    let outcome = record_ls();
+    let recording = outcome.recording();
+    assert_eq!(recording.version, VERSION);
+    assert!(recording.complete, "{:?}", recording.incomplete_reasons);
+    assert!(recording.host.btf, "this kernel has BTF");
+    assert!(recording.duration_seconds > 0.0);
+    let [target] = recording.targets.as_slice() else {
+        panic!("one target: {:?}", recording.targets)
+    };
+    assert_eq!(target.kind, TargetKind::Command);
+    let [cgroup] = recording.cgroups.as_slice() else {
+        panic!("one cgroup: {:?}", recording.cgroups)
+    };
+    assert_eq!(target.cgroups, [0]);
+    assert!(!cgroup.late_start, "the start was seen");
+    let workload = names(cgroup, Phase::Workload);
+    assert!(workload.contains("execve"), "the command's execve is its own: {workload:?}");
+    let keys = cgroup.calls.iter().map(|call| (call.abi, call.number)).collect::<Vec<_>>();
+    assert!(keys.is_sorted_by(|one, next| one < next), "sorted, each once: {keys:?}");
+    assert!(keys.iter().all(|(abi, _)| *abi == Abi::X86_64));
+    for call in &cgroup.calls {
+        assert!(call.count.is_some_and(|count| count > 0), "it was counted: {call:?}");
+    }
+    let ended = recording.command.as_ref().expect("the command's end is recorded");
+    assert_eq!((ended.exit_code, ended.signal), (Some(0), None));
+}
+
+#[test]
+fn the_kubernetes_fragment_points_to_the_profile() {
+    require!(kernel_tier());
+    let text = record_ls().read("kubernetes.yaml");
+    for part in ["seccompProfile:", "type: Localhost", "localhostProfile:", "profiles/profile.json"]
+    {
+        assert!(text.contains(part), "expected {part:?} in {text}");
+    }
+}
+
+#[test]
+fn the_options_of_the_profile_are_followed() {
+    require!(kernel_tier());
+    let options = ["--errno=eperm", "--all-arches", "--include=bpf", "--exclude=getdents64"];
+    let tracer = Tracer::new().args(options);
+    let outcome = tracer.command(["ls", "/"]).run();
+    assert!(matches!(outcome.status.code(), Some(0 | 3)), "it is written: {outcome:?}");
+    let profile = outcome.profile();
+    assert_eq!(profile["defaultErrnoRet"], 1);
+    let all = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
+    assert_eq!(profile["architectures"], Value::from(all.to_vec()));
+    let allowed = outcome.allowed();
+    assert!(allowed.iter().any(|name| name == "bpf"), "included: {allowed:?}");
+    assert!(!allowed.iter().any(|name| name == "getdents64"), "excluded: {allowed:?}");
+}
+
+#[test]
+fn two_recordings_of_the_same_command_give_the_same_bytes() {
+    require!(kernel_tier());
+    let profile = || {
+        let command = [tests::GROUND_TRUTH, "x86_64:39", "fork:2", "[", "i386:20", "]", "wait"];
+        Tracer::new().command(command).run().exits(0).read("json")
+    };
+    assert_eq!(profile(), profile());
+}
+
+#[test]
+fn the_profile_alone_goes_to_stdout() {
+    require!(kernel_tier());
+    let cgroup = tests::Cgroup::new("stdout");
+    let tracing = Tracer::new().cgroup(&cgroup).out("-").start();
+    let steps = [cgroup.hop(), "x86_64:39".into()];
+    let finished = tests::Running::start(&mut tests::ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+    let outcome = tracing.stop().exits(0).writes_nothing();
+    let profile: Value = serde_json::from_str(&outcome.stdout).expect("stdout is the profile");
+    assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+}

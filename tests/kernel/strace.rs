@@ -1,0 +1,136 @@
+//! One execution, watched by strace and by the tracer: both saw the same calls.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use tests::{Cgroup, GROUND_TRUTH, Running, Tracer, calls, kernel_tier, require, tool};
+use tracer::syscalls::Abi::X86_64;
+
+/// Runs the command in a traced cgroup under strace, and compares from the moment on when it had joined.
+fn check(program: &str, arguments: &[&str]) {
+    require!(kernel_tier());
+    let strace = require!(tool("strace"));
+    if !program.contains('/') {
+        require!(tool(program));
+    }
+    let cgroup = Cgroup::new("strace");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let log = tracing.folder().join("strace.log");
+    let processes_file = cgroup.processes_file();
+    let mut command = Command::new(strace);
+    command
+        .args(["-f", "-n", "-y", "-s", "0", "-o"])
+        .arg(&log)
+        .args(["sh", "-c", r#"echo 0 >"$1"; shift; exec "$@""#, "sh"])
+        .arg(&processes_file)
+        .arg(program)
+        .args(arguments)
+        .current_dir(tracing.folder());
+    let finished = Running::start(&mut command).finish();
+    assert!(finished.status.success(), "the command ends well under strace: {finished:?}");
+
+    let text = fs::read_to_string(&log).expect("strace wrote its log");
+    let joined = format!("<{}>", processes_file.display());
+    let outcome = tracing.stop().exits(0);
+    let recorded = calls(&outcome.recording(), cgroup.name());
+    let seen = calls_after_joining(&text, &joined);
+    assert!(seen.len() > 3, "strace saw the command: {text}");
+    let recorded: BTreeMap<i32, u64> = recorded
+        .into_iter()
+        .map(|((abi, number), count)| {
+            assert_eq!(abi, X86_64, "only native programs run here");
+            (number, count.expect("calls are counted"))
+        })
+        .collect();
+    let only = |some: &BTreeMap<i32, u64>, others: &BTreeMap<i32, u64>| {
+        let differing = some.iter().filter(|(number, count)| others.get(number) != Some(count));
+        differing.map(|(number, count)| format!("{number} x {count}")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        recorded,
+        seen,
+        "differing in the recording: {:?}, in strace: {:?}",
+        only(&recorded, &seen),
+        only(&seen, &recorded),
+    );
+}
+
+/// How often each number was called after the write that moved the shell. A line is `PID [NUMBER] NAME(...`; one that
+/// goes on with a call that was interrupted by the output of another process says `resumed`.
+fn calls_after_joining(log: &str, joined: &str) -> BTreeMap<i32, u64> {
+    let mut lines = log.lines();
+    let write = lines.find(|line| line.contains("write(") && line.contains(joined));
+    assert!(write.is_some(), "the shell joins the cgroup: {log}");
+    let mut seen = BTreeMap::new();
+    for line in lines.filter(|line| !line.contains(" resumed>")) {
+        let bracketed = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        if let Some((number, _)) = bracketed
+            && let Ok(number) = number.trim().parse::<i32>()
+        {
+            *seen.entry(number).or_default() += 1;
+        }
+    }
+    seen
+}
+
+#[test]
+fn ls() {
+    check("ls", &["-l", "/"]);
+}
+
+#[test]
+fn cp() {
+    check("cp", &["-a", "/etc/passwd", "copy"]);
+}
+
+#[test]
+fn tar() {
+    check("tar", &["-czf", "archive.tar.gz", "-C", "/etc", "passwd", "hosts"]);
+}
+
+#[test]
+fn grep() {
+    check("grep", &["-r", "root", "/etc/passwd", "/etc/group"]);
+}
+
+#[test]
+fn sort() {
+    check("sort", &["-r", "/etc/passwd"]);
+}
+
+#[test]
+fn find() {
+    check("find", &["/etc", "-maxdepth", "1", "-name", "host*"]);
+}
+
+#[test]
+fn pipeline() {
+    check("sh", &["-c", "ls / | sort -r | tr a-z A-Z >list; test -s list && cat list | wc -l"]);
+}
+
+#[test]
+fn signals() {
+    check("sh", &["-c", "trap 'echo caught' USR1; kill -USR1 $$; (exit 3) || sleep 0.01"]);
+}
+
+#[test]
+fn python() {
+    check("python3", &["-c", "import json, os; print(json.dumps(sorted(os.listdir('/'))))"]);
+}
+
+#[test]
+fn python_with_threads() {
+    let script = "import threading, time
+threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()";
+    check("python3", &["-c", script]);
+}
+
+#[test]
+fn static_program() {
+    let steps =
+        ["fork:3", "[", "thread", "[", "x86_64:186", "]", "x86_64:39*10", "]", "wait", "raw:1000"];
+    check(GROUND_TRUTH, &steps);
+}

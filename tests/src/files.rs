@@ -1,0 +1,73 @@
+//! Folders and mounts for one test.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+use tempfile::TempDir;
+
+/// An empty folder that everybody may read, removed with its contents when dropped.
+pub fn temporary_folder() -> TempDir {
+    let folder = tempfile::Builder::new()
+        .prefix("tracer-tests-")
+        .tempdir()
+        .unwrap_or_else(|error| panic!("cannot create a temporary folder: {error}"));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
+        .unwrap_or_else(|error| panic!("cannot open {} to all: {error}", folder.path().display()));
+    folder
+}
+
+/// Names and contents of the files in a folder, to tell whether something changed. Folders have no contents.
+pub fn entries(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()))
+        .map(|entry| {
+            let path = entry.expect("an entry of the folder").path();
+            let regular = fs::symlink_metadata(&path).is_ok_and(|data| data.is_file());
+            let name =
+                path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            (name, regular.then(|| fs::read(&path).expect("the file can be read")))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Names of what is in a folder, sorted.
+pub fn file_names(folder: &Path) -> Vec<String> {
+    entries(folder).into_iter().map(|(name, _)| name).collect()
+}
+
+/// A mount that ends with this value.
+#[derive(Debug)]
+pub struct Mount(PathBuf);
+
+impl Mount {
+    /// A file system in memory, with that many bytes.
+    pub fn tmpfs(folder: &Path, bytes: u32) -> Self {
+        let options = format!("size={bytes},mode=755\0").into_bytes();
+        let options = std::ffi::CString::from_vec_with_nul(options).expect("one NUL, at the end");
+        mount("tracer-tests", folder, "tmpfs", MountFlags::empty(), options.as_c_str())
+            .unwrap_or_else(|error| {
+                panic!("cannot mount a tmpfs on {}: {error}", folder.display())
+            });
+        Self(folder.to_owned())
+    }
+
+    /// The folder itself, read-only.
+    pub fn read_only(folder: &Path) -> Self {
+        let made = mount_bind(folder, folder)
+            .and_then(|()| mount_remount(folder, MountFlags::BIND | MountFlags::RDONLY, c""));
+        made.unwrap_or_else(|error| panic!("cannot make {} read-only: {error}", folder.display()));
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
+            eprintln!("cannot unmount {}: {error}", self.0.display());
+        }
+    }
+}

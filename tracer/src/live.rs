@@ -1,0 +1,112 @@
+//! What a person sees while recording: a line for each call that is seen for the first time, and a status line.
+//!
+//! Everything goes to standard error. Names from outside come in escaped.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Errors only.
+    Quiet,
+    /// A line for each new call.
+    Lines,
+    /// The same, above a status line that changes in place.
+    StatusLine,
+}
+
+/// The live view.
+pub struct Live {
+    detail: Detail,
+    bar: ProgressBar,
+    calls_seen: usize,
+    last_new: Instant,
+    counted: Option<(Instant, u64)>,
+}
+
+/// A call that was seen for the first time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirstSeen<'a> {
+    /// Seconds since the recording began.
+    pub seconds: f64,
+    /// The call's name, with its ABI when that is not x86_64.
+    pub call: &'a str,
+    /// The command's name, escaped.
+    pub command: &'a str,
+    /// Process id.
+    pub pid: u32,
+}
+
+impl Live {
+    /// Starts the view.
+    pub fn new(detail: Detail) -> Self {
+        let bar = match detail {
+            Detail::StatusLine => ProgressBar::new_spinner(),
+            Detail::Quiet | Detail::Lines => ProgressBar::hidden(),
+        };
+        bar.set_style(
+            ProgressStyle::with_template("{msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        bar.set_draw_target(match detail {
+            Detail::StatusLine => ProgressDrawTarget::stderr(),
+            Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
+        });
+        Self { detail, bar, calls_seen: 0, last_new: Instant::now(), counted: None }
+    }
+
+    /// Shows a new call.
+    pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
+        self.calls_seen += 1;
+        self.last_new = Instant::now();
+        let FirstSeen { seconds, call, command, pid } = call;
+        self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]"));
+    }
+
+    /// Shows a line, unless it is to be quiet.
+    pub fn line(&self, text: &str) {
+        match self.detail {
+            Detail::Quiet => {}
+            Detail::Lines => eprintln!("{text}"),
+            Detail::StatusLine => self.bar.suspend(|| eprintln!("{text}")),
+        }
+    }
+
+    /// There is a status line to keep up to date.
+    pub fn has_status_line(&self) -> bool {
+        self.detail == Detail::StatusLine
+    }
+
+    /// How long ago the last new call was shown.
+    pub fn quiet_for(&self) -> Duration {
+        self.last_new.elapsed()
+    }
+
+    /// Brings the status line up to date. `total` is the number of calls made so far, when they are counted.
+    pub fn status(&mut self, total: Option<u64>, losses: u64) {
+        if self.detail != Detail::StatusLine {
+            return;
+        }
+        let now = Instant::now();
+        let rate = total.map(|total| {
+            let (then, before) = self.counted.replace((now, total)).unwrap_or((now, total));
+            let seconds = now.duration_since(then).as_secs_f64().max(1e-3);
+            format!(" · {:.0} calls/s", total.saturating_sub(before) as f64 / seconds)
+        });
+        let quiet = self.last_new.elapsed().as_secs();
+        let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
+        self.bar.set_message(format!(
+            "{} calls seen · last new one {quiet} s ago{} · {losses}",
+            self.calls_seen,
+            rate.unwrap_or_default()
+        ));
+        self.bar.tick();
+    }
+
+    /// Takes the status line away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,417 @@
+//! The recording pipeline: from a request to a recording, top to bottom in [`record`].
+
+mod command;
+mod events;
+mod late;
+mod names;
+mod stops;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::ExitStatus,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    sys::signal::Signal,
+    time::{ClockId, clock_gettime},
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+
+pub use self::command::{CommandRequest, display};
+use self::{
+    command::{CommandGroup, RunningCommand},
+    events::Sightings,
+    late::Late,
+    stops::Stops,
+};
+use crate::{
+    kernel::{Options, Recorder, host_mount_namespace},
+    live::Live,
+    recording::{
+        Host, Recording, TargetKind,
+        assembly::{Parts, Selection, assemble, is_at_or_below},
+        event::NewCall,
+        facts::Snapshot,
+        phases::CgroupKind,
+    },
+    target::{
+        cgroup::{CgroupRoot, CgroupTree, populated},
+        names::kind,
+    },
+};
+
+/// How often events are looked at when nothing wakes the session, and targets for their end.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the recording is saved, when it changed.
+const AUTOSAVE: Duration = Duration::from_secs(10);
+/// How long a command may take to end after it was told to.
+const GRACE: Duration = Duration::from_secs(10);
+/// Most roots that the kernel side takes.
+const MAX_ROOTS: usize = 64;
+
+/// What to record, and how long.
+#[derive(Debug)]
+pub struct Request {
+    /// The cgroup file system.
+    pub root: CgroupRoot,
+    /// The targets, resolved.
+    pub selections: Vec<Selection>,
+    /// A command to run in a cgroup of its own.
+    pub command: Option<CommandRequest>,
+    /// Stop after this time.
+    pub duration: Option<Duration>,
+    /// Stop when no new call was seen for this time.
+    pub until_quiet: Option<Duration>,
+    /// Use the kernel's BTF.
+    pub btf: bool,
+    /// Count calls.
+    pub counts: bool,
+    /// Let the kernel side log.
+    pub log: bool,
+    /// A late start counts as complete.
+    pub accept_late_start: bool,
+    /// SIGHUP ends the recording.
+    pub hangup: bool,
+    /// Interrupts typed at the terminal reach the command by themselves.
+    pub terminal: bool,
+}
+
+/// Who is told of what happens.
+pub struct Observers<'a> {
+    /// The person.
+    pub live: &'a mut Live,
+    /// Takes the recording so far, now and then.
+    pub autosave: &'a mut dyn FnMut(&Recording),
+    /// Takes every new call.
+    pub new_call: &'a mut dyn FnMut(&NewCall),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The evidence.
+    pub recording: Recording,
+    /// Why it ended.
+    pub stop: Stop,
+    /// How the command ended.
+    pub command: Option<ExitStatus>,
+    /// Places of the kernel's table that are taken, and how many there are.
+    pub table_fill: (usize, usize),
+}
+
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal.
+    Signal(Signal),
+    /// The time was up.
+    Duration,
+    /// No new call for long enough.
+    Quiet,
+    /// The command ended.
+    CommandEnded,
+    /// Every target is gone.
+    TargetsEnded,
+}
+
+/// Records until something ends it.
+///
+/// # Errors
+/// What could not be set up, or read at the end; nothing is left behind then.
+pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<Outcome> {
+    let mut stops = Stops::catch(request.hangup)?;
+    let group =
+        request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
+    let selections = selections(request, group.as_ref());
+    let tree = request.root.tree().context("the cgroups of this host could not be read")?;
+    let mut late = populated_below(request, &selections)?;
+    let (recorder, events) = Recorder::attach(&options(request, &selections, &tree)?)?;
+    let (started, began) = (SystemTime::now(), boot_time()?);
+    // Whatever was populated at either moment may have made calls before the program was attached.
+    late.extend(populated_below(request, &selections)?);
+    let mut sightings = Sightings::new(events, &selections, began)?;
+    sightings.names.learn(&tree.nodes);
+    let late = Late::watch(&request.root, late)?;
+    if let Err(reason) = recorder.btf() {
+        observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
+    }
+    observers.live.line(&announcement(request, &selections));
+    let command = match (&group, &request.command) {
+        (Some(group), Some(command)) => Some(group.start(command)?),
+        _ => None,
+    };
+    let mut session =
+        Session { request, selections, recorder, sightings, late, command, group, started, began };
+    let stop = session.run(&mut stops, &mut observers).await?;
+    session.end_command(stop, &mut stops, &mut observers).await?;
+    session.finish(stop, &mut observers)
+}
+
+/// A recording under way.
+struct Session<'a> {
+    request: &'a Request,
+    selections: Vec<Selection>,
+    recorder: Recorder,
+    sightings: Sightings,
+    late: Late,
+    command: Option<RunningCommand>,
+    group: Option<CommandGroup>,
+    started: SystemTime,
+    began: u64,
+}
+
+impl Session<'_> {
+    async fn run(&mut self, stops: &mut Stops, observers: &mut Observers<'_>) -> Result<Stop> {
+        let start = tokio::time::Instant::now();
+        let deadline =
+            start + self.request.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
+        let mut tick = ticks(TICK);
+        let mut autosave = ticks(AUTOSAVE);
+        let mut saved = 0;
+        loop {
+            tokio::select! {
+                signal = stops.next() => return Ok(Stop::Signal(signal)),
+                () = sleep_until(deadline), if self.request.duration.is_some() => return Ok(Stop::Duration),
+                status = ended(&mut self.command) => {
+                    status?;
+                    return Ok(Stop::CommandEnded);
+                }
+                ready = self.sightings.ready() => ready?,
+                () = self.late.next_restart() => {}
+                _ = tick.tick() => self.show_status(observers)?,
+                _ = autosave.tick() => {
+                    if self.sightings.calls_seen() != saved {
+                        saved = self.sightings.calls_seen();
+                        let snapshot = self.recorder.drain()?;
+                        (observers.autosave)(&self.assemble(&snapshot)?);
+                    }
+                }
+            }
+            self.sightings.take(&self.request.root, &mut self.late, observers);
+            if self.request.until_quiet.is_some_and(|quiet| observers.live.quiet_for() >= quiet) {
+                return Ok(Stop::Quiet);
+            }
+            if self.command.is_none() && self.targets_ended() {
+                return Ok(Stop::TargetsEnded);
+            }
+        }
+    }
+
+    fn show_status(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        if !observers.live.has_status_line() {
+            return Ok(());
+        }
+        let snapshot = self.recorder.drain()?;
+        let counted = snapshot.cgroups.iter().filter_map(|cgroup| cgroup.counts.as_ref());
+        let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
+        let lost =
+            snapshot.stats.calls_lost + snapshot.stats.evidence_lost + snapshot.recursion_misses;
+        observers.live.status(total, lost);
+        Ok(())
+    }
+
+    /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
+    fn targets_ended(&self) -> bool {
+        let mut paths = self.selections.iter().flat_map(|selection| &selection.paths);
+        !self.late.is_pending() && paths.all(|path| self.request.root.id(path).is_err())
+    }
+
+    /// Makes a command that still runs end, and records that as well.
+    async fn end_command(
+        &mut self,
+        stop: Stop,
+        stops: &mut Stops,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        let Some(command) = &mut self.command else { return Ok(()) };
+        if !command.is_running() {
+            return Ok(());
+        }
+        match stop {
+            Stop::Signal(Signal::SIGINT) if self.request.terminal => {}
+            Stop::Signal(signal) => command.send(signal),
+            _ => command.send(Signal::SIGTERM),
+        }
+        let grace = tokio::time::Instant::now() + GRACE;
+        loop {
+            tokio::select! {
+                status = ended(&mut self.command) => {
+                    status?;
+                    return Ok(());
+                }
+                ready = self.sightings.ready() => ready?,
+                _ = stops.next() => {
+                    self.kill_group();
+                    bail!("interrupted twice: nothing was written");
+                }
+                () = sleep_until(grace) => {
+                    observers.live.line("the command did not end in time: it is killed");
+                    self.kill_group();
+                    ended(&mut self.command).await?;
+                    return Ok(());
+                }
+            }
+            self.sightings.take(&self.request.root, &mut self.late, observers);
+        }
+    }
+
+    fn kill_group(&self) {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+    }
+
+    /// Detaches, reads everything, and puts the recording together.
+    fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
+        self.recorder.detach()?;
+        self.sightings.take(&self.request.root, &mut self.late, observers);
+        self.sightings.names.place_the_rest();
+        let snapshot = self.recorder.drain()?;
+        let mut recording = self.assemble(&snapshot)?;
+        let status = self.command.as_ref().and_then(RunningCommand::status);
+        if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
+            recording.command = Some(command.outcome(request));
+        }
+        if let Some(left) =
+            self.group.as_ref().map(CommandGroup::processes).filter(|left| *left > 0)
+        {
+            observers.live.line(&format!(
+                "{left} processes of the command still run; they are not watched any more"
+            ));
+        }
+        Ok(Outcome { recording, stop, command: status, table_fill: snapshot.table_fill })
+    }
+
+    fn assemble(&self, snapshot: &Snapshot) -> Result<Recording> {
+        let system = rustix::system::uname();
+        Ok(assemble(&Parts {
+            snapshot,
+            paths: &self.sightings.names.paths,
+            selections: &self.selections,
+            labels: &self.sightings.labels,
+            late: &self.late.ids(),
+            restarted: &self.late.restarted,
+            kind_of: &cgroup_kind,
+            host: Host {
+                kernel: system.release().to_string_lossy().into_owned(),
+                arch: system.machine().to_string_lossy().into_owned(),
+                cpus: std::thread::available_parallelism().map_or(1, usize::from),
+                btf: self.recorder.btf().is_ok(),
+            },
+            started: OffsetDateTime::from(self.started).format(&Rfc3339).context("the clock")?,
+            started_boot: self.began,
+            duration_seconds: (boot_time()?.saturating_sub(self.began) / 1_000_000) as f64 / 1e3,
+            accept_late_start: self.request.accept_late_start,
+        }))
+    }
+}
+
+/// The end of the command; never, when there is none.
+async fn ended(command: &mut Option<RunningCommand>) -> Result<ExitStatus> {
+    match command {
+        Some(command) => command.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// The targets, the command's own cgroup among them.
+fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
+    let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
+        name: command.name(),
+        kind: TargetKind::Command,
+        paths: vec![group.path.clone()],
+    });
+    request.selections.iter().cloned().chain(command).collect()
+}
+
+/// The cgroups of the targets that hold processes now: paths by id.
+fn populated_below(request: &Request, selections: &[Selection]) -> Result<BTreeMap<u64, String>> {
+    let mut found = BTreeMap::new();
+    for path in selections.iter().flat_map(|selection| &selection.paths) {
+        let nodes = populated(&request.root, path)?;
+        found.extend(
+            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
+        );
+    }
+    Ok(found)
+}
+
+fn options(request: &Request, selections: &[Selection], tree: &CgroupTree) -> Result<Options> {
+    let mut paths: Vec<String> = Vec::new();
+    for selection in selections {
+        paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
+    }
+    paths.sort();
+    paths.dedup_by(|path, before| is_at_or_below(path, before));
+    if paths.len() > MAX_ROOTS {
+        bail!(
+            "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
+            paths.len()
+        );
+    }
+    let roots = paths.iter().map(|path| request.root.id(path)).collect::<Result<_, _>>()?;
+    Ok(Options {
+        roots,
+        btf: request.btf,
+        counts: request.counts,
+        cgroups_present: tree.nodes.len(),
+        log: request.log,
+        host_mount_namespace: host_mount_namespace(),
+    })
+}
+
+/// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
+/// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
+fn root_of(path: &str, kind: TargetKind) -> String {
+    let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
+    match (kind, parent) {
+        (TargetKind::Command, _) | (_, None) => path.to_owned(),
+        (_, Some(parent)) => parent.to_owned(),
+    }
+}
+
+/// What the names in a path say of the cgroup.
+fn cgroup_kind(path: &str) -> CgroupKind {
+    match kind(path) {
+        TargetKind::Container | TargetKind::Pod => CgroupKind::Container,
+        TargetKind::Unit => CgroupKind::Host,
+        TargetKind::Path | TargetKind::Process | TargetKind::Command => CgroupKind::Unknown,
+    }
+}
+
+fn announcement(request: &Request, selections: &[Selection]) -> String {
+    let names: Vec<String> =
+        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
+    let how =
+        if request.command.is_some() { "" } else { "; press Ctrl-C to stop and write the profile" };
+    format!("recording {}{how}", names.join(", "))
+}
+
+/// Nanoseconds since boot, on the clock of the kernel side's `bpf_ktime_get_boot_ns`.
+fn boot_time() -> Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("clock_gettime")?;
+    Ok(Duration::from(now).as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_watched_from_its_parent_unless_that_is_everything() {
+        assert_eq!(root_of("/system.slice/nginx.service", TargetKind::Unit), "/system.slice");
+        assert_eq!(root_of("/top", TargetKind::Path), "/top");
+        assert_eq!(root_of("/", TargetKind::Path), "/");
+        assert_eq!(root_of("/a/tracer-1", TargetKind::Command), "/a/tracer-1");
+    }
+}

@@ -1,0 +1,181 @@
+//! A command of our own: its cgroup, its start, and its end.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    os::fd::AsFd,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::{
+    kernel::{Readiness, User, start_in_cgroup},
+    recording::CommandOutcome,
+    target::cgroup::CgroupRoot,
+    text::escape_bytes,
+};
+
+/// A command to run and record.
+#[derive(Debug)]
+pub struct CommandRequest {
+    /// The program, looked up.
+    pub program: PathBuf,
+    /// Its name as it was typed, then its arguments.
+    pub arguments: Vec<std::ffi::OsString>,
+    /// Who it runs as; None: as tracer does.
+    pub user: Option<User>,
+}
+
+impl CommandRequest {
+    /// The command as it was typed, escaped, for people.
+    pub fn name(&self) -> String {
+        let words: Vec<String> =
+            self.arguments.iter().map(|word| escape_bytes(word.as_encoded_bytes())).collect();
+        words.join(" ")
+    }
+}
+
+/// The fresh cgroup of a command. A process of its own made it and removes it, so that it goes even when tracer is
+/// killed.
+pub(super) struct CommandGroup {
+    /// Path in the hierarchy.
+    pub(super) path: String,
+    directory: PathBuf,
+    keeper: Child,
+    lifeline: Option<ChildStdin>,
+}
+
+impl CommandGroup {
+    /// Makes the cgroup below tracer's own.
+    pub(super) fn create(root: &CgroupRoot) -> Result<Self> {
+        let mut keeper = Command::new("/proc/self/exe")
+            .arg("internal-keep")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .context("the process that keeps the command's cgroup could not be started")?;
+        let lifeline = keeper.stdin.take();
+        let mut path = String::new();
+        if let Some(answer) = keeper.stdout.take() {
+            BufReader::new(answer).read_line(&mut path).context("reading from a pipe")?;
+        }
+        let path = path.trim_end_matches('\n').to_owned();
+        if path.is_empty() {
+            let _ = keeper.wait();
+            bail!("a cgroup for the command could not be made");
+        }
+        let directory = root.directory(&path)?;
+        Ok(Self { path, directory, keeper, lifeline })
+    }
+
+    /// Starts the command in it.
+    pub(super) fn start(&self, request: &CommandRequest) -> Result<RunningCommand> {
+        let procs = self.directory.join("cgroup.procs");
+        let procs = File::options()
+            .write(true)
+            .open(&procs)
+            .with_context(|| format!("{} could not be opened", procs.display()))?;
+        let mut command = Command::new(&request.program);
+        if let Some((name, arguments)) = request.arguments.split_first() {
+            command.arg0(name).args(arguments);
+        }
+        let child = start_in_cgroup(command, procs, request.user.clone())
+            .with_context(|| format!("{} could not be executed", display(&request.program)))?;
+        RunningCommand::new(child)
+    }
+
+    /// Ends everything that still runs in it.
+    pub(super) fn kill(&self) {
+        if std::fs::write(self.directory.join("cgroup.kill"), "1").is_ok() {
+            return;
+        }
+        // Before 5.14 there is no cgroup.kill.
+        let pids = std::fs::read_to_string(self.directory.join("cgroup.procs")).unwrap_or_default();
+        for pid in pids.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// Processes that are in it now.
+    pub(super) fn processes(&self) -> usize {
+        let pids = std::fs::read_to_string(self.directory.join("cgroup.procs"));
+        pids.map_or(0, |pids| pids.lines().count())
+    }
+}
+
+impl Drop for CommandGroup {
+    fn drop(&mut self) {
+        // The end of the pipe is the word to remove the cgroup.
+        drop(self.lifeline.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A path for people.
+pub fn display(path: &Path) -> String {
+    escape_bytes(path.as_os_str().as_encoded_bytes())
+}
+
+/// A command that was started.
+pub(super) struct RunningCommand {
+    child: Child,
+    ended: Readiness,
+    status: Option<ExitStatus>,
+}
+
+impl RunningCommand {
+    fn new(child: Child) -> Result<Self> {
+        let pid = rustix::process::Pid::from_child(&child);
+        let descriptor = pidfd_open(pid, PidfdFlags::NONBLOCK).context("pidfd_open")?;
+        let ended = Readiness::to_read(descriptor.as_fd()).context("epoll")?;
+        Ok(Self { child, ended, status: None })
+    }
+
+    /// Waits for its end.
+    pub(super) async fn wait(&mut self) -> Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        self.ended.ready().await.context("epoll")?;
+        let status = self.child.wait().context("waiting for the command")?;
+        self.status = Some(status);
+        Ok(status)
+    }
+
+    /// How it ended; None while it runs.
+    pub(super) fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// It has not ended yet.
+    pub(super) fn is_running(&self) -> bool {
+        self.status.is_none()
+    }
+
+    /// Sends it a signal.
+    pub(super) fn send(&self, signal: Signal) {
+        if self.is_running() {
+            let _ = kill(Pid::from_raw(self.child.id() as i32), signal);
+        }
+    }
+
+    /// How it ended, for the recording.
+    pub(super) fn outcome(&self, request: &CommandRequest) -> CommandOutcome {
+        let escaped =
+            request.arguments.iter().map(|argument| escape_bytes(argument.as_encoded_bytes()));
+        CommandOutcome {
+            arguments: escaped.collect(),
+            exit_code: self.status.and_then(|status| status.code()),
+            signal: self.status.and_then(|status| status.signal()),
+        }
+    }
+}

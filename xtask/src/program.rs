@@ -1,0 +1,85 @@
+//! Building programs, and asking cargo where it put them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::{command, environment::Purpose, workspace::Workspace};
+
+/// A program that cargo built.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// The name of the cargo target.
+    name: String,
+    path: PathBuf,
+}
+
+/// Runs a cargo that builds, as a quiet step, and returns the programs that it built or found up to date.
+pub(crate) fn build(title: &str, cargo: &mut Command) -> Result<Vec<Program>> {
+    cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
+    parse(&command::diagnosed(title, cargo)?)
+}
+
+/// The path of one program.
+pub(crate) fn find<'program>(programs: &'program [Program], name: &str) -> Result<&'program Path> {
+    programs
+        .iter()
+        .find(|program| program.name == name)
+        .map(|program| program.path.as_path())
+        .with_context(|| format!("cargo built no program {name:?}, only {programs:?}"))
+}
+
+/// Builds tracer itself. The eBPF object must be there.
+pub(crate) fn tracer(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    let mut build_tracer = workspace.cargo(Purpose::Host);
+    build_tracer.args(["build", "--locked", "--package=tracer", "--bin=tracer"]);
+    if release {
+        build_tracer.arg("--release");
+    }
+    let programs = build("tracer", &mut build_tracer)?;
+    find(&programs, "tracer").map(Path::to_path_buf)
+}
+
+/// The size of a file, for people.
+pub(crate) fn size(path: &Path) -> Result<String> {
+    let metadata = fs::metadata(path)
+        .with_context(|| format!("failed to read the size of {}", path.display()))?;
+    Ok(format!("{:.1} KiB", metadata.len() as f64 / 1024.0))
+}
+
+fn parse(messages: &str) -> Result<Vec<Program>> {
+    let mut programs = Vec::new();
+    for line in messages.lines().filter(|line| line.starts_with('{')) {
+        let message: Value =
+            serde_json::from_str(line).with_context(|| format!("cargo's message {line:?}"))?;
+        if let (Some(name), Some(path)) =
+            (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
+            programs.push(Program { name: name.to_owned(), path: path.into() });
+        }
+    }
+    Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_among_cargos_messages() -> Result<()> {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"library"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"kernel"},"executable":"/t/kernel-1a"}
+a line that a build script wrote
+{"reason":"build-finished","success":true}"#;
+        let programs = parse(messages)?;
+        assert_eq!(programs, [Program { name: "kernel".into(), path: "/t/kernel-1a".into() }]);
+        assert_eq!(find(&programs, "kernel")?, Path::new("/t/kernel-1a"));
+        assert!(find(&programs, "library").is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! `cargo xtask test`: the one test command.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Result;
+
+use crate::{
+    command, ebpf,
+    ebpf::Objects,
+    environment::Purpose,
+    program, root,
+    tools::{self, Tool},
+    workspace::Workspace,
+};
+
+/// What `cargo xtask test` is given.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// What to test
+    #[arg(value_enum, default_value_t = Selection::All)]
+    selection: Selection,
+    /// Install the tools that tests need and this machine lacks (always with CI=true)
+    #[arg(long)]
+    install: bool,
+    /// What the test programs are given: a filter, or their options
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Selection {
+    /// Format, lints, and the tests that need neither root nor eBPF
+    Offline,
+    /// Tests on the running kernel, as root
+    Kernel,
+    /// All of them
+    All,
+}
+
+/// A kind of test program that runs as root: a test target of the package `tests`. A new kind is a new line here, and a
+/// new [`Selection`].
+struct Tier {
+    name: &'static str,
+    tools: &'static [Tool],
+}
+
+const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL };
+
+impl Selection {
+    fn with_offline(self) -> bool {
+        matches!(self, Self::Offline | Self::All)
+    }
+
+    fn tiers(self) -> &'static [Tier] {
+        match self {
+            Self::Offline => &[],
+            Self::Kernel | Self::All => &[KERNEL],
+        }
+    }
+}
+
+/// Sets everything up, then tests, cheapest first.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let tiers = options.selection.tiers();
+    for tier in tiers {
+        tools::set_up(workspace, tier.tools, options.install || is_ci())?;
+    }
+    let objects = ebpf::build(workspace)?;
+    if options.selection.with_offline() {
+        check(workspace)?;
+        run_offline(workspace, &options.arguments)?;
+    }
+    if tiers.is_empty() {
+        return Ok(());
+    }
+    let tracer = program::tracer(workspace, false)?;
+    for tier in tiers {
+        run_as_root(workspace, tier, &objects, &tracer, &options.arguments)?;
+    }
+    Ok(())
+}
+
+/// Continuous integration: every tool is installed, and the tests take a skip for a failure.
+fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
+}
+
+fn check(workspace: &Workspace) -> Result<()> {
+    let mut format = workspace.cargo(Purpose::Host);
+    command::quiet("format", format.args(["fmt", "--all", "--check", "--", "--color=never"]))?;
+    let mut clippy = workspace.cargo(Purpose::Host);
+    clippy.args(["clippy", "--locked", "--quiet", "--workspace", "--all-targets"]);
+    clippy.args(["--", "-D", "warnings"]);
+    command::quiet("clippy", &mut clippy)?;
+    ebpf::clippy(workspace)
+}
+
+fn run_offline(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let cargo_test = || {
+        let mut command = workspace.cargo(Purpose::Host);
+        command.args(["test", "--locked", "--quiet"]);
+        command
+    };
+    let mut unit = cargo_test();
+    unit.args(["--workspace", "--exclude=tracer-ebpf", "--lib", "--bins", "--"]).args(arguments);
+    command::streamed("unit tests", &mut unit)?;
+    let mut offline = cargo_test();
+    offline.args(["--package=tests", "--test=offline", "--"]).args(arguments);
+    command::streamed("offline tests", &mut offline)
+}
+
+/// Builds a test program as the caller and runs it as root, as cargo would: in its package's folder.
+fn run_as_root(
+    workspace: &Workspace,
+    tier: &Tier,
+    objects: &Objects,
+    tracer: &Path,
+    arguments: &[OsString],
+) -> Result<()> {
+    let title = format!("{} tests", tier.name);
+    let program = build_test(workspace, tier.name)?;
+    let mut test = test_command(workspace, &program, objects, tracer)?;
+    command::streamed(&title, test.args(arguments))
+}
+
+fn build_test(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let mut build = workspace.cargo(Purpose::Host);
+    build.args(["test", "--locked", "--no-run", "--package=tests", "--test", name]);
+    let programs = program::build(&format!("{name} tests, building"), &mut build)?;
+    program::find(&programs, name).map(Path::to_path_buf)
+}
+
+fn test_command(
+    workspace: &Workspace,
+    program: &Path,
+    objects: &Objects,
+    tracer: &Path,
+) -> Result<Command> {
+    let package = workspace.root().join("tests");
+    let mut variables: Vec<(&str, OsString)> = vec![
+        ("CARGO_MANIFEST_DIR", package.clone().into()),
+        ("TRACER_BIN", tracer.into()),
+        ("TRACER_EBPF_OBJECT", objects.tracer.clone().into()),
+        ("TRACER_EMPTY_OBJECT", objects.empty.clone().into()),
+    ];
+    // The variables of the caller that the test programs read.
+    for name in ["CI", "RUST_BACKTRACE", "BLESS"] {
+        variables.extend(env::var_os(name).map(|value| (name, value)));
+    }
+    let mut command = root::command(workspace, program, variables)?;
+    command.current_dir(package);
+    Ok(command)
+}

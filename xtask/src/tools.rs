@@ -1,0 +1,109 @@
+//! What tests need from the machine beyond the toolchain: Debian packages, used when present.
+
+use std::{env, ffi::OsString, path::Path};
+
+use anyhow::Result;
+
+use crate::{command, root, workspace::Workspace};
+
+/// Something that some tests need.
+pub(crate) struct Tool {
+    /// The Debian package that holds it.
+    package: &'static str,
+    sign: Sign,
+    /// Which tests skip without it.
+    tests: &'static str,
+}
+
+/// How it is known that a tool is there.
+enum Sign {
+    Command(&'static str),
+    File(&'static str),
+}
+
+/// The tools of the kernel tier.
+pub(crate) const KERNEL: &[Tool] = &[
+    Tool { package: "strace", sign: Sign::Command("strace"), tests: "the comparison with strace" },
+    Tool { package: "gcc", sign: Sign::Command("cc"), tests: "workloads in C" },
+    Tool {
+        package: "libc6-dev",
+        sign: Sign::File("/usr/include/stdio.h"),
+        tests: "workloads in C",
+    },
+    Tool {
+        package: "bpftool",
+        sign: Sign::Command("bpftool"),
+        tests: "what the kernel reports of the loaded program",
+    },
+    Tool { package: "runc", sign: Sign::Command("runc"), tests: "phases of a real container" },
+    Tool { package: "python3", sign: Sign::Command("python3"), tests: "workloads in Python" },
+];
+
+/// Installs the tools that are missing, or says what their absence costs.
+pub(crate) fn set_up(workspace: &Workspace, tools: &[Tool], install: bool) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_present()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    if install {
+        return install_packages(workspace, &packages);
+    }
+    for tool in missing {
+        eprintln!("{} is not installed: will skip {}", tool.package, tool.tests);
+    }
+    eprintln!(
+        "hint: `cargo xtask test --install` installs what is missing, as `apt-get install {}` does",
+        packages.join(" ")
+    );
+    Ok(())
+}
+
+impl Tool {
+    fn is_present(&self) -> bool {
+        match self.sign {
+            Sign::File(path) => Path::new(path).exists(),
+            Sign::Command(name) => {
+                folders().iter().any(|folder| Path::new(folder).join(name).is_file())
+            }
+        }
+    }
+}
+
+/// Tests run as root: programs are looked for where root looks as well.
+fn folders() -> Vec<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let of_root = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+    env::split_paths(&path).map(Into::into).chain(of_root.map(Into::into)).collect()
+}
+
+/// Never removes a package: what the machine's owner installed stays.
+fn install_packages(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    let apt_get = |arguments: &[&str]| {
+        let variables = [("DEBIAN_FRONTEND", OsString::from("noninteractive"))];
+        let mut command = root::command(workspace, "apt-get", variables)?;
+        command.args(arguments).args(["-o", "DPkg::Lock::Timeout=120"]);
+        anyhow::Ok(command)
+    };
+    command::quiet("apt-get update", &mut apt_get(&["update"])?)?;
+    let mut install = apt_get(&["install", "-y", "--no-install-recommends", "--no-remove"])?;
+    install.args(packages);
+    command::quiet(&format!("apt-get install {}", packages.join(" ")), &mut install)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(sign: Sign) -> Tool {
+        Tool { package: "package", sign, tests: "tests" }
+    }
+
+    #[test]
+    fn a_tool_is_known_by_its_sign() {
+        assert!(tool(Sign::Command("sh")).is_present());
+        assert!(!tool(Sign::Command("no-such-command")).is_present());
+        assert!(tool(Sign::File("/proc/self/exe")).is_present());
+        assert!(!tool(Sign::File("/no/such/file")).is_present());
+    }
+}
