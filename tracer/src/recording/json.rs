@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{Call, Cgroup, Recording, VERSION};
+use super::{Call, Cgroup, Recording, VERSION, event::NewCall};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -119,13 +119,28 @@ pub fn to_json(recording: &Recording) -> String {
     text
 }
 
+/// A first sight of a call as one line of JSON.
+pub fn event_line(event: &NewCall) -> String {
+    let mut line = serde_json::to_string(event).expect("an event has a JSON form");
+    line.push('\n');
+    line
+}
+
+/// The checks of the host as JSON.
+pub fn checks(checks: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(checks).expect("checks have a JSON form");
+    text.push('\n');
+    text
+}
+
 /// Reads a recording and checks it.
 pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     if bytes.len() > MAX_BYTES {
         return Err(RecordingError::TooLarge { bytes: bytes.len() });
     }
     check_version(bytes)?;
-    let recording: Recording = serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
+    let recording: Recording =
+        serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
     check_texts(&recording)?;
     check_targets(&recording)?;
     recording.cgroups.iter().try_for_each(check_calls)?;
@@ -153,8 +168,11 @@ fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
     let position = format!(" at line {line} column {column}");
     let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
     match error.classify() {
-        // The parser calls a number that ends after its point or sign an invalid one.
-        Category::Syntax if matches!(bytes, [.., b'.' | b'-' | b'+' | b'e' | b'E']) => {
+        // So the parser calls a number that is cut off after its sign or point.
+        Category::Syntax
+            if message == "invalid number"
+                && matches!(bytes, [.., b'.' | b'-' | b'+' | b'e' | b'E']) =>
+        {
             RecordingError::Truncated { line, column }
         }
         Category::Eof => RecordingError::Truncated { line, column },
