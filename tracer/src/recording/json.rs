@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{Call, Cgroup, Recording, VERSION};
+use super::{Call, Cgroup, Recording, VERSION, event::NewCall};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -119,13 +119,32 @@ pub fn to_json(recording: &Recording) -> String {
     text
 }
 
+/// An event as one line of JSON.
+///
+/// # Panics
+/// Never: every value of an event has a form in JSON.
+pub fn event_line(event: &NewCall) -> String {
+    let line = serde_json::to_string(event);
+    line.expect("texts and finite numbers only") + "\n"
+}
+
+/// What `tracer check --json` prints.
+///
+/// # Panics
+/// Never: a check consists of texts.
+pub fn checks(checks: &[impl Serialize]) -> String {
+    let text = serde_json::to_string_pretty(checks);
+    text.expect("texts only") + "\n"
+}
+
 /// Reads a recording and checks it.
 pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     if bytes.len() > MAX_BYTES {
         return Err(RecordingError::TooLarge { bytes: bytes.len() });
     }
     check_version(bytes)?;
-    let recording: Recording = serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
+    let recording: Recording =
+        serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
     check_texts(&recording)?;
     check_targets(&recording)?;
     recording.cgroups.iter().try_for_each(check_calls)?;
