@@ -45,7 +45,8 @@ fn embed() -> Result<(), String> {
 }
 
 fn default_object() -> Result<PathBuf, String> {
-    let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
+    let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let workspace = package.parent().unwrap_or(&package);
     // A relative folder is relative to where cargo was started, which only cargo knows: the usual place is assumed.
     let target = workspace.join(env::var_os(TARGET_FOLDER).unwrap_or_else(|| "target".into()));
     Ok(target.join("bpf/tracer.bpf.o"))

@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{Events, Options, Recorder};
+use tracer::kernel::{Events, Options, Recorder, host_mount_namespace};
 
 use crate::Variant;
 

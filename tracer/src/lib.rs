@@ -1,5 +1,48 @@
 //! `tracer` watches a workload from the kernel and writes the tightest seccomp profile that it starts and runs under.
+//!
+//! # Words
+//! - **target**: what the user named: a cgroup, a container, a pod, a process, or a command that tracer starts. The kernel
+//!   side watches a few **roots** (cgroup v2 directories) and everything below them; user space *selects* the target's
+//!   cgroups from what was recorded.
+//! - **recording**: the evidence. Per cgroup, ABI and system call: the phase, a count, when it was first seen; losses; facts
+//!   of the host.
+//! - **profile**: the policy derived from recordings, written as OCI seccomp JSON.
+//! - **phase** of a call: `setup` (by the container runtime before the filter is loaded: not in the profile),
+//!   `container-init` (by the runtime after that, up to the workload's execve: in the profile), `workload` (in the
+//!   profile).
+//! - **base set**: calls that are added because a container runtime or the C library needs them, though a recording may
+//!   not show them. Each carries its reason.
+//! - **loss**: a call that may be missing.
+//!
+//! # Modules
+//! Each may import those above it, and none below:
+//! - `tracer_ebpf`: the layout that the kernel side and user space share;
+//! - [`syscalls`], [`recording`], [`profile`], [`text`]: pure, without I/O and clock;
+//! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`]: the edges;
+//! - [`session`]: the recording pipeline;
+//! - [`command`]: one file for each subcommand;
+//! - [`cli`]: what was typed; it imports nothing of ours.
+//!
+//! # Invariants
+//! - [`kernel`] is the only module that knows aya; `recording::json` and `profile::oci` are the only ones that know
+//!   serde_json.
+//! - Nothing below [`command`] reads a flag or an environment variable.
+//! - The kernel program records facts; every judgement (phase, selection, completeness) is made in pure code that has
+//!   tests.
+//! - A call that the kernel program sees of a target is in a set or counted in a loss.
+//! - Library modules return typed errors that name the datum; `anyhow` adds context in [`session`] and [`command`] only.
+//! - `unsafe` lives in [`kernel`] and `tracer_ebpf`, each block with a SAFETY comment.
+//! - Bytes that come from a workload, a runtime or a file are data: never trusted, escaped on output.
 
+pub mod cli;
+pub mod command;
 pub mod kernel;
+pub mod live;
+pub mod output;
+pub mod preflight;
+pub mod profile;
 pub mod recording;
+pub mod session;
 pub mod syscalls;
+pub mod target;
+pub mod text;

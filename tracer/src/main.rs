@@ -1,3 +1,17 @@
 //! The `tracer` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracer::{
+    cli::Cli,
+    command::{self, Exit, UsageError},
+};
+
+fn main() -> ExitCode {
+    let exit = command::run(&Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        if error.chain().any(|cause| cause.is::<UsageError>()) { Exit::Usage } else { Exit::Failed }
+    });
+    ExitCode::from(exit.code())
+}

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     process::ExitStatus,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, bail};
@@ -21,7 +21,7 @@ use nix::{
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
-pub use self::{command::CommandRequest, events::NewCall};
+pub use self::command::{CommandRequest, display};
 use self::{
     command::{CommandGroup, RunningCommand},
     events::Sightings,
@@ -29,11 +29,12 @@ use self::{
     stops::Stops,
 };
 use crate::{
-    kernel::{Options, Recorder},
+    kernel::{Options, Recorder, host_mount_namespace},
     live::Live,
     recording::{
         Host, Recording, TargetKind,
         assembly::{Parts, Selection, assemble, is_at_or_below},
+        event::NewCall,
         facts::Snapshot,
         phases::CgroupKind,
     },
@@ -77,8 +78,6 @@ pub struct Request {
     pub hangup: bool,
     /// Interrupts typed at the terminal reach the command by themselves.
     pub terminal: bool,
-    /// Inode number of the host's mount namespace.
-    pub host_mount_namespace: u32,
 }
 
 /// Who is told of what happens.
@@ -355,7 +354,7 @@ fn options(request: &Request, selections: &[Selection], tree: &CgroupTree) -> Re
         counts: request.counts,
         cgroups_present: tree.nodes.len(),
         log: request.log,
-        host_mount_namespace: request.host_mount_namespace,
+        host_mount_namespace: host_mount_namespace(),
     })
 }
 

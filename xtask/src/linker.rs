@@ -52,6 +52,9 @@ fn install(workspace: &Workspace, tools: &Path) -> Result<()> {
 fn lock(path: &Path) -> Result<File> {
     let file = File::create(path)
         .with_context(|| format!("failed to create the lock file {}", path.display()))?;
-    file.lock().with_context(|| format!("failed to lock {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another xtask, which installs bpf-linker");
+        file.lock().with_context(|| format!("failed to lock {}", path.display()))?;
+    }
     Ok(file)
 }

@@ -25,12 +25,7 @@ pub(crate) fn command<'variable>(
         return Ok(command);
     }
     let mut command = workspace.command("sudo");
-    command.arg("--");
-    let assignments: Vec<OsString> = variables.into_iter().map(assignment).collect();
-    if !assignments.is_empty() {
-        command.arg("env").args(assignments);
-    }
-    command.arg(program);
+    command.args(sudo_arguments(program.as_ref(), variables));
     Ok(command)
 }
 
@@ -49,11 +44,23 @@ fn is_root() -> Result<bool> {
     Ok(process.uid() == 0)
 }
 
-fn assignment((name, value): (&str, OsString)) -> OsString {
-    let mut assignment = OsString::from(name);
-    assignment.push("=");
-    assignment.push(value);
-    assignment
+fn sudo_arguments<'variable>(
+    program: &OsStr,
+    variables: impl IntoIterator<Item = (&'variable str, OsString)>,
+) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["--".into()];
+    let mut variables = variables.into_iter().peekable();
+    if variables.peek().is_some() {
+        arguments.push("env".into());
+    }
+    for (name, value) in variables {
+        let mut assignment = OsString::from(name);
+        assignment.push("=");
+        assignment.push(value);
+        arguments.push(assignment);
+    }
+    arguments.push(program.into());
+    arguments
 }
 
 #[cfg(test)]
@@ -61,7 +68,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_assignment_keeps_the_value_as_it_is() {
-        assert_eq!(assignment(("A", "b c=d".into())), "A=b c=d");
+    fn sudo_runs_the_program_alone() {
+        assert_eq!(sudo_arguments(OsStr::new("/t/tracer"), []), ["--", "/t/tracer"]);
+    }
+
+    #[test]
+    fn sudo_hands_variables_on_as_they_are() {
+        let arguments = sudo_arguments(OsStr::new("/t/kernel"), [("A", "b c=d".into())]);
+        assert_eq!(arguments, ["--", "env", "A=b c=d", "/t/kernel"]);
     }
 }

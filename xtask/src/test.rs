@@ -92,7 +92,7 @@ fn is_ci() -> bool {
 
 fn check(workspace: &Workspace) -> Result<()> {
     let mut format = workspace.cargo(Purpose::Host);
-    command::quiet("format", format.args(["fmt", "--all", "--check"]))?;
+    command::quiet("format", format.args(["fmt", "--all", "--check", "--", "--color=never"]))?;
     let mut clippy = workspace.cargo(Purpose::Host);
     clippy.args(["clippy", "--locked", "--quiet", "--workspace", "--all-targets"]);
     clippy.args(["--", "-D", "warnings"]);

@@ -8,6 +8,7 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -57,7 +58,8 @@ impl Workspace {
     /// The pinned toolchain's cargo, in the root folder, with its results in the target folder.
     pub(crate) fn cargo(&self, purpose: Purpose) -> Command {
         let mut command = self.cargo_elsewhere(purpose);
-        if self.target != self.root.join("target") {
+        let usual = self.root.join("target").canonicalize();
+        if usual.ok().as_ref() != Some(&self.target) {
             command.env("CARGO_TARGET_DIR", &self.target);
         }
         command
@@ -94,8 +96,11 @@ fn target_folder(root: &Path) -> Result<PathBuf> {
     let output = command::output(&mut metadata)?;
     let metadata: Value =
         serde_json::from_str(&output).context("cargo metadata printed no valid JSON")?;
-    metadata["target_directory"]
+    let target = metadata["target_directory"]
         .as_str()
-        .map(PathBuf::from)
-        .context("cargo metadata names no target_directory")
+        .context("cargo metadata names no target_directory")?;
+    // One spelling of the path, or cargo would take it for another folder and build anew.
+    fs::create_dir_all(target)
+        .and_then(|()| fs::canonicalize(target))
+        .with_context(|| format!("failed to create the target folder {target}"))
 }

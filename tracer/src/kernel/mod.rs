@@ -7,10 +7,15 @@
 mod btf;
 mod log;
 mod mapped;
+mod namespace;
 mod program_info;
+mod readiness;
 mod start;
 
-use std::{io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
@@ -27,6 +32,8 @@ use tracer_ebpf::{
 
 pub use self::btf::BtfError;
 pub use self::log::forward_kernel_log;
+pub use self::namespace::host_mount_namespace;
+pub use self::readiness::Readiness;
 pub use self::start::{User, start_in_cgroup};
 use self::mapped::MappedArray;
 use crate::recording::facts::{CgroupFacts, Snapshot};
@@ -294,9 +301,9 @@ impl<T: Copy> EventBuffer<T> {
     }
 }
 
-impl<T> std::os::fd::AsRawFd for EventBuffer<T> {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.ring.as_raw_fd()
+impl<T> AsFd for EventBuffer<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
     }
 }
 

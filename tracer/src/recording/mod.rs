@@ -3,6 +3,7 @@
 //! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`json`] reads and writes the file.
 
 pub mod assembly;
+pub mod event;
 pub mod facts;
 pub mod json;
 pub mod phases;

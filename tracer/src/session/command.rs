@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
+    os::fd::AsFd,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
@@ -14,10 +15,9 @@ use nix::{
     unistd::Pid,
 };
 use rustix::process::{PidfdFlags, pidfd_open};
-use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    kernel::{User, start_in_cgroup},
+    kernel::{Readiness, User, start_in_cgroup},
     recording::CommandOutcome,
     target::cgroup::CgroupRoot,
     text::escape_bytes,
@@ -128,7 +128,7 @@ pub fn display(path: &Path) -> String {
 /// A command that was started.
 pub(super) struct RunningCommand {
     child: Child,
-    ended: AsyncFd<std::os::fd::OwnedFd>,
+    ended: Readiness,
     status: Option<ExitStatus>,
 }
 
@@ -136,7 +136,7 @@ impl RunningCommand {
     fn new(child: Child) -> Result<Self> {
         let pid = rustix::process::Pid::from_child(&child);
         let descriptor = pidfd_open(pid, PidfdFlags::NONBLOCK).context("pidfd_open")?;
-        let ended = AsyncFd::with_interest(descriptor, Interest::READABLE).context("epoll")?;
+        let ended = Readiness::to_read(descriptor.as_fd()).context("epoll")?;
         Ok(Self { child, ended, status: None })
     }
 
@@ -145,7 +145,7 @@ impl RunningCommand {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        let _ = self.ended.readable().await.context("epoll")?;
+        self.ended.ready().await.context("epoll")?;
         let status = self.child.wait().context("waiting for the command")?;
         self.status = Some(status);
         Ok(status)

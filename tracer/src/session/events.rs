@@ -2,52 +2,36 @@
 
 use std::{
     collections::HashMap,
-    os::fd::AsRawFd,
+    os::fd::AsFd,
 };
 
 use anyhow::{Context, Result};
-use tokio::io::{Interest, unix::AsyncFd};
-use tracer_ebpf::{CallEvent, CgroupEvent};
+use tracer_ebpf::CallEvent;
 
 use super::{Observers, late::Late, names::Names};
 use crate::{
-    kernel::{EventBuffer, Events, KernelLog},
+    kernel::{Events, Readiness},
     live::FirstSeen,
-    recording::assembly::{Label, LabelKey, Selection},
-    syscalls::{self, Abi},
+    recording::{
+        assembly::{Label, LabelKey, Selection},
+        event::NewCall,
+    },
+    syscalls,
     target::cgroup::CgroupRoot,
-    text::escape_bytes,
+    text::{escape, escape_bytes},
 };
 
 /// Most calls of cgroups without a known place that are kept for later.
 const MAX_UNPLACED: usize = 1 << 16;
 
-/// A call of the target that was seen for the first time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewCall {
-    /// Seconds since the recording began.
-    pub seconds: f64,
-    /// Path of the cgroup.
-    pub cgroup: String,
-    /// The ABI it was called through.
-    pub abi: Abi,
-    /// The number in that ABI's table.
-    pub number: i32,
-    /// Its name, if it has one.
-    pub name: Option<&'static str>,
-    /// Process id.
-    pub pid: u32,
-    /// Command name, escaped.
-    pub command: String,
-}
-
 /// The event buffers, and what was learned from them.
 pub(super) struct Sightings {
     pub(super) names: Names,
     pub(super) labels: HashMap<LabelKey, Label>,
-    cgroups: AsyncFd<EventBuffer<CgroupEvent>>,
-    calls: AsyncFd<EventBuffer<CallEvent>>,
-    log: Option<AsyncFd<KernelLog>>,
+    events: Events,
+    new_cgroups: Readiness,
+    new_calls: Readiness,
+    new_log: Option<Readiness>,
     unplaced: Vec<CallEvent>,
     selections: Vec<Selection>,
     began: u64,
@@ -58,9 +42,10 @@ impl Sightings {
         Ok(Self {
             names: Names::default(),
             labels: HashMap::new(),
-            cgroups: readable(events.cgroups)?,
-            calls: readable(events.calls)?,
-            log: events.log.map(readable).transpose()?,
+            new_cgroups: readiness(&events.cgroups)?,
+            new_calls: readiness(&events.calls)?,
+            new_log: events.log.as_ref().map(readiness).transpose()?,
+            events,
             unplaced: Vec::new(),
             selections: selections.to_vec(),
             began,
@@ -70,14 +55,14 @@ impl Sightings {
     /// Waits until there is something to take.
     pub(super) async fn ready(&mut self) -> Result<()> {
         let log = async {
-            match &self.log {
-                Some(log) => log.readable().await.map(|mut guard| guard.clear_ready()),
+            match &self.new_log {
+                Some(log) => log.ready().await,
                 None => std::future::pending().await,
             }
         };
         let ready = tokio::select! {
-            guard = self.cgroups.readable() => guard.map(|mut guard| guard.clear_ready()),
-            guard = self.calls.readable() => guard.map(|mut guard| guard.clear_ready()),
+            ready = self.new_cgroups.ready() => ready,
+            ready = self.new_calls.ready() => ready,
             ready = log => ready,
         };
         ready.context("epoll")
@@ -95,15 +80,15 @@ impl Sightings {
         late: &mut Late,
         observers: &mut Observers<'_>,
     ) {
-        if let Some(log) = &mut self.log {
-            log.get_mut().flush();
+        if let Some(log) = &mut self.events.log {
+            log.flush();
         }
         let mut calls = std::mem::take(&mut self.unplaced);
-        while let Some(event) = self.calls.get_mut().next() {
+        while let Some(event) = self.events.calls.next() {
             calls.push(event);
         }
         // A cgroup is announced before its first call is: these names are those of the calls above.
-        while let Some(event) = self.cgroups.get_mut().next() {
+        while let Some(event) = self.events.cgroups.next() {
             if let Some(path) = self.names.place(&event, root) {
                 late.announced(event.cgroup, &path);
             }
@@ -134,7 +119,7 @@ impl Sightings {
         }
         let new = NewCall {
             seconds: (event.time.saturating_sub(self.began) / 1000) as f64 / 1e6,
-            cgroup: path.clone(),
+            cgroup: escape(path),
             abi,
             number,
             name: syscalls::name(abi, number),
@@ -151,22 +136,10 @@ impl Sightings {
     }
 }
 
-impl NewCall {
-    /// The call for people: its name, or its number, with the ABI when that is not x86_64.
-    pub fn display(&self) -> String {
-        let name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
-        match self.abi {
-            Abi::X86_64 => name,
-            Abi::I386 => format!("{name} (i386)"),
-            Abi::X32 => format!("{name} (x32)"),
-        }
-    }
-}
-
 fn command(event: &CallEvent) -> String {
     escape_bytes(event.command.split(|byte| *byte == 0).next().unwrap_or_default())
 }
 
-fn readable<T: AsRawFd>(buffer: T) -> Result<AsyncFd<T>> {
-    AsyncFd::with_interest(buffer, Interest::READABLE).context("epoll")
+fn readiness(buffer: &impl AsFd) -> Result<Readiness> {
+    Readiness::to_read(buffer.as_fd()).context("epoll")
 }

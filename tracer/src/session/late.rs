@@ -1,16 +1,19 @@
 //! Late starts: cgroups that held processes when tracing began, and whether they were started again since.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use anyhow::{Context, Result};
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::AsFd,
 };
 
-use crate::target::{
-    cgroup::CgroupRoot,
-    watch::{CgroupEvents, CgroupState},
+use anyhow::{Context, Result};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::{
+    kernel::Readiness,
+    target::{
+        cgroup::CgroupRoot,
+        watch::{CgroupEvents, CgroupState},
+    },
 };
 
 /// Most cgroups that are watched for a restart in place.
@@ -33,8 +36,8 @@ impl Late {
         let (sender, restarts) = unbounded_channel();
         for path in paths.values().take(MAX_WATCHED) {
             let Ok(Some(events)) = CgroupEvents::open(root, path) else { continue };
-            let events = AsyncFd::with_interest(events, Interest::PRIORITY).context("epoll")?;
-            tokio::spawn(watch(events, path.clone(), sender.clone()));
+            let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
+            tokio::spawn(watch(events, changes, sender.clone()));
         }
         Ok(Self { paths, restarted: BTreeSet::new(), restarts, _sender: sender })
     }
@@ -68,14 +71,13 @@ impl Late {
 }
 
 /// Reports the path when the cgroup was empty and holds processes again.
-async fn watch(events: AsyncFd<CgroupEvents>, path: String, sender: UnboundedSender<String>) {
-    let Ok(mut known) = events.get_ref().read() else { return };
+async fn watch(events: CgroupEvents, changes: Readiness, sender: UnboundedSender<String>) {
+    let Ok(mut known) = events.read() else { return };
     loop {
-        let Ok(mut ready) = events.ready(Interest::PRIORITY).await else { return };
-        ready.clear_ready();
-        let Ok(now) = events.get_ref().read() else { return };
+        let Ok(()) = changes.ready().await else { return };
+        let Ok(now) = events.read() else { return };
         if started_again(known, now) {
-            let _ = sender.send(path);
+            let _ = sender.send(events.path().to_owned());
             return;
         }
         if now == CgroupState::Gone {

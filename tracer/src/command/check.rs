@@ -1,0 +1,22 @@
+//! `tracer check`: can this host trace and enforce.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Exit;
+use crate::{cli::Check, preflight, recording::json};
+
+/// Prints one line for each requirement. Succeeds only when tracing can work.
+///
+/// # Errors
+/// None at present.
+pub fn run(options: &Check) -> Result<Exit> {
+    let checks = preflight::judge(&preflight::gather(Path::new("/proc"), Path::new("/sys")));
+    if options.json {
+        print!("{}", json::checks(&checks));
+    } else {
+        print!("{}", preflight::render(&checks));
+    }
+    Ok(if preflight::can_trace(&checks) { Exit::Complete } else { Exit::Failed })
+}

@@ -1,0 +1,29 @@
+//! `tracer internal-keep`: the process that makes and removes the cgroup of a traced command.
+//!
+//! It outlives a tracer that is killed: the end of its standard input is the word to clean up.
+
+use std::{
+    io::{Read, Write, stdin, stdout},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+
+use super::Exit;
+use crate::target::{cgroup::CgroupRoot, fresh::FreshCgroup};
+
+/// Makes a cgroup below this process's own, prints its path, waits, and removes it.
+///
+/// # Errors
+/// The cgroup could not be made or removed.
+pub fn run() -> Result<Exit> {
+    let root = CgroupRoot::find(Path::new("/proc"))?;
+    let home = root.own()?;
+    let cgroup = FreshCgroup::create_below(&root, &home)?;
+    println!("{}", cgroup.path());
+    stdout().flush().context("writing to a pipe")?;
+    // Whatever ends the pipe, an error included, means that nobody needs the cgroup any more.
+    let _ = stdin().read_to_end(&mut Vec::new());
+    cgroup.remove(&home)?;
+    Ok(Exit::Complete)
+}

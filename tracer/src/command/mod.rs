@@ -1,0 +1,71 @@
+//! One file for each thing tracer does: short functions that call the modules below.
+
+pub mod check;
+pub mod keep;
+pub mod record;
+mod summary;
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+
+use crate::{
+    cli::{Action, Cli},
+    output::Owner,
+};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Written and complete.
+    Complete,
+    /// Failed, nothing written.
+    Failed,
+    /// Used wrongly.
+    Usage,
+    /// Written, but incomplete.
+    Incomplete,
+    /// The traced command's own status.
+    Forwarded(u8),
+}
+
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Complete => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Incomplete => 3,
+            Self::Forwarded(code) => code,
+        }
+    }
+}
+
+/// Something was typed that cannot be meant: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Does what was typed.
+///
+/// # Errors
+/// Whatever stopped it; [`UsageError`] somewhere in the chain when it was the typing.
+pub fn run(cli: &Cli) -> Result<Exit> {
+    match &cli.action {
+        None => record::run(&cli.record),
+        Some(Action::Check(options)) => check::run(options),
+        Some(Action::Keep) => keep::run(),
+    }
+}
+
+/// The person behind `sudo`, to whom files in their own folders shall belong.
+fn owner() -> Option<Owner> {
+    let number = |name| env::var(name).ok()?.parse().ok();
+    Some(Owner { user: number("SUDO_UID")?, group: number("SUDO_GID")? })
+}
+
+/// The folders that commands are looked up in.
+fn search_path() -> Vec<PathBuf> {
+    env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}

@@ -1,0 +1,147 @@
+//! Why files could not be written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use thiserror::Error;
+
+use crate::text::escape_path;
+
+/// Files could not be written, or would not be.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// The name does not end in `.json`.
+    #[error(
+        "the output {} does not end in .json\n\nhint: the names of the other files are made from it: name it like profile.json",
+        escape_path(.path)
+    )]
+    NotAJsonName {
+        /// As typed.
+        path: PathBuf,
+    },
+    /// The names made from it would be too long.
+    #[error("the name of the output {} is too long by {excess} bytes", escape_path(.path))]
+    NameTooLong {
+        /// As typed.
+        path: PathBuf,
+        /// By how much.
+        excess: usize,
+    },
+    /// The folder does not exist.
+    #[error("there is no folder {0}\n\nhint: create it: mkdir -p {0}", escape_path(.path))]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder is something else.
+    #[error("{} is not a folder", escape_path(.path))]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Something that is not a regular file has the name already.
+    #[error("{} is {found}, which is never replaced\n\nhint: choose another name, or remove it", escape_path(.path))]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        found: FileKindFound,
+    },
+    /// The file system is mounted read-only.
+    #[error("the folder {} is on a read-only file system\n\nhint: choose another folder with --out", escape_path(.folder))]
+    ReadOnly {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// This user may not write there.
+    #[error("no permission to write in the folder {}\n\nhint: choose another folder with --out", escape_path(.folder))]
+    Denied {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// No space, or the quota is used up.
+    #[error("no space left for files in the folder {}\n\nhint: the files that were there are untouched; free some space, or choose another folder with --out", escape_path(.folder))]
+    Full {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Something else.
+    #[error("cannot {step} in the folder {}", escape_path(.folder))]
+    Io {
+        /// What was being done.
+        step: Step,
+        /// The folder.
+        folder: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl OutputError {
+    /// Tells the causes that have a remedy of their own from the others.
+    pub(super) fn new(step: Step, folder: &Path, source: io::Error) -> Self {
+        let folder = folder.to_owned();
+        match Errno::from_io_error(&source) {
+            Some(Errno::ROFS) => Self::ReadOnly { folder },
+            Some(Errno::ACCESS | Errno::PERM) => Self::Denied { folder },
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::Full { folder },
+            _ => Self::Io { step, folder, source },
+        }
+    }
+}
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Opening the folder.
+    Open,
+    /// Looking at what is there.
+    Examine,
+    /// Creating a file.
+    Create,
+    /// Writing its content.
+    Write,
+    /// Setting its owner and mode.
+    Own,
+    /// Making it last.
+    Sync,
+    /// Giving it its name.
+    Rename,
+    /// Removing a file.
+    Remove,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Open => "open files",
+            Self::Examine => "look at files",
+            Self::Create => "create a file",
+            Self::Write => "write a file",
+            Self::Own => "set owner and mode of a file",
+            Self::Sync => "sync files",
+            Self::Rename => "rename a file",
+            Self::Remove => "remove a file",
+        })
+    }
+}
+
+/// What has the name of an output file, though it is no regular file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileKindFound(pub FileType);
+
+impl std::fmt::Display for FileKindFound {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self.0 {
+            FileType::RegularFile => "a regular file",
+            FileType::Directory => "a folder",
+            FileType::Symlink => "a symbolic link",
+            FileType::Fifo => "a named pipe",
+            FileType::Socket => "a socket",
+            FileType::CharacterDevice | FileType::BlockDevice => "a device",
+            _ => "of an unknown kind",
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Tests in temporary folders.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+use super::*;
+
+const KINDS: [FileKind; 3] = [FileKind::Profile, FileKind::Recording, FileKind::Kubernetes];
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn all(bytes: &[u8]) -> Vec<(FileKind, &[u8])> {
+    KINDS.iter().map(|kind| (*kind, bytes)).collect()
+}
+
+#[test]
+fn three_files_are_written_and_replaced() {
+    let folder = folder();
+    let destination =
+        Destination::prepare(&folder.path().join("web.json"), None).expect("a destination");
+    assert!(listing(folder.path()).is_empty());
+    destination.save_partial(b"half").expect("saved");
+    assert_eq!(listing(folder.path()), ["web.recording.json.partial"]);
+    destination.write(&all(b"first")).expect("written");
+    let names = ["web.json", "web.kubernetes.yaml", "web.recording.json"];
+    assert_eq!(listing(folder.path()), names);
+    let before = File::open(folder.path().join("web.json")).expect("the old file");
+    destination.write(&all(b"second")).expect("written");
+    assert_eq!(listing(folder.path()), names);
+    for name in names {
+        let path = folder.path().join(name);
+        assert_eq!(fs::read(&path).expect("a file"), b"second");
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o7777, 0o644);
+    }
+    // Replaced, not written over: who has the old file open still reads the old one.
+    assert_eq!(std::io::read_to_string(before).expect("the old file"), "first");
+}
+
+#[test]
+fn one_file_alone_and_relative_names() {
+    let folder = folder();
+    let destination =
+        Destination::prepare(&folder.path().join("a.b.json"), None).expect("a destination");
+    destination.write(&[(FileKind::Recording, b"x")]).expect("written");
+    assert_eq!(listing(folder.path()), ["a.b.recording.json"]);
+    let here = Destination::prepare(Path::new("profile.json"), None).expect("the current folder");
+    assert_eq!(here.path(FileKind::Kubernetes), Path::new("profile.kubernetes.yaml"));
+}
+
+#[test]
+fn names_that_cannot_be_used() {
+    let wrong = |path: &str| Destination::prepare(Path::new(path), None).expect_err(path);
+    for path in ["", "/", "profile", "profile.JSON", ".json", "x.json/", "a/..", "profile.yaml"] {
+        assert!(matches!(wrong(path), OutputError::NotAJsonName { .. }), "{path}");
+    }
+    let long = format!("{}.json", "x".repeat(240));
+    assert!(matches!(wrong(&long), OutputError::NameTooLong { excess: 8, .. }));
+    assert!(matches!(wrong("/nonexistent/x.json"), OutputError::NoFolder { .. }));
+    assert!(matches!(wrong("/dev/null/x.json"), OutputError::NotAFolder { .. }));
+    let message = wrong("/none\u{1b}[2J/x.json").to_string();
+    assert!(message.starts_with(r"there is no folder /none\x1b[2J"), "{message}");
+}
+
+#[test]
+fn what_is_not_a_regular_file_is_never_replaced() {
+    let make: [(&str, fn(&Path)); 3] = [
+        ("a symbolic link", |path| symlink("/etc/passwd", path).expect("a link")),
+        ("a folder", |path| fs::create_dir(path).expect("a folder")),
+        ("a named pipe", |path| {
+            rustix::fs::mknodat(
+                rustix::fs::CWD,
+                path,
+                FileType::Fifo,
+                Mode::from_raw_mode(0o600),
+                0,
+            )
+            .expect("a pipe");
+        }),
+    ];
+    for (what, make) in make {
+        for name in ["x.json", "x.recording.json", "x.kubernetes.yaml", "x.recording.json.partial"]
+        {
+            let folder = folder();
+            make(&folder.path().join(name));
+            let error = Destination::prepare(&folder.path().join("x.json"), None).expect_err(what);
+            assert!(matches!(error, OutputError::NotAFile { .. }), "{error}");
+            assert!(error.to_string().contains(what), "{error}");
+            assert_eq!(listing(folder.path()), [name]);
+        }
+    }
+}
+
+#[test]
+fn a_device_is_never_replaced() {
+    let found =
+        FileKindFound(FileType::from_raw_mode(fs::metadata("/dev/null").expect("it").mode()));
+    assert_eq!(found.to_string(), "a device");
+    let folder = folder();
+    let path = folder.path().join("x.json");
+    let device = rustix::fs::makedev(1, 3);
+    let mode = Mode::from_raw_mode(0o600);
+    if rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::CharacterDevice, mode, device).is_err()
+    {
+        return skip("making a device needs CAP_MKNOD");
+    }
+    assert!(matches!(Destination::prepare(&path, None), Err(OutputError::NotAFile { .. })));
+}
+
+#[test]
+fn a_link_that_turns_up_while_tracing_is_not_followed_and_nothing_is_replaced() {
+    let folder = folder();
+    let destination =
+        Destination::prepare(&folder.path().join("x.json"), None).expect("a destination");
+    destination.write(&all(b"old")).expect("written");
+    fs::remove_file(folder.path().join("x.json")).expect("removed");
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").expect("a victim");
+    symlink(&victim, folder.path().join("x.json")).expect("a link");
+    assert!(matches!(destination.write(&all(b"new")), Err(OutputError::NotAFile { .. })));
+    assert_eq!(fs::read(&victim).expect("it"), b"precious");
+    assert_eq!(fs::read(folder.path().join("x.recording.json")).expect("it"), b"old");
+    assert_eq!(listing(folder.path()).len(), 4);
+}
+
+#[test]
+fn the_folder_is_the_one_that_was_opened() {
+    let folder = folder();
+    let first = folder.path().join("first");
+    fs::create_dir(&first).expect("a folder");
+    fs::create_dir(folder.path().join("second")).expect("a folder");
+    let destination = Destination::prepare(&first.join("x.json"), None).expect("a destination");
+    fs::rename(&first, folder.path().join("moved")).expect("moved");
+    symlink("second", &first).expect("a link");
+    destination.write(&all(b"x")).expect("written");
+    assert!(listing(&folder.path().join("second")).is_empty());
+    assert_eq!(listing(&folder.path().join("moved")).len(), 3);
+}
+
+#[test]
+fn files_belong_to_the_user_when_the_folder_does() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("giving files away needs root");
+    }
+    let owner = Owner { user: 12345, group: 54321 };
+    for (theirs, expected) in [(true, (12345, 54321)), (false, (0, 0))] {
+        let folder = folder();
+        if theirs {
+            std::os::unix::fs::chown(folder.path(), Some(12345), None).expect("given away");
+        }
+        let path = folder.path().join("x.json");
+        let destination = Destination::prepare(&path, Some(owner)).expect("a destination");
+        destination.write(&all(b"x")).expect("written");
+        let file = fs::metadata(&path).expect("a file");
+        assert_eq!((file.uid(), file.gid()), expected);
+    }
+}
+
+#[test]
+fn folders_that_cannot_be_written_to() {
+    // Not even root can create files in these.
+    let error = Destination::prepare(Path::new("/proc/x.json"), None).expect_err("not writable");
+    assert!(matches!(
+        error,
+        OutputError::NoFolder { .. } | OutputError::Io { .. } | OutputError::Denied { .. }
+    ));
+    if !rustix::process::geteuid().is_root() {
+        let error = Destination::prepare(Path::new("/x.json"), None).expect_err("not writable");
+        assert!(matches!(error, OutputError::Denied { .. } | OutputError::ReadOnly { .. }));
+    }
+}
+
+/// A small tmpfs, unmounted at the end.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<Self> {
+        let folder = folder();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", size, "tracer-test"])
+            .arg(folder.path())
+            .output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            other => {
+                skip(&format!("a small disk cannot be mounted: {other:?}"));
+                None
+            }
+        }
+    }
+
+    fn remount_read_only(&self) {
+        let status = std::process::Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(self.0.path())
+            .status()
+            .expect("mount");
+        assert!(status.success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_files_alone() {
+    let Some(disk) = SmallDisk::mount("size=128k") else { return };
+    let folder = disk.0.path();
+    let destination = Destination::prepare(&folder.join("x.json"), None).expect("a destination");
+    destination.write(&all(b"old")).expect("written");
+    let large = vec![b'x'; 200_000];
+    let result = destination.write(&[(FileKind::Recording, b"new"), (FileKind::Profile, &large)]);
+    assert!(matches!(result, Err(OutputError::Full { .. })), "{result:?}");
+    assert_eq!(listing(folder), ["x.json", "x.kubernetes.yaml", "x.recording.json"]);
+    for name in listing(folder) {
+        assert_eq!(fs::read(folder.join(name)).expect("a file"), b"old");
+    }
+}
+
+#[test]
+fn a_read_only_disk_is_found_out_before_tracing() {
+    let Some(disk) = SmallDisk::mount("size=64k") else { return };
+    disk.remount_read_only();
+    let error = Destination::prepare(&disk.0.path().join("x.json"), None).expect_err("read-only");
+    assert!(matches!(error, OutputError::ReadOnly { .. }), "{error}");
+}
+
+/// Says why a test was not run; in CI it must run.
+fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "not run: {reason}");
+    eprintln!("skipped: {reason}");
+}

@@ -1,0 +1,36 @@
+//! First sights as they happen: what `--events` writes, and what the live view shows.
+
+use serde::Serialize;
+
+use crate::syscalls::Abi;
+
+/// A call of the target that was seen for the first time in its cgroup.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NewCall {
+    /// Seconds since the recording began.
+    pub seconds: f64,
+    /// Path of the cgroup, escaped.
+    pub cgroup: String,
+    /// The ABI it was called through.
+    pub abi: Abi,
+    /// The number in that ABI's table.
+    pub number: i32,
+    /// Its name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'static str>,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Command name, escaped.
+    pub command: String,
+}
+
+impl NewCall {
+    /// The call for people: its name, or its number, with the ABI when that is not x86_64.
+    pub fn display(&self) -> String {
+        let name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
+        match self.abi {
+            Abi::X86_64 => name,
+            abi => format!("{name} ({})", abi.name()),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The cgroup v2 file system: where it is mounted, what is in it, where a process or a typed path is.
+//!
+//! Paths are those of `/proc/PID/cgroup`, which are those below the mount point unless the mount shows only a part of
+//! the hierarchy. The id of a cgroup is the inode number of its directory: what `bpf_get_current_cgroup_id()` gives
+//! (cgroups(7), kernel `kernel/cgroup/cgroup.c`, `cgroup_id`).
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::error::{CgroupError, Operation};
+use super::mountinfo::{self, CgroupMount, CgroupVersion};
+
+/// How many children the message about a missing path names.
+const CHILDREN_SHOWN: usize = 12;
+
+/// The cgroup v2 mount.
+#[derive(Clone, Debug)]
+pub struct CgroupRoot {
+    proc: PathBuf,
+    mount: CgroupMount,
+    mounts: Vec<CgroupMount>,
+}
+
+/// A cgroup at some moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupNode {
+    /// Path in the hierarchy, `/` for the root. A label where the name is not UTF-8.
+    pub path: String,
+    /// Inode number of the directory: the kernel's id of the cgroup.
+    pub id: u64,
+    /// Processes or threads were in it, not counting those below it.
+    pub occupied: bool,
+}
+
+/// All cgroups at some moment.
+#[derive(Clone, Debug)]
+pub struct CgroupTree {
+    /// Where they were read.
+    pub root: CgroupRoot,
+    /// Sorted by path.
+    pub nodes: Vec<CgroupNode>,
+}
+
+impl CgroupRoot {
+    /// Finds the mount in `self/mountinfo` below `proc`, which is `/proc` outside tests.
+    pub fn find(proc: &Path) -> Result<Self, CgroupError> {
+        let table = proc.join("self/mountinfo");
+        let text =
+            fs::read(&table).map_err(|source| CgroupError::io(Operation::Read, &table, source))?;
+        let mounts = mountinfo::cgroup_mounts(&text);
+        let Some(mount) = mountinfo::choose_v2(&mounts).cloned() else {
+            return Err(CgroupError::NotMounted { v1: !mounts.is_empty() });
+        };
+        Ok(Self { proc: proc.to_owned(), mount, mounts })
+    }
+
+    /// Where the hierarchy is mounted.
+    pub fn mount_point(&self) -> &Path {
+        &self.mount.mount_point
+    }
+
+    /// Are there cgroup v1 hierarchies as well? Then processes may all be in the root of v2.
+    pub fn has_v1(&self) -> bool {
+        self.v1_mounts().next().is_some()
+    }
+
+    /// Where processes are looked up.
+    pub fn proc(&self) -> &Path {
+        &self.proc
+    }
+
+    /// The directory of a cgroup; it need not exist.
+    pub fn directory(&self, path: &str) -> Result<PathBuf, CgroupError> {
+        let outside = || CgroupError::OutsideMount {
+            path: path.to_owned(),
+            shown: self.mount.root.clone(),
+            mount_point: self.mount.mount_point.clone(),
+        };
+        let below = Path::new(path).strip_prefix(&self.mount.root).map_err(|_| outside())?;
+        if below.components().any(|component| component == Component::ParentDir) {
+            return Err(outside());
+        }
+        Ok(self.mount.mount_point.join(below))
+    }
+
+    /// The id of a cgroup.
+    pub fn id(&self, path: &str) -> Result<u64, CgroupError> {
+        let directory = self.directory(path)?;
+        fs::metadata(&directory)
+            .map(|metadata| metadata.ino())
+            .map_err(|source| CgroupError::io(Operation::Examine, &directory, source))
+    }
+
+    /// The cgroup of a process or thread.
+    pub fn of_process(&self, process: u32) -> Result<String, CgroupError> {
+        self.membership(&process.to_string(), process)
+    }
+
+    /// The cgroup of this program.
+    pub fn own(&self) -> Result<String, CgroupError> {
+        self.membership("self", std::process::id())
+    }
+
+    /// The cgroup that a typed path means: a path in the hierarchy, or the file-system path of a directory in it.
+    pub fn locate(&self, typed: &str) -> Result<String, CgroupError> {
+        let path = normalised(typed)?;
+        let mount = self
+            .mounts
+            .iter()
+            .filter(|mount| path.starts_with(&mount.mount_point))
+            .max_by_key(|mount| mount.mount_point.as_os_str().len());
+        let path = match mount {
+            Some(v1) if v1.version == CgroupVersion::V1 => return Err(self.v1_path(typed, v1)),
+            Some(v2) => v2.hierarchy_path(path.strip_prefix(&v2.mount_point).unwrap_or(&path)),
+            None => path,
+        };
+        // A mount that shows only a part: what is typed may be the path below it.
+        let path = match path.strip_prefix(&self.mount.root) {
+            Ok(_) => path,
+            Err(_) => self.mount.hierarchy_path(path.strip_prefix("/").unwrap_or(&path)),
+        };
+        let text = path.to_string_lossy().into_owned();
+        if self.directory(&text)?.is_dir() { Ok(text) } else { Err(self.not_found(typed, &path)) }
+    }
+
+    /// All cgroups.
+    pub fn tree(&self) -> Result<CgroupTree, CgroupError> {
+        let nodes = populated(self, &self.mount.root.to_string_lossy())?;
+        Ok(CgroupTree { root: self.clone(), nodes })
+    }
+
+    fn v1_mounts(&self) -> impl Iterator<Item = &CgroupMount> {
+        self.mounts.iter().filter(|mount| mount.version == CgroupVersion::V1)
+    }
+
+    fn membership(&self, entry: &str, process: u32) -> Result<String, CgroupError> {
+        let file = self.proc.join(entry).join("cgroup");
+        let text = fs::read(&file).map_err(|source| match Errno::from_io_error(&source) {
+            Some(Errno::NOENT | Errno::SRCH) => CgroupError::NoProcess { process },
+            _ => CgroupError::io(Operation::Read, &file, source),
+        })?;
+        let path = unified_line(&text).ok_or(CgroupError::NoUnifiedLine { process })?;
+        let gone = |path: &str| !self.directory(path).is_ok_and(|directory| directory.is_dir());
+        match path.strip_suffix(" (deleted)") {
+            Some(removed) if gone(&path) => {
+                Err(CgroupError::Removed { process, path: removed.to_owned() })
+            }
+            _ => Ok(path),
+        }
+    }
+
+    fn v1_path(&self, typed: &str, v1: &CgroupMount) -> CgroupError {
+        CgroupError::V1Path {
+            path: typed.to_owned(),
+            controllers: v1.controllers(),
+            unified: self.mount.mount_point.clone(),
+        }
+    }
+
+    /// Why there is no such cgroup.
+    fn not_found(&self, typed: &str, path: &Path) -> CgroupError {
+        let shown = &self.mount.root;
+        let top = path.strip_prefix(shown).ok().and_then(|below| below.components().next());
+        let known = top.is_some_and(|top| self.mount.mount_point.join(top).is_dir());
+        if !known {
+            let below = path.strip_prefix("/").unwrap_or(path);
+            if let Some(v1) = self.v1_mounts().find(|v1| v1.mount_point.join(below).is_dir()) {
+                return self.v1_path(typed, v1);
+            }
+            if Path::new(typed).exists() {
+                let unified = self.mount.mount_point.clone();
+                return CgroupError::NotACgroup { path: typed.to_owned(), unified };
+            }
+        }
+        let ancestor = path
+            .ancestors()
+            .skip(1)
+            .filter_map(|ancestor| ancestor.to_str())
+            .find(|ancestor| self.directory(ancestor).is_ok_and(|directory| directory.is_dir()))
+            .unwrap_or("/");
+        let mut children = self.directory(ancestor).map(|at| children(&at)).unwrap_or_default();
+        let more = children.len().saturating_sub(CHILDREN_SHOWN);
+        children.truncate(CHILDREN_SHOWN);
+        CgroupError::Missing {
+            path: typed.to_owned(),
+            ancestor: ancestor.to_owned(),
+            children,
+            more,
+        }
+    }
+}
+
+impl CgroupTree {
+    /// The cgroup with this path.
+    pub fn node(&self, path: &str) -> Option<&CgroupNode> {
+        self.nodes
+            .binary_search_by(|node| node.path.as_str().cmp(path))
+            .ok()
+            .and_then(|index| self.nodes.get(index))
+    }
+
+    /// Do processes live in cgroups of their own, outside the root of the hierarchy?
+    pub fn in_use(&self) -> bool {
+        self.nodes.iter().any(|node| node.occupied && node.path != "/")
+    }
+}
+
+/// Every cgroup at or below a path with its id and whether processes are in it now; sorted by path.
+///
+/// What is removed meanwhile is left out; what is made meanwhile may be missing.
+pub fn populated(root: &CgroupRoot, path: &str) -> Result<Vec<CgroupNode>, CgroupError> {
+    let top = root.directory(path)?;
+    let device = fs::metadata(&top)
+        .map_err(|source| CgroupError::io(Operation::Examine, &top, source))?
+        .dev();
+    let mut nodes = Vec::new();
+    let mut pending = vec![(top, path.to_owned())];
+    while let Some((directory, path)) = pending.pop() {
+        let Ok(metadata) = fs::metadata(&directory) else { continue };
+        if metadata.dev() != device {
+            continue;
+        }
+        let Some(occupied) = vanished(occupied(&directory))
+            .map_err(|source| CgroupError::io(Operation::Read, &directory, source))?
+        else {
+            continue;
+        };
+        let below = path.trim_end_matches('/');
+        for name in subdirectories(&directory)
+            .map_err(|source| CgroupError::io(Operation::List, &directory, source))?
+        {
+            let child = format!("{below}/{}", name.to_string_lossy());
+            pending.push((directory.join(name), child));
+        }
+        nodes.push(CgroupNode { path, id: metadata.ino(), occupied });
+    }
+    nodes.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(nodes)
+}
+
+/// The path in the `0::` line of a `/proc/PID/cgroup`. Lines of cgroup v1 stand beside it on hybrid hosts.
+fn unified_line(text: &[u8]) -> Option<String> {
+    text.split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"0::"))
+        .map(|path| String::from_utf8_lossy(path).into_owned())
+}
+
+/// An absolute path without empty and `.` components; `..` is refused, for it would not mean what it seems to.
+fn normalised(typed: &str) -> Result<PathBuf, CgroupError> {
+    let mut path = PathBuf::from("/");
+    for component in Path::new(typed).components() {
+        match component {
+            Component::Normal(name) if !typed.contains('\0') => path.push(name),
+            Component::RootDir | Component::CurDir => {}
+            _ => return Err(CgroupError::ParentComponent { path: typed.to_owned() }),
+        }
+    }
+    Ok(path)
+}
+
+/// Is a process or thread in the cgroup itself? `cgroup.procs` of a threaded cgroup cannot be read: `cgroup.threads`
+/// can (Documentation/admin-guide/cgroup-v2.rst, "Threads").
+fn occupied(directory: &Path) -> io::Result<bool> {
+    let holds_any = |name: &str| {
+        let mut byte = [0];
+        File::open(directory.join(name))?.read(&mut byte).map(|length| length > 0)
+    };
+    match holds_any("cgroup.procs") {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::OPNOTSUPP) => {
+            holds_any("cgroup.threads")
+        }
+        result => result,
+    }
+}
+
+/// A cgroup that is removed while it is read: ENOENT when its files are opened, ENODEV when they are read.
+fn vanished<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NODEV) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+fn subdirectories(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    let Some(entries) = vanished(fs::read_dir(directory))? else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let Some(entry) = vanished(entry)? else { break };
+        if vanished(entry.file_type())?.is_some_and(|kind| kind.is_dir()) {
+            names.push(entry.file_name());
+        }
+    }
+    Ok(names)
+}
+
+fn children(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = subdirectories(directory)
+        .unwrap_or_default()
+        .iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+#[path = "cgroup_tests.rs"]
+mod tests;

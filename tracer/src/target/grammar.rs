@@ -1,0 +1,346 @@
+//! What the user typed to name a target. Pure.
+
+use thiserror::Error;
+
+use super::names::{self, Engine, PodUid};
+use crate::text::escape;
+
+/// The fewest digits that are taken for the beginning of a container id without a prefix that says so.
+const BARE_ID_MIN: usize = 6;
+
+/// The fewest digits of a container id behind a prefix.
+const FORCED_ID_MIN: usize = 4;
+
+/// Digits of a full container id.
+const ID_MAX: usize = 64;
+
+/// A target as the user named it: the text, and what it can mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// As typed.
+    pub text: String,
+    /// What the text can mean, never empty. Several meanings are tried together; what exists decides.
+    pub meanings: Vec<Meaning>,
+}
+
+/// One meaning of what the user typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A cgroup, by its path below the cgroup2 mount or in the file system.
+    Path(String),
+    /// The cgroup of a process.
+    Process(u32),
+    /// A pod, by its UID.
+    PodUid(PodUid),
+    /// A pod, by its name in Kubernetes.
+    PodName {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod's name.
+        pod: String,
+    },
+    /// A container, by its id.
+    ContainerId {
+        /// Whose containers are meant.
+        scope: EngineScope,
+        /// The id or its beginning: lower case.
+        prefix: String,
+    },
+    /// A container, by its name in the runtime.
+    ContainerName {
+        /// Whose containers are meant.
+        scope: EngineScope,
+        /// The name.
+        name: String,
+    },
+    /// A systemd unit, with its suffix.
+    Unit(String),
+}
+
+/// Whose containers are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineScope {
+    /// Anyone's.
+    Any,
+    /// `docker:`
+    Docker,
+    /// `podman:`
+    Podman,
+    /// `cri:`, whatever serves Kubernetes.
+    Cri,
+}
+
+impl EngineScope {
+    /// Can a container of this engine be meant? One whose engine the name does not tell always can.
+    pub fn admits(self, engine: Engine) -> bool {
+        match self {
+            Self::Any => true,
+            _ if engine == Engine::Unknown => true,
+            Self::Docker => engine == Engine::Docker,
+            Self::Podman => engine == Engine::Podman,
+            Self::Cri => matches!(engine, Engine::Containerd | Engine::Crio | Engine::Docker),
+        }
+    }
+}
+
+/// Why a text names no target.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GrammarError {
+    /// Nothing was typed, or nothing behind the prefix.
+    #[error("the target `{}` names nothing{FORMS}", escape(.text))]
+    Empty {
+        /// As typed.
+        text: String,
+    },
+    /// `pid:` without a number.
+    #[error("`{}` is not a process id\n\nhint: write pid:NUMBER, for example pid:4711", escape(.value))]
+    NotAProcess {
+        /// What stands behind the prefix.
+        value: String,
+    },
+    /// `path:` with a path that is not absolute.
+    #[error("the cgroup path `{0}` does not start with `/`\n\nhint: write /{0}", escape(.value))]
+    RelativePath {
+        /// What stands behind the prefix.
+        value: String,
+    },
+    /// `pod:` with something that is neither a UID nor NAMESPACE/POD.
+    #[error(
+        "`{}` is neither a pod UID nor NAMESPACE/POD\n\nhint: `kubectl get pod POD -o jsonpath='{{.metadata.uid}}'` prints the UID",
+        escape(.value)
+    )]
+    NotAPod {
+        /// What stands behind the prefix.
+        value: String,
+    },
+    /// `unit:` with something that is not the name of a service, scope or slice.
+    #[error(
+        "`{}` is not the name of a service, scope or slice\n\nhint: only these units have a cgroup; `systemctl list-units` shows them",
+        escape(.value)
+    )]
+    NotAUnit {
+        /// What stands behind the prefix.
+        value: String,
+    },
+    /// `docker:`, `podman:` or `cri:` with something that is neither an id nor a name.
+    #[error("`{}` is neither a container id nor a container name", escape(.value))]
+    NotAContainer {
+        /// What stands behind the prefix.
+        value: String,
+    },
+    /// No form fits.
+    #[error("`{}` names no kind of target{FORMS}", escape(.text))]
+    Unknown {
+        /// As typed.
+        text: String,
+    },
+}
+
+/// The forms that a target has, for messages.
+const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service), a pod UID, \
+     a container id, or pid:NUMBER";
+
+impl std::str::FromStr for TargetSpec {
+    type Err = GrammarError;
+
+    fn from_str(text: &str) -> Result<Self, GrammarError> {
+        let meanings = match text.split_once(':') {
+            _ if text.is_empty() => return Err(GrammarError::Empty { text: String::new() }),
+            _ if text.starts_with('/') => vec![Meaning::Path(text.to_owned())],
+            Some((prefix, value)) => match forced(prefix, value) {
+                Some(_) if value.is_empty() => {
+                    return Err(GrammarError::Empty { text: text.to_owned() });
+                }
+                Some(meanings) => meanings?,
+                None => bare(text)?,
+            },
+            None => bare(text)?,
+        };
+        Ok(Self { text: text.to_owned(), meanings })
+    }
+}
+
+/// The meanings of a value behind a prefix; none when there is no such prefix.
+fn forced(prefix: &str, value: &str) -> Option<Result<Vec<Meaning>, GrammarError>> {
+    let owned = || value.to_owned();
+    Some(match prefix {
+        "path" if value.starts_with('/') => Ok(vec![Meaning::Path(owned())]),
+        "path" => Err(GrammarError::RelativePath { value: owned() }),
+        "pid" => process(value).map(|id| vec![id]),
+        "pod" => pod(value),
+        "docker" => container(EngineScope::Docker, value),
+        "podman" => container(EngineScope::Podman, value),
+        "cri" => container(EngineScope::Cri, value),
+        "unit" => unit(value).map(|unit| vec![unit]),
+        _ => return None,
+    })
+}
+
+/// The meanings of a text without a prefix.
+fn bare(text: &str) -> Result<Vec<Meaning>, GrammarError> {
+    if names::is_unit(text) {
+        return Ok(vec![Meaning::Unit(text.to_owned())]);
+    }
+    if let Some(pod) = pod_name(text) {
+        return Ok(vec![pod]);
+    }
+    let mut meanings: Vec<Meaning> = PodUid::parse(text).map(Meaning::PodUid).into_iter().collect();
+    meanings.extend(container_id(EngineScope::Any, text, BARE_ID_MIN));
+    if meanings.is_empty() {
+        meanings.extend(container_name(EngineScope::Any, text));
+    }
+    if meanings.is_empty() {
+        return Err(GrammarError::Unknown { text: text.to_owned() });
+    }
+    Ok(meanings)
+}
+
+fn process(value: &str) -> Result<Meaning, GrammarError> {
+    match value.parse::<u32>() {
+        Ok(id) if id > 0 && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Meaning::Process(id))
+        }
+        _ => Err(GrammarError::NotAProcess { value: value.to_owned() }),
+    }
+}
+
+fn pod(value: &str) -> Result<Vec<Meaning>, GrammarError> {
+    PodUid::parse(value)
+        .map(Meaning::PodUid)
+        .or_else(|| pod_name(value))
+        .map(|meaning| vec![meaning])
+        .ok_or_else(|| GrammarError::NotAPod { value: value.to_owned() })
+}
+
+fn container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, GrammarError> {
+    container_id(scope, value, FORCED_ID_MIN)
+        .or_else(|| container_name(scope, value))
+        .map(|meaning| vec![meaning])
+        .ok_or_else(|| GrammarError::NotAContainer { value: value.to_owned() })
+}
+
+/// As systemctl does: a name without a suffix is a service.
+fn unit(value: &str) -> Result<Meaning, GrammarError> {
+    let full = if value.contains('.') { value.to_owned() } else { format!("{value}.service") };
+    if names::is_unit(&full) {
+        return Ok(Meaning::Unit(full));
+    }
+    Err(GrammarError::NotAUnit { value: value.to_owned() })
+}
+
+fn container_id(scope: EngineScope, text: &str, shortest: usize) -> Option<Meaning> {
+    ((shortest..=ID_MAX).contains(&text.len()) && names::is_hex(text))
+        .then(|| Meaning::ContainerId { scope, prefix: text.to_ascii_lowercase() })
+}
+
+/// The characters that Docker and Podman allow in a name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
+fn container_name(scope: EngineScope, text: &str) -> Option<Meaning> {
+    let fits = text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    fits.then(|| Meaning::ContainerName { scope, name: text.to_owned() })
+}
+
+/// A namespace is a DNS label of at most 63 characters, a pod's name a DNS subdomain of at most 253.
+fn pod_name(text: &str) -> Option<Meaning> {
+    let (namespace, pod) = text.split_once('/')?;
+    let fits = is_label(namespace) && pod.len() <= 253 && pod.split('.').all(is_label);
+    fits.then(|| Meaning::PodName { namespace: namespace.to_owned(), pod: pod.to_owned() })
+}
+
+/// Labels in a pod's name may be longer than 63 characters; only the whole is limited.
+fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
+    const HASH: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+    fn parse(text: &str) -> Vec<Meaning> {
+        let spec: TargetSpec = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(spec.text, text);
+        spec.meanings
+    }
+
+    fn id(scope: EngineScope, prefix: &str) -> Meaning {
+        Meaning::ContainerId { scope, prefix: prefix.to_owned() }
+    }
+
+    fn name(scope: EngineScope, name: &str) -> Meaning {
+        Meaning::ContainerName { scope, name: name.to_owned() }
+    }
+
+    #[test]
+    fn forms_without_prefix() {
+        let uid = || Meaning::PodUid(PodUid::parse(UID).expect("a UID"));
+        let hash = || Meaning::PodUid(PodUid::parse(HASH).expect("a hash"));
+        let pod =
+            Meaning::PodName { namespace: "shop".to_owned(), pod: "web-7d4b9-xk2.v1".to_owned() };
+        for (text, meanings) in [
+            ("/", vec![Meaning::Path("/".to_owned())]),
+            ("/a:b", vec![Meaning::Path("/a:b".to_owned())]),
+            ("nginx.service", vec![Meaning::Unit("nginx.service".to_owned())]),
+            ("user@0.service", vec![Meaning::Unit("user@0.service".to_owned())]),
+            ("foo:bar.scope", vec![Meaning::Unit("foo:bar.scope".to_owned())]),
+            (UID, vec![uid()]),
+            ("123E4567_E89B_12D3_A456_426614174000", vec![uid()]),
+            (HASH, vec![hash(), id(EngineScope::Any, HASH)]),
+            ("facade", vec![id(EngineScope::Any, "facade")]),
+            ("FACADE12", vec![id(EngineScope::Any, "facade12")]),
+            ("cafe", vec![name(EngineScope::Any, "cafe")]),
+            ("web_1", vec![name(EngineScope::Any, "web_1")]),
+            ("shop/web-7d4b9-xk2.v1", vec![pod]),
+        ] {
+            assert_eq!(parse(text), meanings, "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_force_the_kind() {
+        for (text, meaning) in [
+            ("path:/x", Meaning::Path("/x".to_owned())),
+            ("pid:1", Meaning::Process(1)),
+            ("pod:123e4567e89b12d3a456426614174000", parse(UID).remove(0)),
+            ("docker:cafe", id(EngineScope::Docker, "cafe")),
+            ("docker:web.service", name(EngineScope::Docker, "web.service")),
+            ("podman:abc", name(EngineScope::Podman, "abc")),
+            ("cri:0123abcd", id(EngineScope::Cri, "0123abcd")),
+            ("unit:nginx", Meaning::Unit("nginx.service".to_owned())),
+            ("unit:user.slice", Meaning::Unit("user.slice".to_owned())),
+        ] {
+            assert_eq!(parse(text), [meaning], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_fits_no_form_is_refused() {
+        let refuse = |text: &str| text.parse::<TargetSpec>().expect_err(text);
+        for text in ["", "pod:", "docker:", "pid:"] {
+            assert!(matches!(refuse(text), GrammarError::Empty { .. }), "{text}");
+        }
+        for text in ["pid:0", "pid:-1", "pid:+1", "pid:x", "pid:99999999999"] {
+            assert!(matches!(refuse(text), GrammarError::NotAProcess { .. }), "{text}");
+        }
+        for text in ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c", "x\u{1b}[2J"] {
+            assert!(matches!(refuse(text), GrammarError::Unknown { .. }), "{text}");
+        }
+        assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));
+        assert!(matches!(refuse("pod:web"), GrammarError::NotAPod { .. }));
+        assert!(matches!(refuse("unit:a.socket"), GrammarError::NotAUnit { .. }));
+        assert!(matches!(refuse("docker:a/b"), GrammarError::NotAContainer { .. }));
+    }
+
+    #[test]
+    fn messages_escape_what_was_typed() {
+        let message = "x\u{1b}[2J\n".parse::<TargetSpec>().expect_err("no form").to_string();
+        assert!(message.starts_with(r"`x\x1b[2J\n` names no kind of target"), "{message}");
+    }
+}

@@ -1,0 +1,24 @@
+//! What the user named, and the cgroups that it means.
+//!
+//! [`grammar`] reads the text, [`names`] knows how container runtimes, Kubernetes and systemd name cgroups, [`cgroup`]
+//! reads the cgroup v2 file system, and [`resolve`] brings them together. [`fresh`] makes a cgroup for a command,
+//! [`watch`] tells when a cgroup ends.
+
+pub mod cgroup;
+pub mod error;
+pub mod fresh;
+pub mod grammar;
+pub mod mountinfo;
+pub mod names;
+pub mod resolve;
+pub mod watch;
+
+pub use cgroup::{CgroupNode, CgroupRoot, CgroupTree, populated};
+pub use error::CgroupError;
+pub use fresh::FreshCgroup;
+pub use grammar::{GrammarError, TargetSpec};
+pub use resolve::{ResolveError, ResolvedTarget, resolve};
+pub use watch::{CgroupEvents, CgroupState};
+
+#[cfg(test)]
+mod testing;
