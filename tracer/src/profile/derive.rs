@@ -1,0 +1,215 @@
+//! From recordings to a profile.
+//!
+//! A call that was seen in the workload, or in a container's init after its filter was loaded, is allowed; what a runtime
+//! did before, and what a filter refused, is not. To these come the calls that a recording on this host may not show: the
+//! base sets of the runtimes and the standing calls. A call that was seen is dropped for one reason only: the user said so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Architecture, Options, Profile, Reason, is_seen, standing};
+use crate::{
+    recording::{Added, Call, Derived, Phase, Recording},
+    syscalls::{self, Abi},
+};
+
+/// A profile, and what was decided on the way to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derivation {
+    /// The profile.
+    pub profile: Profile,
+    /// The calls that the profile allows though no recording shows them, with the reasons; sorted by name.
+    pub added: Vec<Added>,
+    /// The calls that would be allowed, had the user not taken them out; sorted.
+    pub excluded: Vec<String>,
+    /// Those of the excluded calls that a recording shows: the workload will miss them.
+    pub excluded_seen: Vec<String>,
+    /// Recorded calls that no profile can name; sorted by ABI and number.
+    pub unexpressible: Vec<Unexpressible>,
+    /// Allowed names that none of the profile's architectures has: included, and without effect.
+    pub ineffective: Vec<String>,
+}
+
+/// Recorded calls of a number that has no name here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unexpressible {
+    /// The ABI it was called through.
+    pub abi: Abi,
+    /// The number in that ABI's table.
+    pub number: i32,
+    /// Workload before container-init, when it was seen in both.
+    pub phase: Phase,
+    /// How often it was called, when that was counted.
+    pub count: Option<u64>,
+    /// A newer kernel may have such a call, which the profile then denies; otherwise no kernel has, and none is missing.
+    pub may_be_newer: bool,
+}
+
+/// Why no profile is derived.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeriveError {
+    /// Nothing was seen that a profile could be made for.
+    #[error(
+        "no call of a workload was recorded ({recordings} recordings, {cgroups} cgroups): \
+         start the workload while it is traced"
+    )]
+    NoWorkload {
+        /// How many recordings there were.
+        recordings: usize,
+        /// How many cgroups they have together.
+        cgroups: usize,
+    },
+}
+
+impl Profile {
+    /// Derives the profile that covers every one of the recordings.
+    ///
+    /// Names come from the tables of this program, by ABI and number; the names in a recording are for its readers.
+    pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
+        let seen = Seen::gather(recordings);
+        if !seen.workload {
+            let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
+            return Err(DeriveError::NoWorkload { recordings: recordings.len(), cgroups });
+        }
+        let architectures: BTreeSet<Architecture> = if options.all_architectures {
+            Architecture::ALL.into()
+        } else {
+            seen.architectures.iter().copied().chain([Architecture::X86_64]).collect()
+        };
+        let i386 = seen.architectures.contains(&Architecture::X86);
+        let mut allowed = seen.allowed;
+        add_standing(&mut allowed, i386);
+        for runtime in options.runtime.runtimes() {
+            for call in &runtime.base_set().calls {
+                add(
+                    &mut allowed,
+                    &call.name,
+                    Reason::Base { runtime: *runtime, reason: &call.reason },
+                );
+            }
+        }
+        for name in options.include() {
+            add(&mut allowed, name, Reason::Included);
+        }
+        if allowed.contains_key("clone3") {
+            add(&mut allowed, "clone", Reason::Companion("clone3"));
+        }
+        let (excluded, excluded_seen) = exclude(&mut allowed, options);
+        let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
+        let ineffective =
+            allowed.keys().filter(|name| !has_effect(name, &architectures)).cloned().collect();
+        let profile = Self { default_action: options.default_action, architectures, allowed };
+        let unexpressible = seen.unexpressible.into_values().collect();
+        Ok(Derivation { profile, added, excluded, excluded_seen, unexpressible, ineffective })
+    }
+}
+
+impl Derivation {
+    /// What a recording keeps of it.
+    pub fn derived(&self) -> Derived {
+        Derived { added: self.added.clone(), excluded: self.excluded_seen.clone() }
+    }
+}
+
+/// Allowed names, each with its reasons.
+type Allowed = BTreeMap<String, BTreeSet<Reason>>;
+
+/// What the recordings show.
+#[derive(Default)]
+struct Seen {
+    workload: bool,
+    architectures: BTreeSet<Architecture>,
+    allowed: Allowed,
+    unexpressible: BTreeMap<(Abi, i32), Unexpressible>,
+}
+
+impl Seen {
+    fn gather(recordings: &[Recording]) -> Self {
+        let mut seen = Self::default();
+        let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
+        for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
+            match call.phase {
+                Phase::Workload | Phase::ContainerInit => seen.take(call),
+                Phase::Setup | Phase::Denied => {}
+            }
+        }
+        seen
+    }
+
+    fn take(&mut self, call: &Call) {
+        self.workload |= call.phase == Phase::Workload;
+        // Also for a number without a name: a filter without its architecture would kill the caller.
+        self.architectures.insert(call.abi.into());
+        match syscalls::name(call.abi, call.number) {
+            Some(name) => {
+                add(&mut self.allowed, name, Reason::Seen { abi: call.abi, phase: call.phase });
+            }
+            None => self.take_nameless(call),
+        }
+    }
+
+    fn take_nameless(&mut self, call: &Call) {
+        let (abi, number) = (call.abi, call.number);
+        let may_be_newer = syscalls::may_be_newer(abi, number);
+        let entry = self.unexpressible.entry((abi, number)).or_insert(Unexpressible {
+            abi,
+            number,
+            phase: call.phase,
+            count: None,
+            may_be_newer,
+        });
+        entry.phase = entry.phase.max(call.phase);
+        entry.count = match (entry.count, call.count) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+fn add(allowed: &mut Allowed, name: &str, reason: Reason) {
+    match allowed.get_mut(name) {
+        Some(reasons) => {
+            reasons.insert(reason);
+        }
+        None => {
+            allowed.insert(name.to_owned(), BTreeSet::from([reason]));
+        }
+    }
+}
+
+fn add_standing(allowed: &mut Allowed, i386: bool) {
+    for (name, reason) in standing::CORE {
+        add(allowed, name, Reason::Core(reason));
+    }
+    for name in standing::VDSO {
+        add(allowed, name, Reason::Vdso);
+    }
+    if i386 {
+        add(allowed, standing::VDSO_I386, Reason::Vdso);
+    }
+    for (name, reason) in standing::START_UP {
+        add(allowed, name, Reason::StartUp(reason));
+    }
+}
+
+/// Takes out what the user excluded: all of the names that were allowed, and those that were seen.
+fn exclude(allowed: &mut Allowed, options: &Options) -> (Vec<String>, Vec<String>) {
+    let (mut excluded, mut seen) = (Vec::new(), Vec::new());
+    for name in options.exclude() {
+        if let Some(reasons) = allowed.remove(name) {
+            excluded.push(name.clone());
+            if is_seen(&reasons) {
+                seen.push(name.clone());
+            }
+        }
+    }
+    (excluded, seen)
+}
+
+fn added((name, reasons): (&String, &BTreeSet<Reason>)) -> Added {
+    let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
+    Added { name: name.clone(), reason: reasons.join("; ") }
+}
+
+fn has_effect(name: &str, architectures: &BTreeSet<Architecture>) -> bool {
+    architectures.iter().any(|architecture| syscalls::number(architecture.abi(), name).is_some())
+}

@@ -1,0 +1,160 @@
+//! What the user may choose when a profile is derived.
+
+use std::collections::BTreeSet;
+
+use super::{DefaultAction, Runtime};
+use crate::syscalls;
+
+/// The choices for a derivation. The names to include and to exclude are known calls, and no name is in both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What happens to a call that is not allowed.
+    pub default_action: DefaultAction,
+    /// The container runtimes that the profile has to start under.
+    pub runtime: RuntimeChoice,
+    /// Make the filter for all three architectures, so that a call through an ABI that was not seen is refused instead of
+    /// killing the thread.
+    pub all_architectures: bool,
+    include: BTreeSet<String>,
+    exclude: BTreeSet<String>,
+}
+
+/// The container runtimes that a profile has to start under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuntimeChoice {
+    /// Every runtime that there is a base set for.
+    #[default]
+    Any,
+    /// runc alone.
+    Runc,
+    /// crun alone.
+    Crun,
+    /// None: the workload is no container.
+    None,
+}
+
+impl RuntimeChoice {
+    /// The runtimes.
+    pub fn runtimes(self) -> &'static [Runtime] {
+        match self {
+            Self::Any => &Runtime::ALL,
+            Self::Runc => &[Runtime::Runc],
+            Self::Crun => &[Runtime::Crun],
+            Self::None => &[],
+        }
+    }
+}
+
+/// Why a choice is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// No ABI has a call of this name.
+    #[error("no system call is named {name:?}{}", meant(*closest))]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// The call that was probably meant.
+        closest: Option<&'static str>,
+    },
+    /// A name is to be both included and excluded.
+    #[error("{name:?} is both included and excluded: decide for one")]
+    Conflict {
+        /// The name.
+        name: String,
+    },
+}
+
+fn meant(closest: Option<&str>) -> String {
+    match closest {
+        Some(name) => format!(": did you mean {name:?}?"),
+        None => {
+            ": write it as the kernel does, for example \"newfstatat\" or \"prlimit64\"".to_owned()
+        }
+    }
+}
+
+impl Options {
+    /// Allows calls, seen or not.
+    pub fn with_include(
+        mut self,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<Self, OptionsError> {
+        for name in names {
+            self.include.insert(checked(name, &self.exclude)?);
+        }
+        Ok(self)
+    }
+
+    /// Takes calls out, seen or not.
+    pub fn with_exclude(
+        mut self,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<Self, OptionsError> {
+        for name in names {
+            self.exclude.insert(checked(name, &self.include)?);
+        }
+        Ok(self)
+    }
+
+    /// The calls to allow.
+    pub fn include(&self) -> &BTreeSet<String> {
+        &self.include
+    }
+
+    /// The calls to take out.
+    pub fn exclude(&self) -> &BTreeSet<String> {
+        &self.exclude
+    }
+}
+
+fn checked(name: String, opposite: &BTreeSet<String>) -> Result<String, OptionsError> {
+    if !syscalls::is_known(&name) {
+        let closest = syscalls::closest(&name);
+        return Err(OptionsError::UnknownName { name, closest });
+    }
+    if opposite.contains(&name) {
+        return Err(OptionsError::Conflict { name });
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_name_that_is_no_call_is_refused_with_a_hint() {
+        for refused in [
+            Options::default().with_include(names(&["read", "opnat"])),
+            Options::default().with_exclude(names(&["opnat"])),
+        ] {
+            let error = refused.expect_err("no call");
+            assert_eq!(
+                error.to_string(),
+                "no system call is named \"opnat\": did you mean \"openat\"?"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hostile_name_is_shown_escaped() {
+        let error = Options::default().with_include(names(&["\u{1b}[2J"])).expect_err("no call");
+        assert!(
+            error.to_string().starts_with("no system call is named \"\\u{1b}[2J\": write it"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_not_both_included_and_excluded() {
+        let options = Options::default().with_include(names(&["ptrace"])).expect("a call");
+        let error = options.with_exclude(names(&["ptrace"])).expect_err("a conflict");
+        assert_eq!(error, OptionsError::Conflict { name: "ptrace".into() });
+        let options = Options::default().with_exclude(names(&["ptrace"])).expect("a call");
+        assert!(options.with_include(names(&["ptrace"])).is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! The calls that every profile allows, whatever was recorded: a recording shows one host, one run.
+
+/// Calls that no program runs without, and that a recording easily misses.
+pub const CORE: [(&str, &str); 5] = [
+    ("execve", "starts the workload, after the filter is loaded"),
+    ("exit", "ends a thread"),
+    ("exit_group", "ends a process; a server may never end while it is recorded"),
+    ("restart_syscall", "the kernel enters it when a wait goes on after a stop"),
+    ("rt_sigreturn", "returns from a signal handler; no signal may arrive while it is recorded"),
+];
+
+/// Calls that the vDSO answers in user space, so that they enter the kernel on some hosts only (`vdso(7)`; `getrandom`
+/// since Linux 6.11). They are system calls where the clock source is not readable from user space, and for some clocks.
+pub const VDSO: [&str; 6] =
+    ["clock_getres", "clock_gettime", "getcpu", "getrandom", "gettimeofday", "time"];
+
+/// The one that the 32-bit vDSO has besides (`arch/x86/entry/vdso/vdso32/vdso32.lds.S`).
+pub const VDSO_I386: &str = "clock_gettime64";
+
+/// Calls of a program's start that depend on the processor, the kernel or the version of the C library.
+pub const START_UP: [(&str, &str); 10] = [
+    (
+        "arch_prctl",
+        "sets the thread pointer, and asks for processor features such as shadow stacks",
+    ),
+    ("map_shadow_stack", "makes the shadow stack of a thread where the processor has them"),
+    ("membarrier", "registers for memory barriers across threads where the kernel offers them"),
+    ("prlimit64", "reads the limit of the stack's size"),
+    ("rseq", "registers restartable sequences; C libraries since glibc 2.35"),
+    ("sched_getaffinity", "counts the processors for thread pools and allocators"),
+    ("set_robust_list", "registers the robust mutexes of a thread"),
+    ("set_tid_address", "tells the kernel where a thread's id is cleared when it ends"),
+    ("sysinfo", "reads the size of the memory"),
+    ("uname", "reads the kernel's version"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syscalls::{Abi, number};
+
+    #[test]
+    fn every_name_is_a_call() {
+        let names = CORE.iter().chain(&START_UP).map(|(name, _)| *name).chain(VDSO);
+        for name in names {
+            assert!(number(Abi::X86_64, name).is_some(), "{name}");
+        }
+        assert_eq!(number(Abi::X86_64, VDSO_I386), None);
+        assert!(number(Abi::I386, VDSO_I386).is_some());
+    }
+
+    #[test]
+    fn calls_that_need_evidence_are_not_added() {
+        let added: Vec<&str> = START_UP.iter().map(|(name, _)| *name).collect();
+        let evidence =
+            ["pkey_alloc", "pkey_free", "pkey_mprotect", "get_mempolicy", "set_thread_area"];
+        for name in evidence {
+            assert!(!added.contains(&name), "{name}");
+        }
+    }
+}

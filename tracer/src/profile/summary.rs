@@ -1,0 +1,61 @@
+//! A profile in numbers, for people. How they are shown is the caller's business.
+
+use super::{Architecture, Profile, is_seen};
+use crate::syscalls::{self, AMD64_NAMES, Abi};
+
+/// Names that Docker's default profile allows on amd64 with the default capabilities (moby/profiles,
+/// `seccomp/default.json`, June 2026).
+pub const DOCKER_DEFAULT: usize = 309;
+/// How many of [`DOCKER_DEFAULT`] it allows for some arguments only: `clone`, `personality`, `socket`.
+pub const DOCKER_DEFAULT_LIMITED: usize = 3;
+
+/// The numbers of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Allowed names that x86_64 has.
+    pub allowed: usize,
+    /// Names that x86_64 has.
+    pub names: usize,
+    /// Allowed names that other ABIs have and x86_64 has not.
+    pub foreign: usize,
+    /// Allowed names that were recorded; of all ABIs.
+    pub seen: usize,
+    /// Allowed names that were not recorded; of all ABIs.
+    pub added: usize,
+    /// Architectures that the filter is not made for: a call through one of them kills its thread.
+    pub killed: Vec<Architecture>,
+}
+
+impl Summary {
+    /// Counts a profile.
+    pub fn of(profile: &Profile) -> Self {
+        let total = profile.allowed.len();
+        let native = |name: &&String| syscalls::number(Abi::X86_64, name).is_some();
+        let allowed = profile.allowed.keys().filter(native).count();
+        let seen = profile.allowed.values().filter(|reasons| is_seen(reasons)).count();
+        let absent = |architecture: &Architecture| !profile.architectures.contains(architecture);
+        Self {
+            allowed,
+            names: AMD64_NAMES,
+            foreign: total - allowed,
+            seen,
+            added: total - seen,
+            killed: Architecture::ALL.into_iter().filter(absent).collect(),
+        }
+    }
+
+    /// Names of x86_64 that are not allowed.
+    pub fn refused(&self) -> usize {
+        self.names - self.allowed
+    }
+
+    /// Allowed names in percent of all that x86_64 has, rounded.
+    pub fn percent(&self) -> usize {
+        (self.allowed * 100 + self.names / 2) / self.names
+    }
+
+    /// Allowed names in percent of those that Docker's default profile allows, rounded.
+    pub fn percent_of_docker(&self) -> usize {
+        (self.allowed * 100 + DOCKER_DEFAULT / 2) / DOCKER_DEFAULT
+    }
+}
