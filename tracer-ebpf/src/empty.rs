@@ -2,6 +2,7 @@
 
 #![no_std]
 #![no_main]
+#![expect(missing_docs, reason = "the program's attribute makes a second item without one")]
 #![expect(unsafe_code, reason = "the link sections and symbol names that the loader looks for")]
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};

@@ -4,7 +4,9 @@ use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    helpers::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
+    helpers::{
+        bpf_get_current_ancestor_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
+    },
 };
 use tracer_ebpf::{
     CallEvent, CgroupEvent, CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, MAX_DEPTH, WORDS,
@@ -65,7 +67,11 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     }
     // SAFETY: `record` points to a value of the map, the indexes are masked.
     unsafe {
-        let set = if host { addr_of_mut!((*record).host[level][word]) } else { addr_of_mut!((*record).container[level][word]) };
+        let set = if host {
+            addr_of_mut!((*record).host[level][word])
+        } else {
+            addr_of_mut!((*record).container[level][word])
+        };
         if read_volatile(set) & bit != 0 {
             return 0;
         }
@@ -116,7 +122,13 @@ pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat:
 }
 
 #[inline(always)]
-fn key(record: *const CgroupRecord, cgroup: u64, number: i32, facts: u16, compat: bool) -> EvidenceKey {
+fn key(
+    record: *const CgroupRecord,
+    cgroup: u64,
+    number: i32,
+    facts: u16,
+    compat: bool,
+) -> EvidenceKey {
     // SAFETY: `record` points to a value of the map.
     let started = unsafe { read_volatile(addr_of!((*record).flags)) } & flags::STARTED != 0;
     let class = if started { facts | class::STARTED } else { facts };

@@ -21,7 +21,8 @@ pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static ROOTS: HashMap<u64, u8> = HashMap::with_max_entries(64, 0);
 #[map]
-pub static EVIDENCE: HashMap<EvidenceKey, Evidence> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+pub static EVIDENCE: HashMap<EvidenceKey, Evidence> =
+    HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
 #[map]
 pub static CGROUP_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
@@ -60,12 +61,18 @@ pub static CONFIG: Config = Config {
     mount_namespace: 0,
 };
 
-/// Reads one field of [`CONFIG`]: volatile, so that the compiler does not use the zero that it sees; the verifier sees
-/// the loader's value as a constant.
+/// Reads a field of [`CONFIG`]: volatile, so that the compiler does not use the zero that it sees; the verifier sees the
+/// loader's value as a constant.
+#[inline(always)]
+pub fn read_config(field: &u32) -> u32 {
+    // SAFETY: a reference is valid.
+    unsafe { core::ptr::read_volatile(field) }
+}
+
+/// One field of [`CONFIG`].
 macro_rules! config {
     ($field:ident) => {
-        // SAFETY: the field is part of a static, so it is there, aligned and initialised.
-        unsafe { core::ptr::read_volatile(core::ptr::addr_of!(crate::maps::CONFIG.$field)) }
+        $crate::maps::read_config(&$crate::maps::CONFIG.$field)
     };
 }
 pub(crate) use config;

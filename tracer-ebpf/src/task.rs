@@ -8,7 +8,8 @@ use core::ptr::read_volatile;
 use aya_ebpf::{
     bindings::task_struct,
     helpers::{
-        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_probe_read_kernel,
+        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
+        bpf_probe_read_kernel,
         generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str},
     },
 };
@@ -176,7 +177,11 @@ impl Task {
             Some(inode) if inode == config!(host_mount_namespace) => return executable::HOST,
             _ => {}
         }
-        if init != 0 && mount_namespace_of(init) == home { executable::INIT } else { executable::OTHER }
+        if init != 0 && mount_namespace_of(init) == home {
+            executable::INIT
+        } else {
+            executable::OTHER
+        }
     }
 
     /// `no_new_privs` is set.
@@ -206,7 +211,11 @@ impl Task {
             }
             let allowed: u64 = load(filter, bitmap + index * 8);
             let last = index + 1 == words;
-            let full = if last { allowed != 0 && allowed & allowed.wrapping_add(1) == 0 } else { allowed == u64::MAX };
+            let full = if last {
+                allowed != 0 && allowed & allowed.wrapping_add(1) == 0
+            } else {
+                allowed == u64::MAX
+            };
             if !full {
                 return true;
             }
@@ -218,7 +227,9 @@ impl Task {
     #[inline(always)]
     fn runtime_name(&self) -> u16 {
         let name = command();
-        let runtime = name.starts_with(b"runc:[") || name.starts_with(b"runc\0") || name.starts_with(b"crun\0");
+        let runtime = name.starts_with(b"runc:[")
+            || name.starts_with(b"runc\0")
+            || name.starts_with(b"crun\0");
         if runtime { class::RUNTIME_NAME } else { 0 }
     }
 }
@@ -240,7 +251,8 @@ fn mount_namespace_of(task: usize) -> usize {
 /// The mount namespace is the host's.
 #[inline(always)]
 fn is_host_namespace(mount: usize) -> bool {
-    mount != 0 && load::<u32>(mount, config!(mount_namespace_inode)) == config!(host_mount_namespace)
+    mount != 0
+        && load::<u32>(mount, config!(mount_namespace_inode)) == config!(host_mount_namespace)
 }
 
 /// The current task's command name; empty when it cannot be read.

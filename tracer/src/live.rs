@@ -46,7 +46,10 @@ impl Live {
             Detail::StatusLine => ProgressBar::new_spinner(),
             Detail::Quiet | Detail::Lines => ProgressBar::hidden(),
         };
-        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_style(
+            ProgressStyle::with_template("{msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
         bar.set_draw_target(match detail {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),

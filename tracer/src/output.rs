@@ -81,11 +81,8 @@ impl Destination {
     /// The files will belong to `owner` when the folder does and this process is root.
     pub fn prepare(path: &Path, owner: Option<Owner>) -> Result<Self, OutputError> {
         let stem = stem(path)?;
-        let folder_path = match path.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
-            Some(parent) => parent.to_owned(),
-            None => return Err(OutputError::NotAJsonName { path: path.to_owned() }),
-        };
+        let folder_path =
+            folder_of(path).ok_or_else(|| OutputError::NotAJsonName { path: path.to_owned() })?;
         let folder = open_folder(&folder_path)?;
         let owner = owner.filter(|owner| is_theirs(&folder, *owner));
         let destination = Self { folder, folder_path, stem, owner };
@@ -143,16 +140,21 @@ impl Destination {
     /// What is there already must be regular files.
     fn check_targets(&self, kinds: &[FileKind]) -> Result<(), OutputError> {
         for kind in kinds {
-            let name = self.name(*kind);
-            let found = match rustix::fs::statat(&self.folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(self.failed(Step::Examine, errno)),
-                Ok(status) => FileType::from_raw_mode(status.st_mode),
-            };
-            if found != FileType::RegularFile {
-                let path = self.path(*kind);
-                return Err(OutputError::NotAFile { path, found: FileKindFound(found) });
-            }
+            self.check_target(&self.name(*kind), &self.path(*kind))?;
+        }
+        Ok(())
+    }
+
+    /// What has this name already, if anything, must be a regular file.
+    fn check_target(&self, name: &str, path: &Path) -> Result<(), OutputError> {
+        let found = match rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(self.failed(Step::Examine, errno)),
+            Ok(status) => FileType::from_raw_mode(status.st_mode),
+        };
+        if found != FileType::RegularFile {
+            let path = path.to_owned();
+            return Err(OutputError::NotAFile { path, found: FileKindFound(found) });
         }
         Ok(())
     }
@@ -230,6 +232,26 @@ impl Drop for Unfinished<'_> {
     }
 }
 
+/// Creates an empty file that is written to bit by bit, in place of a regular file of that name.
+///
+/// The file belongs to `owner` when the folder does and this process is root.
+///
+/// # Errors
+/// The folder or the file cannot be used, or something else than a regular file has that name.
+pub fn create_stream(path: &Path, owner: Option<Owner>) -> Result<File, OutputError> {
+    let wrong = || OutputError::NotAName { path: path.to_owned() };
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
+    let folder_path = folder_of(path).ok_or_else(wrong)?;
+    let folder = open_folder(&folder_path)?;
+    let owner = owner.filter(|owner| is_theirs(&folder, *owner));
+    let destination = Destination { folder, folder_path, stem: name.to_owned(), owner };
+    destination.check_target(name, path)?;
+    let unfinished = destination.create()?.fill(b"")?;
+    let file = unfinished.file.try_clone();
+    unfinished.rename(name)?;
+    file.map_err(|source| OutputError::new(Step::Open, path, source))
+}
+
 /// The file name without `.json`.
 fn stem(path: &Path) -> Result<String, OutputError> {
     let wrong = || OutputError::NotAJsonName { path: path.to_owned() };
@@ -242,6 +264,12 @@ fn stem(path: &Path) -> Result<String, OutputError> {
         return Err(OutputError::NameTooLong { path: path.to_owned(), excess: longest - NAME_MAX });
     }
     Ok(stem.to_owned())
+}
+
+/// The folder of a file; `.` for a bare name.
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() { ".".into() } else { parent.to_owned() })
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, OutputError> {

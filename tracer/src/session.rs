@@ -124,7 +124,8 @@ pub enum Stop {
 /// What could not be set up, or read at the end; nothing is left behind then.
 pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<Outcome> {
     let mut stops = Stops::catch(request.hangup)?;
-    let group = request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
+    let group =
+        request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
     let selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
@@ -166,7 +167,8 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(&mut self, stops: &mut Stops, observers: &mut Observers<'_>) -> Result<Stop> {
         let start = tokio::time::Instant::now();
-        let deadline = start + self.request.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
+        let deadline =
+            start + self.request.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
         let mut tick = ticks(TICK);
         let mut autosave = ticks(AUTOSAVE);
         let mut saved = 0;
@@ -206,7 +208,8 @@ impl Session<'_> {
         let snapshot = self.recorder.drain()?;
         let counted = snapshot.cgroups.iter().filter_map(|cgroup| cgroup.counts.as_ref());
         let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
-        let lost = snapshot.stats.calls_lost + snapshot.stats.evidence_lost + snapshot.recursion_misses;
+        let lost =
+            snapshot.stats.calls_lost + snapshot.stats.evidence_lost + snapshot.recursion_misses;
         observers.live.status(total, lost);
         Ok(())
     }
@@ -273,8 +276,12 @@ impl Session<'_> {
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
         }
-        if let Some(left) = self.group.as_ref().map(CommandGroup::processes).filter(|left| *left > 0) {
-            observers.live.line(&format!("{left} processes of the command still run; they are not watched any more"));
+        if let Some(left) =
+            self.group.as_ref().map(CommandGroup::processes).filter(|left| *left > 0)
+        {
+            observers.live.line(&format!(
+                "{left} processes of the command still run; they are not watched any more"
+            ));
         }
         Ok(Outcome { recording, stop, command: status, table_fill: snapshot.table_fill })
     }
@@ -332,7 +339,9 @@ fn populated_below(request: &Request, selections: &[Selection]) -> Result<BTreeM
     let mut found = BTreeMap::new();
     for path in selections.iter().flat_map(|selection| &selection.paths) {
         let nodes = populated(&request.root, path)?;
-        found.extend(nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)));
+        found.extend(
+            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
+        );
     }
     Ok(found)
 }
@@ -345,7 +354,10 @@ fn options(request: &Request, selections: &[Selection], tree: &CgroupTree) -> Re
     paths.sort();
     paths.dedup_by(|path, before| is_at_or_below(path, before));
     if paths.len() > MAX_ROOTS {
-        bail!("{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them", paths.len());
+        bail!(
+            "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
+            paths.len()
+        );
     }
     let roots = paths.iter().map(|path| request.root.id(path)).collect::<Result<_, _>>()?;
     Ok(Options {
@@ -378,8 +390,10 @@ fn cgroup_kind(path: &str) -> CgroupKind {
 }
 
 fn announcement(request: &Request, selections: &[Selection]) -> String {
-    let names: Vec<String> = selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
-    let how = if request.command.is_some() { "" } else { "; press Ctrl-C to stop and write the profile" };
+    let names: Vec<String> =
+        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
+    let how =
+        if request.command.is_some() { "" } else { "; press Ctrl-C to stop and write the profile" };
     format!("recording {}{how}", names.join(", "))
 }
 

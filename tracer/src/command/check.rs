@@ -1,7 +1,5 @@
 //! `tracer check`: can this host trace and enforce.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::Exit;
@@ -12,7 +10,7 @@ use crate::{cli::Check, preflight, recording::json};
 /// # Errors
 /// None at present.
 pub fn run(options: &Check) -> Result<Exit> {
-    let checks = preflight::judge(&preflight::gather(Path::new("/proc"), Path::new("/sys")));
+    let checks = preflight::judge(&preflight::gather(&preflight::Sources::default()));
     if options.json {
         print!("{}", json::checks(&checks));
     } else {

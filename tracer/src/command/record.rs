@@ -19,11 +19,13 @@ use crate::{
     output::{Destination, FileKind, OutputError, create_stream},
     preflight,
     profile::{
-        DefaultAction, Derivation, Errno, Profile, RuntimeChoice, kubernetes, oci, options::Options,
+        DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+        kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
+        oci,
     },
-    recording::{Derived, Recording, assembly::Selection, event::NewCall, json},
+    recording::{Recording, assembly::Selection, event::NewCall, json},
     session::{self, CommandRequest, Observers, Outcome, Request},
-    target::{cgroup::CgroupRoot, grammar, resolve::resolve},
+    target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
     text::escape_path,
 };
 
@@ -36,13 +38,16 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let specs = typed
         .targets
         .iter()
-        .map(|text| grammar::parse(text).map_err(|error| usage(&error)))
+        .map(|text| text.parse::<TargetSpec>().map_err(|error| usage(&error)))
         .collect::<Result<Vec<_>>>()?;
     let print = typed.out == Path::new("-");
     if print && !typed.command.is_empty() {
-        return Err(usage(&"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json"));
+        return Err(usage(
+            &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
+        ));
     }
-    preflight::required_for_tracing(&preflight::gather(Path::new("/proc"), Path::new("/sys")))?;
+    let facts = preflight::gather(&preflight::Sources::default());
+    preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = command_request(typed)?;
     let selections = selections(&root, &specs)?;
@@ -99,24 +104,22 @@ fn usage(message: &impl ToString) -> anyhow::Error {
 }
 
 fn derivation_options(typed: &Record) -> Result<Options> {
-    let options = Options {
-        default_action: match (typed.default_action, typed.errno) {
-            (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
-            (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),
-            (cli::DefaultAction::Log, _) => DefaultAction::Log,
-            (cli::DefaultAction::KillProcess, _) => DefaultAction::KillProcess,
-            (cli::DefaultAction::KillThread, _) => DefaultAction::KillThread,
-            (cli::DefaultAction::Trap, _) => DefaultAction::Trap,
-        },
-        runtime: match typed.runtime {
-            cli::Runtime::Any => RuntimeChoice::Any,
-            cli::Runtime::Runc => RuntimeChoice::Runc,
-            cli::Runtime::Crun => RuntimeChoice::Crun,
-            cli::Runtime::None => RuntimeChoice::None,
-        },
-        all_architectures: typed.all_arches,
-        ..Options::default()
+    let mut options = Options::default();
+    options.default_action = match (typed.default_action, typed.errno) {
+        (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
+        (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),
+        (cli::DefaultAction::Log, _) => DefaultAction::Log,
+        (cli::DefaultAction::KillProcess, _) => DefaultAction::KillProcess,
+        (cli::DefaultAction::KillThread, _) => DefaultAction::KillThread,
+        (cli::DefaultAction::Trap, _) => DefaultAction::Trap,
     };
+    options.runtime = match typed.runtime {
+        cli::Runtime::Any => RuntimeChoice::Any,
+        cli::Runtime::Runc => RuntimeChoice::Runc,
+        cli::Runtime::Crun => RuntimeChoice::Crun,
+        cli::Runtime::None => RuntimeChoice::None,
+    };
+    options.all_architectures = typed.all_arches;
     options
         .with_include(typed.include.iter().cloned())
         .and_then(|options| options.with_exclude(typed.exclude.iter().cloned()))
@@ -130,7 +133,7 @@ fn prepare(path: &Path) -> Result<Destination> {
     })
 }
 
-fn selections(root: &CgroupRoot, specs: &[grammar::TargetSpec]) -> Result<Vec<Selection>> {
+fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
     if specs.is_empty() {
         return Ok(Vec::new());
     }
@@ -185,7 +188,8 @@ fn user(text: &str) -> Result<User> {
     match (known.context("the user database could not be read")?, text.parse()) {
         (Some(user), _) => {
             let name = std::ffi::CString::new(user.name).context("a user name")?;
-            let groups = getgrouplist(&name, user.gid).context("the group database could not be read")?;
+            let groups =
+                getgrouplist(&name, user.gid).context("the group database could not be read")?;
             let groups = groups.into_iter().map(Gid::as_raw).collect();
             Ok(User { id: user.uid.as_raw(), group: user.gid.as_raw(), groups })
         }
@@ -230,8 +234,7 @@ fn observe(
             eprintln!("warning: events could not be written: {error}");
         }
     };
-    let observers =
-        Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
+    let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -255,17 +258,15 @@ fn derive(
 ) -> Result<Derivation> {
     let derivation = Profile::derive(std::slice::from_ref(recording), options);
     let derivation = derivation.inspect_err(|_| discard_partial(destination))?;
-    recording.derived = Some(Derived {
-        added: derivation.added.clone(),
-        excluded: derivation.excluded.clone(),
-    });
+    recording.derived = Some(derivation.derived());
     Ok(derivation)
 }
 
 fn write(destination: &Destination, recording: &Recording, derivation: &Derivation) -> Result<()> {
     let profile = destination.path(FileKind::Profile);
     let name = profile.file_name().unwrap_or_default().to_string_lossy();
-    let fragment = kubernetes::fragment(&format!("profiles/{name}"), &name)?;
+    let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
+    let fragment = kubernetes::fragment(&place, &name, DEFAULT_KUBELET_ROOT);
     destination.write(&[
         (FileKind::Recording, json::to_json(recording).as_bytes()),
         (FileKind::Kubernetes, fragment.as_bytes()),

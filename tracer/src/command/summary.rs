@@ -71,13 +71,20 @@ fn write_numbers(text: &mut String, derivation: &Derivation, outcome: &Outcome) 
     let _ = writeln!(
         text,
         "{} of {} x86_64 calls allowed, {} of them seen, {} added for runtimes, C library and start-up; Docker's default profile allows {DOCKER_DEFAULT}",
-        summary.allowed, summary.names, summary.seen.min(summary.allowed), summary.added
+        summary.allowed,
+        summary.names,
+        summary.seen.min(summary.allowed),
+        summary.added
     );
     if let Some(last) = last_new_call(outcome) {
         let _ = writeln!(text, "the last new call came {last:.1} s before the end");
     }
     if !summary.killed.is_empty() {
-        let names: Vec<String> = summary.killed.iter().map(ToString::to_string).collect();
+        let names: Vec<String> = summary
+            .killed
+            .iter()
+            .map(|architecture| architecture.abi().name().to_owned())
+            .collect();
         let _ = writeln!(
             text,
             "a program that calls through another ABI ({}) is killed, not refused; --all-arches changes that",
@@ -90,7 +97,8 @@ fn write_numbers(text: &mut String, derivation: &Derivation, outcome: &Outcome) 
 fn last_new_call(outcome: &Outcome) -> Option<f64> {
     let recording = &outcome.recording;
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
-    let times = calls.filter(|call| call.phase != Phase::Setup).filter_map(|call| call.first_seen_seconds);
+    let times =
+        calls.filter(|call| call.phase != Phase::Setup).filter_map(|call| call.first_seen_seconds);
     times.reduce(f64::max).map(|last| (recording.duration_seconds - last).max(0.0))
 }
 
@@ -104,10 +112,12 @@ fn write_notes(text: &mut String, derivation: &Derivation) {
         );
     }
     for name in &derivation.excluded_seen {
-        let _ = writeln!(text, "note: {} was seen and is left out, as --exclude says", escape(name));
+        let _ =
+            writeln!(text, "note: {} was seen and is left out, as --exclude says", escape(name));
     }
     for name in &derivation.ineffective {
-        let _ = writeln!(text, "note: {} has no effect: no listed architecture has it", escape(name));
+        let _ =
+            writeln!(text, "note: {} has no effect: no listed architecture has it", escape(name));
     }
 }
 

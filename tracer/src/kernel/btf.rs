@@ -47,10 +47,9 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
     let offset = |structure, member| btf.offset(structure, member);
     let seccomp = offset("task_struct", "seccomp")?;
     let cache = offset("seccomp_filter", "cache").and_then(|cache| {
-        let bitmap = btf.member("action_cache", "allow_native").ok_or(BtfError::NoMember {
-            structure: "action_cache",
-            member: "allow_native",
-        })?;
+        let bitmap = btf
+            .member("action_cache", "allow_native")
+            .ok_or(BtfError::NoMember { structure: "action_cache", member: "allow_native" })?;
         Ok((cache + bitmap.offset, btf.array_length(bitmap.kind).unwrap_or(0)))
     });
     // A kernel without this cache cannot tell what its filters allow: every filter may deny.

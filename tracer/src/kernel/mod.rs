@@ -2,7 +2,10 @@
 //!
 //! The only module that knows aya.
 
-#![expect(unsafe_code, reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve")]
+#![expect(
+    unsafe_code,
+    reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve"
+)]
 
 mod btf;
 mod log;
@@ -32,10 +35,10 @@ use tracer_ebpf::{
 
 pub use self::btf::BtfError;
 pub use self::log::forward_kernel_log;
+use self::mapped::MappedArray;
 pub use self::namespace::host_mount_namespace;
 pub use self::readiness::Readiness;
 pub use self::start::{User, start_in_cgroup};
-use self::mapped::MappedArray;
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
@@ -79,13 +82,17 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum KernelError {
     /// The program was built without its kernel object.
-    #[error("this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again")]
+    #[error(
+        "this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again"
+    )]
     NoObject,
     /// The object could not be loaded.
     #[error("the kernel object could not be loaded")]
     Load(#[source] Box<aya::EbpfError>),
     /// The object lacks a map or a program that this program knows.
-    #[error("the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`")]
+    #[error(
+        "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
+    )]
     Missing(&'static str),
     /// A map operation failed.
     #[error("map {map}: {operation} failed")]
@@ -204,8 +211,12 @@ impl Recorder {
         };
         let program = program(&mut ebpf)?;
         program.load().map_err(|error| KernelError::Refused(Box::new(error)))?;
-        let link = program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
-        Ok((Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf }, events))
+        let link =
+            program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
+        Ok((
+            Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf },
+            events,
+        ))
     }
 
     /// Ok when the facts come from the kernel's BTF; why not otherwise.
@@ -355,7 +366,8 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
 
 fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
     let map = ebpf.map_mut(ROOTS).ok_or(KernelError::Missing(ROOTS))?;
-    let mut map: HashMap<_, u64, u8> = HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
+    let mut map: HashMap<_, u64, u8> =
+        HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
     for root in roots {
         map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
     }
@@ -371,10 +383,16 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
     ebpf.take_map(name).ok_or(KernelError::Missing(name))
 }
 
-fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(map: Map, name: &'static str) -> Result<T, KernelError> {
+fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(
+    map: Map,
+    name: &'static str,
+) -> Result<T, KernelError> {
     T::try_from(map).map_err(map_error(name, "opening"))
 }
 
-fn map_error(map: &'static str, operation: &'static str) -> impl Fn(aya::maps::MapError) -> KernelError {
+fn map_error(
+    map: &'static str,
+    operation: &'static str,
+) -> impl Fn(aya::maps::MapError) -> KernelError {
     move |source| KernelError::Map { map, operation, source: Box::new(source) }
 }

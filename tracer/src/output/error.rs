@@ -21,6 +21,12 @@ pub enum OutputError {
         /// As typed.
         path: PathBuf,
     },
+    /// The path does not end in a file's name.
+    #[error("the output {} does not name a file", escape_path(.path))]
+    NotAName {
+        /// As typed.
+        path: PathBuf,
+    },
     /// The names made from it would be too long.
     #[error("the name of the output {} is too long by {excess} bytes", escape_path(.path))]
     NameTooLong {

@@ -126,7 +126,8 @@ pub fn is_at_or_below(path: &str, root: &str) -> bool {
 
 fn targets(selections: &[Selection], cgroups: &[Cgroup]) -> Vec<Target> {
     let indexes = |selection: &Selection| {
-        let held = |(index, cgroup): (usize, &Cgroup)| selection.holds(&cgroup.path).then_some(index);
+        let held =
+            |(index, cgroup): (usize, &Cgroup)| selection.holds(&cgroup.path).then_some(index);
         cgroups.iter().enumerate().filter_map(held).collect()
     };
     selections
@@ -246,11 +247,20 @@ fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
         }
     };
     lost(losses.table_full, "calls found no place in a kernel table; trace fewer cgroups at once");
-    lost(losses.recursion_misses, "runs of the kernel program were skipped by the kernel; record again");
+    lost(
+        losses.recursion_misses,
+        "runs of the kernel program were skipped by the kernel; record again",
+    );
     lost(losses.compat, "32-bit calls could not be resolved without kernel BTF");
     lost(losses.unnamed, "calls have numbers newer than this program's table; update tracer");
-    lost(losses.filtered, "cgroups run under a seccomp filter that may deny calls, which are then not seen; record without it, or under a filter that allows everything");
-    lost(losses.unplaced, "cgroups vanished before their place in the hierarchy was known; they may belong to the target");
+    lost(
+        losses.filtered,
+        "cgroups run under a seccomp filter that may deny calls, which are then not seen; record without it, or under a filter that allows everything",
+    );
+    lost(
+        losses.unplaced,
+        "cgroups vanished before their place in the hierarchy was known; they may belong to the target",
+    );
     if losses.late_start > 0 && !parts.accept_late_start {
         let first = late_paths(parts).next().unwrap_or_default();
         reasons.push(format!(

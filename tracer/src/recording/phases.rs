@@ -357,7 +357,8 @@ mod tests {
     fn abis_are_kept_apart() {
         let mut compat = seen(20, 0, executable::INSIDE, 5);
         compat.0.compat = 1;
-        let evidence = [compat, seen(0x4000_0000 | 39, 0, executable::INSIDE, 6), seen(-1, 0, 0, 7)];
+        let evidence =
+            [compat, seen(0x4000_0000 | 39, 0, executable::INSIDE, 6), seen(-1, 0, 0, 7)];
         let phases = decide(&empty(), &evidence, CgroupKind::Unknown);
         let keys: Vec<_> = phases.calls.keys().copied().collect();
         assert_eq!(keys, [(Abi::X86_64, -1), (Abi::I386, 20), (Abi::X32, 39)]);

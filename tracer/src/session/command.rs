@@ -170,7 +170,8 @@ impl RunningCommand {
 
     /// How it ended, for the recording.
     pub(super) fn outcome(&self, request: &CommandRequest) -> CommandOutcome {
-        let escaped = request.arguments.iter().map(|argument| escape_bytes(argument.as_encoded_bytes()));
+        let escaped =
+            request.arguments.iter().map(|argument| escape_bytes(argument.as_encoded_bytes()));
         CommandOutcome {
             arguments: escaped.collect(),
             exit_code: self.status.and_then(|status| status.code()),

@@ -1,9 +1,6 @@
 //! Events of the kernel side as they come: names of new cgroups, and first sights of calls.
 
-use std::{
-    collections::HashMap,
-    os::fd::AsFd,
-};
+use std::{collections::HashMap, os::fd::AsFd};
 
 use anyhow::{Context, Result};
 use tracer_ebpf::CallEvent;

@@ -90,10 +90,14 @@ async fn watch(events: CgroupEvents, changes: Readiness, sender: UnboundedSender
 /// The kernel tells of changes only: a state that is told but unchanged was another one in between.
 fn started_again(before: CgroupState, now: CgroupState) -> bool {
     match (before, now) {
-        (CgroupState::Present { populated: false, .. }, CgroupState::Present { populated: true, .. }) => true,
-        (CgroupState::Present { populated: true, frozen: was }, CgroupState::Present { populated: true, frozen }) => {
-            was == frozen
-        }
+        (
+            CgroupState::Present { populated: false, .. },
+            CgroupState::Present { populated: true, .. },
+        ) => true,
+        (
+            CgroupState::Present { populated: true, frozen: was },
+            CgroupState::Present { populated: true, frozen },
+        ) => was == frozen,
         _ => false,
     }
 }

@@ -59,7 +59,8 @@ impl Names {
 
     fn place_with_gaps(&self, event: &CgroupEvent) -> Option<String> {
         let own = depth(event)?;
-        let known = (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
+        let known =
+            (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
         let mut path = self.paths.get(&event.ancestors[known])?.trim_end_matches('/').to_owned();
         for ancestor in &event.ancestors[known + 1..own] {
             path.push_str(&format!("/?{ancestor}"));
@@ -90,8 +91,7 @@ mod tests {
     use super::*;
 
     fn event(ancestors: &[u64], name: &[u8]) -> CgroupEvent {
-        let mut event =
-            CgroupEvent { time: 0, cgroup: 0, ancestors: [0; 32], name: [0; 256] };
+        let mut event = CgroupEvent { time: 0, cgroup: 0, ancestors: [0; 32], name: [0; 256] };
         event.ancestors[..ancestors.len()].copy_from_slice(ancestors);
         event.cgroup = ancestors.last().copied().unwrap_or_default();
         event.name[..name.len()].copy_from_slice(name);
@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn a_cgroup_is_placed_below_its_parent() {
         let mut names = names();
-        assert_eq!(names.place_below_parent(&event(&[1, 5, 9], b"ab12")), Some("/docker/ab12".into()));
+        assert_eq!(
+            names.place_below_parent(&event(&[1, 5, 9], b"ab12")),
+            Some("/docker/ab12".into())
+        );
         assert_eq!(names.place_below_parent(&event(&[1, 7], b"top")), Some("/top".into()));
     }
 

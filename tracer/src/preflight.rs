@@ -1,1 +1,0 @@
-//! Can this host do it?
