@@ -1,3 +1,6 @@
 //! Tests that need neither root nor a kernel.
 
+mod profile;
+mod recording_schema;
+mod recordings;
 mod tidy;
