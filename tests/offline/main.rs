@@ -1,3 +1,4 @@
 //! Tests that need neither root nor a kernel.
 
+mod help;
 mod tidy;
