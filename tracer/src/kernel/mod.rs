@@ -304,7 +304,7 @@ impl<T: Copy> EventBuffer<T> {
     }
 
     /// The oldest event that was not read yet.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn take(&mut self) -> Option<T> {
         let item = self.ring.next()?;
         assert_eq!(item.len(), size_of::<T>(), "the kernel side sends events of one size");
         // SAFETY: the item has the size of T, and T is a #[repr(C)] structure of integers.

@@ -200,7 +200,7 @@ mod tests {
             assert!(has(Runtime::Crun, name), "crun {name}");
         }
         assert_eq!(Runtime::Runc.base_set().calls.len(), 48);
-        assert_eq!(Runtime::Crun.base_set().calls.len(), 20);
+        assert_eq!(Runtime::Crun.base_set().calls.len(), 22);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Architecture, DefaultAction, Profile};
+use crate::text;
 
 /// Text that is not the JSON that was expected.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +22,12 @@ pub struct JsonError {
 }
 
 /// Reads a value of a known form.
-pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(text).map_err(|error| {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let position = format!(" at line {line} column {column}");
         let message = error.to_string();
-        let message = message.strip_suffix(&position).unwrap_or(&message).to_owned();
+        let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
         JsonError { line, column, message }
     })
 }
