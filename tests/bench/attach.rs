@@ -65,8 +65,7 @@ pub fn attach(variant: Variant, group: &Group) -> Attached {
         counts,
         cgroups_present: 0,
         log: false,
-        host_mount_namespace: fs::metadata("/proc/self/ns/mnt").expect("the mount namespace").ino()
-            as u32,
+        host_mount_namespace: host_mount_namespace(),
     };
     let tracer = |options| {
         let attached =

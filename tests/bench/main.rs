@@ -104,9 +104,9 @@ fn print(samples: &[Vec<Vec<f64>>], rounds: usize) {
     println!();
     for (variant, (_, name)) in VARIANTS.iter().enumerate() {
         print!("{name:<22}");
-        for scene in 0..SCENES.len() {
-            let value = median(&samples[variant][scene]);
-            let ratio = value / median(&samples[1][scene]);
+        for (own, yardstick) in samples[variant].iter().zip(&samples[1]) {
+            let value = median(own);
+            let ratio = value / median(yardstick);
             print!("{:>22}", format!("{value:.1} ({ratio:.3})"));
         }
         println!();

@@ -46,7 +46,7 @@ fn a_cgroup_name_with_escape_characters_is_escaped_in_messages() {
 #[test]
 fn a_target_name_with_escape_characters_is_escaped_in_the_error() {
     require!(kernel_tier());
-    let outcome = Tracer::new().args(["--cgroup", ESCAPE]).run().exits(1).writes_nothing();
+    let outcome = Tracer::new().args(["--cgroup", ESCAPE]).run().exits(2).writes_nothing();
     assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
     assert!(outcome.stderr.contains("red"), "the name is there: {:?}", outcome.stderr);
 }

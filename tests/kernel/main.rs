@@ -9,6 +9,7 @@ mod harness;
 mod hostile_names;
 mod late_start;
 mod life;
+mod losses;
 mod main_job;
 mod output_files;
 mod strace;

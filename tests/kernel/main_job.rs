@@ -116,6 +116,26 @@ fn the_recording_is_complete_and_holds_the_facts() {
 }
 
 #[test]
+fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
+    require!(kernel_tier());
+    let command = [tests::GROUND_TRUTH, "x86_64:39*3", "i386:20"];
+    let outcome = Tracer::new().command(command).run().exits(0);
+    let recording = outcome.recording();
+    let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    let workload: Vec<_> = calls
+        .filter(|call| call.phase != Phase::Setup)
+        .map(|call| (call.abi, call.number, call.count))
+        .collect();
+    let expected = [
+        (Abi::X86_64, 39, Some(3)),
+        (Abi::X86_64, 59, Some(1)),
+        (Abi::X86_64, 231, Some(1)),
+        (Abi::I386, 20, Some(1)),
+    ];
+    assert_eq!(workload, expected, "left: recorded as workload, right: made");
+}
+
+#[test]
 fn the_kubernetes_fragment_points_to_the_profile() {
     require!(kernel_tier());
     let text = record_ls().read("kubernetes.yaml");

@@ -56,16 +56,17 @@ fn check(program: &str, arguments: &[&str]) {
     );
 }
 
-/// How often each number was called after the write that moved the shell. A line is `PID [NUMBER] NAME(...`; one that
-/// goes on with a call that was interrupted by the output of another process says `resumed`.
+/// How often each number was called after the write that moved the shell. A call is a line `PID [NUMBER] NAME(...`; in
+/// the place of the name stand `<...` where an interrupted line goes on, `---` for a signal, `+++` for an end.
 fn calls_after_joining(log: &str, joined: &str) -> BTreeMap<i32, u64> {
     let mut lines = log.lines();
     let write = lines.find(|line| line.contains("write(") && line.contains(joined));
     assert!(write.is_some(), "the shell joins the cgroup: {log}");
     let mut seen = BTreeMap::new();
-    for line in lines.filter(|line| !line.contains(" resumed>")) {
-        let bracketed = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
-        if let Some((number, _)) = bracketed
+    for line in lines {
+        let bracketed = line.split_once('[').and_then(|(_, rest)| rest.split_once("] "));
+        if let Some((number, event)) = bracketed
+            && event.starts_with(char::is_alphabetic)
             && let Ok(number) = number.trim().parse::<i32>()
         {
             *seen.entry(number).or_default() += 1;

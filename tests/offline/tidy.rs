@@ -19,7 +19,10 @@ const IMPURE: &[&str] = &[
     "std::io::stdin",
     "std::io::stdout",
     "std::net",
-    "std::os",
+    "std::os::fd",
+    "std::os::unix::fs",
+    "std::os::unix::net",
+    "std::os::unix::process",
     "std::process",
     "std::thread",
     "std::time::Instant",
@@ -49,9 +52,13 @@ struct Source {
 }
 
 impl Source {
-    /// The module of the program that it belongs to: the first part of its path below `tracer/src`.
+    /// The module of the program that it belongs to: the first part of its path below `tracer/src`. Files that hold
+    /// nothing but unit tests belong to none.
     fn module(&self) -> Option<&str> {
         let below = self.path.strip_prefix("tracer/src/")?;
+        if ["tests.rs", "testing.rs"].iter().any(|name| below.ends_with(name)) {
+            return None;
+        }
         Some(below.split('/').next()?.trim_end_matches(".rs"))
     }
 

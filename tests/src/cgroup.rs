@@ -89,9 +89,6 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        if !self.folder.exists() {
-            return;
-        }
         // A cgroup stays busy for a moment after its last process has been waited for.
         wait_until(&format!("{} can be removed", self.name), BOUND, || remove_tree(&self.folder));
         // Container runtimes that also know cgroup v1 made the same folders there.

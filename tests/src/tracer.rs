@@ -159,6 +159,17 @@ impl Tracing {
         });
     }
 
+    /// Waits until it sleeps, and for a while: it has looked at everything that happened before.
+    pub fn wait_until_idle(&self) {
+        let stat = format!("/proc/{}/stat", self.process.id());
+        let mut asleep = 0;
+        wait_until("the tracer is idle", BOUND, || {
+            let sleeps = fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "));
+            asleep = if sleeps { asleep + 1 } else { 0 };
+            asleep == 50
+        });
+    }
+
     /// Its folder, where the files appear.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -144,7 +144,7 @@ fn note_evidence(key: &EvidenceKey) {
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     let evidence = Evidence { first_seen: now, count: 1, command: task::command() };
-    match EVIDENCE.insert(key, &evidence, BPF_NOEXIST as u64) {
+    match EVIDENCE.insert(key, evidence, BPF_NOEXIST as u64) {
         Ok(()) => announce_call(key),
         Err(EXISTS) if count_evidence(key) => {}
         Err(_) => count_loss(Counter::Evidence),

@@ -32,6 +32,7 @@ use crate::{
 ///
 /// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
 #[raw_tracepoint(tracepoint = "sys_enter")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter(context: RawTracePointContext) -> i32 {
     // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
     let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };

@@ -11,7 +11,7 @@ use tracer::{
 fn main() -> ExitCode {
     let exit = command::run(&Cli::parse()).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        if error.chain().any(|cause| cause.is::<UsageError>()) { Exit::Usage } else { Exit::Failed }
+        if error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
     });
     ExitCode::from(exit.code())
 }

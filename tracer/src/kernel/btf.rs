@@ -161,10 +161,11 @@ impl<'a> Btf<'a> {
             if member_name == name {
                 return Some(found);
             }
-            if member_name.is_empty() && nesting > 0 {
-                if let Some(inner) = self.member_of(found.kind, name, nesting - 1) {
-                    return Some(Member { offset: found.offset + inner.offset, kind: inner.kind });
-                }
+            if member_name.is_empty()
+                && nesting > 0
+                && let Some(inner) = self.member_of(found.kind, name, nesting - 1)
+            {
+                return Some(Member { offset: found.offset + inner.offset, kind: inner.kind });
             }
         }
         None

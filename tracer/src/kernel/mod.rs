@@ -38,7 +38,7 @@ pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::namespace::host_mount_namespace;
 pub use self::readiness::Readiness;
-pub use self::start::{User, start_in_cgroup};
+pub use self::start::{Program, User, start_in_cgroup};
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
@@ -304,7 +304,7 @@ impl<T: Copy> EventBuffer<T> {
     }
 
     /// The oldest event that was not read yet.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn take(&mut self) -> Option<T> {
         let item = self.ring.next()?;
         assert_eq!(item.len(), size_of::<T>(), "the kernel side sends events of one size");
         // SAFETY: the item has the size of T, and T is a #[repr(C)] structure of integers.

@@ -18,7 +18,7 @@ impl Readiness {
     /// Waits for something to read.
     ///
     /// # Errors
-    /// What dup(2) or epoll_ctl(2) said.
+    /// What `dup(2)` or `epoll_ctl(2)` said.
     pub fn to_read(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
         Self::new(descriptor, Interest::READABLE)
     }
@@ -26,7 +26,7 @@ impl Readiness {
     /// Waits for an exceptional condition: `POLLPRI`.
     ///
     /// # Errors
-    /// What dup(2) or epoll_ctl(2) said.
+    /// What `dup(2)` or `epoll_ctl(2)` said.
     pub fn of_priority(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
         Self::new(descriptor, Interest::PRIORITY)
     }

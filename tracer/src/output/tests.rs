@@ -72,9 +72,12 @@ fn names_that_cannot_be_used() {
     assert!(message.starts_with(r"there is no folder /none\x1b[2J"), "{message}");
 }
 
+/// Puts something at a path.
+type Make = fn(&Path);
+
 #[test]
 fn what_is_not_a_regular_file_is_never_replaced() {
-    let make: [(&str, fn(&Path)); 3] = [
+    let make: [(&str, Make); 3] = [
         ("a symbolic link", |path| symlink("/etc/passwd", path).expect("a link")),
         ("a folder", |path| fs::create_dir(path).expect("a folder")),
         ("a named pipe", |path| {

@@ -81,11 +81,11 @@ impl Sightings {
             log.flush();
         }
         let mut calls = std::mem::take(&mut self.unplaced);
-        while let Some(event) = self.events.calls.next() {
+        while let Some(event) = self.events.calls.take() {
             calls.push(event);
         }
         // A cgroup is announced before its first call is: these names are those of the calls above.
-        while let Some(event) = self.events.cgroups.next() {
+        while let Some(event) = self.events.cgroups.take() {
             if let Some(path) = self.names.place(&event, root) {
                 late.announced(event.cgroup, &path);
             }

@@ -21,6 +21,8 @@ const CHILDREN_SHOWN: usize = 12;
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
     proc: PathBuf,
+    /// How this process's cgroup namespace spells the root of the hierarchy, when that lies above it: `/../..`.
+    above: Option<PathBuf>,
     mount: CgroupMount,
     mounts: Vec<CgroupMount>,
 }
@@ -51,11 +53,17 @@ impl CgroupRoot {
         let table = proc.join("self/mountinfo");
         let text =
             fs::read(&table).map_err(|source| CgroupError::io(Operation::Read, &table, source))?;
-        let mounts = mountinfo::cgroup_mounts(&text);
-        let Some(mount) = mountinfo::choose_v2(&mounts).cloned() else {
+        let mut mounts = mountinfo::cgroup_mounts(&text);
+        let chosen = |mounts: &[CgroupMount]| mountinfo::choose_v2(mounts).cloned();
+        let Some(mut mount) = chosen(&mounts) else {
             return Err(CgroupError::NotMounted { v1: !mounts.is_empty() });
         };
-        Ok(Self { proc: proc.to_owned(), mount, mounts })
+        let above = mount.above_namespace();
+        if let Some(above) = &above {
+            mount.root = PathBuf::from("/");
+            mounts = mounts.into_iter().filter_map(|mount| mount.seen_from(above)).collect();
+        }
+        Ok(Self { proc: proc.to_owned(), above, mount, mounts })
     }
 
     /// Where the hierarchy is mounted.
@@ -144,12 +152,23 @@ impl CgroupRoot {
             _ => CgroupError::io(Operation::Read, &file, source),
         })?;
         let path = unified_line(&text).ok_or(CgroupError::NoUnifiedLine { process })?;
+        let path = self.translated(path)?;
         let gone = |path: &str| !self.directory(path).is_ok_and(|directory| directory.is_dir());
         match path.strip_suffix(" (deleted)") {
             Some(removed) if gone(&path) => {
                 Err(CgroupError::Removed { process, path: removed.to_owned() })
             }
             _ => Ok(path),
+        }
+    }
+
+    /// A path as this process's cgroup namespace shows it, as a path in the mounted hierarchy.
+    fn translated(&self, path: String) -> Result<String, CgroupError> {
+        let Some(above) = &self.above else { return Ok(path) };
+        match Path::new(&path).strip_prefix(above) {
+            Ok(below) => Ok(Path::new("/").join(below).to_string_lossy().into_owned()),
+            // Inside the namespace: where its root lies in the hierarchy cannot be told.
+            Err(_) => Err(CgroupError::InsideNamespace { path }),
         }
     }
 

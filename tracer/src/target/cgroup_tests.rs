@@ -129,6 +129,26 @@ fn a_mount_that_shows_a_part_of_the_hierarchy() {
 }
 
 #[test]
+fn the_whole_hierarchy_from_inside_a_cgroup_namespace() {
+    let mut host = FakeHost::without_mounts();
+    host.mount("cgroup2", "/../..", "unified", "rw");
+    host.mount("cgroup2", "/", "own", "rw");
+    host.cgroup("/system.slice/nginx.service", &[7]);
+    host.process("1", "0::/../..\n");
+    host.process("7", "0::/../../system.slice/nginx.service\n");
+    host.process("8", "0::/\n");
+    let root = host.root();
+    assert_eq!(root.of_process(1).expect("the root"), "/");
+    assert_eq!(root.of_process(7).expect("nginx"), "/system.slice/nginx.service");
+    assert!(matches!(root.of_process(8), Err(CgroupError::InsideNamespace { .. })));
+    let full = host.path("unified/system.slice").display().to_string();
+    for typed in ["/system.slice", full.as_str()] {
+        assert_eq!(root.locate(typed).expect(typed), "/system.slice");
+    }
+    assert!(root.tree().expect("a tree").node("/system.slice/nginx.service").is_some());
+}
+
+#[test]
 fn hosts_without_cgroup_v2() {
     let mut host = FakeHost::without_mounts();
     assert!(matches!(CgroupRoot::find(&host.proc()), Err(CgroupError::NotMounted { v1: false })));
@@ -216,7 +236,8 @@ fn a_change_is_reported_as_urgent() {
     let directory = root.directory(fresh.path()).expect("a directory");
     drop(fresh);
     assert!(!directory.exists());
-    eprintln!("removal reported: {}", urgent(300));
     assert!(matches!(events.read(), Ok(CgroupState::Gone)));
-    assert!(CgroupEvents::open(&root, "/").expect("the root").is_none());
+    // The root of the hierarchy has none; that of a cgroup namespace has.
+    let at_top = root.mount_point().join("cgroup.events").exists();
+    assert_eq!(CgroupEvents::open(&root, "/").expect("the root").is_some(), at_top);
 }

@@ -78,9 +78,19 @@ pub enum CgroupError {
         /// The mount.
         mount_point: PathBuf,
     },
+    /// The cgroup is in the cgroup namespace of this process, whose place in the mounted hierarchy is not shown.
+    #[error(
+        "the place of the cgroup {} cannot be told from inside a cgroup namespace\n\nhint: run tracer on the host, or give its \
+         container the host's cgroup namespace (docker run --cgroupns=host)",
+        escape(.path)
+    )]
+    InsideNamespace {
+        /// The cgroup, as the namespace names it.
+        path: String,
+    },
     /// A path of cgroup v1 was typed.
     #[error(
-        "{} is a cgroup of version 1 (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
+        "{} is a cgroup v1 directory (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
         escape(.path),
         escape_path(.unified)
     )]

@@ -1,7 +1,7 @@
 //! What the user named, and the cgroups that it means.
 //!
 //! [`grammar`] reads the text, [`names`] knows how container runtimes, Kubernetes and systemd name cgroups, [`cgroup`]
-//! reads the cgroup v2 file system, and [`resolve`] brings them together. [`fresh`] makes a cgroup for a command,
+//! reads the cgroup v2 file system, and [`resolve`](mod@resolve) brings them together. [`fresh`] makes a cgroup for a command,
 //! [`watch`] tells when a cgroup ends.
 
 pub mod cgroup;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A mounted cgroup hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,23 @@ impl CgroupMount {
         if below.as_os_str().is_empty() { self.root.clone() } else { self.root.join(below) }
     }
 
+    /// The root, when it lies above the reader's cgroup namespace (`cgroup_namespaces(7)`): only `..` components.
+    pub fn above_namespace(&self) -> Option<PathBuf> {
+        let mut components = self.root.components().skip(1).peekable();
+        components.peek()?;
+        components.all(|component| component == Component::ParentDir).then(|| self.root.clone())
+    }
+
+    /// The mount with its root as seen from a root above the reader's namespace; none for a v2 mount whose place
+    /// below that cannot be told.
+    pub fn seen_from(self, above: &Path) -> Option<Self> {
+        if self.version == CgroupVersion::V1 {
+            return Some(self);
+        }
+        let root = Path::new("/").join(self.root.strip_prefix(above).ok()?);
+        Some(Self { root, ..self })
+    }
+
     /// The controllers of a v1 hierarchy: `memory`, `name=systemd`.
     pub fn controllers(&self) -> String {
         let named = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
@@ -56,11 +73,9 @@ pub fn cgroup_mounts(mountinfo: &[u8]) -> Vec<CgroupMount> {
 /// before others.
 pub fn choose_v2(mounts: &[CgroupMount]) -> Option<&CgroupMount> {
     mounts.iter().filter(|mount| mount.version == CgroupVersion::V2).min_by_key(|mount| {
-        let shown = match mount.root.to_str() {
-            Some("/") => 0,
-            Some(above) if above.starts_with("/..") => 2,
-            _ => 1,
-        };
+        // What lies above the reader's cgroup namespace shows more than the namespace's root does.
+        let above = mount.above_namespace().map_or(0, |above| above.components().count());
+        let shown = (std::cmp::Reverse(above), mount.root != Path::new("/"));
         let place = match mount.mount_point.to_str() {
             Some("/sys/fs/cgroup") => 0,
             Some("/sys/fs/cgroup/unified") => 1,
@@ -221,9 +236,11 @@ mod tests {
 23 1 0:20 / / rw - ext4 /dev/sda rw
 50 23 0:38 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw
 51 23 0:38 / /mnt/with\\040space\\134 rw - cgroup2 cgroup rw
-52 23 0:38 /../.. /a rw - cgroup2 cgroup rw
+52 23 0:38 /../x /a rw - cgroup2 cgroup rw
 ";
         assert_eq!(chosen(text), pair("/", "/mnt/with space\\"));
+        let above = format!("{text}53 23 0:38 /../.. /host rw - cgroup2 cgroup rw\n");
+        assert_eq!(chosen(&above), pair("/../..", "/host"));
     }
 
     #[test]

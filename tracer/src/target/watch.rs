@@ -13,8 +13,9 @@ use super::error::{CgroupError, Operation};
 ///
 /// The descriptor reports `POLLPRI` when the state changes, and again after each change only once [`read`] has been
 /// called (kernel `fs/kernfs/file.c`, `kernfs_generic_poll`); for use in tokio's `AsyncFd` with
-/// `Interest::PRIORITY`. The removal of the directory is not always reported by itself: the state was "empty" before,
-/// so that whoever waits for the end of a cgroup reads again from time to time while it is empty.
+/// `Interest::PRIORITY`: the descriptor is the same one, and open, for as long as the value lives. The removal of
+/// the directory may not be reported on every kernel: the cgroup was empty before, so that whoever waits for its end
+/// reads again from time to time while it is empty.
 ///
 /// [`read`]: CgroupEvents::read
 #[derive(Debug)]

@@ -1,0 +1,89 @@
+//! What could not be recorded is counted, said, and makes the result incomplete.
+
+use tests::{Cgroup, GROUND_TRUTH, Outcome, Running, Tracer, ground_truth, kernel_tier, require};
+use tests::{calls, tool};
+use tracer::syscalls::Abi::X86_64;
+
+/// The result is incomplete, and the file and the messages say why.
+fn check_incomplete(outcome: Outcome) -> Outcome {
+    let outcome = outcome.exits(3);
+    let recording = outcome.recording();
+    assert!(!recording.complete, "the recording says that it is incomplete");
+    assert!(!recording.incomplete_reasons.is_empty(), "the recording says why");
+    for reason in &recording.incomplete_reasons {
+        assert!(outcome.stderr.contains(reason), "{reason:?} is said: {}", outcome.stderr);
+    }
+    outcome
+}
+
+#[test]
+fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("flood");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let steps = [cgroup.hop(), "sweep:1000..91000".into(), "x86_64:39".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = check_incomplete(tracing.stop());
+    let recording = outcome.recording();
+    let found = calls(&recording, cgroup.name());
+    let recorded = found.keys().filter(|(_, number)| *number >= 1000).count() as u64;
+    let lost = recording.losses.table_full;
+    assert!(lost > 0, "the table was full: {:?}", recording.losses);
+    assert_eq!(recorded + lost, 90_000, "every call is recorded or counted as lost");
+    assert!(found.contains_key(&(X86_64, 39)), "native calls are recorded all the same");
+}
+
+#[test]
+fn a_number_that_a_newer_kernel_may_know_is_a_loss() {
+    require!(kernel_tier());
+    let outcome = Tracer::new().command([GROUND_TRUTH, "raw:500*2", "x86_64:39"]).run();
+    let outcome = check_incomplete(outcome);
+    assert_eq!(outcome.recording().losses.unnamed, 1, "one call has no name");
+    assert!(outcome.stderr.contains("500"), "the number is said: {}", outcome.stderr);
+}
+
+#[test]
+fn a_filter_that_denies_hides_calls_and_that_is_said() {
+    require!(kernel_tier());
+    let steps = [GROUND_TRUTH, "deny:102", "x86_64:102", "x86_64:39"];
+    let outcome = check_incomplete(Tracer::new().command(steps).run());
+    let recording = outcome.recording();
+    assert_eq!(recording.losses.filtered, 1, "one cgroup is under such a filter");
+    let denied = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    assert_eq!(denied.filter(|call| call.number == 102).count(), 0, "the kernel does not show it");
+}
+
+#[test]
+fn a_filter_that_allows_everything_hides_nothing() {
+    require!(kernel_tier());
+    let steps = [GROUND_TRUTH, "allow-all", "x86_64:102"];
+    let outcome = Tracer::new().command(steps).run().exits(0);
+    assert_eq!(outcome.recording().losses.filtered, 0);
+}
+
+#[test]
+fn a_storm_of_forks_loses_nothing() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("storm");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let steps = ["fork:40", "[", "fork:50", "[", "x86_64:110*10", "]", "wait", "]", "wait"];
+    let hop = cgroup.hop();
+    let mut command = ground_truth([&[hop.as_str()][..], &steps].concat());
+    assert!(Running::start(&mut command).finish().status.success());
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), cgroup.name());
+    assert_eq!(found.get(&(X86_64, 110)), Some(&Some(40 * 50 * 10)), "getppid: {found:?}");
+    assert_eq!(found.get(&(X86_64, 57)), Some(&Some(40 + 40 * 50)), "fork: {found:?}");
+    assert_eq!(found.get(&(X86_64, 231)), Some(&Some(1 + 40 + 40 * 50)), "exit_group: {found:?}");
+}
+
+#[test]
+fn the_kernel_reports_no_missed_run() {
+    require!(kernel_tier());
+    let stress = require!(tool("sh"));
+    let script = "i=0; while [ $i -lt 200 ]; do /bin/true & i=$((i+1)); done; wait";
+    let stress = stress.to_str().expect("the path is text");
+    let outcome = Tracer::new().command([stress, "-c", script]).run().exits(0);
+    let losses = outcome.recording().losses;
+    assert_eq!((losses.recursion_misses, losses.table_full), (0, 0), "{losses:?}");
+}
