@@ -1,4 +1,7 @@
 //! Tests that need neither root nor a kernel.
 
 mod help;
+mod profile;
+mod recording_schema;
+mod recordings;
 mod tidy;

@@ -21,7 +21,7 @@ use nix::{
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
-pub use self::command::{CommandRequest, display};
+pub use self::command::CommandRequest;
 use self::{
     command::{CommandGroup, RunningCommand},
     events::Sightings,

@@ -154,7 +154,12 @@ fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
     if user.is_none() && rustix::process::geteuid().is_root() && !typed.quiet {
         eprintln!("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
     }
-    Ok(Some(CommandRequest { program, arguments: typed.command.clone(), user }))
+    Ok(Some(CommandRequest {
+        program,
+        arguments: typed.command.clone(),
+        environment: std::env::vars_os().collect(),
+        user,
+    }))
 }
 
 /// The program's path: as typed when it holds a slash, else the first that can be executed in the search path.

@@ -38,7 +38,7 @@ pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::namespace::host_mount_namespace;
 pub use self::readiness::Readiness;
-pub use self::start::{User, start_in_cgroup};
+pub use self::start::{Program, User, start_in_cgroup};
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.

@@ -1,10 +1,12 @@
 //! Starts a process whose first call in a cgroup is its own execve, so that nothing of tracer gets into the recording.
 
 use std::{
+    ffi::{CString, OsString, c_char},
     fs::File,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::unix::{ffi::OsStringExt, process::CommandExt},
     process::{Child, Command},
+    ptr,
 };
 
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
@@ -20,29 +22,87 @@ pub struct User {
     pub groups: Vec<u32>,
 }
 
-/// Starts `command` in the cgroup whose open `cgroup.procs` file is given.
+/// A program to execute, as `execve(2)` takes it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+/// A null-terminated array of pointers to strings, with the strings.
+struct Pointers {
+    pointers: Vec<*const c_char>,
+    _strings: Vec<CString>,
+}
+
+// SAFETY: the pointers lead into the strings beside them, which nobody changes.
+unsafe impl Send for Pointers {}
+// SAFETY: see above.
+unsafe impl Sync for Pointers {}
+
+impl Pointers {
+    fn new(strings: Vec<CString>) -> Self {
+        let pointers = strings.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect();
+        Self { pointers, _strings: strings }
+    }
+}
+
+impl Program {
+    /// A program by its path, with its arguments (its name first) and its environment.
+    ///
+    /// # Errors
+    /// A text has a NUL byte in it.
+    pub fn new(
+        path: OsString,
+        arguments: Vec<OsString>,
+        environment: Vec<(OsString, OsString)>,
+    ) -> io::Result<Self> {
+        let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::other);
+        let variable = |(mut name, value): (OsString, OsString)| {
+            name.push("=");
+            name.push(value);
+            text(name)
+        };
+        Ok(Self {
+            path: text(path)?,
+            arguments: arguments.into_iter().map(text).collect::<io::Result<_>>()?,
+            environment: environment.into_iter().map(variable).collect::<io::Result<_>>()?,
+        })
+    }
+}
+
+/// Starts a program in the cgroup whose open `cgroup.procs` file is given.
 ///
 /// The child becomes `user`, then writes itself into the cgroup: that write is entered in the old cgroup, and the
-/// next call it makes is execve, in the new one.
+/// one call it makes after that is execve, in the new one. A script without an interpreter line is an error, as
+/// execve says it, and not handed to a shell.
 ///
 /// # Errors
 /// What fork, the change of the user, the write or execve said.
-pub fn start_in_cgroup(
-    mut command: Command,
-    mut procs: File,
-    user: Option<User>,
-) -> io::Result<Child> {
-    let enter = move || -> io::Result<()> {
+pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) -> io::Result<Child> {
+    let arguments = Pointers::new(program.arguments);
+    let environment = Pointers::new(program.environment);
+    let path = program.path;
+    // The name only matters for messages: the closure below executes the program itself.
+    let mut command = Command::new("/proc/self/exe");
+    let execute = move || -> io::Result<()> {
         if let Some(user) = &user {
             let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
             setgroups(&groups)?;
             setgid(Gid::from_raw(user.group))?;
             setuid(Uid::from_raw(user.id))?;
         }
-        procs.write_all(b"0")
+        procs.write_all(b"0")?;
+        let (arguments, environment) = (&arguments, &environment);
+        // SAFETY: the path and both arrays end in a null, and outlive the call.
+        unsafe {
+            libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+        }
+        Err(io::Error::last_os_error())
     };
     // SAFETY: the closure runs in the forked child of a process with one thread, makes a few system calls and
     // allocates only what its own copy of the heap gives.
-    unsafe { command.pre_exec(enter) };
+    unsafe { command.pre_exec(execute) };
     command.spawn()
 }

@@ -241,30 +241,41 @@ fn late_paths<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = &'a str> {
 /// One sentence for each loss that makes the recording incomplete.
 fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
     let mut reasons = Vec::new();
-    let mut lost = |count: u64, text: &str| {
+    let mut lost = |count: u64, what: &str, remedy: &str| {
         if count > 0 {
-            reasons.push(format!("{count} {text}"));
+            reasons.push(format!("{count} {what}\nhint: {remedy}"));
         }
     };
-    lost(losses.table_full, "calls found no place in a kernel table; trace fewer cgroups at once");
+    lost(
+        losses.table_full,
+        "calls found no place in a kernel table",
+        "trace fewer cgroups at once",
+    );
     lost(
         losses.recursion_misses,
-        "runs of the kernel program were skipped by the kernel; record again",
+        "runs of the kernel program were skipped by the kernel",
+        "record again, and merge the recordings",
     );
-    lost(losses.compat, "32-bit calls could not be resolved without kernel BTF");
-    lost(losses.unnamed, "calls have numbers newer than this program's table; update tracer");
+    lost(
+        losses.compat,
+        "32-bit calls could not be resolved",
+        "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
+    );
+    lost(losses.unnamed, "calls have numbers newer than this program's table", "update tracer");
     lost(
         losses.filtered,
-        "cgroups run under a seccomp filter that may deny calls, which are then not seen; record without it, or under a filter that allows everything",
+        "cgroups run under a seccomp filter that may deny calls, which tracing does not see then",
+        "record the workload without that filter, or under one that allows everything",
     );
     lost(
         losses.unplaced,
         "cgroups vanished before their place in the hierarchy was known; they may belong to the target",
+        "record again",
     );
     if losses.late_start > 0 && !parts.accept_late_start {
         let first = late_paths(parts).next().unwrap_or_default();
         reasons.push(format!(
-            "late start: {} cgroups, {first} among them, held processes before tracing began, so that their start was not seen; start the workload again while tracing, or merge a recording of a start",
+            "late start: processes were in {first} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: restart the workload while tracing, or merge a recording of its start; --accept-late-start if you know better",
             losses.late_start
         ));
     }

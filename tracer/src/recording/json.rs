@@ -119,22 +119,18 @@ pub fn to_json(recording: &Recording) -> String {
     text
 }
 
-/// An event as one line of JSON.
-///
-/// # Panics
-/// Never: every value of an event has a form in JSON.
+/// A first sight of a call as one line of JSON.
 pub fn event_line(event: &NewCall) -> String {
-    let line = serde_json::to_string(event);
-    line.expect("texts and finite numbers only") + "\n"
+    let mut line = serde_json::to_string(event).expect("an event has a JSON form");
+    line.push('\n');
+    line
 }
 
-/// What `tracer check --json` prints.
-///
-/// # Panics
-/// Never: a check consists of texts.
-pub fn checks(checks: &[impl Serialize]) -> String {
-    let text = serde_json::to_string_pretty(checks);
-    text.expect("texts only") + "\n"
+/// The checks of the host as JSON.
+pub fn checks(checks: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(checks).expect("checks have a JSON form");
+    text.push('\n');
+    text
 }
 
 /// Reads a recording and checks it.
@@ -172,8 +168,11 @@ fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
     let position = format!(" at line {line} column {column}");
     let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
     match error.classify() {
-        // The parser calls a number that ends after its point or sign an invalid one.
-        Category::Syntax if matches!(bytes, [.., b'.' | b'-' | b'+' | b'e' | b'E']) => {
+        // So the parser calls a number that is cut off after its sign or point.
+        Category::Syntax
+            if message == "invalid number"
+                && matches!(bytes, [.., b'.' | b'-' | b'+' | b'e' | b'E']) =>
+        {
             RecordingError::Truncated { line, column }
         }
         Category::Eof => RecordingError::Truncated { line, column },

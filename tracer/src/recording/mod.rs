@@ -36,7 +36,7 @@ pub struct Recording {
     pub losses: Losses,
     /// Nothing is missing: every loss that counts is zero.
     pub complete: bool,
-    /// Why not, one sentence each; empty when complete.
+    /// Why not, each with its remedy in a line of its own behind `hint: `; empty when complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete_reasons: Vec<String>,
     /// How the traced command ended, when tracer started one.

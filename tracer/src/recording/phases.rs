@@ -100,7 +100,8 @@ pub fn decide(
 ) -> Phases {
     let sightings = sightings(record, evidence);
     let container = match kind {
-        CgroupKind::Container => true,
+        // Nothing in it left the host: whatever its name says, no container was made there.
+        CgroupKind::Container => sightings.iter().any(|sighting| !sighting.facts.has(class::HOST)),
         CgroupKind::Host => false,
         CgroupKind::Unknown => sightings.iter().any(enters_root),
     };

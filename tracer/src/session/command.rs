@@ -1,11 +1,12 @@
 //! A command of our own: its cgroup, its start, and its end.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{BufRead, BufReader},
     os::fd::AsFd,
     os::unix::process::{CommandExt, ExitStatusExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
 };
 
@@ -17,10 +18,10 @@ use nix::{
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::{
-    kernel::{Readiness, User, start_in_cgroup},
+    kernel::{Program, Readiness, User, start_in_cgroup},
     recording::CommandOutcome,
     target::cgroup::CgroupRoot,
-    text::escape_bytes,
+    text::{escape_bytes, escape_path},
 };
 
 /// A command to run and record.
@@ -29,7 +30,9 @@ pub struct CommandRequest {
     /// The program, looked up.
     pub program: PathBuf,
     /// Its name as it was typed, then its arguments.
-    pub arguments: Vec<std::ffi::OsString>,
+    pub arguments: Vec<OsString>,
+    /// The environment it gets.
+    pub environment: Vec<(OsString, OsString)>,
     /// Who it runs as; None: as tracer does.
     pub user: Option<User>,
 }
@@ -84,12 +87,15 @@ impl CommandGroup {
             .write(true)
             .open(&procs)
             .with_context(|| format!("{} could not be opened", procs.display()))?;
-        let mut command = Command::new(&request.program);
-        if let Some((name, arguments)) = request.arguments.split_first() {
-            command.arg0(name).args(arguments);
-        }
-        let child = start_in_cgroup(command, procs, request.user.clone())
-            .with_context(|| format!("{} could not be executed", display(&request.program)))?;
+        let not_executed = || format!("{} could not be executed", escape_path(&request.program));
+        let program = Program::new(
+            request.program.clone().into_os_string(),
+            request.arguments.clone(),
+            request.environment.clone(),
+        )
+        .with_context(not_executed)?;
+        let child =
+            start_in_cgroup(program, procs, request.user.clone()).with_context(not_executed)?;
         RunningCommand::new(child)
     }
 
@@ -118,11 +124,6 @@ impl Drop for CommandGroup {
         drop(self.lifeline.take());
         let _ = self.keeper.wait();
     }
-}
-
-/// A path for people.
-pub fn display(path: &Path) -> String {
-    escape_bytes(path.as_os_str().as_encoded_bytes())
 }
 
 /// A command that was started.

@@ -1,0 +1,378 @@
+//! From recordings to profiles: what is in, what is not, and the bytes that are written.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tracer::profile::kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile, fragment};
+use tracer::profile::oci;
+use tracer::profile::summary::{DOCKER_DEFAULT, DOCKER_DEFAULT_LIMITED, Summary};
+use tracer::profile::{
+    Architecture, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason, Runtime,
+    RuntimeChoice,
+};
+use tracer::recording::{Phase, Recording};
+use tracer::syscalls::{self, AMD64_NAMES, Abi};
+
+use crate::recordings::{call, calls, full, numbered, recording, web_server};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/profile");
+
+fn derive(recordings: &[Recording], options: &Options) -> Derivation {
+    Profile::derive(recordings, options).expect("a profile")
+}
+
+/// The default choices, but for the runtime.
+fn under(runtime: RuntimeChoice) -> Options {
+    let mut options = Options::default();
+    options.runtime = runtime;
+    options
+}
+
+/// The profile of one workload call, with the choices made by `change`.
+fn small(change: impl FnOnce(&mut Options)) -> Derivation {
+    let mut options = under(RuntimeChoice::None);
+    change(&mut options);
+    derive(&[recording(vec![calls(Phase::Workload, &["write"])])], &options)
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// What consumers read: the file, parsed.
+fn file(profile: &Profile) -> Value {
+    serde_json::from_str(&oci::write(profile)).expect("JSON")
+}
+
+fn names(derivation: &Derivation) -> BTreeSet<&str> {
+    derivation.profile.allowed.keys().map(String::as_str).collect()
+}
+
+/// The calls of every profile, whatever was seen.
+const STANDING: [&str; 21] = [
+    "arch_prctl",
+    "clock_getres",
+    "clock_gettime",
+    "execve",
+    "exit",
+    "exit_group",
+    "getcpu",
+    "getrandom",
+    "gettimeofday",
+    "map_shadow_stack",
+    "membarrier",
+    "prlimit64",
+    "restart_syscall",
+    "rseq",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "set_robust_list",
+    "set_tid_address",
+    "sysinfo",
+    "time",
+    "uname",
+];
+
+#[test]
+fn a_profile_without_a_runtime_has_the_seen_and_the_standing_calls_alone() {
+    let derivation = small(|_| {});
+    let expected: BTreeSet<&str> = STANDING.into_iter().chain(["write"]).collect();
+    assert_eq!(names(&derivation), expected);
+    let added: Vec<&str> = derivation.added.iter().map(|added| added.name.as_str()).collect();
+    assert_eq!(added, STANDING, "every one but the seen call is reported, in order");
+    assert!(derivation.added.iter().all(|added| !added.reason.is_empty()));
+}
+
+#[test]
+fn the_phase_decides() {
+    let mut all = calls(Phase::Setup, &["mount", "pivot_root"]);
+    all.extend(calls(Phase::ContainerInit, &["capset"]));
+    all.extend(calls(Phase::Workload, &["listen"]));
+    all.extend(calls(Phase::Denied, &["ptrace"]));
+    let options = under(RuntimeChoice::None);
+    let derivation = derive(&[recording(vec![all])], &options);
+    let names = names(&derivation);
+    assert!(names.contains("listen") && names.contains("capset"));
+    for out in ["mount", "pivot_root", "ptrace"] {
+        assert!(!names.contains(out), "{out}");
+    }
+    let seen = |phase| BTreeSet::from([Reason::Seen { abi: Abi::X86_64, phase }]);
+    assert_eq!(derivation.profile.allowed["listen"], seen(Phase::Workload));
+    assert_eq!(derivation.profile.allowed["capset"], seen(Phase::ContainerInit));
+}
+
+#[test]
+fn a_workload_that_mounts_may_mount() {
+    let all = vec![calls(Phase::Setup, &["mount"]), calls(Phase::Workload, &["mount"])];
+    assert!(names(&derive(&[recording(all)], &Options::default())).contains("mount"));
+}
+
+#[test]
+fn all_cgroups_of_all_recordings_count() {
+    let one =
+        recording(vec![calls(Phase::Workload, &["listen"]), calls(Phase::Workload, &["accept4"])]);
+    let other = recording(vec![calls(Phase::ContainerInit, &["listen", "socket"])]);
+    let derivation = derive(&[one.clone(), other.clone()], &Options::default());
+    for name in ["listen", "accept4", "socket"] {
+        assert!(names(&derivation).contains(name), "{name}");
+    }
+    let phases = derivation.profile.allowed["listen"].iter().filter(|reason| reason.is_seen());
+    assert_eq!(phases.count(), 2, "both phases are kept");
+    assert_eq!(derive(&[other, one], &Options::default()), derivation, "the order does not matter");
+}
+
+#[test]
+fn without_a_workload_there_is_no_profile() {
+    let mut idle = calls(Phase::Setup, &["mount"]);
+    idle.extend(calls(Phase::ContainerInit, &["capset"]));
+    idle.extend(calls(Phase::Denied, &["ptrace"]));
+    let recordings = [recording(vec![idle, Vec::new()]), recording(Vec::new())];
+    let error = Profile::derive(&recordings, &Options::default()).expect_err("no workload");
+    assert_eq!(error, DeriveError::NoWorkload { recordings: 2, cgroups: 2 });
+    assert!(Profile::derive(&[], &Options::default()).is_err());
+}
+
+#[test]
+fn runtimes_bring_their_base_sets() {
+    let of = |runtime| {
+        let derivation = small(|options| options.runtime = runtime);
+        derivation.profile.allowed.into_keys().collect::<BTreeSet<_>>()
+    };
+    let (none, runc) = (of(RuntimeChoice::None), of(RuntimeChoice::Runc));
+    let (crun, any) = (of(RuntimeChoice::Crun), of(RuntimeChoice::Any));
+    assert!(runc.contains("statx") && runc.contains("openat2") && !runc.contains("pselect6"));
+    assert!(crun.contains("pselect6") && crun.contains("umask") && !crun.contains("openat2"));
+    assert_eq!(any, runc.union(&crun).cloned().collect());
+    assert!(none.is_subset(&runc) && none.is_subset(&crun) && none.len() < crun.len());
+    assert_eq!(Options::default().runtime, RuntimeChoice::Any);
+    for name in ["mount", "umount2", "pivot_root", "setns", "unshare", "keyctl", "ptrace"] {
+        assert!(!any.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_seen_call_keeps_the_other_reasons() {
+    let derivation = small(|options| options.runtime = RuntimeChoice::Any);
+    let reasons = &derivation.profile.allowed["write"];
+    let base = |runtime| {
+        reasons
+            .iter()
+            .any(|reason| matches!(reason, Reason::Base { runtime: of, .. } if *of == runtime))
+    };
+    assert!(base(Runtime::Runc) && base(Runtime::Crun));
+    assert!(reasons.first().is_some_and(|reason| reason.is_seen()), "what was seen comes first");
+    assert!(derivation.added.iter().all(|added| added.name != "write"));
+    let close = derivation.added.iter().find(|added| added.name == "close").expect("close");
+    assert!(
+        close.reason.contains("runc: ") && close.reason.contains("; crun: "),
+        "{}",
+        close.reason
+    );
+}
+
+#[test]
+fn clone_comes_with_clone3() {
+    let options = || under(RuntimeChoice::None);
+    let with = derive(&[recording(vec![calls(Phase::Workload, &["clone3"])])], &options());
+    assert_eq!(with.profile.allowed["clone"], BTreeSet::from([Reason::Companion("clone3")]));
+    let seen_in_setup = vec![calls(Phase::Setup, &["clone3"]), calls(Phase::Workload, &["read"])];
+    assert!(!names(&derive(&[recording(seen_in_setup)], &options())).contains("clone"));
+    assert!(!names(&small(|_| {})).contains("clone"));
+}
+
+#[test]
+fn i386_calls_go_by_their_own_names() {
+    // 96 is gettimeofday for a 64-bit caller, getpriority for a 32-bit one.
+    let all = vec![
+        numbered(Abi::I386, 96, Phase::Workload),
+        call(Abi::I386, "socketcall", Phase::Workload),
+    ];
+    let options = under(RuntimeChoice::None);
+    let derivation = derive(&[recording(vec![all])], &options);
+    assert!(
+        names(&derivation).contains("getpriority") && names(&derivation).contains("socketcall")
+    );
+    assert!(names(&derivation).contains("clock_gettime64"), "the 32-bit vDSO has it");
+    let file = file(&derivation.profile);
+    assert_eq!(file["architectures"], json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]));
+    assert!(!names(&small(|_| {})).contains("clock_gettime64"));
+}
+
+#[test]
+fn the_architectures_are_those_that_were_seen() {
+    let of = |all| {
+        let derivation = derive(&[recording(vec![all])], &Options::default());
+        file(&derivation.profile)["architectures"].clone()
+    };
+    let native = json!(["SCMP_ARCH_X86_64"]);
+    assert_eq!(of(calls(Phase::Workload, &["read"])), native);
+    let x32 = call(Abi::X32, "execve", Phase::Workload);
+    assert_eq!(of(vec![x32]), json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"]));
+    let read = call(Abi::X86_64, "read", Phase::Workload);
+    for phase in [Phase::Setup, Phase::Denied] {
+        assert_eq!(of(vec![call(Abi::I386, "read", phase), read.clone()]), native, "{phase:?}");
+    }
+    let all = small(|options| options.all_architectures = true);
+    assert_eq!(all.profile.architectures, Architecture::ALL.into());
+}
+
+#[test]
+fn a_number_without_a_name_is_reported_and_never_written() {
+    let nameless = [(Abi::X86_64, 472), (Abi::X86_64, 400), (Abi::X86_64, -1), (Abi::I386, 600)];
+    let mut all: Vec<_> =
+        nameless.iter().map(|(abi, number)| numbered(*abi, *number, Phase::Workload)).collect();
+    all.push(numbered(Abi::X86_64, 473, Phase::Setup));
+    // A recording may carry any name; the table decides.
+    all[0].name = Some("syscall_472".into());
+    let other = vec![numbered(Abi::X86_64, 472, Phase::ContainerInit)];
+    let derivation = derive(&[recording(vec![other, all])], &Options::default());
+    let found: Vec<_> = derivation
+        .unexpressible
+        .iter()
+        .map(|call| (call.abi, call.number, call.phase, call.count, call.may_be_newer))
+        .collect();
+    let workload = Phase::Workload;
+    let expected = [
+        (Abi::X86_64, -1, workload, Some(1), false),
+        (Abi::X86_64, 400, workload, Some(1), false),
+        (Abi::X86_64, 472, workload, Some(2), true),
+        (Abi::I386, 600, workload, Some(1), false),
+    ];
+    assert_eq!(found, expected);
+    assert!(names(&derivation).iter().all(|name| syscalls::is_known(name)));
+    assert!(
+        derivation.profile.architectures.contains(&Architecture::X86),
+        "its caller is not killed"
+    );
+}
+
+#[test]
+fn the_user_includes_and_excludes() {
+    let recordings = [recording(vec![calls(Phase::Workload, &["write", "ptrace"])])];
+    let include =
+        under(RuntimeChoice::None).with_include(strings(&["bpf", "write"])).expect("calls");
+    let derivation = derive(&recordings, &include);
+    assert_eq!(derivation.profile.allowed["bpf"], BTreeSet::from([Reason::Included]));
+    assert!(derivation.profile.allowed["write"].contains(&Reason::Included));
+    assert!(derivation.added.iter().any(|added| added.name == "bpf"));
+    assert!(derivation.added.iter().all(|added| added.name != "write"), "it was seen");
+
+    let exclude = strings(&["umask", "ptrace", "swapon"]);
+    let exclude = under(RuntimeChoice::Crun).with_exclude(exclude).expect("calls");
+    let derivation = derive(&recordings, &exclude);
+    assert_eq!(derivation.excluded, ["ptrace", "umask"], "swapon would not be allowed anyway");
+    assert_eq!(derivation.excluded_seen, ["ptrace"]);
+    assert_eq!(derivation.derived().excluded, ["ptrace"]);
+    for name in ["umask", "ptrace", "swapon"] {
+        assert!(!names(&derivation).contains(name), "{name}");
+        assert!(derivation.added.iter().all(|added| added.name != name), "{name}");
+    }
+}
+
+#[test]
+fn a_name_without_an_architecture_is_reported() {
+    let socketcall = || Options::default().with_include(strings(&["socketcall"])).expect("a call");
+    let recordings = [recording(vec![calls(Phase::Workload, &["write"])])];
+    assert_eq!(derive(&recordings, &socketcall()).ineffective, ["socketcall"]);
+    let mut all = socketcall();
+    all.all_architectures = true;
+    assert!(derive(&recordings, &all).ineffective.is_empty());
+}
+
+#[test]
+fn the_default_action_is_the_users() {
+    let of = |default_action| {
+        let derivation = small(|options| options.default_action = default_action);
+        let file = file(&derivation.profile);
+        (file["defaultAction"].clone(), file.get("defaultErrnoRet").cloned())
+    };
+    let errno = json!("SCMP_ACT_ERRNO");
+    assert_eq!(of(DefaultAction::default()), (errno.clone(), Some(json!(38))));
+    assert_eq!(of(DefaultAction::Errno(Errno::EPERM)), (errno, Some(json!(1))));
+    assert_eq!(of(DefaultAction::Log), (json!("SCMP_ACT_LOG"), None));
+    assert_eq!(of(DefaultAction::KillProcess), (json!("SCMP_ACT_KILL_PROCESS"), None));
+    assert_eq!(of(DefaultAction::KillThread), (json!("SCMP_ACT_KILL_THREAD"), None));
+    assert_eq!(of(DefaultAction::Trap), (json!("SCMP_ACT_TRAP"), None));
+}
+
+#[test]
+fn every_seen_call_of_every_abi_is_allowed_under_its_name() {
+    for abi in Abi::ALL {
+        for (number, name) in syscalls::entries(abi) {
+            let all = vec![numbered(abi, number, Phase::Workload)];
+            let options = under(RuntimeChoice::None);
+            let derivation = derive(&[recording(vec![all])], &options);
+            let expected = Reason::Seen { abi, phase: Phase::Workload };
+            assert!(derivation.profile.allowed[name].contains(&expected), "{name}");
+            assert!(derivation.ineffective.is_empty() && derivation.unexpressible.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_file_has_the_form_that_every_runtime_reads() {
+    let mut options = Options::default();
+    options.all_architectures = true;
+    let derivation = derive(&[full(), web_server()], &options);
+    let text = oci::write(&derivation.profile);
+    assert_eq!(text, oci::write(&derive(&[web_server(), full()], &options).profile));
+    let file = file(&derivation.profile);
+    let keys: Vec<&String> = file.as_object().expect("an object").keys().collect();
+    assert_eq!(keys.len(), 4, "{keys:?}");
+    let rules = file["syscalls"].as_array().expect("rules");
+    assert_eq!(rules.len(), 1);
+    let rule = rules[0].as_object().expect("a rule");
+    assert_eq!(rule.keys().collect::<Vec<_>>().len(), 2, "{rule:?}");
+    assert_eq!(rule["action"], "SCMP_ACT_ALLOW");
+    let names: Vec<&str> =
+        rule["names"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+    assert!(names.is_sorted_by(|one, next| one < next), "sorted, none twice");
+    assert!(names.iter().all(|name| syscalls::is_known(name)));
+}
+
+#[test]
+fn the_numbers_are_those_of_the_profile() {
+    let mut all = calls(Phase::Workload, &["write"]);
+    all.push(call(Abi::I386, "socketcall", Phase::Workload));
+    let options = under(RuntimeChoice::None);
+    let derivation = derive(&[recording(vec![all])], &options);
+    let summary = Summary::of(&derivation.profile);
+    assert_eq!((summary.names, summary.names), (AMD64_NAMES, 385));
+    assert_eq!(summary.allowed, STANDING.len() + 1);
+    assert_eq!(summary.foreign, 2, "socketcall and clock_gettime64");
+    assert_eq!((summary.seen, summary.added), (2, STANDING.len() + 1));
+    assert_eq!(summary.refused(), 385 - summary.allowed);
+    assert_eq!(summary.killed, [Architecture::X32]);
+    assert_eq!((summary.percent(), summary.percent_of_docker()), (6, 7));
+    assert_eq!((DOCKER_DEFAULT, DOCKER_DEFAULT_LIMITED), (306 + 3, 3));
+}
+
+/// Compares text with a golden file, or writes the file anew when BLESS is set.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(FOLDER).join(name);
+    if env::var_os("BLESS").is_some() {
+        fs::create_dir_all(FOLDER).expect("the folder of golden files can be made");
+        fs::write(&path, text).expect("a golden file can be written");
+    }
+    let expected = fs::read_to_string(&path).expect("a golden file can be read");
+    assert_eq!(text, expected, "{name} differs; BLESS=1 writes it anew");
+}
+
+#[test]
+fn the_profile_of_a_web_server_is_as_agreed() {
+    let derivation = derive(&[web_server()], &Options::default());
+    golden("web.json", &oci::write(&derivation.profile));
+    let added = derivation.added.iter().map(|added| format!("{}: {}\n", added.name, added.reason));
+    golden("web.added.txt", &added.collect::<String>());
+}
+
+#[test]
+fn the_kubernetes_fragment_is_as_agreed() {
+    let localhost = LocalhostProfile::new("profiles/web.json").expect("a path");
+    golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT));
+    let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
+    golden("hostile.kubernetes.yaml", &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/"));
+}

@@ -1,0 +1,121 @@
+//! Recordings made by hand.
+
+use tracer::recording::{
+    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Target, TargetKind,
+    VERSION,
+};
+use tracer::syscalls::{self, Abi};
+
+/// A call by its number.
+pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
+    Call {
+        abi,
+        number,
+        name: syscalls::name(abi, number).map(str::to_owned),
+        phase,
+        count: Some(1),
+        first_seen_seconds: None,
+        command: None,
+        ambiguous: false,
+    }
+}
+
+/// A call by its name.
+pub fn call(abi: Abi, name: &str, phase: Phase) -> Call {
+    let number = syscalls::number(abi, name).expect("a call of the ABI");
+    numbered(abi, number, phase)
+}
+
+/// x86_64 calls of one phase.
+pub fn calls(phase: Phase, names: &[&str]) -> Vec<Call> {
+    names.iter().map(|name| call(Abi::X86_64, name, phase)).collect()
+}
+
+/// A recording with one cgroup for each list of calls.
+pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
+    let indexes = (0..cgroups.len()).collect();
+    let cgroups = cgroups.into_iter().enumerate().map(|(index, calls)| Cgroup {
+        id: 4711 + index as u64,
+        path: format!("/docker/{index}"),
+        late_start: false,
+        exact: true,
+        ambiguous: false,
+        no_new_privs: false,
+        calls,
+    });
+    Recording {
+        version: VERSION,
+        tracer: "0.1.0".into(),
+        started: "2026-01-02T03:04:05Z".into(),
+        duration_seconds: 12.5,
+        host: Host { kernel: "6.18.44".into(), arch: "x86_64".into(), cpus: 2, btf: true },
+        targets: vec![Target {
+            name: "docker:web".into(),
+            kind: TargetKind::Container,
+            runtime: Some("runc 1.1.5".into()),
+            image: Some("docker.io/library/nginx:latest".into()),
+            cgroups: indexes,
+        }],
+        cgroups: cgroups.collect(),
+        losses: Losses::default(),
+        complete: true,
+        incomplete_reasons: Vec::new(),
+        command: None,
+        derived: None,
+    }
+}
+
+/// A web server in a container, as runc starts it.
+pub fn web_server() -> Recording {
+    let mut all = calls(Phase::Setup, &["mount", "pivot_root", "sethostname", "unshare"]);
+    all.extend(calls(Phase::ContainerInit, &["capset", "setuid", "statx"]));
+    let workload = ["accept4", "bind", "brk", "clone3", "epoll_wait", "listen", "mmap", "openat"];
+    all.extend(calls(Phase::Workload, &workload));
+    recording(vec![all])
+}
+
+/// A recording that has everything a recording can have.
+pub fn full() -> Recording {
+    let mut seen = call(Abi::X86_64, "openat", Phase::Workload);
+    seen.count = Some(u64::MAX);
+    seen.first_seen_seconds = Some(-0.000_001);
+    seen.command = Some(r"ng\x1binx".into());
+    seen.ambiguous = true;
+    let others = [
+        call(Abi::X86_64, "mount", Phase::Setup),
+        call(Abi::X86_64, "capset", Phase::ContainerInit),
+        call(Abi::X86_64, "ptrace", Phase::Denied),
+        call(Abi::I386, "socketcall", Phase::Workload),
+        call(Abi::X32, "execve", Phase::Workload),
+        numbered(Abi::X86_64, 472, Phase::Workload),
+        numbered(Abi::X86_64, -1, Phase::Workload),
+        numbered(Abi::I386, i32::MAX, Phase::Workload),
+    ];
+    let all = [seen].into_iter().chain(others).collect();
+    let mut recording = recording(vec![all, Vec::new()]);
+    recording.cgroups[0].ambiguous = true;
+    let target = recording.targets[0].clone();
+    for kind in [
+        TargetKind::Path,
+        TargetKind::Process,
+        TargetKind::Pod,
+        TargetKind::Unit,
+        TargetKind::Command,
+    ] {
+        let target = Target { kind, runtime: None, image: None, ..target.clone() };
+        recording.targets.push(target);
+    }
+    recording.losses = Losses { table_full: 1, unnamed: 1, unplaced: 2, ..Losses::default() };
+    recording.complete = false;
+    recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
+    recording.command = Some(CommandOutcome {
+        arguments: vec!["sh".into(), "-c".into(), "exit 3".into()],
+        exit_code: Some(3),
+        signal: None,
+    });
+    recording.derived = Some(Derived {
+        added: vec![tracer::recording::Added { name: "time".into(), reason: "vDSO".into() }],
+        excluded: vec!["ptrace".into()],
+    });
+    recording
+}
