@@ -52,7 +52,7 @@ pub struct Recording {
 pub struct Host {
     /// Kernel release, as uname(2) tells it.
     pub kernel: String,
-    /// Machine, as uname(2) tells it with `-` for `_` kept: `x86_64`.
+    /// Machine, as uname(2) tells it: `x86_64`.
     pub arch: String,
     /// Possible CPUs.
     pub cpus: usize,
