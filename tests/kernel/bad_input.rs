@@ -42,7 +42,7 @@ fn a_folder_of_cgroup_v1() {
     require!(kernel_tier());
     let folder = require!(cgroup_v1_folder());
     let folder = folder.to_str().expect("the path is text");
-    check_target(folder, &["error:", folder, "version 1"]);
+    check_target(folder, &["error:", folder, "v1", "hint:"]);
 }
 
 #[test]
@@ -102,6 +102,19 @@ fn a_unique_id_prefix_finds_the_container() {
     let outcome = tracing.stop().exits(0);
     let found = calls(&outcome.recording(), container.name());
     assert!(found.contains_key(&(X86_64, 39)), "the container is recorded: {found:?}");
+    drop(container);
+}
+
+#[test]
+fn a_program_of_the_host_in_a_cgroup_with_a_containers_name_is_a_workload() {
+    require!(kernel_tier());
+    let above = Cgroup::new("named");
+    let container = above.child(&format!("docker-{:064x}.scope", above.id()));
+    let tracing = Tracer::new().cgroup(&container).start();
+    let steps = [container.hop(), "x86_64:39".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let allowed = tracing.stop().exits(0).allowed();
+    assert!(allowed.iter().any(|name| name == "getpid"), "its call is allowed: {allowed:?}");
     drop(container);
 }
 
@@ -194,6 +207,18 @@ fn a_command_whose_interpreter_is_missing() {
         ["error:", program.to_str().expect("the path is text"), "No such file or directory"];
     tracer.command([&program]).run().exits(1).says(&parts).writes_nothing();
     assert_eq!(file_names(folder.path()), ["program"]);
+}
+
+#[test]
+fn a_command_that_is_no_program() {
+    require!(kernel_tier());
+    let folder = tests::temporary_folder();
+    let program = folder.path().join("program");
+    fs::write(&program, "echo no interpreter is named here").expect("the file is written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, mode).expect("its mode is set");
+    let parts = ["error:", program.to_str().expect("the path is text"), "Exec format error"];
+    Tracer::new().command([&program]).run().exits(1).says(&parts).writes_nothing();
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A target that already runs: its start was not seen, and the result says so until a start was.
 
+use std::fs;
+
 use tests::{Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require};
 use tracer::syscalls::Abi::X86_64;
 
@@ -31,7 +33,7 @@ fn attaching_to_a_running_program_is_incomplete_and_says_so() {
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
     assert!(running.finish().status.success(), "the fixture ends well");
-    let outcome = tracing.stop().exits(3).says(&["late start", "again while tracing"]);
+    let outcome = tracing.stop().exits(3).says(&["late start", "hint:", "restart"]);
     let recording = outcome.recording();
     assert!(!recording.complete, "the recording says it is incomplete");
     assert_eq!(recording.losses.late_start, 1, "the loss is counted: {:?}", recording.losses);
@@ -61,10 +63,42 @@ fn a_start_in_the_emptied_cgroup_makes_it_complete() {
     let tracing = Tracer::new().cgroup(&cgroup).start();
     assert!(running.finish().status.success(), "the fixture ends well");
     cgroup.wait_until_empty();
+    tracing.wait_until_idle();
+    let again = running_in(&cgroup);
+    tracing.wait_until_idle();
+    assert!(again.finish().status.success(), "the fixture ends well");
+    tracing.stop().exits(0);
+}
+
+#[test]
+fn a_start_that_ends_at_once_makes_it_complete_too() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("short");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    cgroup.wait_until_empty();
     // The tracer has seen it empty: the kernel tells of changes, not of each of two quick ones.
     tracing.wait_until_idle();
     run_in(&cgroup);
+    tracing.wait_until_idle();
     tracing.stop().exits(0);
+}
+
+#[test]
+fn freezing_and_thawing_a_late_target_is_no_start() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("frozen");
+    let running = running_in(&cgroup);
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let freezer = cgroup.folder().join("cgroup.freeze");
+    for _ in 0..50 {
+        fs::write(&freezer, "1").expect("it is frozen");
+        fs::write(&freezer, "0").expect("it is thawed");
+    }
+    tracing.wait_until_idle();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    tracing.stop().exits(3);
 }
 
 #[test]

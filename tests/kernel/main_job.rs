@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 
 use serde_json::Value;
 use tests::{Outcome, Tracer, file_names, kernel_tier, names, require};
@@ -133,6 +133,43 @@ fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
         (Abi::I386, 20, Some(1)),
     ];
     assert_eq!(workload, expected, "left: recorded as workload, right: made");
+}
+
+#[test]
+fn becoming_another_user_is_not_the_workload() {
+    require!(kernel_tier());
+    let folder = tests::temporary_folder();
+    let program = folder.path().join("program");
+    fs::copy(tests::GROUND_TRUTH, &program).expect("the program is copied");
+    let program = program.to_str().expect("the path is text");
+    let steps = [program, "x86_64:102", "say:here"];
+    let outcome = Tracer::new().args(["--user", "65534"]).command(steps).run().exits(0);
+    assert_eq!(outcome.stdout, "here\n", "the command ran");
+    let recording = outcome.recording();
+    let [cgroup] = recording.cgroups.as_slice() else {
+        panic!("one cgroup: {:?}", recording.cgroups)
+    };
+    let workload = names(cgroup, Phase::Workload);
+    assert_eq!(workload, BTreeSet::from(["execve", "exit_group", "getuid", "write"]));
+}
+
+#[test]
+fn files_belong_to_the_user_of_sudo_in_a_folder_of_theirs() {
+    require!(kernel_tier());
+    let tracer = Tracer::new().environment("SUDO_UID", "65534").environment("SUDO_GID", "65534");
+    chown(tracer.folder(), Some(65534), Some(65534)).expect("the folder is given away");
+    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:39"]).run().exits(0);
+    for file in file_names(outcome.folder()) {
+        let owner = fs::metadata(outcome.folder().join(&file)).expect("it is there").uid();
+        assert_eq!(owner, 65534, "{file} belongs to the user who ran sudo");
+    }
+    // A folder that is not theirs stays root's.
+    let tracer = Tracer::new().environment("SUDO_UID", "65534").environment("SUDO_GID", "65534");
+    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:39"]).run().exits(0);
+    for file in file_names(outcome.folder()) {
+        let owner = fs::metadata(outcome.folder().join(&file)).expect("it is there").uid();
+        assert_eq!(owner, 0, "{file} stays root's");
+    }
 }
 
 #[test]

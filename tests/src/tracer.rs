@@ -25,6 +25,7 @@ pub struct Tracer {
     program: Option<PathBuf>,
     launcher: Vec<OsString>,
     arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     out: Option<PathBuf>,
     command: Vec<OsString>,
 }
@@ -45,6 +46,7 @@ impl Tracer {
             program: None,
             launcher: Vec::new(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             out,
             command: Vec::new(),
         }
@@ -85,6 +87,12 @@ impl Tracer {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
     /// Runs a copy of the tracer.
     pub fn program(mut self, path: PathBuf) -> Self {
         self.program = Some(path);
@@ -113,6 +121,7 @@ impl Tracer {
         for variable in ["RUST_LOG", "SUDO_UID", "SUDO_GID", "NO_COLOR"] {
             command.env_remove(variable);
         }
+        command.envs(self.environment);
         let process = Running::start(&mut command);
         Tracing { process, folder: self.folder, out: self.out }
     }
