@@ -12,4 +12,5 @@ mod life;
 mod losses;
 mod main_job;
 mod output_files;
+mod phases;
 mod strace;
