@@ -148,6 +148,8 @@ pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<O
         Session { request, selections, recorder, sightings, late, command, group, started, began };
     let stop = session.run(&mut stops, &mut observers).await?;
     session.end_command(stop, &mut stops, &mut observers).await?;
+    session.recorder.detach()?;
+    session.late.settle().await;
     session.finish(stop, &mut observers)
 }
 
@@ -265,9 +267,8 @@ impl Session<'_> {
         }
     }
 
-    /// Detaches, reads everything, and puts the recording together.
+    /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
-        self.recorder.detach()?;
         self.sightings.take(&self.request.root, &mut self.late, observers);
         self.sightings.names.place_the_rest();
         let snapshot = self.recorder.drain()?;

@@ -3,10 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     os::fd::AsFd,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     kernel::Readiness,
@@ -18,6 +22,10 @@ use crate::{
 
 /// Most cgroups that are watched for a restart in place.
 const MAX_WATCHED: usize = 256;
+
+/// The kernel tells of changes of a cgroup every 10 ms at most (`kernel/cgroup/cgroup.c`,
+/// `CGROUP_FILE_NOTIFY_MIN_INTV`), so that the last one may come a little later.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// The late cgroups of a session.
 pub(super) struct Late {
@@ -56,6 +64,16 @@ impl Late {
     pub(super) fn announced(&mut self, id: u64, path: &str) {
         if !self.paths.contains_key(&id) && self.paths.values().any(|late| late == path) {
             self.restarted.insert(path.to_owned());
+        }
+    }
+
+    /// Takes the changes that are still on their way.
+    pub(super) async fn settle(&mut self) {
+        let deadline = Instant::now() + SETTLE;
+        while self.is_pending() {
+            if timeout_at(deadline, self.next_restart()).await.is_err() {
+                return;
+            }
         }
     }
 
