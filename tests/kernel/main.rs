@@ -7,6 +7,7 @@ mod container;
 mod ground_truth;
 mod harness;
 mod hostile_names;
+mod interrupted;
 mod late_start;
 mod life;
 mod losses;
