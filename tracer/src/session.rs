@@ -270,8 +270,12 @@ impl Session<'_> {
     /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.sightings.take(&self.request.root, &mut self.late, observers);
-        self.sightings.names.place_the_rest();
         let snapshot = self.recorder.drain()?;
+        let names = &mut self.sightings.names;
+        if snapshot.cgroups.iter().any(|cgroup| !names.paths.contains_key(&cgroup.id)) {
+            names.learn(&self.request.root.tree()?.nodes);
+            names.place_the_rest();
+        }
         let mut recording = self.assemble(&snapshot)?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
