@@ -194,7 +194,8 @@ impl Session<'_> {
                 }
             }
             self.sightings.take(&self.request.root, &mut self.late, observers);
-            if self.request.until_quiet.is_some_and(|quiet| observers.live.quiet_for() >= quiet) {
+            let quiet = observers.live.quiet_for();
+            if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
             }
             if self.command.is_none() && self.targets_ended() {
