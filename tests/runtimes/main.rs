@@ -2,6 +2,7 @@
 
 mod bundle;
 mod case;
+mod command_line;
 mod engine;
 mod matrix;
 mod namespace;

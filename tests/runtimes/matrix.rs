@@ -33,7 +33,7 @@ const SOMEBODY: u32 = 1234;
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for kind in [Kind::Runc, Kind::Crun] {
+    for kind in Kind::ALL {
         for workload in workloads::ALL {
             for no_new_privs in [false, true] {
                 let suffix = if no_new_privs { "_no_new_privs" } else { "" };
