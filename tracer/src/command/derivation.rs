@@ -9,7 +9,7 @@ use crate::{
     cli,
     output::{Destination, FileKind, OutputError},
     profile::{
-        DefaultAction, Derivation, DeriveError, Errno, Options, Profile, RuntimeChoice,
+        DefaultAction, Derivation, Errno, Options, RuntimeChoice,
         kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
         oci,
     },
@@ -57,14 +57,6 @@ pub(super) fn prepare(out: &Path) -> Result<Option<Destination>> {
         other => other.into(),
     })?;
     Ok(Some(destination))
-}
-
-/// The profile of the recordings.
-pub(super) fn derive(
-    recordings: &[Recording],
-    options: &Options,
-) -> Result<Derivation, DeriveError> {
-    Profile::derive(recordings, options)
 }
 
 /// Writes the profile and what belongs beside it, or prints it alone.

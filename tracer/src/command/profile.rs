@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     cli::Rederive,
+    profile::Profile,
     recording::{
         Recording,
         json::{self, RecordingError},
@@ -70,7 +71,7 @@ pub fn run(typed: &Rederive) -> Result<Exit> {
         typed.recordings.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let destination = derivation::prepare(&typed.out)?;
     let destination = destination.as_ref();
-    let derivation = derivation::derive(&recordings, &options)?;
+    let derivation = Profile::derive(&recordings, &options)?;
     let merged = merge(&recordings, choices.accept_late_start);
     let mut merged = merged.context("no recording was named")?;
     merged.derived = Some(derivation.derived());

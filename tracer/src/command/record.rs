@@ -22,6 +22,7 @@ use crate::{
     live::{Detail, Live},
     output::{Destination, create_stream},
     preflight,
+    profile::Profile,
     recording::{Recording, assembly::Selection, event::NewCall, json},
     session::{self, CommandRequest, Observers, Outcome, Request},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
@@ -69,7 +70,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         forward_kernel_log(|line| eprintln!("{line}"));
     }
     let mut outcome = observe(typed, &request, destination.as_ref(), events)?;
-    let derivation = derivation::derive(std::slice::from_ref(&outcome.recording), &options);
+    let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
     let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
     outcome.recording.derived = Some(derivation.derived());
     derivation::write(destination.as_ref(), &outcome.recording, &derivation)?;
