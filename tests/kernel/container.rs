@@ -177,7 +177,7 @@ fn a_container_that_ran_before_is_late() {
     wait_until("the container's program runs", tests::BOUND, || runs_program(&processes));
     let tracing = Tracer::new().args(["--cgroup", &path]).start();
     assert!(running.finish().status.success(), "the container ends well");
-    tracing.stop().exits(3).says(&["late start", "hint:", "restart"]);
+    tracing.stop().exits(3).says(&["late start", "hint:", "merge a recording"]);
 }
 
 /// Runs the steps in a container that may make namespaces; they give the names, all of them workload, and runc's own

@@ -50,7 +50,7 @@ fn a_late_recording_and_a_start_are_complete_together() {
     assert!(!alone.recording().complete);
 
     let both = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(0);
-    let both = both.says(&["derived from 2 recordings", "complete: nothing was lost"]);
+    let both = both.says(&["recordings: 2", "complete: nothing was lost"]);
     assert!(both.recording().complete, "{:?}", both.recording());
     assert!(allows(&both, "getpgrp") && allows(&both, "geteuid"), "the union of both");
     assert_eq!(both.recording().cgroups.len(), 2);
@@ -83,7 +83,7 @@ fn inferred_calls_are_added_while_recording_too() {
     require!(kernel_tier());
     let inferred = ["--alternatives", "--error-paths", "--runtime", "none"];
     let with = Tracer::new().args(inferred).command(["/bin/true"]).run().exits(0);
-    let with = with.says(&["are inferred"]);
+    let with = with.says(&["inferred among those added"]);
     let without = Tracer::new().args(&inferred[2..]).command(["/bin/true"]).run().exits(0);
     for name in ["openat2", "tgkill"] {
         assert!(allows(&with, name) && !allows(&without, name), "{name}");

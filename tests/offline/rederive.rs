@@ -249,7 +249,7 @@ fn without_a_workload_nothing_is_written() {
     let folder = Folder::new();
     let idle = recording(vec![calls(Phase::Setup, &["mount"])]);
     let (idle, more) = (folder.recording("idle", &idle), folder.recording("more", &of(&["read"])));
-    check_refused(&folder, 1, &[&idle], &["no call of a workload", "1 recordings"]);
+    check_refused(&folder, 1, &[&idle], &["no call of a workload", "recordings: 1"]);
     folder.exits(0, &["-q", &idle, &more]);
     assert!(!folder.allows("mount"));
 }

@@ -55,7 +55,7 @@ pub struct Record {
     /// Stop after this time (60s, 10m, 1h)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub duration: Option<Duration>,
-    /// Stop when no new call was seen for this time
+    /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until_quiet: Option<Duration>,
     /// Run COMMAND as this user (a name or a number)

@@ -89,8 +89,7 @@ fn opening(source: &Source<'_>, recording: &Recording) -> String {
     match source {
         Source::Session(outcome) => ending(outcome),
         Source::Files(files) => format!(
-            "derived from {files} {}: {} cgroups, {:.1} s in all",
-            if *files == 1 { "recording" } else { "recordings" },
+            "derived again; recordings: {files}, cgroups: {}, seconds: {:.1}",
             recording.cgroups.len(),
             recording.duration_seconds
         ),
@@ -123,7 +122,7 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
     if summary.inferred > 0 {
         let _ = writeln!(
             text,
-            "{} of those added are inferred, as --alternatives and --error-paths say; -v gives the reasons",
+            "inferred among those added, as --alternatives and --error-paths say: {}; -v gives the reasons",
             summary.inferred
         );
     }

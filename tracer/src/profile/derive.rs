@@ -49,7 +49,7 @@ pub struct Unexpressible {
 pub enum DeriveError {
     /// Nothing was seen that a profile could be made for.
     #[error(
-        "no call of a workload was recorded ({recordings} recordings, {cgroups} cgroups): \
+        "no call of a workload was recorded (recordings: {recordings}, cgroups: {cgroups}): \
          start the workload while it is traced"
     )]
     NoWorkload {

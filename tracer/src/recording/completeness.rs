@@ -15,39 +15,43 @@ pub(super) fn reasons(
     let mut reasons = Vec::new();
     let mut lost = |count: u64, what: &str, remedy: &str| {
         if count > 0 {
-            reasons.push(format!("{count} {what}\nhint: {remedy}"));
+            reasons.push(format!("{what}: {count}\nhint: {remedy}"));
         }
     };
     lost(
         losses.table_full,
-        "calls found no place in a kernel table",
+        "calls that found no place in a kernel table",
         "trace fewer cgroups at once",
     );
     lost(
         losses.recursion_misses,
-        "runs of the kernel program were skipped by the kernel",
+        "runs of the kernel program that the kernel skipped",
         "record again",
     );
     lost(
         losses.compat,
-        "32-bit calls could not be resolved",
+        "32-bit calls that could not be resolved",
         "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
     );
-    lost(losses.unnamed, "calls have numbers newer than this program's table", "update tracer");
+    lost(
+        losses.unnamed,
+        "calls whose numbers are newer than this program's table",
+        "update tracer",
+    );
     lost(
         losses.filtered,
-        "cgroups run under a seccomp filter that may deny calls, which tracing does not see then",
+        "cgroups under a seccomp filter that may deny calls, which tracing does not see then",
         "record the workload without that filter, or under one that allows everything",
     );
     lost(
         losses.unplaced,
-        "cgroups vanished before their place in the hierarchy was known; they may belong to the target",
+        "cgroups that vanished before their place in the hierarchy was known, and may belong to the target",
         "record again",
     );
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
-            "late start: processes were in {} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: restart the workload while tracing, or merge a recording of a start (tracer profile); --accept-late-start calls this complete",
+            "late start: processes were in {} before tracing began (late cgroups: {}), so that calls of their start are missing\nhint: restart the workload while tracing, or merge a recording of a start (tracer profile); --accept-late-start calls this complete",
             escape(first),
             losses.late_start
         ));
