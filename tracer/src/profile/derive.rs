@@ -79,13 +79,13 @@ impl Profile {
         let mut allowed = seen.allowed;
         add_standing(&mut allowed, i386);
         add_base_sets(&mut allowed, options);
-        add_inferred(&mut allowed, options);
         for name in options.include() {
             add(&mut allowed, name, Reason::Included);
         }
         if allowed.contains_key("clone3") {
             add(&mut allowed, "clone", Reason::Companion("clone3"));
         }
+        add_inferred(&mut allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
         let ineffective =
