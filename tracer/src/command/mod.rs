@@ -1,7 +1,9 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 pub mod check;
+mod derivation;
 pub mod keep;
+pub mod profile;
 pub mod record;
 mod summary;
 
@@ -47,6 +49,10 @@ impl Exit {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+fn usage(message: &impl ToString) -> anyhow::Error {
+    UsageError(message.to_string()).into()
+}
+
 /// Does what was typed.
 ///
 /// # Errors
@@ -55,6 +61,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
+        Some(Action::Profile(options)) => profile::run(options),
         Some(Action::Keep) => keep::run(),
     }
 }
