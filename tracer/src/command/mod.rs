@@ -2,7 +2,9 @@
 
 pub mod check;
 mod derivation;
+pub mod enforce;
 pub mod keep;
+mod lookup;
 pub mod profile;
 pub mod record;
 mod summary;
@@ -29,6 +31,12 @@ pub enum Exit {
     Incomplete,
     /// The traced command's own status.
     Forwarded(u8),
+    /// `enforce`: the profile could not be loaded.
+    NotEnforced,
+    /// `enforce`: the command could not be executed.
+    NotExecutable,
+    /// `enforce`: the command was not found.
+    NotFound,
 }
 
 impl Exit {
@@ -40,6 +48,9 @@ impl Exit {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::Forwarded(code) => code,
+            Self::NotEnforced => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
         }
     }
 }
@@ -62,6 +73,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
         Some(Action::Profile(options)) => profile::run(options),
+        Some(Action::Enforce(options)) => Ok(enforce::run(options)),
         Some(Action::Keep) => keep::run(),
     }
 }

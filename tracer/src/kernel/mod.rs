@@ -8,6 +8,7 @@
 )]
 
 mod btf;
+mod enforce;
 mod log;
 mod mapped;
 mod namespace;
@@ -34,6 +35,7 @@ use tracer_ebpf::{
 };
 
 pub use self::btf::BtfError;
+pub use self::enforce::{Enforced, exec_under, leave};
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::namespace::host_mount_namespace;

@@ -5,11 +5,15 @@
 //! people.
 
 pub mod base;
+pub mod capability;
 pub mod derive;
+pub mod filter;
 pub mod inferred;
 pub mod kubernetes;
+mod multiplexed;
 pub mod oci;
 pub mod options;
+pub mod policy;
 pub mod standing;
 pub mod summary;
 
