@@ -1,6 +1,6 @@
 //! What the kernel side recorded, as plain data: the input of every judgement.
 
-use tracer_ebpf::{CgroupRecord, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats};
+use tracer_ebpf::{CgroupRecord, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats};
 
 /// Everything the kernel side knows at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Snapshot {
     pub cgroups: Vec<CgroupFacts>,
     /// Calls with an unusual origin, of another ABI, or out of range, of all cgroups.
     pub evidence: Vec<(EvidenceKey, Evidence)>,
+    /// Calls that filters refused, of all cgroups; empty when they were not watched.
+    pub denials: Vec<(DenialKey, Evidence)>,
     /// The kernel side's own counters.
     pub stats: Stats,
     /// Runs of the program that the kernel skipped.

@@ -41,6 +41,17 @@ pub struct Phases {
     pub no_new_privs: bool,
     /// Tasks ran under a filter that may have denied calls.
     pub filtered: bool,
+    /// A container was made in the cgroup: its calls have phases.
+    container: bool,
+    /// The filter count of the cgroup's earliest calls.
+    base: usize,
+}
+
+impl Phases {
+    /// The phase that a call of this class was made in.
+    pub fn during(&self, class: u16) -> Phase {
+        decision(Facts(class), self.container, self.base).phase
+    }
 }
 
 /// The phase of one call.
@@ -109,16 +120,10 @@ pub fn decide(
     let mut calls = BTreeMap::new();
     let (mut above, mut workload_at_base) = (false, false);
     for sighting in &sightings {
-        let origin = if container { origin(sighting.facts) } else { Origin::Workload };
+        let decision = decision(sighting.facts, container, base);
         let at_base = sighting.facts.filters() <= base;
         above |= !at_base;
-        workload_at_base |= at_base && origin != Origin::Runtime;
-        let decision = match origin {
-            Origin::Runtime if at_base => Decision { phase: Phase::Setup, ambiguous: false },
-            Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
-            Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
-            Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
-        };
+        workload_at_base |= at_base && decision.phase == Phase::Workload;
         let known = calls.entry((sighting.abi, sighting.number)).or_insert(decision);
         *known = strongest(*known, decision);
     }
@@ -131,6 +136,21 @@ pub fn decide(
         ambiguous,
         no_new_privs: set && (container || !clear),
         filtered: record.flags & flags::FILTER_MAY_DENY != 0,
+        container,
+        base,
+    }
+}
+
+/// The phase of a call made with these facts.
+fn decision(facts: Facts, container: bool, base: usize) -> Decision {
+    let origin = if container { origin(facts) } else { Origin::Workload };
+    match origin {
+        Origin::Runtime if facts.filters() <= base => {
+            Decision { phase: Phase::Setup, ambiguous: false }
+        }
+        Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
+        Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
+        Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
     }
 }
 
