@@ -7,7 +7,7 @@ use std::process::Command;
 const SOURCE: &str = "fixtures/ground_truth.rs";
 
 fn main() {
-    println!("cargo:rerun-if-changed={SOURCE}");
+    println!("cargo:rerun-if-changed=fixtures");
     let compiler = env::var_os("RUSTC").expect("cargo sets RUSTC");
     let folder = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     let program = Path::new(&folder).join("ground_truth");

@@ -24,7 +24,7 @@ use crate::{
         oci,
     },
     recording::{Recording, assembly::Selection, event::NewCall, json},
-    session::{self, CommandRequest, Observers, Outcome, Request},
+    session::{self, CommandRequest, Observers, Outcome, Request, Stops},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
     text::escape_path,
 };
@@ -51,6 +51,14 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = command_request(typed)?;
     let selections = selections(&root, &specs)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the event loop could not be started")?;
+    let mut stops = {
+        let _context = runtime.enter();
+        Stops::catch(!ignores_hangup())?
+    };
     let destination = if print { None } else { Some(prepare(&typed.out)?) };
     let events = typed.events.as_deref().map(|path| create_stream(path, owner())).transpose()?;
     let request = Request {
@@ -63,13 +71,15 @@ pub fn run(typed: &Record) -> Result<Exit> {
         counts: !typed.no_counts,
         log: typed.verbose,
         accept_late_start: typed.accept_late_start,
-        hangup: !ignores_hangup(),
         terminal: stdin().is_terminal(),
     };
     if typed.verbose {
         forward_kernel_log(|line| eprintln!("{line}"));
     }
-    let mut outcome = observe(typed, &request, destination.as_ref(), events)?;
+    let session = |observers: Observers<'_>| {
+        runtime.block_on(session::record(&request, &mut stops, observers))
+    };
+    let mut outcome = observe(typed, session, destination.as_ref(), events)?;
     let derivation = derive(&mut outcome.recording, &options, destination.as_ref())?;
     match &destination {
         Some(destination) => write(destination, &outcome.recording, &derivation)?,
@@ -214,11 +224,11 @@ fn ignores_hangup() -> bool {
 /// Runs the session, and shows it.
 fn observe(
     typed: &Record,
-    request: &Request,
+    session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     destination: Option<&Destination>,
     mut events: Option<fs::File>,
 ) -> Result<Outcome> {
-    let detail = match (typed.quiet, stderr().is_terminal() && request.command.is_none()) {
+    let detail = match (typed.quiet, stderr().is_terminal() && typed.command.is_empty()) {
         (true, _) => Detail::Quiet,
         (false, true) => Detail::StatusLine,
         (false, false) => Detail::Lines,
@@ -240,11 +250,7 @@ fn observe(
         }
     };
     let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the event loop could not be started")?;
-    let outcome = runtime.block_on(session::record(request, observers));
+    let outcome = session(observers);
     live.finish();
     outcome.inspect_err(|_| discard_partial(destination))
 }

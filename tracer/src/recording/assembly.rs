@@ -291,7 +291,7 @@ fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
     if losses.late_start > 0 && !parts.accept_late_start {
         let first = late_paths(parts).next().unwrap_or_default();
         reasons.push(format!(
-            "late start: processes were in {first} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: start the workload again while tracing, or merge a recording of a start; --accept-late-start calls this complete",
+            "late start: processes were in {first} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: restart the workload while tracing, or merge a recording of a start; --accept-late-start calls this complete",
             losses.late_start
         ));
     }
