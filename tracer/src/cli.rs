@@ -31,11 +31,21 @@ A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
 
 Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
 
+const AFTER_ENFORCE: &str = "\
+Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
+2 usage.";
+
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Tell whether this host can trace and enforce.
     Check(Check),
+    /// Run a command under a profile
+    ///
+    /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
+    /// the profile means is what runc makes of it.
+    #[command(after_help = AFTER_ENFORCE)]
+    Enforce(Enforce),
     /// Make a cgroup, print its path, and remove it when standard input ends.
     #[command(name = "internal-keep", hide = true)]
     Keep,
@@ -109,6 +119,17 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `enforce`.
+#[derive(Debug, Args)]
+pub struct Enforce {
+    /// The profile, as a container runtime reads it
+    #[arg(long, value_name = "FILE")]
+    pub profile: PathBuf,
+    /// The command to run
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// The error of a call that is not allowed.

@@ -1,7 +1,9 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 pub mod check;
+pub mod enforce;
 pub mod keep;
+mod lookup;
 pub mod record;
 mod summary;
 
@@ -27,6 +29,12 @@ pub enum Exit {
     Incomplete,
     /// The traced command's own status.
     Forwarded(u8),
+    /// `enforce`: the profile could not be loaded.
+    NotEnforced,
+    /// `enforce`: the command could not be executed.
+    NotExecutable,
+    /// `enforce`: the command was not found.
+    NotFound,
 }
 
 impl Exit {
@@ -38,6 +46,9 @@ impl Exit {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::Forwarded(code) => code,
+            Self::NotEnforced => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
         }
     }
 }
@@ -55,6 +66,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
+        Some(Action::Enforce(options)) => Ok(enforce::run(options)),
         Some(Action::Keep) => keep::run(),
     }
 }

@@ -3,15 +3,14 @@
 use std::{
     fs,
     io::{IsTerminal, Write, stderr, stdin},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitStatus,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
-use rustix::fs::{Access, access};
 
-use super::{Exit, UsageError, owner, search_path, summary};
+use super::{Exit, UsageError, lookup::look_up, owner, summary};
 use crate::{
     cli::{self, Record},
     kernel::{User, forward_kernel_log},
@@ -26,7 +25,6 @@ use crate::{
     recording::{Recording, assembly::Selection, event::NewCall, json},
     session::{self, CommandRequest, Observers, Outcome, Request, Stops},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
-    text::escape_path,
 };
 
 /// Records a workload and writes its profile.
@@ -170,28 +168,6 @@ fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
         environment: std::env::vars_os().collect(),
         user,
     }))
-}
-
-/// The program's path: as typed when it holds a slash, else the first that can be executed in the search path.
-fn look_up(name: &Path) -> Result<PathBuf> {
-    let executable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if name.components().count() > 1 || name.is_absolute() {
-        let path = name.to_owned();
-        fs::metadata(&path).with_context(|| format!("command {}", escape_path(name)))?;
-        if !executable(&path) {
-            bail!("command {}: {}", escape_path(name), rustix::io::Errno::ACCESS);
-        }
-        return Ok(path);
-    }
-    let candidates = search_path().into_iter().map(|folder| folder.join(name));
-    let not_found = || {
-        format!(
-            "command {}: {}\n\nhint: it is looked up in PATH; sudo may have changed that: give the full path",
-            escape_path(name),
-            rustix::io::Errno::NOENT
-        )
-    };
-    candidates.into_iter().find(executable).with_context(not_found)
 }
 
 /// A user by name or number, with the groups it is in.

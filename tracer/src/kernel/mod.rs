@@ -9,6 +9,7 @@
 
 mod btf;
 mod denied;
+mod enforce;
 mod log;
 mod mapped;
 mod maps;
@@ -35,6 +36,7 @@ use tracer_ebpf::{
 pub use self::btf::BtfError;
 use self::denied::Denials;
 pub use self::denied::Processes;
+pub use self::enforce::{Enforced, exec_under, leave};
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;

@@ -1,7 +1,7 @@
 //! Starts a process whose first call in a cgroup is its own execve, so that nothing of tracer gets into the recording.
 
 use std::{
-    ffi::{CString, OsString, c_char},
+    ffi::{CStr, CString, OsString, c_char},
     fs::File,
     io::{self, Write},
     os::unix::{ffi::OsStringExt, process::CommandExt},
@@ -72,6 +72,31 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Makes the last preparation, then executes the program in place of this one. Returns only when one of the two
+    /// failed: whether the preparation was made, and the error.
+    pub(super) fn execute_after(
+        &self,
+        prepare: impl FnOnce() -> io::Result<()>,
+    ) -> (bool, io::Error) {
+        let arguments = Pointers::new(self.arguments.clone());
+        let environment = Pointers::new(self.environment.clone());
+        match prepare() {
+            Ok(()) => (true, execute(&self.path, &arguments, &environment)),
+            Err(error) => (false, error),
+        }
+    }
+}
+
+/// Executes a program in place of this one: one call, and no allocation. Returns only when it failed.
+fn execute(path: &CStr, arguments: &Pointers, environment: &Pointers) -> io::Error {
+    // SAFETY: the path and both arrays end in a null, and outlive the call.
+    unsafe {
+        libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+    }
+    io::Error::last_os_error()
+}
+
 /// Starts a program in the cgroup whose open `cgroup.procs` file is given.
 ///
 /// The child becomes `user`, then writes itself into the cgroup: that write is entered in the old cgroup, and the
@@ -94,12 +119,7 @@ pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) ->
             setuid(Uid::from_raw(user.id))?;
         }
         procs.write_all(b"0")?;
-        let (arguments, environment) = (&arguments, &environment);
-        // SAFETY: the path and both arrays end in a null, and outlive the call.
-        unsafe {
-            libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
-        }
-        Err(io::Error::last_os_error())
+        Err(execute(&path, &arguments, &environment))
     };
     // SAFETY: the closure runs in the forked child of a process with one thread, makes a few system calls and
     // allocates only what its own copy of the heap gives.

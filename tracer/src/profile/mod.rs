@@ -5,10 +5,14 @@
 //! people.
 
 pub mod base;
+pub mod capability;
 pub mod derive;
+pub mod filter;
 pub mod kubernetes;
+mod multiplexed;
 pub mod oci;
 pub mod options;
+pub mod policy;
 pub mod standing;
 pub mod summary;
 
