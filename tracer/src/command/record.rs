@@ -23,7 +23,7 @@ use crate::{
         oci,
     },
     recording::{Recording, assembly::Selection, event::NewCall, json},
-    session::{self, CommandRequest, Observers, Outcome, Request, Stops},
+    session::{self, CommandRequest, Observers, Outcome, Purpose, Request, Stops},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
 };
 
@@ -67,6 +67,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
         until_quiet: typed.until_quiet,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
+        denied: false,
+        purpose: Purpose::Record,
         log: typed.verbose,
         accept_late_start: typed.accept_late_start,
         terminal: stdin().is_terminal(),
@@ -167,6 +169,7 @@ fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
         arguments: typed.command.clone(),
         environment: std::env::vars_os().collect(),
         user,
+        filter: None,
     }))
 }
 

@@ -7,6 +7,7 @@
     reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve"
 )]
 
+mod audit_log;
 mod btf;
 mod denied;
 mod enforce;
@@ -33,10 +34,11 @@ use tracer_ebpf::{
     ROOTS, STATS, Stats, TASKS, TRACKED, VERDICTS,
 };
 
+pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
 pub use self::btf::BtfError;
 use self::denied::Denials;
 pub use self::denied::Processes;
-pub use self::enforce::{Enforced, exec_under, leave};
+pub use self::enforce::{Enforced, Filter, exec_under, leave};
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
@@ -292,6 +294,11 @@ impl Recorder {
 
     /// Denied calls are watched, and none can escape.
     pub fn sees_every_denial(&self) -> bool {
+        self.sees_killed_threads()
+    }
+
+    /// Threads that a filter kills alone are seen.
+    pub fn sees_killed_threads(&self) -> bool {
         self.btf.is_ok() && self.programs.see_killed_threads()
     }
 

@@ -166,7 +166,9 @@ impl Refusal {
     /// For people: the name of the error number, or what happened.
     pub fn display(self) -> String {
         match self {
-            Self::Errno(number) => errno::name(number).map_or_else(|| format!("errno {number}"), str::to_owned),
+            Self::Errno(number) => {
+                errno::name(number).map_or_else(|| format!("errno {number}"), str::to_owned)
+            }
             Self::Signal => "SIGSYS".to_owned(),
             Self::ThreadKilled => "thread killed".to_owned(),
             Self::Logged => "logged".to_owned(),

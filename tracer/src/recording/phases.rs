@@ -154,6 +154,12 @@ fn decision(facts: Facts, container: bool, base: usize) -> Decision {
     }
 }
 
+/// The phase that a refused call was made in, before the cgroup's other calls are known. There was a filter, so that the
+/// runtime's own calls were made after its load.
+pub fn during(class: u16, kind: CgroupKind) -> Phase {
+    decision(Facts(class), kind == CgroupKind::Container, 0).phase
+}
+
 /// Of two decisions on the same call, the one that counts; a decision without doubt beats a doubtful one.
 fn strongest(one: Decision, other: Decision) -> Decision {
     match one.phase.cmp(&other.phase) {
