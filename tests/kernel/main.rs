@@ -12,6 +12,7 @@ mod late_start;
 mod life;
 mod losses;
 mod main_job;
+mod merging;
 mod output_files;
 mod phases;
 mod strace;

@@ -4,4 +4,5 @@ mod help;
 mod profile;
 mod recording_schema;
 mod recordings;
+mod rederive;
 mod tidy;

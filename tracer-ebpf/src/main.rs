@@ -51,7 +51,7 @@ fn enter<const NOTING: bool>(context: &RawTracePointContext) -> i32 {
     let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
     let task = Task::current();
     let cgroup = task.cgroup();
-    let Some(index) = index(context, cgroup) else { return 0 };
+    let Some(index) = index(context, cgroup, &task) else { return 0 };
     if NOTING {
         denied::entered(cgroup);
     }
@@ -79,8 +79,9 @@ pub fn sys_exit(context: RawTracePointContext) -> i32 {
     let arguments = context.as_ptr().cast::<u64>();
     // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
     let (registers, result) = unsafe { (*arguments, *arguments.add(1) as i64) };
-    let cgroup = Task::current().cgroup();
-    let Some(index) = index(&context, cgroup) else { return 0 };
+    let task = Task::current();
+    let cgroup = task.cgroup();
+    let Some(index) = index(&context, cgroup, &task) else { return 0 };
     if denied::left(cgroup) {
         let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
         denied::note_refused(record, cgroup, registers, result);
@@ -95,8 +96,9 @@ pub fn task_exit(context: RawTracePointContext) -> i32 {
     if !denied::ended() {
         return 0;
     }
-    let cgroup = Task::current().cgroup();
-    let Some(index) = index(&context, cgroup) else { return 0 };
+    let task = Task::current();
+    let cgroup = task.cgroup();
+    let Some(index) = index(&context, cgroup, &task) else { return 0 };
     let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
     denied::note_killed(record, cgroup);
     0
@@ -104,13 +106,16 @@ pub fn task_exit(context: RawTracePointContext) -> i32 {
 
 /// The index of a cgroup's record. None: the cgroup is not tracked, or lost.
 #[inline(always)]
-fn index(context: &RawTracePointContext, cgroup: u64) -> Option<u32> {
+fn index(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<u32> {
     match verdict::look_up(cgroup) {
         Verdict::NotTracked => None,
         Verdict::Tracked(index) => Some(index),
         Verdict::Unknown => {
             let found = verdict::resolve(cgroup);
             report(context, found, cgroup);
+            if found.is_new() {
+                evidence::note_outer(found, task);
+            }
             found.index()
         }
     }

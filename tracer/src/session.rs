@@ -220,7 +220,8 @@ impl Session<'_> {
                 }
             }
             self.take(observers)?;
-            if self.request.until_quiet.is_some_and(|quiet| observers.live.quiet_for() >= quiet) {
+            let quiet = observers.live.quiet_for();
+            if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
             }
             if self.command.is_none() && self.targets_ended() {

@@ -38,6 +38,8 @@ enum Selection {
     Offline,
     /// Tests on the running kernel, as root
     Kernel,
+    /// Tests with real container runtimes, as root
+    Runtimes,
     /// All of them
     All,
 }
@@ -50,6 +52,7 @@ struct Tier {
 }
 
 const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL };
+const RUNTIMES: Tier = Tier { name: "runtimes", tools: tools::RUNTIMES };
 
 impl Selection {
     fn with_offline(self) -> bool {
@@ -59,7 +62,9 @@ impl Selection {
     fn tiers(self) -> &'static [Tier] {
         match self {
             Self::Offline => &[],
-            Self::Kernel | Self::All => &[KERNEL],
+            Self::Kernel => &[KERNEL],
+            Self::Runtimes => &[RUNTIMES],
+            Self::All => &[KERNEL, RUNTIMES],
         }
     }
 }

@@ -39,6 +39,28 @@ pub(crate) const KERNEL: &[Tool] = &[
     Tool { package: "python3", sign: Sign::Command("python3"), tests: "workloads in Python" },
 ];
 
+/// The tools of the runtimes tier.
+pub(crate) const RUNTIMES: &[Tool] = &[
+    Tool { package: "runc", sign: Sign::Command("runc"), tests: "profiles under runc" },
+    Tool { package: "crun", sign: Sign::Command("crun"), tests: "profiles under crun" },
+    Tool { package: "podman", sign: Sign::Command("podman"), tests: "profiles under podman" },
+    Tool { package: "conmon", sign: Sign::Command("conmon"), tests: "profiles under podman" },
+    Tool { package: "docker.io", sign: Sign::Command("dockerd"), tests: "profiles under Docker" },
+    Tool {
+        package: "containerd",
+        sign: Sign::Command("containerd"),
+        tests: "profiles under Docker and under the container runtime interface of Kubernetes",
+    },
+    Tool {
+        package: "busybox-static",
+        sign: Sign::Command("busybox"),
+        tests: "everything with a shell in a container",
+    },
+    Tool { package: "jq", sign: Sign::Command("jq"), tests: "podman with crun" },
+    Tool { package: "gcc", sign: Sign::Command("cc"), tests: "programs for i386" },
+    Tool { package: "mmdebstrap", sign: Sign::Command("mmdebstrap"), tests: "large workloads" },
+];
+
 /// Installs the tools that are missing, or says what their absence costs.
 pub(crate) fn set_up(workspace: &Workspace, tools: &[Tool], install: bool) -> Result<()> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_present()).collect();

@@ -146,6 +146,10 @@ fn started_again(before: CgroupState, now: CgroupState, all_new: impl FnOnce() -
     use CgroupState::Present;
     match (before, now) {
         (Present { populated: false, .. }, Present { populated: true, .. }) => true,
+        // It started and ended in between.
+        (Present { populated: false, frozen: was }, Present { populated: false, frozen }) => {
+            was == frozen
+        }
         (Present { populated: true, frozen: was }, Present { populated: true, frozen }) => {
             was == frozen && all_new()
         }
@@ -163,6 +167,7 @@ mod tests {
         let (empty, running) = (present(false, false), present(true, false));
         assert!(started_again(empty, running, || false));
         assert!(started_again(running, running, || true), "empty in between");
+        assert!(started_again(empty, empty, || false), "started and ended in between");
         assert!(!started_again(running, running, || false), "frozen in between");
         assert!(!started_again(running, present(true, true), || true), "frozen");
         assert!(!started_again(running, empty, || true), "only ended");
