@@ -4,7 +4,9 @@
 //! - A call through an ABI whose architecture is not listed kills the thread, whatever the default action is.
 //! - A rule that does what happens by default is skipped, before anything else.
 //! - A rule with two conditions on one argument is taken apart: each of its conditions is a rule of its own.
-//! - A rule without conditions decides on its call, the first of several; then the rules with conditions do.
+//! - A rule without conditions decides on its call, the first of several; else the rules with conditions do. A rule that
+//!   does something else than an earlier one, where that one's conditions hold as well, is an error. Where conditions
+//!   overlap in another way the earlier rule decides here, and an order of its own in libseccomp.
 //! - The error number is EPERM unless it is given.
 //! - i386 programs reach some calls through `socketcall` and `ipc`: a rule on such a call counts there as well, by the
 //!   first argument (libseccomp's `arch-x86.c`).
@@ -17,7 +19,10 @@ use super::{
     multiplexed,
     oci::{Action, Architectures, Condition, Constraint, Flag, Listed, OciProfile, Operator, Rule},
 };
-use crate::syscalls::{self, Abi};
+use crate::{
+    syscalls::{self, Abi},
+    text::escape,
+};
 
 /// What the conditions of a profile (`includes`, `excludes`) are judged by. The machine's architecture is amd64.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +79,17 @@ pub enum PolicyError {
         /// The rule, from 0. Rules that do not count here are counted.
         rule: usize,
     },
+    /// Two rules want different things of one call.
+    #[error(
+        "syscalls[{rule}]: it does something else with {} than an earlier rule, under conditions that are the same or wider; remove one of the two; no runtime accepts both",
+        escape(name)
+    )]
+    Conflict {
+        /// The later rule, from 0.
+        rule: usize,
+        /// The call.
+        name: String,
+    },
 }
 
 /// The meaning of a profile.
@@ -90,7 +106,7 @@ impl Policy {
     /// The meaning of a profile on a machine.
     ///
     /// # Errors
-    /// A rule needs another process.
+    /// A rule needs another process, or contradicts another rule.
     pub fn new(profile: &OciProfile, host: &Host) -> Result<Self, PolicyError> {
         let default = verdict(profile.default_action, profile.default_errno)
             .unwrap_or(Verdict::Errno(Errno::ENOSYS.get()));
@@ -107,7 +123,8 @@ impl Policy {
             }
             let verdict =
                 verdict(rule.action, rule.errno).ok_or(PolicyError::Notify { rule: at })?;
-            policy.add(rule, verdict);
+            let conflict = |name| PolicyError::Conflict { rule: at, name };
+            policy.add(rule, verdict).map_err(conflict)?;
         }
         Ok(policy)
     }
@@ -146,9 +163,10 @@ impl Policy {
         }
     }
 
-    fn add(&mut self, rule: &Rule, verdict: Verdict) {
+    /// Adds a rule; the error is the name of the call that an earlier rule wants something else of.
+    fn add(&mut self, rule: &Rule, verdict: Verdict) -> Result<(), String> {
         if verdict == self.default {
-            return;
+            return Ok(());
         }
         for name in &rule.names {
             let shared = multiplexed::by_name(name);
@@ -158,16 +176,19 @@ impl Policy {
             for (abi, table) in &mut self.tables {
                 for conditions in taken_apart(&rule.conditions) {
                     let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
-                    if let Some(number) = number {
-                        insert(table, number, conditions.clone(), verdict);
-                    }
-                    if let (Abi::I386, Some(call)) = (*abi, shared) {
+                    let fits = number.is_none_or(|number| {
+                        insert(table, number, conditions.clone(), verdict)
+                    }) && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
                         let conditions = call.conditions(&conditions);
-                        insert(table, call.entrance.number(), conditions, verdict);
+                        insert(table, call.entrance.number(), conditions, verdict)
+                    });
+                    if !fits {
+                        return Err(name.clone());
                     }
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -245,23 +266,28 @@ fn taken_apart(conditions: &[Condition]) -> Vec<Vec<Condition>> {
     vec![conditions.to_vec()]
 }
 
+/// Whether the rule could be inserted: no earlier one contradicts it.
 fn insert(
     table: &mut BTreeMap<u32, Decision>,
     number: u32,
     conditions: Vec<Condition>,
     verdict: Verdict,
-) {
+) -> bool {
     if conditions.is_empty() {
         let decision = table.entry(number).or_insert(Decision::Always(verdict));
         if matches!(decision, Decision::When(_)) {
             *decision = Decision::Always(verdict);
         }
-        return;
+        return true;
     }
     let decision = table.entry(number).or_insert_with(|| Decision::When(Vec::new()));
-    if let Decision::When(alternatives) = decision
-        && !alternatives.contains(&(conditions.clone(), verdict))
-    {
+    let Decision::When(alternatives) = decision else { return true };
+    let wider = |earlier: &[Condition]| conditions.iter().all(|it| earlier.contains(it));
+    if alternatives.iter().any(|(earlier, other)| *other != verdict && wider(earlier)) {
+        return false;
+    }
+    if !alternatives.contains(&(conditions.clone(), verdict)) {
         alternatives.push((conditions, verdict));
     }
+    true
 }

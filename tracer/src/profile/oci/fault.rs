@@ -206,7 +206,8 @@ pub(super) fn closest(word: &str, candidates: &[&'static str]) -> Option<&'stati
         }
         strsim::normalized_damerau_levenshtein(&word, &candidate)
     };
-    let scored = candidates.iter().map(|candidate| (score(candidate), *candidate));
+    // Of equals, the first: `max_by` takes the last.
+    let scored = candidates.iter().rev().map(|candidate| (score(candidate), *candidate));
     let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
     best.filter(|(score, _)| *score > 0.7).map(|(_, candidate)| candidate)
 }

@@ -48,16 +48,16 @@ pub enum ReadError {
     Problems(Vec<Problem>),
 }
 
-/// Problems, one on each line.
+/// Problems, each on a line of its own when there are several.
 struct Lines<'a>(&'a [Problem]);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.0.iter().enumerate() {
-            let between = if at == 0 { "" } else { "\n" };
-            write!(formatter, "{between}{problem}")?;
+        if let [only] = self.0 {
+            return only.fmt(formatter);
         }
-        Ok(())
+        write!(formatter, "{} faults", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(formatter, "\n  {problem}"))
     }
 }
 
