@@ -134,6 +134,15 @@ impl Policy {
         self.default
     }
 
+    /// Whether a call may be made and logged.
+    pub fn may_log(&self) -> bool {
+        let logs = |decision: &Decision| match decision {
+            Decision::Always(verdict) => *verdict == Verdict::Log,
+            Decision::When(rules) => rules.iter().any(|(_, verdict)| *verdict == Verdict::Log),
+        };
+        self.default == Verdict::Log || self.tables.values().any(|table| table.values().any(logs))
+    }
+
     /// The flags that the filter is to be loaded with; `None` when the profile does not say.
     pub fn flags(&self) -> Option<&[Flag]> {
         self.flags.as_deref()
@@ -176,12 +185,12 @@ impl Policy {
             for (abi, table) in &mut self.tables {
                 for conditions in taken_apart(&rule.conditions) {
                     let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
-                    let fits = number.is_none_or(|number| {
-                        insert(table, number, conditions.clone(), verdict)
-                    }) && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
-                        let conditions = call.conditions(&conditions);
-                        insert(table, call.entrance.number(), conditions, verdict)
-                    });
+                    let fits = number
+                        .is_none_or(|number| insert(table, number, conditions.clone(), verdict))
+                        && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
+                            let conditions = call.conditions(&conditions);
+                            insert(table, call.entrance.number(), conditions, verdict)
+                        });
                     if !fits {
                         return Err(name.clone());
                     }
