@@ -27,7 +27,7 @@ const NO_SLOT: u64 = u64::MAX;
 /// Facts that keep a call out of the container's set, whatever else holds.
 const UNUSUAL: u16 = class::EXECUTABLE_MASK | class::INIT_PENDING | class::RUNTIME_NAME;
 /// `-EEXIST`: another CPU inserted the key first.
-const EXISTS: i32 = -17;
+pub const EXISTS: i32 = -17;
 
 /// The word and the bit of a native number in a set.
 #[inline(always)]
@@ -47,7 +47,7 @@ pub fn note_outer(found: Found, task: &Task) -> u32 {
 
 /// [`CgroupRecord::outer`]
 #[inline(always)]
-fn outer(record: *const CgroupRecord) -> u32 {
+pub fn outer(record: *const CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
     unsafe { read_volatile(addr_of!((*record).outer)) as u32 }
 }
@@ -156,8 +156,9 @@ pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat:
     0
 }
 
+/// What a call is told apart by, with the facts about its task.
 #[inline(always)]
-fn key(
+pub fn key(
     record: *const CgroupRecord,
     cgroup: u64,
     number: i32,

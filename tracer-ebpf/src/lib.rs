@@ -5,10 +5,24 @@
 
 #![no_std]
 
-/// Name of the one program: a `raw_tracepoint` on `sys_enter`.
-pub const PROGRAM: &str = "sys_enter";
-/// The raw tracepoint that [`PROGRAM`] attaches to (`include/trace/events/syscalls.h`).
-pub const TRACEPOINT: &str = "sys_enter";
+/// A program of the object, and the raw tracepoint that it attaches to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's name.
+    pub name: &'static str,
+    /// The tracepoint (`include/trace/events/{syscalls,sched}.h`).
+    pub tracepoint: &'static str,
+}
+
+/// The one program when denied calls are not watched.
+pub const ENTER: Program = Program { name: "sys_enter", tracepoint: "sys_enter" };
+/// The same, which also notes which tasks are inside a call. Loaded in the place of [`ENTER`] when denied calls are watched,
+/// so that the other has no instruction for it.
+pub const ENTER_NOTING: Program = Program { name: "sys_enter_noting", tracepoint: "sys_enter" };
+/// Sees the calls that leave the kernel without having been entered.
+pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
+/// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
+pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
 
 /// ARRAY of `u64`, memory-mapped: the verdict on each cgroup that made a call. A word is the cgroup's id, with
 /// [`TRACKED`] when it lies below a root; 0 is a free place. Id and verdict are one word, so that there is no
@@ -26,6 +40,14 @@ pub const EVIDENCE: &str = "EVIDENCE";
 pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
 /// RINGBUF of [`CallEvent`]: the first sight of each call, for people who watch. Losing one changes no result.
 pub const CALL_EVENTS: &str = "CALL_EVENTS";
+/// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked cgroup.
+pub const TASKS: &str = "TASKS";
+/// LRU_HASH from process id to cgroup id: whose a process was, also after its end.
+pub const PROCESSES: &str = "PROCESSES";
+/// HASH from [`DenialKey`] to [`Evidence`]: the calls that a filter refused.
+pub const DENIALS: &str = "DENIALS";
+/// RINGBUF of [`DenialEvent`]: the first sight of each denied call. Losing one changes no result.
+pub const DENIAL_EVENTS: &str = "DENIAL_EVENTS";
 /// ARRAY with one [`Stats`], memory-mapped.
 pub const STATS: &str = "STATS";
 /// The read-only global of type [`Config`] that the loader fills in.
@@ -194,7 +216,51 @@ pub struct CallEvent {
     pub command: [u8; COMMAND_SIZE],
 }
 
-/// Counters that the kernel side keeps. All but the last two are losses.
+/// What [`TASKS`] knows of a thread.
+pub mod task_state {
+    /// It is not inside a call, or inside one that it entered elsewhere.
+    pub const OUTSIDE: u32 = 0;
+    /// It has entered a call, and not left it yet.
+    pub const INSIDE: u32 = 1;
+}
+
+/// What [`DENIALS`] tells apart.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DenialKey {
+    /// The call.
+    pub call: EvidenceKey,
+    /// The error number that the caller got, or one of [`verdict`].
+    pub verdict: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// How a call was refused, when not by an error number. Error numbers are below these.
+pub mod verdict {
+    /// The caller got SIGSYS: it was killed with its process, or a handler was run.
+    pub const SIGNAL: u32 = 1 << 16;
+    /// The thread was killed, and its process goes on.
+    pub const THREAD_KILLED: u32 = (1 << 16) + 1;
+}
+
+/// The first sight of a denied call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct DenialEvent {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// What was seen.
+    pub key: DenialKey,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Command name of the task.
+    pub command: [u8; COMMAND_SIZE],
+}
+
+/// Counters that the kernel side keeps. All but the events of calls and the places of counts are losses.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -210,6 +276,12 @@ pub struct Stats {
     pub call_events_lost: u64,
     /// Places of [`COUNTS`] that were asked for.
     pub count_slots: u64,
+    /// Times that a thread found no place in [`TASKS`]: a denied call of it may be missing.
+    pub tasks_lost: u64,
+    /// Denied calls that found no place in [`DENIALS`].
+    pub denials_lost: u64,
+    /// [`DenialEvent`]s that found no place in their ring buffer: harmless.
+    pub denial_events_lost: u64,
 }
 
 /// What the loader tells the program before it is verified. The verifier sees constants and drops dead branches.
@@ -272,6 +344,14 @@ pub struct Config {
     pub file_mount: u32,
     /// `mount.mnt_ns` minus `mount.mnt`: from a `struct vfsmount` to its namespace.
     pub mount_namespace: u32,
+    /// `task_struct.pending.signal`
+    pub task_pending_signals: u32,
+    /// `task_struct.exit_code`
+    pub task_exit_code: u32,
+    /// `task_struct.signal`
+    pub task_signal: u32,
+    /// `signal_struct.flags`
+    pub signal_flags: u32,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
@@ -282,6 +362,12 @@ pub const PF_FORKNOEXEC: u32 = 0x40;
 pub const ENTER_ROOT: [u32; 3] = [155, 161, 429];
 /// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
 pub const NO_NEW_PRIVS: u64 = 1;
+/// `SIGSYS` (`arch/x86/include/uapi/asm/signal.h`).
+pub const SIGSYS: u32 = 31;
+/// `SIGNAL_GROUP_EXIT`: the whole process ends (`include/linux/sched/signal.h`).
+pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
+/// Where `pt_regs.orig_ax` is: behind fifteen registers (`arch/x86/include/asm/ptrace.h`).
+pub const ORIGINAL_AX: u32 = 120;
 
 /// The place where the search for a cgroup id begins, in a table of `1 << log2` words.
 #[inline(always)]
@@ -296,6 +382,8 @@ const _: () = {
     assert!(size_of::<Evidence>() == 32);
     assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
     assert!(size_of::<CallEvent>() == 48);
-    assert!(size_of::<Stats>() == 48);
-    assert!(size_of::<Config>() == 27 * 4);
+    assert!(size_of::<DenialKey>() == 24);
+    assert!(size_of::<DenialEvent>() == 56);
+    assert!(size_of::<Stats>() == 72);
+    assert!(size_of::<Config>() == 31 * 4);
 };

@@ -10,11 +10,12 @@ use aya_ebpf::{
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
         bpf_probe_read_kernel,
-        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str},
+        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_task_pt_regs},
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, ORIGINAL_AX, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT, SIGSYS,
+    TS_COMPAT, class, executable,
 };
 
 use crate::{maps::config, verifier::forget};
@@ -38,7 +39,7 @@ fn load<T: Copy>(base: usize, offset: u32) -> T {
 
 /// Reads a value at an address that the verifier knows nothing about. None when the address cannot be read.
 #[inline(always)]
-fn probe<T: Copy>(address: usize) -> Option<T> {
+pub fn probe<T: Copy>(address: usize) -> Option<T> {
     // SAFETY: the helper checks the address.
     unsafe { bpf_probe_read_kernel(address as *const T).ok() }
 }
@@ -268,6 +269,32 @@ impl Task {
             }
         }
         false
+    }
+
+    /// SIGSYS waits for the task: the filter's answer to the call that it is leaving. Always true without BTF.
+    #[inline(always)]
+    pub fn has_bad_call_signal(&self) -> bool {
+        config!(btf) == 0
+            || load::<u64>(self.0, config!(task_pending_signals)) & 1 << (SIGSYS - 1) != 0
+    }
+
+    /// The thread ends by SIGSYS and its process does not: a filter killed it (`kernel/seccomp.c`, `__seccomp_filter`, calls
+    /// `do_exit(SIGSYS)`). A signal that ends a thread ends its whole process. False without BTF.
+    #[inline(always)]
+    pub fn is_killed_by_filter(&self) -> bool {
+        if config!(btf) == 0 || load::<u32>(self.0, config!(task_exit_code)) != SIGSYS {
+            return false;
+        }
+        let signal: usize = load(self.0, config!(task_signal));
+        signal != 0 && load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0
+    }
+
+    /// The number of the call that the task is in, as it is in the register. Only with BTF.
+    #[inline(always)]
+    pub fn call_number(&self) -> i32 {
+        // SAFETY: the pointer is the one of `bpf_get_current_task_btf`.
+        let registers = unsafe { bpf_task_pt_regs(self.0 as *mut task_struct) } as usize;
+        load::<u64>(registers, ORIGINAL_AX) as i32
     }
 
     /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used without BTF.

@@ -80,6 +80,10 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         mount_namespace: offset("mount", "mnt_ns")?
             .checked_sub(offset("mount", "mnt")?)
             .ok_or(BtfError::NoMember { structure: "mount", member: "mnt_ns" })?,
+        task_pending_signals: offset("task_struct", "pending")? + offset("sigpending", "signal")?,
+        task_exit_code: offset("task_struct", "exit_code")?,
+        task_signal: offset("task_struct", "signal")?,
+        signal_flags: offset("signal_struct", "flags")?,
         ..Config::default()
     })
 }

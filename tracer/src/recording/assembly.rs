@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracer_ebpf::{Evidence, EvidenceKey};
+use tracer_ebpf::{Evidence, EvidenceKey, Stats};
 
 use super::{
     Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
     completeness::reasons,
+    denied::{self, Logged},
     facts::{CgroupFacts, Snapshot},
     phases::{self, CgroupKind},
 };
@@ -63,6 +64,10 @@ pub struct Parts<'a> {
     pub replaced: u64,
     /// Processes of the command that still ran, or were killed, at the end.
     pub cut_off: u64,
+    /// Denied calls were watched, and none can have escaped.
+    pub every_denial_seen: bool,
+    /// Calls that a filter logged, by the kernel's audit records.
+    pub logged: &'a [Logged],
     /// The user takes a late start for complete.
     pub accept_late_start: bool,
 }
@@ -76,7 +81,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
     let mut losses = Losses {
-        table_full: parts.snapshot.stats.calls_lost + parts.snapshot.stats.evidence_lost,
+        table_full: table_full(&parts.snapshot.stats),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
         replaced: parts.replaced,
@@ -96,7 +101,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
         let (cgroup, filtered) = cgroup(parts, facts, evidence, path);
         losses.unnamed += unnamed(&cgroup);
-        losses.filtered += u64::from(filtered);
+        losses.filtered += u64::from(filtered && !parts.every_denial_seen);
         cgroups.push(cgroup);
     }
     let late_starts = late_starts(parts);
@@ -196,8 +201,14 @@ fn cgroup(
             first_seen_seconds: label.map(|label| seconds_between(parts.started_boot, label.time)),
             command: label.map(|label| label.command.clone()),
             ambiguous: decision.ambiguous,
+            refused: None,
+            during: None,
         }
     });
+    let mut calls: Vec<Call> = calls.collect();
+    calls.extend(denied::calls(parts, facts.id, &phases));
+    // Stable: what was made stands before what was refused.
+    calls.sort_by_key(|call| (call.abi, call.number));
     let cgroup = Cgroup {
         id: facts.id,
         path: path.to_owned(),
@@ -205,7 +216,7 @@ fn cgroup(
         exact: phases.exact,
         ambiguous: phases.ambiguous,
         no_new_privs: phases.no_new_privs,
-        calls: calls.collect(),
+        calls,
     };
     (cgroup, phases.filtered)
 }
@@ -227,12 +238,17 @@ fn count(facts: &CgroupFacts, call: (Abi, i32), others: &BTreeMap<(Abi, i32), u6
     native.and_then(|number| counts.get(number).copied()).or_else(|| others.get(&call).copied())
 }
 
-fn until_nul(bytes: &[u8]) -> &[u8] {
+pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// Calls that found no place in one of the kernel side's tables.
+fn table_full(stats: &Stats) -> u64 {
+    stats.calls_lost + stats.evidence_lost + stats.tasks_lost + stats.denials_lost
+}
+
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.
-fn seconds_between(start: u64, end: u64) -> f64 {
+pub(super) fn seconds_between(start: u64, end: u64) -> f64 {
     let micros = (i128::from(end) - i128::from(start)) / 1000;
     micros as f64 / 1e6
 }
@@ -240,7 +256,7 @@ fn seconds_between(start: u64, end: u64) -> f64 {
 /// Workload calls without a name that a newer kernel may have: the profile cannot hold them.
 fn unnamed(cgroup: &Cgroup) -> u64 {
     let missing = |call: &&Call| {
-        call.phase != Phase::Setup
+        matches!(call.phase, Phase::ContainerInit | Phase::Workload)
             && call.name.is_none()
             && syscalls::may_be_newer(call.abi, call.number)
     };

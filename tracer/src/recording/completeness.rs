@@ -41,7 +41,7 @@ pub(super) fn reasons(
     lost(
         losses.filtered,
         "cgroups under a seccomp filter that may deny calls, which tracing does not see then",
-        "record the workload without that filter, or under one that allows everything",
+        "watch the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
     );
     lost(
         losses.unplaced,

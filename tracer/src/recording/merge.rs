@@ -241,6 +241,8 @@ mod tests {
             first_seen_seconds: None,
             command: None,
             ambiguous: false,
+            refused: None,
+            during: None,
         }
     }
 

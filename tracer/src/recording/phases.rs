@@ -38,6 +38,17 @@ pub struct Phases {
     pub no_new_privs: bool,
     /// The workload ran under a filter that it did not load, and that may have denied calls.
     pub filtered: bool,
+    /// A container was made in the cgroup: its calls have phases.
+    container: bool,
+    /// The filter count of the cgroup's earliest calls.
+    base: usize,
+}
+
+impl Phases {
+    /// The phase that a call of this class was made in.
+    pub fn during(&self, class: u16) -> Phase {
+        decision(Facts(class), self.container, self.base).phase
+    }
 }
 
 /// The phase of one call.
@@ -106,19 +117,13 @@ pub fn decide(
     let mut calls = BTreeMap::new();
     let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);
     for sighting in &sightings {
-        let origin = if container { origin(sighting.facts) } else { Origin::Workload };
+        let decision = decision(sighting.facts, container, base);
         let at_base = sighting.facts.filters() <= base;
         above |= !at_base;
-        if origin != Origin::Runtime {
+        if decision.phase == Phase::Workload {
             workload_at_base |= at_base;
             workload_filters = workload_filters.min(sighting.facts.filters());
         }
-        let decision = match origin {
-            Origin::Runtime if at_base => Decision { phase: Phase::Setup, ambiguous: false },
-            Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
-            Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
-            Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
-        };
         let known = calls.entry((sighting.abi, sighting.number)).or_insert(decision);
         *known = strongest(*known, decision);
     }
@@ -132,7 +137,28 @@ pub fn decide(
         no_new_privs: set && (container || !clear),
         // A filter that the workload loads on top is its own: what that denies, it need not be allowed.
         filtered: record.flags & (flags::FILTER_MAY_DENY << workload_filters) != 0,
+        container,
+        base,
     }
+}
+
+/// The phase of a call made with these facts.
+fn decision(facts: Facts, container: bool, base: usize) -> Decision {
+    let origin = if container { origin(facts) } else { Origin::Workload };
+    match origin {
+        Origin::Runtime if facts.filters() <= base => {
+            Decision { phase: Phase::Setup, ambiguous: false }
+        }
+        Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
+        Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
+        Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
+    }
+}
+
+/// The phase that a refused call was made in, before the cgroup's other calls are known. There was a filter, so that the
+/// runtime's own calls were made after its load.
+pub fn during(class: u16, kind: CgroupKind) -> Phase {
+    decision(Facts(class), kind == CgroupKind::Container, 0).phase
 }
 
 /// Of two decisions on the same call, the one that counts; a decision without doubt beats a doubtful one.
