@@ -86,7 +86,8 @@ fn number(verdict: Verdict) -> u32 {
 }
 
 fn try_policy(profile: &Value) -> Result<Policy, PolicyError> {
-    let profile = oci::read(profile.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let profile =
+        oci::read(profile.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     Policy::new(&profile, &Host::default())
 }
 
@@ -125,7 +126,8 @@ fn arguments(profile: &Value) -> Vec<[u64; 6]> {
                 vector
             };
             let all = around.into_iter().chain(far);
-            let all: Vec<_> = all.flat_map(|to| vectors.iter().map(move |it| with(it, to))).collect();
+            let all: Vec<_> =
+                all.flat_map(|to| vectors.iter().map(move |it| with(it, to))).collect();
             vectors.extend(all);
         }
         found.extend(vectors);
@@ -226,10 +228,15 @@ fn made_of_conditions() -> Vec<(&'static str, Value)> {
         })
         .into();
     let clone = allow(&["clone"], &[compare("SCMP_CMP_MASKED_EQ", 0, 2_114_060_288, 0)]);
-    let two = allow(&["fcntl"], &[compare("SCMP_CMP_EQ", 1, 2, 0), compare("SCMP_CMP_EQ", 2, 1, 0)]);
+    let two =
+        allow(&["fcntl"], &[compare("SCMP_CMP_EQ", 1, 2, 0), compare("SCMP_CMP_EQ", 2, 1, 0)]);
     let either = allow(
         &["ioctl"],
-        &[compare("SCMP_CMP_EQ", 1, 5, 0), compare("SCMP_CMP_EQ", 1, 7, 0), compare("SCMP_CMP_GT", 2, 9, 0)],
+        &[
+            compare("SCMP_CMP_EQ", 1, 5, 0),
+            compare("SCMP_CMP_EQ", 1, 7, 0),
+            compare("SCMP_CMP_GT", 2, 9, 0),
+        ],
     );
     let errno = |rules: &[Value]| profile("SCMP_ACT_ERRNO", &ALL, rules);
     vec![

@@ -147,7 +147,8 @@ fn leaf(decision: &Decision, default: Verdict, abi: Abi) -> Result<Vec<Instructi
     };
     let mut code = Vec::new();
     for (conditions, verdict) in alternatives {
-        let conditions = conditions.iter().map(|it| condition(it, abi)).collect::<Result<_, _>>()?;
+        let conditions =
+            conditions.iter().map(|it| condition(it, abi)).collect::<Result<_, _>>()?;
         // It goes on behind itself when the conditions hold, and jumps over one more instruction when they do not.
         code.extend(Vec::<Instruction>::from(SeccompRule::new(conditions)?));
         code.push(return_of(*verdict));
@@ -174,12 +175,7 @@ fn condition(condition: &Condition, abi: Abi) -> Result<SeccompCondition, Backen
 }
 
 /// One of two pieces of code, by a comparison of what is loaded. Each piece ends in returns only.
-fn choose(
-    comparison: u16,
-    with: u32,
-    yes: &[Instruction],
-    no: &[Instruction],
-) -> Vec<Instruction> {
+fn choose(comparison: u16, with: u32, yes: &[Instruction], no: &[Instruction]) -> Vec<Instruction> {
     let mut code = Vec::with_capacity(2 + yes.len() + no.len());
     match u8::try_from(no.len()) {
         Ok(over) => code.push(Instruction { code: comparison, jt: over, jf: 0, k: with }),

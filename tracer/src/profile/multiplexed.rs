@@ -88,7 +88,8 @@ impl Entrance {
             Self::SocketCall => "socketcall",
             Self::Ipc => "ipc",
         };
-        let number = syscalls::number(Abi::I386, name).and_then(|number| u32::try_from(number).ok());
+        let number =
+            syscalls::number(Abi::I386, name).and_then(|number| u32::try_from(number).ok());
         number.expect("i386 has both, as the unit tests prove")
     }
 }

@@ -176,12 +176,12 @@ impl Policy {
             for (abi, table) in &mut self.tables {
                 for conditions in taken_apart(&rule.conditions) {
                     let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
-                    let fits = number.is_none_or(|number| {
-                        insert(table, number, conditions.clone(), verdict)
-                    }) && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
-                        let conditions = call.conditions(&conditions);
-                        insert(table, call.entrance.number(), conditions, verdict)
-                    });
+                    let fits = number
+                        .is_none_or(|number| insert(table, number, conditions.clone(), verdict))
+                        && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
+                            let conditions = call.conditions(&conditions);
+                            insert(table, call.entrance.number(), conditions, verdict)
+                        });
                     if !fits {
                         return Err(name.clone());
                     }

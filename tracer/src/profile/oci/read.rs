@@ -66,7 +66,8 @@ impl fmt::Display for Lines<'_> {
 /// # Errors
 /// The text is not JSON, or a field is wrong, or one of the consumers would refuse it or ignore it.
 pub fn read(bytes: &[u8]) -> Result<OciProfile, ReadError> {
-    let tree: Tree = parse(bytes).map_err(|error| comment(bytes, &error).unwrap_or(error.into()))?;
+    let tree: Tree =
+        parse(bytes).map_err(|error| comment(bytes, &error).unwrap_or(error.into()))?;
     let mut notes = Notes::default();
     let profile = notes.profile(&Place { path: String::new(), tree: &tree });
     match profile {
@@ -142,7 +143,12 @@ impl Notes {
         known.map(|(_, action)| *action)
     }
 
-    fn errno(&mut self, fields: &Fields<'_>, key: &'static str, action: Option<Action>) -> Option<u16> {
+    fn errno(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        action: Option<Action>,
+    ) -> Option<u16> {
         let place = fields.get(key)?;
         if let Tree::Text(_) = place.tree {
             self.add(place.path, Fault::ErrnoName { right: key });
@@ -244,9 +250,8 @@ impl Notes {
         let errno = self.errno(&fields, "errnoRet", action);
         let conditions = fields.get("args").map(|place| self.list(&place)).unwrap_or_default();
         let conditions: Vec<_> = conditions.iter().map(|place| self.condition(place)).collect();
-        let mut constraint = |key| {
-            fields.get(key).map(|place| self.constraint(&place)).unwrap_or_default()
-        };
+        let mut constraint =
+            |key| fields.get(key).map(|place| self.constraint(&place)).unwrap_or_default();
         let (includes, excludes) = (constraint("includes"), constraint("excludes"));
         let comment = fields.get("comment").and_then(|place| self.owned_text(&place));
         Some(Rule {
@@ -268,7 +273,8 @@ impl Notes {
         }
         let Some(place) = fields.get("names") else {
             if old.is_none() {
-                let consumers = "containerd and runc take the rule for an empty one, silently, crun refuses it";
+                let consumers =
+                    "containerd and runc take the rule for an empty one, silently, crun refuses it";
                 let right = "\"names\": [\"read\"]";
                 self.add(fields.path("names"), Fault::Missing { right, consumers });
             }
@@ -314,12 +320,7 @@ impl Notes {
         let value_two = fields.get("valueTwo").map_or(Some(0), |place| self.number(&place));
         let operator = self.required(&fields, "op", "\"op\": \"SCMP_CMP_EQ\"", NOBODY);
         let operator = operator.and_then(|place| self.operator(&place));
-        Some(Condition {
-            index: index?,
-            value: value?,
-            value_two: value_two?,
-            operator: operator?,
-        })
+        Some(Condition { index: index?, value: value?, value_two: value_two?, operator: operator? })
     }
 
     fn index(&mut self, place: &Place<'_>) -> Option<u8> {
