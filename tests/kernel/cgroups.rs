@@ -81,6 +81,45 @@ fn a_process_that_leaves_the_target_is_recorded_until_then() {
 }
 
 #[test]
+fn a_process_that_is_born_in_the_target_is_recorded_from_its_first_call() {
+    require!(kernel_tier());
+    let target = Cgroup::new("born");
+    let tracing = Tracer::new().cgroup(&target).start();
+    let into = format!("into:{}", target.folder().display());
+    let steps = [&into, "[", "x86_64:39", "]", "wait", "x86_64:452"];
+    let finished = Running::start(&mut ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+    let outcome = tracing.stop().exits(0);
+    let found = calls(&outcome.recording(), target.name());
+    let expected = [(39, 1), (EXIT_GROUP, 1)];
+    let expected = expected.map(|(number, count)| ((X86_64, number), Some(count)));
+    assert_eq!(found, BTreeMap::from(expected), "left: recorded, right: made");
+}
+
+#[test]
+fn a_target_inside_another_is_recorded_with_both() {
+    require!(kernel_tier());
+    let outer = Cgroup::new("outer");
+    let inner = outer.child("inner");
+    let tracing = Tracer::new().cgroup(&outer).cgroup(&inner).cgroup(&inner).start();
+    call_in(&outer, 39);
+    call_in(&inner, 102);
+    let outcome = tracing.stop().exits(0);
+    let expected = BTreeMap::from([
+        (outer.name().to_owned(), BTreeSet::from([39, EXIT_GROUP])),
+        (inner.name().to_owned(), BTreeSet::from([102, EXIT_GROUP])),
+    ]);
+    assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+    let recording = outcome.recording();
+    let of = |name: &str| {
+        let target = recording.targets.iter().find(|target| target.name == name);
+        target.unwrap_or_else(|| panic!("{name} is a target: {recording:?}")).cgroups.len()
+    };
+    assert_eq!((of(outer.name()), of(inner.name())), (2, 1), "the outer one has both cgroups");
+    drop(inner);
+}
+
+#[test]
 fn cgroups_made_below_the_target_later_are_recorded_with_their_paths() {
     require!(kernel_tier());
     let target = Cgroup::new("nested");

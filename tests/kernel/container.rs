@@ -177,7 +177,69 @@ fn a_container_that_ran_before_is_late() {
     wait_until("the container's program runs", tests::BOUND, || runs_program(&processes));
     let tracing = Tracer::new().args(["--cgroup", &path]).start();
     assert!(running.finish().status.success(), "the container ends well");
-    tracing.stop().exits(3).says(&["late start", "hint:", "restart"]);
+    tracing.stop().exits(3).says(&["late start", "hint:", "merge a recording"]);
+}
+
+/// Runs the steps in a container that may make namespaces; they give the names, all of them workload, and runc's own
+/// calls are not among them.
+fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) {
+    let runc = require!(runc());
+    let above = Cgroup::new(label);
+    let path = format!("{}/container", above.name());
+    let bundle = Bundle::new(runc, &path, steps);
+    bundle.edit(|spec| {
+        let sets = spec["process"]["capabilities"].as_object_mut().expect("capabilities");
+        for set in sets.values_mut() {
+            set.as_array_mut().expect("a set").push(json!("CAP_SYS_ADMIN"));
+        }
+        if filter {
+            spec["linux"]["seccomp"] = json!({ "defaultAction": "SCMP_ACT_ALLOW" });
+        }
+    });
+    let tracing = Tracer::new().cgroup(&above).start();
+    bundle.run();
+    let outcome = tracing.stop().exits(0);
+    let [_, _, workload] = phases(&outcome, &path);
+    let missing: Vec<_> = expected.iter().filter(|name| !workload.contains(**name)).collect();
+    assert!(missing.is_empty(), "workload, but not recorded as such: {missing:?} of {workload:?}");
+    for name in ["pivot_root", "socketpair", "keyctl", "sethostname", "mkdirat"] {
+        assert!(!workload.contains(name), "{name} is runc's, not the workload's: {workload:?}");
+    }
+}
+
+#[test]
+fn a_sandbox_in_a_container_is_workload() {
+    let steps = ["x86_64:39", "call:272,131072", "x86_64:165", "exec", "x86_64:102"];
+    let expected = ["getpid", "unshare", "mount", "execve", "getuid", "exit_group"];
+    check_steps("sandbox", false, &steps, &expected);
+    check_steps("sandbox-filter", true, &steps, &expected);
+}
+
+#[test]
+fn a_program_from_memory_in_a_container_is_workload() {
+    let steps = ["exec-memfd", "x86_64:165", "name:runc:[2:INIT]", "x86_64:102"];
+    let expected = ["memfd_create", "execveat", "mount", "prctl", "getuid", "exit_group"];
+    check_steps("memory", false, &steps, &expected);
+    check_steps("memory-filter", true, &steps, &expected);
+}
+
+#[test]
+fn a_hook_that_runs_while_the_container_is_made_is_not_workload() {
+    let runc = require!(runc());
+    let above = Cgroup::new("hook");
+    let path = format!("{}/container", above.name());
+    let bundle = Bundle::new(runc, &path, &["x86_64:39"]);
+    bundle.edit(|spec| {
+        let hook = json!([{ "path": GROUND_TRUTH, "args": ["hook", "x86_64:452", "x86_64:165"] }]);
+        spec["hooks"] = json!({ "createRuntime": hook, "createContainer": hook });
+    });
+    let tracing = Tracer::new().cgroup(&above).start();
+    bundle.run();
+    let outcome = tracing.stop().exits(0);
+    let [set_up, _, workload] = phases(&outcome, &path);
+    assert!(set_up.contains("fchmodat2"), "the hook was seen: {set_up:?}");
+    assert!(!workload.contains("fchmodat2"), "the hook is not the workload: {workload:?}");
+    assert!(workload.contains("getpid"), "the workload is: {workload:?}");
 }
 
 /// Whether a process of the cgroup executes the fixture program.

@@ -116,6 +116,12 @@ fn signals() {
 }
 
 #[test]
+fn stopped_and_continued() {
+    let script = "sleep 0.2 & kill -STOP $!; kill -CONT $!; wait; timeout 5 sleep 0.05";
+    check("sh", &["-c", script]);
+}
+
+#[test]
 fn python() {
     check("python3", &["-c", "import json, os; print(json.dumps(sorted(os.listdir('/'))))"]);
 }

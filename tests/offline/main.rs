@@ -6,4 +6,5 @@ mod profile;
 mod profile_reading;
 mod recording_schema;
 mod recordings;
+mod rederive;
 mod tidy;

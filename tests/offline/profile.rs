@@ -184,6 +184,27 @@ fn clone_comes_with_clone3() {
 }
 
 #[test]
+fn inferred_calls_are_told_from_all_others() {
+    let fork = [recording(vec![calls(Phase::Workload, &["vfork"])])];
+    let mut options = under(RuntimeChoice::None);
+    options.alternatives = true;
+    let derivation = derive(&fork, &options);
+    let alternative = BTreeSet::from([Reason::Alternative { of: "vfork" }]);
+    for name in ["fork", "clone", "clone3"] {
+        assert_eq!(derivation.profile.allowed[name], alternative, "{name}");
+    }
+    assert_eq!(names(&derivation).len(), STANDING.len() + 4, "no form of an added call");
+    assert_eq!(Summary::of(&derivation.profile).inferred, 3);
+    options.error_paths = true;
+    let both = derive(&fork, &options);
+    let rare = tracer::profile::inferred::ERROR_PATHS;
+    let new = rare.iter().filter(|(name, _)| !names(&derivation).contains(name)).count();
+    assert_eq!(names(&both).len(), names(&derivation).len() + new);
+    assert_eq!(Summary::of(&both.profile).inferred, 3 + new);
+    assert_eq!(Summary::of(&derive(&fork, &under(RuntimeChoice::None)).profile).inferred, 0);
+}
+
+#[test]
 fn i386_calls_go_by_their_own_names() {
     // 96 is gettimeofday for a 64-bit caller, getpriority for a 32-bit one.
     let all = vec![

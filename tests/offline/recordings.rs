@@ -58,6 +58,7 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         }],
         cgroups: cgroups.collect(),
         losses: Losses::default(),
+        late_starts: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,
@@ -105,7 +106,9 @@ pub fn full() -> Recording {
         let target = Target { kind, runtime: None, image: None, ..target.clone() };
         recording.targets.push(target);
     }
-    recording.losses = Losses { table_full: 1, unnamed: 1, unplaced: 2, ..Losses::default() };
+    recording.losses =
+        Losses { table_full: 1, unnamed: 1, late_start: 1, unplaced: 2, ..Losses::default() };
+    recording.late_starts = vec!["/docker/1".into()];
     recording.complete = false;
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
     recording.command = Some(CommandOutcome {

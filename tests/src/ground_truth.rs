@@ -5,6 +5,8 @@ use std::process::Command;
 
 /// The program: static, without a C library. `fixtures/ground_truth.rs` tells its language.
 pub const GROUND_TRUTH: &str = env!("GROUND_TRUTH");
+/// A static program with the standard library: `fixtures/worker.rs`.
+pub const WORKER: &str = env!("WORKER");
 
 /// The program with its steps.
 pub fn ground_truth(steps: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {

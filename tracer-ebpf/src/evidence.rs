@@ -15,8 +15,11 @@ use tracer_ebpf::{
 
 use crate::{
     atomic,
-    maps::{CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss},
+    maps::{
+        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, RECORDS, STATS, config, count_loss,
+    },
     task::{self, Task},
+    verdict::Found,
 };
 
 /// `count_slot` when no place was left.
@@ -32,6 +35,23 @@ fn place(number: u32) -> (usize, u64) {
     ((number >> 6) as usize & (WORDS - 1), 1 << (number & 63))
 }
 
+/// Keeps where the runtime works that makes a container in a new cgroup.
+#[inline(never)]
+pub fn note_outer(found: Found, task: &Task) -> u32 {
+    let Some(index) = found.index() else { return 0 };
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+    // SAFETY: `record` points to a value of the map.
+    unsafe { write_volatile(addr_of_mut!((*record).outer), task.outer_namespace() as u64) };
+    0
+}
+
+/// [`CgroupRecord::outer`]
+#[inline(always)]
+fn outer(record: *const CgroupRecord) -> u32 {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).outer)) as u32 }
+}
+
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
 #[inline(always)]
 pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &Task) {
@@ -44,7 +64,7 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
         }
         if config!(btf) != 0
             && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
-            && task.is_host()
+            && task.is_host(outer(record))
         {
             return;
         }
@@ -57,7 +77,7 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
 fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    let facts = task.facts();
+    let facts = task.facts(outer(record));
     let (word, bit) = place(number);
     let host = facts & class::HOST != 0;
     let key = key(record, cgroup, number as i32, facts | level as u16, false);
@@ -112,7 +132,7 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
 #[inline(never)]
 pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat: bool) -> u32 {
     let task = Task::current();
-    let facts = task.facts() | task.filter_level() as u16;
+    let facts = task.facts(outer(record)) | task.filter_level() as u16;
     let key = key(record, cgroup, number, facts, compat);
     note_evidence(&key);
     let of_container = facts & (class::HOST | UNUSUAL) == 0;

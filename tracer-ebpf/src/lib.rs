@@ -58,7 +58,7 @@ pub struct CgroupRecord {
     /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
     /// namespace, in a pid namespace whose init has exec'd.
     pub container: NativeSets,
-    /// Calls of tasks in the host's mount namespace.
+    /// Calls of tasks in the host's mount namespace, or in [`CgroupRecord::outer`].
     pub host: NativeSets,
     /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
     pub first_seen: [u64; FILTER_LEVELS],
@@ -66,6 +66,10 @@ pub struct CgroupRecord {
     pub count_slot: u64,
     /// Bits of [`flags`].
     pub flags: u64,
+    /// The mount namespace that the cgroup was entered from, by its inode number, when it is not the host's: that of the
+    /// first task's parent, if that parent belongs to the host otherwise. A runtime that works in a mount namespace
+    /// of its own (a rootless one, a service with private mounts) is as much outside as one of the host. Else 0.
+    pub outer: u64,
 }
 
 /// Bits of [`CgroupRecord::flags`].
@@ -123,11 +127,11 @@ pub mod class {
     pub const EXECUTABLE_MASK: u16 = 0b111 << EXECUTABLE_SHIFT;
     /// The init of the pid namespace for the task's children has not exec'd (or there is none yet).
     pub const INIT_PENDING: u16 = 1 << 5;
-    /// The task is in the host's mount namespace.
+    /// The task is in the host's mount namespace, or in that which the cgroup was entered from.
     pub const HOST: u16 = 1 << 6;
     /// The task has not exec'd since it was forked.
     pub const FORKED: u16 = 1 << 7;
-    /// The task's parent is in the host's mount namespace.
+    /// The task's parent is in one of those.
     pub const PARENT_HOST: u16 = 1 << 8;
     /// A task of the container had made a call in this cgroup before.
     pub const STARTED: u16 = 1 << 9;
@@ -141,7 +145,7 @@ pub mod class {
 pub mod executable {
     /// In the task's own mount namespace.
     pub const INSIDE: u16 = 0;
-    /// In the host's mount namespace, and the task is not.
+    /// In the host's mount namespace or in that which the cgroup was entered from, and the task is not.
     pub const HOST: u16 = 1;
     /// In the mount namespace of the init of the task's pid namespace, and the task is in another.
     pub const INIT: u16 = 2;
@@ -275,7 +279,7 @@ pub const fn verdict_index(id: u64, log2: u32) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<CgroupRecord>() == 2 * 256 + 32 + 16);
+    assert!(size_of::<CgroupRecord>() == 2 * 256 + 32 + 24);
     assert!(size_of::<Counts>() == 4096);
     assert!(size_of::<EvidenceKey>() == 16);
     assert!(size_of::<Evidence>() == 32);

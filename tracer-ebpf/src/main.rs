@@ -44,6 +44,9 @@ pub fn sys_enter(context: RawTracePointContext) -> i32 {
         Verdict::Unknown => {
             let found = verdict::resolve(cgroup);
             report(&context, found, cgroup);
+            if found.is_new() {
+                evidence::note_outer(found, &task);
+            }
             match found.index() {
                 Some(index) => index,
                 None => return 0,

@@ -113,19 +113,19 @@ impl Task {
         if count > 3 { 3 } else { count }
     }
 
-    /// The task is in the host's mount namespace.
+    /// The task is in the host's mount namespace, or in that which its cgroup was entered from (0: none other).
     #[inline(always)]
-    pub fn is_host(&self) -> bool {
+    pub fn is_host(&self, outer: u32) -> bool {
         let namespaces: usize = load(self.0, config!(task_namespaces));
         if namespaces == 0 {
             return false;
         }
-        is_host_namespace(load(namespaces, config!(namespaces_mount)))
+        is_outside(load(namespaces, config!(namespaces_mount)), outer)
     }
 
     /// The facts of this task as the bits of [`class`], without the filter count and without `STARTED`.
     #[inline(always)]
-    pub fn facts(&self) -> u16 {
+    pub fn facts(&self, outer: u32) -> u16 {
         if config!(btf) == 0 {
             return class::UNKNOWN | self.runtime_name();
         }
@@ -135,8 +135,8 @@ impl Task {
         }
         let mount: usize = load(namespaces, config!(namespaces_mount));
         let init = init_of_children(namespaces);
-        let mut facts = self.executable(mount, init) << class::EXECUTABLE_SHIFT;
-        if is_host_namespace(mount) {
+        let mut facts = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
+        if is_outside(mount, outer) {
             facts |= class::HOST;
         }
         if init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0 {
@@ -146,15 +146,41 @@ impl Task {
             facts |= class::FORKED;
         }
         let parent: usize = load(self.0, config!(task_parent));
-        if parent != 0 && Task(parent).is_host() {
+        if parent != 0 && Task(parent).is_host(outer) {
             facts |= class::PARENT_HOST;
         }
         facts
     }
 
+    /// The mount namespace of the parent, by its inode number, when it is not the host's and the parent belongs to the
+    /// host all the same: its children are in the pid namespace of the host's init. Else 0.
+    #[inline(always)]
+    pub fn outer_namespace(&self) -> u32 {
+        if config!(btf) == 0 {
+            return 0;
+        }
+        let parent: usize = load(self.0, config!(task_parent));
+        if parent == 0 {
+            return 0;
+        }
+        let namespaces: usize = load(parent, config!(task_namespaces));
+        if namespaces == 0 {
+            return 0;
+        }
+        let init = init_of_children(namespaces);
+        if init == 0 || !is_outside(mount_namespace_of(init), 0) {
+            return 0;
+        }
+        let mount: usize = load(namespaces, config!(namespaces_mount));
+        if mount == 0 || is_outside(mount, 0) {
+            return 0;
+        }
+        load(mount, config!(mount_namespace_inode))
+    }
+
     /// Where the executable lives, seen from mount namespace `mount`: one of [`executable`].
     #[inline(always)]
-    fn executable(&self, mount: usize, init: usize) -> u16 {
+    fn executable(&self, mount: usize, init: usize, outer: u32) -> u16 {
         let memory: usize = load(self.0, config!(task_memory));
         if memory == 0 {
             return executable::NONE;
@@ -174,7 +200,7 @@ impl Task {
             return executable::INTERNAL;
         }
         match probe::<u32>(home + config!(mount_namespace_inode) as usize) {
-            Some(inode) if inode == config!(host_mount_namespace) => return executable::HOST,
+            Some(inode) if is_outside_inode(inode, outer) => return executable::HOST,
             _ => {}
         }
         if init != 0 && mount_namespace_of(init) == home {
@@ -248,11 +274,16 @@ fn mount_namespace_of(task: usize) -> usize {
     if namespaces == 0 { 0 } else { load(namespaces, config!(namespaces_mount)) }
 }
 
-/// The mount namespace is the host's.
+/// The mount namespace is the host's, or the one that the cgroup was entered from.
 #[inline(always)]
-fn is_host_namespace(mount: usize) -> bool {
-    mount != 0
-        && load::<u32>(mount, config!(mount_namespace_inode)) == config!(host_mount_namespace)
+fn is_outside(mount: usize, outer: u32) -> bool {
+    mount != 0 && is_outside_inode(load(mount, config!(mount_namespace_inode)), outer)
+}
+
+/// The same by the namespace's inode number.
+#[inline(always)]
+fn is_outside_inode(inode: u32, outer: u32) -> bool {
+    inode == config!(host_mount_namespace) || (outer != 0 && inode == outer)
 }
 
 /// The current task's command name; empty when it cannot be read.

@@ -22,7 +22,7 @@ pub struct Live {
     detail: Detail,
     bar: ProgressBar,
     calls_seen: usize,
-    last_new: Instant,
+    last_new: Option<Instant>,
     counted: Option<(Instant, u64)>,
 }
 
@@ -54,13 +54,13 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, bar, calls_seen: 0, last_new: Instant::now(), counted: None }
+        Self { detail, bar, calls_seen: 0, last_new: None, counted: None }
     }
 
     /// Shows a new call.
     pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
         self.calls_seen += 1;
-        self.last_new = Instant::now();
+        self.last_new = Some(Instant::now());
         let FirstSeen { seconds, call, command, pid } = call;
         self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]"));
     }
@@ -79,9 +79,9 @@ impl Live {
         self.detail == Detail::StatusLine
     }
 
-    /// How long ago the last new call was shown.
-    pub fn quiet_for(&self) -> Duration {
-        self.last_new.elapsed()
+    /// How long ago the last new call was shown; None before the first one.
+    pub fn quiet_for(&self) -> Option<Duration> {
+        self.last_new.map(|last| last.elapsed())
     }
 
     /// Brings the status line up to date. `total` is the number of calls made so far, when they are counted.
@@ -95,10 +95,13 @@ impl Live {
             let seconds = now.duration_since(then).as_secs_f64().max(1e-3);
             format!(" · {:.0} calls/s", total.saturating_sub(before) as f64 / seconds)
         });
-        let quiet = self.last_new.elapsed().as_secs();
+        let quiet = match self.quiet_for() {
+            Some(quiet) => format!("last new one {} s ago", quiet.as_secs()),
+            None => "none yet".to_owned(),
+        };
         let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
         self.bar.set_message(format!(
-            "{} calls seen · last new one {quiet} s ago{} · {losses}",
+            "{} calls seen · {quiet}{} · {losses}",
             self.calls_seen,
             rate.unwrap_or_default()
         ));

@@ -21,12 +21,11 @@ use nix::{
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
-pub use self::command::CommandRequest;
+pub use self::{command::CommandRequest, stops::Stops};
 use self::{
     command::{CommandGroup, RunningCommand},
     events::Sightings,
     late::Late,
-    stops::Stops,
 };
 use crate::{
     kernel::{Options, Recorder, host_mount_namespace},
@@ -74,8 +73,6 @@ pub struct Request {
     pub log: bool,
     /// A late start counts as complete.
     pub accept_late_start: bool,
-    /// SIGHUP ends the recording.
-    pub hangup: bool,
     /// Interrupts typed at the terminal reach the command by themselves.
     pub terminal: bool,
 }
@@ -122,8 +119,11 @@ pub enum Stop {
 ///
 /// # Errors
 /// What could not be set up, or read at the end; nothing is left behind then.
-pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<Outcome> {
-    let mut stops = Stops::catch(request.hangup)?;
+pub async fn record(
+    request: &Request,
+    stops: &mut Stops,
+    mut observers: Observers<'_>,
+) -> Result<Outcome> {
     let group =
         request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
     let selections = selections(request, group.as_ref());
@@ -146,8 +146,8 @@ pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<O
     };
     let mut session =
         Session { request, selections, recorder, sightings, late, command, group, started, began };
-    let stop = session.run(&mut stops, &mut observers).await?;
-    session.end_command(stop, &mut stops, &mut observers).await?;
+    let stop = session.run(stops, &mut observers).await?;
+    session.end_command(stop, stops, &mut observers).await?;
     session.recorder.detach()?;
     session.late.settle().await;
     session.finish(stop, &mut observers)
@@ -194,7 +194,8 @@ impl Session<'_> {
                 }
             }
             self.sightings.take(&self.request.root, &mut self.late, observers);
-            if self.request.until_quiet.is_some_and(|quiet| observers.live.quiet_for() >= quiet) {
+            let quiet = observers.live.quiet_for();
+            if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
             }
             if self.command.is_none() && self.targets_ended() {
@@ -270,8 +271,12 @@ impl Session<'_> {
     /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.sightings.take(&self.request.root, &mut self.late, observers);
-        self.sightings.names.place_the_rest();
         let snapshot = self.recorder.drain()?;
+        let names = &mut self.sightings.names;
+        if snapshot.cgroups.iter().any(|cgroup| !names.paths.contains_key(&cgroup.id)) {
+            names.learn(&self.request.root.tree()?.nodes);
+            names.place_the_rest();
+        }
         let mut recording = self.assemble(&snapshot)?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {

@@ -37,7 +37,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Build the kernel side: the eBPF objects
-    BuildEbpf,
+    BuildEbpf(build_ebpf::Options),
     /// Build everything as you, then run tracer as root
     Run(run::Options),
     /// Check and test everything, or one tier
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> anyhow::Result<()> {
     let workspace = Workspace::open()?;
     match task {
-        Task::BuildEbpf => build_ebpf::run(&workspace),
+        Task::BuildEbpf(_) => build_ebpf::run(&workspace),
         Task::Run(options) => run::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Dist => dist::run(&workspace),

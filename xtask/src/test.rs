@@ -38,6 +38,8 @@ enum Selection {
     Offline,
     /// Tests on the running kernel, as root
     Kernel,
+    /// Tests with real container runtimes, as root
+    Runtimes,
     /// All of them
     All,
 }
@@ -50,6 +52,7 @@ struct Tier {
 }
 
 const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL };
+const RUNTIMES: Tier = Tier { name: "runtimes", tools: tools::RUNTIMES };
 
 impl Selection {
     fn with_offline(self) -> bool {
@@ -59,7 +62,9 @@ impl Selection {
     fn tiers(self) -> &'static [Tier] {
         match self {
             Self::Offline => &[],
-            Self::Kernel | Self::All => &[KERNEL],
+            Self::Kernel => &[KERNEL],
+            Self::Runtimes => &[RUNTIMES],
+            Self::All => &[KERNEL, RUNTIMES],
         }
     }
 }
@@ -67,8 +72,9 @@ impl Selection {
 /// Sets everything up, then tests, cheapest first.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let tiers = options.selection.tiers();
-    for tier in tiers {
-        tools::set_up(workspace, tier.tools, options.install || is_ci())?;
+    let offline = options.selection.with_offline().then_some(tools::OFFLINE);
+    for tools in offline.into_iter().chain(tiers.iter().map(|tier| tier.tools)) {
+        tools::set_up(workspace, tools, options.install || is_ci())?;
     }
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {

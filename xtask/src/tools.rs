@@ -21,6 +21,13 @@ enum Sign {
     File(&'static str),
 }
 
+/// The tools of the offline tests.
+pub(crate) const OFFLINE: &[Tool] = &[Tool {
+    package: "python3-seccomp",
+    sign: Sign::File("/var/lib/dpkg/info/python3-seccomp.list"),
+    tests: "the comparison of filters with libseccomp",
+}];
+
 /// The tools of the kernel tier.
 pub(crate) const KERNEL: &[Tool] = &[
     Tool { package: "strace", sign: Sign::Command("strace"), tests: "the comparison with strace" },
@@ -36,7 +43,30 @@ pub(crate) const KERNEL: &[Tool] = &[
         tests: "what the kernel reports of the loaded program",
     },
     Tool { package: "runc", sign: Sign::Command("runc"), tests: "phases of a real container" },
+    Tool { package: "crun", sign: Sign::Command("crun"), tests: "the ready profiles under crun" },
     Tool { package: "python3", sign: Sign::Command("python3"), tests: "workloads in Python" },
+];
+
+/// The tools of the runtimes tier.
+pub(crate) const RUNTIMES: &[Tool] = &[
+    Tool { package: "runc", sign: Sign::Command("runc"), tests: "profiles under runc" },
+    Tool { package: "crun", sign: Sign::Command("crun"), tests: "profiles under crun" },
+    Tool { package: "podman", sign: Sign::Command("podman"), tests: "profiles under podman" },
+    Tool { package: "conmon", sign: Sign::Command("conmon"), tests: "profiles under podman" },
+    Tool { package: "docker.io", sign: Sign::Command("dockerd"), tests: "profiles under Docker" },
+    Tool {
+        package: "containerd",
+        sign: Sign::Command("containerd"),
+        tests: "profiles under Docker and under the container runtime interface of Kubernetes",
+    },
+    Tool {
+        package: "busybox-static",
+        sign: Sign::Command("busybox"),
+        tests: "everything with a shell in a container",
+    },
+    Tool { package: "jq", sign: Sign::Command("jq"), tests: "podman with crun" },
+    Tool { package: "gcc", sign: Sign::Command("cc"), tests: "programs for i386" },
+    Tool { package: "mmdebstrap", sign: Sign::Command("mmdebstrap"), tests: "large workloads" },
 ];
 
 /// Installs the tools that are missing, or says what their absence costs.

@@ -1,9 +1,11 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 pub mod check;
+mod derivation;
 pub mod enforce;
 pub mod keep;
 mod lookup;
+pub mod profile;
 pub mod record;
 mod summary;
 
@@ -58,6 +60,10 @@ impl Exit {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+fn usage(message: &impl ToString) -> anyhow::Error {
+    UsageError(message.to_string()).into()
+}
+
 /// Does what was typed.
 ///
 /// # Errors
@@ -66,6 +72,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
+        Some(Action::Profile(options)) => profile::run(options),
         Some(Action::Enforce(options)) => Ok(enforce::run(options)),
         Some(Action::Keep) => keep::run(),
     }

@@ -10,20 +10,22 @@ use std::{
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
 
-use super::{Exit, UsageError, lookup::look_up, owner, summary};
+use super::{
+    Exit, derivation,
+    lookup::look_up,
+    owner,
+    summary::{self, Source},
+    usage,
+};
 use crate::{
-    cli::{self, Record},
+    cli::Record,
     kernel::{User, forward_kernel_log},
     live::{Detail, Live},
-    output::{Destination, FileKind, OutputError, create_stream},
+    output::{Destination, create_stream},
     preflight,
-    profile::{
-        DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
-        kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
-        oci,
-    },
+    profile::Profile,
     recording::{Recording, assembly::Selection, event::NewCall, json},
-    session::{self, CommandRequest, Observers, Outcome, Request},
+    session::{self, CommandRequest, Observers, Outcome, Request, Stops},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
 };
 
@@ -32,14 +34,14 @@ use crate::{
 /// # Errors
 /// Nothing was written then.
 pub fn run(typed: &Record) -> Result<Exit> {
-    let options = derivation_options(typed)?;
+    let choices = &typed.derivation;
+    let options = derivation::options(choices)?;
     let specs = typed
         .targets
         .iter()
         .map(|text| text.parse::<TargetSpec>().map_err(|error| usage(&error)))
         .collect::<Result<Vec<_>>>()?;
-    let print = typed.out == Path::new("-");
-    if print && !typed.command.is_empty() {
+    if derivation::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
@@ -49,7 +51,15 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = command_request(typed)?;
     let selections = selections(&root, &specs)?;
-    let destination = if print { None } else { Some(prepare(&typed.out)?) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the event loop could not be started")?;
+    let mut stops = {
+        let _context = runtime.enter();
+        Stops::catch(!ignores_hangup())?
+    };
+    let destination = derivation::prepare(&typed.out)?;
     let events = typed.events.as_deref().map(|path| create_stream(path, owner())).transpose()?;
     let request = Request {
         root,
@@ -59,26 +69,29 @@ pub fn run(typed: &Record) -> Result<Exit> {
         until_quiet: typed.until_quiet,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
-        log: typed.verbose,
-        accept_late_start: typed.accept_late_start,
-        hangup: !ignores_hangup(),
+        log: choices.verbose,
+        accept_late_start: choices.accept_late_start,
         terminal: stdin().is_terminal(),
     };
-    if typed.verbose {
+    if choices.verbose {
         forward_kernel_log(|line| eprintln!("{line}"));
     }
-    let mut outcome = observe(typed, &request, destination.as_ref(), events)?;
-    let derivation = derive(&mut outcome.recording, &options, destination.as_ref())?;
-    match &destination {
-        Some(destination) => write(destination, &outcome.recording, &derivation)?,
-        None => print!("{}", oci::write(&derivation.profile)),
-    }
-    if !typed.quiet {
-        let text = summary::render(&outcome, &derivation, destination.as_ref(), typed.verbose);
-        eprint!("{text}");
-    } else if !outcome.recording.complete {
-        eprint!("{}", summary::incomplete(&outcome.recording));
-    }
+    let session = |observers: Observers<'_>| {
+        runtime.block_on(session::record(&request, &mut stops, observers))
+    };
+    let mut outcome = observe(typed, session, destination.as_ref(), events)?;
+    let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
+    let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
+    outcome.recording.derived = Some(derivation.derived());
+    derivation::write(destination.as_ref(), &outcome.recording, &derivation)?;
+    let destination = destination.as_ref();
+    summary::tell(
+        choices,
+        &Source::Session(&outcome),
+        &outcome.recording,
+        &derivation,
+        destination,
+    );
     Ok(exit(typed, &outcome))
 }
 
@@ -95,40 +108,6 @@ fn forwarded(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-fn usage(message: &impl ToString) -> anyhow::Error {
-    UsageError(message.to_string()).into()
-}
-
-fn derivation_options(typed: &Record) -> Result<Options> {
-    let mut options = Options::default();
-    options.default_action = match (typed.default_action, typed.errno) {
-        (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
-        (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),
-        (cli::DefaultAction::Log, _) => DefaultAction::Log,
-        (cli::DefaultAction::KillProcess, _) => DefaultAction::KillProcess,
-        (cli::DefaultAction::KillThread, _) => DefaultAction::KillThread,
-        (cli::DefaultAction::Trap, _) => DefaultAction::Trap,
-    };
-    options.runtime = match typed.runtime {
-        cli::Runtime::Any => RuntimeChoice::Any,
-        cli::Runtime::Runc => RuntimeChoice::Runc,
-        cli::Runtime::Crun => RuntimeChoice::Crun,
-        cli::Runtime::None => RuntimeChoice::None,
-    };
-    options.all_architectures = typed.all_arches;
-    options
-        .with_include(typed.include.iter().cloned())
-        .and_then(|options| options.with_exclude(typed.exclude.iter().cloned()))
-        .map_err(|error| usage(&error))
-}
-
-fn prepare(path: &Path) -> Result<Destination> {
-    Destination::prepare(path, owner()).map_err(|error| match error {
-        OutputError::NotAJsonName { .. } => usage(&error),
-        other => other.into(),
-    })
 }
 
 fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
@@ -149,7 +128,7 @@ fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
     let Some(name) = typed.command.first() else { return Ok(None) };
     let program = look_up(Path::new(name))?;
     let user = typed.user.as_deref().map(user).transpose()?;
-    if user.is_none() && rustix::process::geteuid().is_root() && !typed.quiet {
+    if user.is_none() && rustix::process::geteuid().is_root() && !typed.derivation.quiet {
         eprintln!("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
     }
     Ok(Some(CommandRequest {
@@ -190,11 +169,12 @@ fn ignores_hangup() -> bool {
 /// Runs the session, and shows it.
 fn observe(
     typed: &Record,
-    request: &Request,
+    session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     destination: Option<&Destination>,
     mut events: Option<fs::File>,
 ) -> Result<Outcome> {
-    let detail = match (typed.quiet, stderr().is_terminal() && request.command.is_none()) {
+    let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
+    {
         (true, _) => Detail::Quiet,
         (false, true) => Detail::StatusLine,
         (false, false) => Detail::Lines,
@@ -216,11 +196,7 @@ fn observe(
         }
     };
     let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the event loop could not be started")?;
-    let outcome = runtime.block_on(session::record(request, observers));
+    let outcome = session(observers);
     live.finish();
     outcome.inspect_err(|_| discard_partial(destination))
 }
@@ -230,28 +206,4 @@ fn discard_partial(destination: Option<&Destination>) {
         // What failed before is reported; a partial recording that stays behind is no second failure.
         let _ = destination.remove_partial();
     }
-}
-
-fn derive(
-    recording: &mut Recording,
-    options: &Options,
-    destination: Option<&Destination>,
-) -> Result<Derivation> {
-    let derivation = Profile::derive(std::slice::from_ref(recording), options);
-    let derivation = derivation.inspect_err(|_| discard_partial(destination))?;
-    recording.derived = Some(derivation.derived());
-    Ok(derivation)
-}
-
-fn write(destination: &Destination, recording: &Recording, derivation: &Derivation) -> Result<()> {
-    let profile = destination.path(FileKind::Profile);
-    let name = profile.file_name().unwrap_or_default().to_string_lossy();
-    let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
-    let fragment = kubernetes::fragment(&place, &name, DEFAULT_KUBELET_ROOT);
-    destination.write(&[
-        (FileKind::Recording, json::to_json(recording).as_bytes()),
-        (FileKind::Kubernetes, fragment.as_bytes()),
-        (FileKind::Profile, oci::write(&derivation.profile).as_bytes()),
-    ])?;
-    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod base;
 pub mod capability;
 pub mod derive;
 pub mod filter;
+pub mod inferred;
 pub mod kubernetes;
 mod multiplexed;
 pub mod oci;
@@ -149,12 +150,24 @@ pub enum Reason {
     StartUp(&'static str),
     /// A program that makes the named call falls back to this one.
     Companion(&'static str),
+    /// Inferred, on request: another C library or kernel makes this call in the place of one that was seen.
+    Alternative {
+        /// The call that was seen.
+        of: &'static str,
+    },
+    /// Inferred, on request: a path that is rarely taken makes it.
+    ErrorPath(&'static str),
 }
 
 impl Reason {
     /// Whether the call itself was recorded.
     pub fn is_seen(self) -> bool {
         matches!(self, Self::Seen { .. })
+    }
+
+    /// Whether the call was only inferred, from how C libraries are written.
+    pub fn is_inferred(self) -> bool {
+        matches!(self, Self::Alternative { .. } | Self::ErrorPath(_))
     }
 }
 
@@ -185,6 +198,10 @@ impl fmt::Display for Reason {
             Self::Companion(of) => {
                 write!(formatter, "programs that call {of} fall back to it where {of} is missing")
             }
+            Self::Alternative { of } => {
+                write!(formatter, "inferred: another form of {of}, for other C libraries and kernels")
+            }
+            Self::ErrorPath(reason) => write!(formatter, "inferred, for rare paths: {reason}"),
         }
     }
 }

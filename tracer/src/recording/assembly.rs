@@ -6,6 +6,7 @@ use tracer_ebpf::{Evidence, EvidenceKey};
 
 use super::{
     Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
+    completeness::reasons,
     facts::{CgroupFacts, Snapshot},
     phases::{self, CgroupKind},
 };
@@ -93,8 +94,9 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         losses.filtered += u64::from(filtered);
         cgroups.push(cgroup);
     }
-    losses.late_start = late_paths(parts).count() as u64;
-    let incomplete_reasons = reasons(&losses, parts);
+    let late_starts = late_starts(parts);
+    losses.late_start = late_starts.len() as u64;
+    let incomplete_reasons = reasons(&losses, &late_starts, parts.accept_late_start);
     Recording {
         version: VERSION,
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,6 +106,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         targets: targets(parts.selections, &cgroups),
         cgroups,
         losses,
+        late_starts,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command: None,
@@ -229,55 +232,12 @@ fn unnamed(cgroup: &Cgroup) -> u64 {
     cgroup.calls.iter().filter(missing).count() as u64
 }
 
-/// Paths of the targets' cgroups whose start was not seen, and no start since.
-fn late_paths<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = &'a str> {
+/// Paths of the targets' cgroups whose start was not seen, and no start since; sorted.
+fn late_starts(parts: &Parts<'_>) -> Vec<String> {
     let late = parts.late.iter().filter_map(|id| parts.paths.get(id));
-    late.map(String::as_str).filter(|path| {
+    let pending = late.filter(|path| {
         !parts.restarted.contains(*path)
             && parts.selections.iter().any(|selection| selection.holds(path))
-    })
-}
-
-/// One sentence for each loss that makes the recording incomplete.
-fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut lost = |count: u64, what: &str, remedy: &str| {
-        if count > 0 {
-            reasons.push(format!("{count} {what}\nhint: {remedy}"));
-        }
-    };
-    lost(
-        losses.table_full,
-        "calls found no place in a kernel table",
-        "trace fewer cgroups at once",
-    );
-    lost(
-        losses.recursion_misses,
-        "runs of the kernel program were skipped by the kernel",
-        "record again, and merge the recordings",
-    );
-    lost(
-        losses.compat,
-        "32-bit calls could not be resolved",
-        "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
-    );
-    lost(losses.unnamed, "calls have numbers newer than this program's table", "update tracer");
-    lost(
-        losses.filtered,
-        "cgroups run under a seccomp filter that may deny calls, which tracing does not see then",
-        "record the workload without that filter, or under one that allows everything",
-    );
-    lost(
-        losses.unplaced,
-        "cgroups vanished before their place in the hierarchy was known; they may belong to the target",
-        "record again",
-    );
-    if losses.late_start > 0 && !parts.accept_late_start {
-        let first = late_paths(parts).next().unwrap_or_default();
-        reasons.push(format!(
-            "late start: processes were in {first} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: start the workload again while tracing, or merge a recording of a start; --accept-late-start calls this complete",
-            losses.late_start
-        ));
-    }
-    reasons
+    });
+    pending.cloned().collect::<BTreeSet<String>>().into_iter().collect()
 }

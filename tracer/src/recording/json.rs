@@ -236,6 +236,9 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
             bounded("a call's \"command\"", call.command.as_deref().unwrap_or_default())?;
         }
     }
+    for path in &recording.late_starts {
+        bounded("a path of \"late_starts\"", path)?;
+    }
     for reason in &recording.incomplete_reasons {
         bounded("a reason for being incomplete", reason)?;
     }
@@ -306,6 +309,7 @@ mod tests {
                 calls: vec![call(Abi::X86_64, 257), call(Abi::I386, 96), call(Abi::X86_64, 472)],
             }],
             losses: Losses::default(),
+            late_starts: Vec::new(),
             complete: true,
             incomplete_reasons: Vec::new(),
             command: None,

@@ -1,11 +1,14 @@
 //! Evidence: what was seen, in which cgroup, through which ABI, and what may be missing.
 //!
-//! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`json`] reads and writes the file.
+//! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`merge`] makes one recording of several,
+//! [`json`] reads and writes the file.
 
 pub mod assembly;
+mod completeness;
 pub mod event;
 pub mod facts;
 pub mod json;
+pub mod merge;
 pub mod phases;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +37,9 @@ pub struct Recording {
     pub cgroups: Vec<Cgroup>,
     /// What may be missing.
     pub losses: Losses,
+    /// Paths of the targets' cgroups whose start was not seen, those without a recorded call among them; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_starts: Vec<String>,
     /// Nothing is missing: every loss that counts is zero.
     pub complete: bool,
     /// Why not, each with its remedy in a line of its own behind `hint: `; empty when complete.
@@ -102,7 +108,8 @@ pub struct Cgroup {
     pub id: u64,
     /// Path below the cgroup2 mount, starting with `/`.
     pub path: String,
-    /// Processes were in it before the recording began: its start was not seen.
+    /// Processes were in it before the recording began. Its start was not seen, unless it was emptied and started again
+    /// meanwhile: [`Recording::late_starts`] tells.
     pub late_start: bool,
     /// A filter was loaded while it ran, so that the runtime's set-up is told apart exactly.
     pub exact: bool,

@@ -225,6 +225,7 @@ mod tests {
             first_seen: [0; FILTER_LEVELS],
             count_slot: 0,
             flags: 0,
+            outer: 0,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, os::fd::AsFd};
 
 use anyhow::{Context, Result};
-use tracer_ebpf::CallEvent;
+use tracer_ebpf::{CallEvent, CgroupEvent};
 
 use super::{Observers, late::Late, names::Names};
 use crate::{
@@ -85,10 +85,9 @@ impl Sightings {
             calls.push(event);
         }
         // A cgroup is announced before its first call is: these names are those of the calls above.
-        while let Some(event) = self.events.cgroups.take() {
-            if let Some(path) = self.names.place(&event, root) {
-                late.announced(event.cgroup, &path);
-            }
+        let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
+        for (id, path) in self.names.place(new, root) {
+            late.announced(id, &path);
         }
         for event in calls {
             self.take_call(&event, observers);

@@ -21,19 +21,39 @@ impl Names {
         self.paths.extend(nodes.iter().map(|node| (node.id, node.path.clone())));
     }
 
-    /// Places a new cgroup, when its parent is known or can still be found. Returns its path.
-    pub(super) fn place(&mut self, event: &CgroupEvent, root: &CgroupRoot) -> Option<String> {
-        if let Some(path) = self.place_below_parent(event) {
-            return Some(path);
-        }
-        if let Ok(tree) = root.tree() {
-            self.learn(&tree.nodes);
-        }
-        let placed = self.place_below_parent(event);
-        if placed.is_none() {
-            self.waiting.push(*event);
+    /// Places new cgroups whose parents are known or can still be found, by one look at the file system for all of them.
+    /// Returns the paths of those that were placed.
+    pub(super) fn place(
+        &mut self,
+        events: Vec<CgroupEvent>,
+        root: &CgroupRoot,
+    ) -> Vec<(u64, String)> {
+        let mut placed = Vec::new();
+        let unplaced = self.place_known(events, &mut placed);
+        if !unplaced.is_empty() {
+            if let Ok(tree) = root.tree() {
+                self.learn(&tree.nodes);
+            }
+            let unplaced = self.place_known(unplaced, &mut placed);
+            self.waiting.extend(unplaced);
         }
         placed
+    }
+
+    /// Places the cgroups whose parents are known; returns the others.
+    fn place_known(
+        &mut self,
+        events: Vec<CgroupEvent>,
+        placed: &mut Vec<(u64, String)>,
+    ) -> Vec<CgroupEvent> {
+        let mut unplaced = Vec::new();
+        for event in events {
+            match self.place_below_parent(&event) {
+                Some(path) => placed.push((event.cgroup, path)),
+                None => unplaced.push(event),
+            }
+        }
+        unplaced
     }
 
     fn place_below_parent(&mut self, event: &CgroupEvent) -> Option<String> {

@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
-/// The signals that end a recording, caught.
-pub(super) struct Stops {
+/// The signals that end a recording, caught: from then on they no longer end the process, so that every file that was
+/// begun is finished or removed.
+pub struct Stops {
     interrupt: SignalStream,
     terminate: SignalStream,
     hangup: Option<SignalStream>,
@@ -13,7 +14,10 @@ pub(super) struct Stops {
 
 impl Stops {
     /// Catches them. `hangup` is false when the signal was ignored on entry, as `nohup` asks for.
-    pub(super) fn catch(hangup: bool) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A handler could not be installed.
+    pub fn catch(hangup: bool) -> Result<Self> {
         let catch = |kind| signal(kind).context("a signal could not be caught");
         Ok(Self {
             interrupt: catch(SignalKind::interrupt())?,

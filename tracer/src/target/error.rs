@@ -90,7 +90,7 @@ pub enum CgroupError {
     },
     /// A path of cgroup v1 was typed.
     #[error(
-        "{} is a cgroup of version 1 (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
+        "{} is a cgroup v1 directory (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
         escape(.path),
         escape_path(.unified)
     )]

@@ -1,0 +1,76 @@
+//! What the tests want of every container engine.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tests::{BOUND, holds_within};
+
+/// What a workload says when its work is done; then it idles.
+pub const DONE: &str = "workload done";
+
+/// A container to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The program and its arguments.
+    pub words: &'a [&'a str],
+    /// The user and group that it runs as.
+    pub user: u32,
+    /// Whether it gets no_new_privs.
+    pub no_new_privs: bool,
+    /// The profile that is enforced; none leaves it unconfined.
+    pub profile: Option<&'a Path>,
+    /// The cgroup below which the container's own will be.
+    pub parent: &'a str,
+}
+
+/// Something that starts containers.
+pub trait Engine: Send + Sync {
+    /// Starts a container and returns as soon as it was started.
+    fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String>;
+
+    /// Whether [`Container::exec`] can take a user.
+    fn executes_as_user(&self) -> bool {
+        true
+    }
+}
+
+/// A container that was started. Dropping it ends and removes it.
+pub trait Container {
+    /// What the workload wrote so far.
+    fn output(&self) -> String;
+
+    /// Whether the workload runs.
+    fn is_running(&self) -> bool;
+
+    /// Executes another program in it.
+    fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String>;
+}
+
+/// Waits until the workload has done its work.
+pub fn wait_until_done(container: &dyn Container) -> Result<(), String> {
+    let mut done = false;
+    let mut running = true;
+    holds_within(BOUND, || {
+        running = container.is_running();
+        done = container.output().lines().any(|line| line.ends_with(DONE));
+        done || !running
+    });
+    let state = if running { "still runs" } else { "has ended" };
+    if done {
+        Ok(())
+    } else {
+        Err(format!("the workload did not finish and {state}; it said:\n{}", container.output()))
+    }
+}
+
+/// Runs a command to its end and returns its standard output, or the story of its failure.
+pub fn succeed(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } =
+        command.output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    if status.success() {
+        Ok(stdout)
+    } else {
+        Err(format!("{command:?}: {status}\n{stdout}{stderr}"))
+    }
+}

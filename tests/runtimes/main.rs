@@ -1,0 +1,34 @@
+//! Tests with real container runtimes: a learned profile starts the container again, and nothing more is allowed.
+
+mod bundle;
+mod case;
+mod command_line;
+mod engine;
+mod matrix;
+mod namespace;
+mod root;
+mod workloads;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::Arguments;
+
+use crate::case::Cases;
+use crate::world::World;
+
+/// Containers wait much of the time.
+const THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let world = Arc::new(World::default());
+    let cases = Cases::new(&world);
+    let trials = matrix::trials(&cases);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(cases);
+    drop(world);
+    conclusion.exit_code()
+}

@@ -1,0 +1,115 @@
+//! The file system that containers of the tests have.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use tests::{WORKER, temporary_folder, tool};
+
+use crate::engine::succeed;
+
+/// Names the archive with nginx, redis, python3 and PostgreSQL in a Debian system.
+const ARCHIVE: &str = "TRACER_TEST_ROOT";
+
+/// A folder that is a root file system. Removed with this value.
+#[derive(Debug)]
+pub struct Root {
+    folder: TempDir,
+    /// Whether it holds a Debian system, or why it holds busybox only.
+    pub system: Result<(), String>,
+    /// Whether it holds the i386 program, or why not.
+    pub i386: Result<(), String>,
+}
+
+impl Root {
+    /// Unpacks the archive where there is one, and adds the fixture programs.
+    pub fn new() -> Result<Self, String> {
+        let folder = temporary_folder();
+        let path = folder.path();
+        let system = unpack_system(path);
+        for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
+            fs::create_dir_all(path.join(name)).expect("the root's folders are made");
+        }
+        fs::set_permissions(path.join("tmp"), fs::Permissions::from_mode(0o1777))
+            .expect("everybody may write to /tmp");
+        if system.is_err() {
+            let busybox = tool("busybox")?;
+            fs::copy(&busybox, path.join("bin/busybox")).expect("busybox is copied");
+            fs::write(path.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").expect("written");
+            fs::write(path.join("etc/group"), "root:x:0:\n").expect("written");
+        }
+        fs::copy(WORKER, path.join("worker")).expect("the worker is copied");
+        let i386 = compile_i386(&path.join("i386"));
+        Ok(Self { folder, system, i386 })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The id of a user of the system.
+    pub fn user(&self, name: &str) -> Result<u32, String> {
+        let users = fs::read_to_string(self.path().join("etc/passwd")).expect("it has users");
+        let entry = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":x:"));
+        entry
+            .and_then(|rest| rest.split(':').next()?.parse().ok())
+            .ok_or_else(|| format!("the root file system has no user {name}"))
+    }
+
+    /// The path of a program of PostgreSQL, whose version is part of it.
+    pub fn postgres(&self) -> Result<PathBuf, String> {
+        let versions = self.path().join("usr/lib/postgresql");
+        let version = fs::read_dir(&versions).ok().and_then(|mut entries| entries.next()?.ok());
+        let version = version.ok_or("the root file system has no PostgreSQL")?;
+        Ok(Path::new("/usr/lib/postgresql").join(version.file_name()).join("bin"))
+    }
+
+    /// An archive of it that Docker and containerd load as the image of that name; it runs `/worker idle` by itself.
+    pub fn image(&self, name: &str) -> TempDir {
+        let folder = temporary_folder();
+        let path = folder.path();
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            succeed(command.args(arguments).current_dir(path)).expect("the image is made")
+        };
+        let root = self.path().to_str().expect("paths are text");
+        run("tar", &["-C", root, "--numeric-owner", "-cf", "layer.tar", "."]);
+        let sum = run("sha256sum", &["layer.tar"]);
+        let sum = sum.split(' ').next().expect("a sum");
+        let configuration = serde_json::json!({
+            "architecture": "amd64",
+            "os": "linux",
+            "config": { "Cmd": ["/worker", "idle"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] },
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{sum}")] },
+        });
+        let manifest = serde_json::json!([
+            { "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }
+        ]);
+        fs::write(path.join("config.json"), configuration.to_string()).expect("written");
+        fs::write(path.join("manifest.json"), manifest.to_string()).expect("written");
+        run("tar", &["-cf", "image.tar", "manifest.json", "config.json", "layer.tar"]);
+        fs::remove_file(path.join("layer.tar")).expect("the layer is removed");
+        folder
+    }
+}
+
+fn unpack_system(folder: &Path) -> Result<(), String> {
+    let hint = "run `cargo xtask test runtimes --install` once";
+    let archive = std::env::var_os(ARCHIVE)
+        .map(PathBuf::from)
+        .filter(|archive| archive.is_file())
+        .ok_or_else(|| format!("needs a Debian system with nginx, redis and PostgreSQL: {hint}"))?;
+    succeed(Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(archive)).map(drop)
+}
+
+/// No header and no library for i386 is needed.
+fn compile_i386(program: &Path) -> Result<(), String> {
+    let compiler = tool("cc")?;
+    let mut command = Command::new(compiler);
+    command.args(["-m32", "-O1", "-static", "-nostdlib", "-ffreestanding", "-fno-pic", "-no-pie"]);
+    command.args(["-fno-stack-protector", "fixtures/i386.c", "-o"]).arg(program);
+    succeed(&mut command).map(drop).map_err(|error| format!("cannot compile for i386: {error}"))
+}

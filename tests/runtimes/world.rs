@@ -1,0 +1,167 @@
+//! What the tests share: the root file system, namespaces, and one engine of each kind. Made when first asked for; all
+//! of it ends with this value.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use tempfile::TempDir;
+use tests::{Cgroup, kernel_tier, temporary_folder, tool};
+
+use crate::bundle::{self, Runtime, Start};
+use crate::command_line::{CommandLine, IMAGE};
+use crate::engine::Engine;
+use crate::namespace::{Namespace, Place};
+use crate::root::Root;
+
+/// A kind of engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// runc by itself.
+    Runc,
+    /// crun by itself.
+    Crun,
+    /// podman with runc.
+    PodmanRunc,
+    /// podman with crun.
+    PodmanCrun,
+    /// Docker with runc.
+    Docker,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct World {
+    // Dropped in this order: what works in a namespace before the namespace.
+    runc: OnceLock<Result<Runtime, String>>,
+    crun: OnceLock<Result<Runtime, String>>,
+    podman_runc: OnceLock<Result<CommandLine, String>>,
+    podman_crun: OnceLock<Result<CommandLine, String>>,
+    docker: OnceLock<Result<CommandLine, String>>,
+    host: OnceLock<Arc<Namespace>>,
+    private: OnceLock<Arc<Namespace>>,
+    version_2: OnceLock<Arc<Namespace>>,
+    shim: OnceLock<TempDir>,
+    image: OnceLock<TempDir>,
+    root: OnceLock<Result<Root, String>>,
+}
+
+/// Takes the limits out of a bundle before crun sees it: they need controllers and capabilities that the machine may
+/// not have.
+const CRUN_WITHOUT_LIMITS: &str = r#"#!/bin/sh
+previous=
+bundle=.
+for word; do
+    case $previous in --bundle|-b) bundle=$word ;; esac
+    case $word in --bundle=*) bundle=${word#--bundle=} ;; esac
+    previous=$word
+done
+case " $* " in *" create "*|*" run "*)
+    changed=$(jq -c 'del(.linux.resources)' "$bundle/config.json") || exit
+    printf '%s' "$changed" > "$bundle/config.json" || exit
+esac
+exec crun "$@"
+"#;
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Runc, Self::Crun, Self::PodmanRunc, Self::PodmanCrun, Self::Docker];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+            Self::PodmanRunc => "podman_runc",
+            Self::PodmanCrun => "podman_crun",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+impl World {
+    /// The root file system.
+    pub fn root(&self) -> Result<&Root, String> {
+        self.root.get_or_init(Root::new).as_ref().map_err(Clone::clone)
+    }
+
+    /// A namespace that everybody shares.
+    fn namespace(&self, place: Place) -> Arc<Namespace> {
+        let cell = match place {
+            Place::Host => &self.host,
+            Place::Private => &self.private,
+            Place::Version2 => &self.version_2,
+        };
+        Arc::clone(cell.get_or_init(|| Arc::new(Namespace::new(place))))
+    }
+
+    /// The archive of an image of the root file system.
+    fn image(&self) -> Result<PathBuf, String> {
+        let root = self.root()?;
+        Ok(self.image.get_or_init(|| root.image(IMAGE)).path().join("image.tar"))
+    }
+
+    /// An engine, or why there is none.
+    pub fn engine(&self, kind: Kind) -> Result<&dyn Engine, String> {
+        kernel_tier()?;
+        let made = match kind {
+            Kind::Runc | Kind::Crun => return Ok(self.runtime(kind)?),
+            Kind::PodmanRunc => self.podman_runc.get_or_init(|| {
+                let runc = tool("runc")?;
+                self.podman(&runc, Place::Private)
+            }),
+            Kind::PodmanCrun => self.podman_crun.get_or_init(|| {
+                let shim = self.crun_without_limits()?;
+                self.podman(&shim, Place::Version2)
+            }),
+            Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
+        };
+        made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
+    }
+
+    /// A low-level runtime, or why there is none.
+    pub fn runtime(&self, kind: Kind) -> Result<&Runtime, String> {
+        kernel_tier()?;
+        let (cell, place) = match kind {
+            Kind::Crun => (&self.crun, Place::Version2),
+            _ => (&self.runc, Place::Host),
+        };
+        let made = cell.get_or_init(|| self.make_runtime(tool(kind.name())?, place));
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    fn make_runtime(&self, program: PathBuf, place: Place) -> Result<Runtime, String> {
+        let root = self.root()?.path().to_owned();
+        let namespace = self.namespace(place);
+        let runtime = Runtime { program, namespace, root, start: Start::Run };
+        let above = Cgroup::new("probe");
+        bundle::probe(&runtime, above.name())?;
+        Ok(runtime)
+    }
+
+    fn podman(&self, runtime: &Path, place: Place) -> Result<CommandLine, String> {
+        let podman = tool("podman")?;
+        tool("conmon")?;
+        Ok(CommandLine::podman(&podman, runtime, self.namespace(place), self.root()?.path()))
+    }
+
+    fn crun_without_limits(&self) -> Result<PathBuf, String> {
+        tool("crun")?;
+        tool("jq")?;
+        let folder = self.shim.get_or_init(temporary_folder);
+        let program = folder.path().join("crun");
+        fs::write(&program, CRUN_WITHOUT_LIMITS).expect("the script is written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+            .expect("it can be executed");
+        Ok(program)
+    }
+
+    fn start_docker(&self) -> Result<CommandLine, String> {
+        let [dockerd, docker] = [tool("dockerd")?, tool("docker")?];
+        tool("containerd")?;
+        tool("runc")?;
+        CommandLine::docker([&dockerd, &docker], self.namespace(Place::Private), &self.image()?)
+    }
+}
