@@ -335,6 +335,40 @@ fn a_map_of_architectures_counts_for_this_machine() {
     assert_eq!(policy.decide(Abi::X32, 0, &[0; 6]), Verdict::KillThread);
 }
 
+/// Docker's default profile in small: each form of field that it has.
+#[test]
+fn the_forms_of_dockers_default_profile_are_understood() {
+    let profile = read(&json!({
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": 1,
+        "archMap": [
+            { "architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X32"] },
+            { "architecture": "SCMP_ARCH_RISCV64", "subArchitectures": null },
+        ],
+        "syscalls": [
+            { "names": ["read", "recv"], "action": "SCMP_ACT_ALLOW" },
+            { "names": ["swapcontext"], "action": "SCMP_ACT_ALLOW", "includes": { "arches": ["ppc64le"] } },
+            { "names": ["clone", "mount"], "action": "SCMP_ACT_ALLOW", "includes": { "caps": ["CAP_SYS_ADMIN"] } },
+            {
+                "names": ["clone"],
+                "action": "SCMP_ACT_ALLOW",
+                "args": [{ "index": 0, "value": 2_114_060_288, "op": "SCMP_CMP_MASKED_EQ" }],
+                "excludes": { "caps": ["CAP_SYS_ADMIN"], "arches": ["s390"] },
+            },
+            { "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "excludes": { "caps": ["CAP_SYS_ADMIN"] } },
+        ],
+    }));
+    let policy = Policy::new(&profile.expect("right"), &Host::default()).expect("a policy");
+    let first = |name, value| policy.decide(Abi::X86_64, number(name), &[value, 0, 0, 0, 0, 0]);
+    assert_eq!(first("clone", 0x11), Verdict::Allow);
+    assert_eq!(first("clone", 0x1000_0000), Verdict::Errno(1), "a user namespace");
+    assert_eq!(first("clone3", 0), Verdict::Errno(38));
+    assert_eq!(first("mount", 0), Verdict::Errno(1));
+    assert_eq!(policy.decide(Abi::I386, 102, &[10, 0, 0, 0, 0, 0]), Verdict::Allow, "recv");
+    assert_eq!(policy.decide(Abi::I386, 102, &[11, 0, 0, 0, 0, 0]), Verdict::Errno(1), "sendto");
+    assert_eq!(policy.unknown_names().count(), 0);
+}
+
 #[test]
 fn a_rule_that_needs_another_process_is_refused() {
     let rule = json!({ "names": ["mount"], "action": "SCMP_ACT_NOTIFY" });
