@@ -35,7 +35,8 @@ const IMPURE: &[&str] = &[
     "tokio",
 ];
 /// The only files that know `serde_json`: those of `recording::json` and `profile::oci`.
-const KNOW_JSON: &[&str] = &["recording/json.rs", "profile/oci/mod.rs", "profile/oci/write.rs"];
+const KNOW_JSON: &[&str] =
+    &["recording/json.rs", "profile/oci/amend.rs", "profile/oci/mod.rs", "profile/oci/write.rs"];
 /// Modules that may read the environment: what was typed and who typed it.
 const KNOW_ENVIRONMENT: &[&str] = &["command", "main", "cli"];
 /// Folders whose code may be unsafe.

@@ -35,19 +35,29 @@ const AFTER_ENFORCE: &str = "\
 Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
 2 usage.";
 
+const AFTER_VERIFY: &str = "\
+Exit status: 0 nothing was denied; 4 calls were denied; 3 incomplete: calls may have been denied unseen; 1 no filter is \
+loaded on the target, or verify failed; 2 usage.";
+
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Tell whether this host can trace and enforce.
     Check(Check),
-    /// Derive a profile again, from one recording or from many
-    Profile(Rederive),
     /// Run a command under a profile
     ///
     /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
     /// the profile means is what runc makes of it.
     #[command(after_help = AFTER_ENFORCE)]
     Enforce(Enforce),
+    /// Watch a workload run under a profile, and name every call that is denied
+    ///
+    /// Says of each denied call how it was refused, to which command, in which phase, how often, and what to do. A command
+    /// is run under the profile, in a cgroup of its own; any other target must run under it already.
+    #[command(after_help = AFTER_VERIFY)]
+    Verify(Verify),
+    /// Derive a profile again, from one recording or from many
+    Profile(Rederive),
     /// Make a cgroup, print its path, and remove it when standard input ends.
     #[command(name = "internal-keep", hide = true)]
     Keep,
@@ -74,6 +84,9 @@ pub struct Record {
     /// How the profile is derived.
     #[command(flatten)]
     pub derivation: Derivation,
+    /// Also watch the calls that a filter denies the target: each call then costs more
+    #[arg(long)]
+    pub denied: bool,
     /// Do not count calls
     #[arg(long)]
     pub no_counts: bool,
@@ -118,6 +131,9 @@ pub struct Derivation {
     /// Allow the calls of rarely taken paths: aborts, shortage of memory, the system log
     #[arg(long)]
     pub error_paths: bool,
+    /// Allow the calls that a filter denied while they were recorded (implies --denied while recording)
+    #[arg(long)]
+    pub include_denied: bool,
     /// Call the result complete though the start was not seen
     #[arg(long)]
     pub accept_late_start: bool,
@@ -156,6 +172,49 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The profile, as a container runtime reads it
+    #[arg(value_name = "PROFILE")]
+    pub profile: PathBuf,
+    /// What to watch; may be given several times
+    #[arg(
+        long = "cgroup",
+        value_name = "TARGET",
+        required_unless_present = "command",
+        conflicts_with = "command"
+    )]
+    pub targets: Vec<String>,
+    /// Write the profile with the denied calls allowed
+    #[arg(long, value_name = "FILE")]
+    pub amend: Option<PathBuf>,
+    /// Stop after this time (60s, 10m, 1h)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub duration: Option<Duration>,
+    /// Stop when no new call was seen for this time, counted from the last one
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until_quiet: Option<Duration>,
+    /// Run COMMAND as this user (a name or a number)
+    #[arg(long, value_name = "USER", requires = "command")]
+    pub user: Option<String>,
+    /// Call the result complete though the start was not seen
+    #[arg(long)]
+    pub accept_late_start: bool,
+    /// Print the result only
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print more: every new call, and what the kernel side logs
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Do without the kernel's type information
+    #[arg(long, hide = true)]
+    pub no_btf: bool,
+    /// Run this command under the profile, in a cgroup of its own, and watch it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// Options of `enforce`.

@@ -20,6 +20,7 @@ pub enum Detail {
 /// The live view.
 pub struct Live {
     detail: Detail,
+    denied_only: bool,
     bar: ProgressBar,
     calls_seen: usize,
     last_new: Option<Instant>,
@@ -37,6 +38,10 @@ pub struct FirstSeen<'a> {
     pub command: &'a str,
     /// Process id.
     pub pid: u32,
+    /// How it was refused, when it was.
+    pub refused: Option<&'a str>,
+    /// The phase, of a refused call.
+    pub phase: Option<&'a str>,
 }
 
 impl Live {
@@ -54,15 +59,30 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, bar, calls_seen: 0, last_new: None, counted: None }
+        Self { detail, denied_only: false, bar, calls_seen: 0, last_new: None, counted: None }
+    }
+
+    /// Shows no call but the denied ones.
+    #[must_use]
+    pub fn of_denied_calls(self) -> Self {
+        Self { denied_only: true, ..self }
     }
 
     /// Shows a new call.
     pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
         self.calls_seen += 1;
         self.last_new = Some(Instant::now());
-        let FirstSeen { seconds, call, command, pid } = call;
-        self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]"));
+        let FirstSeen { seconds, call, command, pid, refused, phase } = call;
+        match (refused, phase) {
+            (Some(how), phase) => {
+                let phase = phase.unwrap_or("unknown");
+                self.line(&format!(
+                    "+{seconds:.2}s  denied: {call}  {how}  {command}[{pid}]  ({phase})"
+                ));
+            }
+            (None, _) if self.denied_only => {}
+            (None, _) => self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]")),
+        }
     }
 
     /// Shows a line, unless it is to be quiet.

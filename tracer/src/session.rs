@@ -1,46 +1,41 @@
 //! The recording pipeline: from a request to a recording, top to bottom in [`record`].
 
+mod audit;
 mod command;
 mod events;
 mod late;
 mod names;
+mod setup;
 mod stops;
 
 use std::{
-    collections::BTreeMap,
-    path::Path,
     process::ExitStatus,
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, bail};
-use nix::{
-    sys::signal::Signal,
-    time::{ClockId, clock_gettime},
-};
+use nix::sys::signal::Signal;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
-pub use self::{command::CommandRequest, stops::Stops};
 use self::{
+    audit::Audit,
     command::{CommandGroup, RunningCommand},
     events::Sightings,
     late::Late,
+    setup::{announcement, boot_time, cgroup_kind, options, populated_below, selections},
 };
+pub use self::{command::CommandRequest, stops::Stops};
 use crate::{
-    kernel::{Options, Recorder, host_mount_namespace},
+    kernel::Recorder,
     live::Live,
     recording::{
-        Host, Recording, TargetKind,
-        assembly::{Parts, Selection, assemble, is_at_or_below},
+        Host, Recording,
+        assembly::{Parts, Selection, assemble},
         event::NewCall,
-        facts::Snapshot,
-        phases::CgroupKind,
+        facts::{Filters, Snapshot},
     },
-    target::{
-        cgroup::{CgroupRoot, CgroupTree, populated},
-        names::kind,
-    },
+    target::cgroup::CgroupRoot,
 };
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
@@ -49,8 +44,6 @@ const TICK: Duration = Duration::from_millis(250);
 const AUTOSAVE: Duration = Duration::from_secs(10);
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
-/// Most roots that the kernel side takes.
-const MAX_ROOTS: usize = 64;
 
 /// What to record, and how long.
 #[derive(Debug)]
@@ -69,6 +62,10 @@ pub struct Request {
     pub btf: bool,
     /// Count calls.
     pub counts: bool,
+    /// Watch the calls that filters refuse.
+    pub denied: bool,
+    /// What for.
+    pub purpose: Purpose,
     /// Let the kernel side log.
     pub log: bool,
     /// A late start counts as complete.
@@ -77,13 +74,22 @@ pub struct Request {
     pub terminal: bool,
 }
 
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To derive a profile.
+    Record,
+    /// To see what a profile denies: the kernel's audit records are read as well, for calls that a filter logs.
+    Verify,
+}
+
 /// Who is told of what happens.
 pub struct Observers<'a> {
     /// The person.
     pub live: &'a mut Live,
     /// Takes the recording so far, now and then.
     pub autosave: &'a mut dyn FnMut(&Recording),
-    /// Takes every new call.
+    /// Takes every new call, the denied ones among them.
     pub new_call: &'a mut dyn FnMut(&NewCall),
 }
 
@@ -98,6 +104,10 @@ pub struct Outcome {
     pub command: Option<ExitStatus>,
     /// Places of the kernel's table that are taken, and how many there are.
     pub table_fill: (usize, usize),
+    /// What is known of filters on the target.
+    pub filters: Filters,
+    /// Why calls that a filter logs may be missing, when they were asked for.
+    pub audit: Option<String>,
 }
 
 /// Why a recording ended.
@@ -129,13 +139,17 @@ pub async fn record(
     let selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
-    let (recorder, events) = Recorder::attach(&options(request, &selections, &tree)?)?;
+    let (mut recorder, events) = Recorder::attach(&options(request, &selections, &tree)?)?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
     let mut sightings = Sightings::new(events, &selections, began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;
+    let audit = match request.purpose {
+        Purpose::Record => None,
+        Purpose::Verify => Some(Audit::start(&mut recorder)?),
+    };
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
@@ -144,8 +158,18 @@ pub async fn record(
         (Some(group), Some(command)) => Some(group.start(command)?),
         _ => None,
     };
-    let mut session =
-        Session { request, selections, recorder, sightings, late, command, group, started, began };
+    let mut session = Session {
+        request,
+        selections,
+        recorder,
+        sightings,
+        late,
+        audit,
+        command,
+        group,
+        started,
+        began,
+    };
     let stop = session.run(stops, &mut observers).await?;
     session.end_command(stop, stops, &mut observers).await?;
     session.recorder.detach()?;
@@ -160,6 +184,7 @@ struct Session<'a> {
     recorder: Recorder,
     sightings: Sightings,
     late: Late,
+    audit: Option<Audit>,
     command: Option<RunningCommand>,
     group: Option<CommandGroup>,
     started: SystemTime,
@@ -183,6 +208,7 @@ impl Session<'_> {
                     return Ok(Stop::CommandEnded);
                 }
                 ready = self.sightings.ready() => ready?,
+                () = audited(&self.audit) => {}
                 () = self.late.next_restart() => {}
                 _ = tick.tick() => self.show_status(observers)?,
                 _ = autosave.tick() => {
@@ -193,7 +219,7 @@ impl Session<'_> {
                     }
                 }
             }
-            self.sightings.take(&self.request.root, &mut self.late, observers);
+            self.take(observers)?;
             let quiet = observers.live.quiet_for();
             if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
@@ -201,6 +227,15 @@ impl Session<'_> {
             if self.command.is_none() && self.targets_ended() {
                 return Ok(Stop::TargetsEnded);
             }
+        }
+    }
+
+    /// Takes everything that happened.
+    fn take(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.sightings.take(&self.request.root, &mut self.late, observers);
+        match &mut self.audit {
+            Some(audit) => audit.take(&self.sightings, &self.request.root, observers),
+            None => Ok(()),
         }
     }
 
@@ -258,7 +293,7 @@ impl Session<'_> {
                     return Ok(());
                 }
             }
-            self.sightings.take(&self.request.root, &mut self.late, observers);
+            self.take(observers)?;
         }
     }
 
@@ -270,7 +305,7 @@ impl Session<'_> {
 
     /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
-        self.sightings.take(&self.request.root, &mut self.late, observers);
+        self.take(observers)?;
         let snapshot = self.recorder.drain()?;
         let names = &mut self.sightings.names;
         if snapshot.cgroups.iter().any(|cgroup| !names.paths.contains_key(&cgroup.id)) {
@@ -289,7 +324,14 @@ impl Session<'_> {
                 "{left} processes of the command still run; they are not watched any more"
             ));
         }
-        Ok(Outcome { recording, stop, command: status, table_fill: snapshot.table_fill })
+        Ok(Outcome {
+            filters: snapshot.filters(|id| recording.cgroups.iter().any(|cgroup| cgroup.id == id)),
+            recording,
+            stop,
+            command: status,
+            table_fill: snapshot.table_fill,
+            audit: self.audit.and_then(|audit| audit.missing),
+        })
     }
 
     fn assemble(&self, snapshot: &Snapshot) -> Result<Recording> {
@@ -311,6 +353,8 @@ impl Session<'_> {
             started: OffsetDateTime::from(self.started).format(&Rfc3339).context("the clock")?,
             started_boot: self.began,
             duration_seconds: (boot_time()?.saturating_sub(self.began) / 1_000_000) as f64 / 1e3,
+            every_denial_seen: self.request.denied && self.recorder.sees_every_denial(),
+            logged: &self.audit.as_ref().map(Audit::logged).unwrap_or_default(),
             accept_late_start: self.request.accept_late_start,
         }))
     }
@@ -324,100 +368,16 @@ async fn ended(command: &mut Option<RunningCommand>) -> Result<ExitStatus> {
     }
 }
 
+/// The next audit record; never, when they are not read.
+async fn audited(audit: &Option<Audit>) {
+    match audit {
+        Some(audit) => audit.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// The targets, the command's own cgroup among them.
-fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
-    let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
-        name: command.name(),
-        kind: TargetKind::Command,
-        paths: vec![group.path.clone()],
-    });
-    request.selections.iter().cloned().chain(command).collect()
-}
-
-/// The cgroups of the targets that hold processes now: paths by id.
-fn populated_below(request: &Request, selections: &[Selection]) -> Result<BTreeMap<u64, String>> {
-    let mut found = BTreeMap::new();
-    for path in selections.iter().flat_map(|selection| &selection.paths) {
-        let nodes = populated(&request.root, path)?;
-        found.extend(
-            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
-        );
-    }
-    Ok(found)
-}
-
-fn options(request: &Request, selections: &[Selection], tree: &CgroupTree) -> Result<Options> {
-    let mut paths: Vec<String> = Vec::new();
-    for selection in selections {
-        paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
-    }
-    paths.sort();
-    paths.dedup_by(|path, before| is_at_or_below(path, before));
-    if paths.len() > MAX_ROOTS {
-        bail!(
-            "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
-            paths.len()
-        );
-    }
-    let roots = paths.iter().map(|path| request.root.id(path)).collect::<Result<_, _>>()?;
-    Ok(Options {
-        roots,
-        btf: request.btf,
-        counts: request.counts,
-        cgroups_present: tree.nodes.len(),
-        log: request.log,
-        host_mount_namespace: host_mount_namespace(),
-    })
-}
-
-/// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
-/// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
-fn root_of(path: &str, kind: TargetKind) -> String {
-    let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
-    match (kind, parent) {
-        (TargetKind::Command, _) | (_, None) => path.to_owned(),
-        (_, Some(parent)) => parent.to_owned(),
-    }
-}
-
-/// What the names in a path say of the cgroup.
-fn cgroup_kind(path: &str) -> CgroupKind {
-    match kind(path) {
-        TargetKind::Container | TargetKind::Pod => CgroupKind::Container,
-        TargetKind::Unit => CgroupKind::Host,
-        TargetKind::Path | TargetKind::Process | TargetKind::Command => CgroupKind::Unknown,
-    }
-}
-
-fn announcement(request: &Request, selections: &[Selection]) -> String {
-    let names: Vec<String> =
-        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
-    let how =
-        if request.command.is_some() { "" } else { "; press Ctrl-C to stop and write the profile" };
-    format!("recording {}{how}", names.join(", "))
-}
-
-/// Nanoseconds since boot, on the clock of the kernel side's `bpf_ktime_get_boot_ns`.
-fn boot_time() -> Result<u64> {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("clock_gettime")?;
-    Ok(Duration::from(now).as_nanos() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_watched_from_its_parent_unless_that_is_everything() {
-        assert_eq!(root_of("/system.slice/nginx.service", TargetKind::Unit), "/system.slice");
-        assert_eq!(root_of("/top", TargetKind::Path), "/top");
-        assert_eq!(root_of("/", TargetKind::Path), "/");
-        assert_eq!(root_of("/a/tracer-1", TargetKind::Command), "/a/tracer-1");
-    }
 }

@@ -36,6 +36,7 @@ pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
     options.all_architectures = typed.all_arches;
     options.alternatives = typed.alternatives;
     options.error_paths = typed.error_paths;
+    options.denied = typed.include_denied;
     options
         .with_include(typed.include.iter().cloned())
         .and_then(|options| options.with_exclude(typed.exclude.iter().cloned()))
@@ -52,11 +53,15 @@ pub(super) fn prepare(out: &Path) -> Result<Option<Destination>> {
     if is_printed(out) {
         return Ok(None);
     }
-    let destination = Destination::prepare(out, owner()).map_err(|error| match error {
+    prepare_file(out).map(Some)
+}
+
+/// Opens the folder of the files.
+pub(super) fn prepare_file(out: &Path) -> Result<Destination> {
+    Destination::prepare(out, owner()).map_err(|error| match error {
         OutputError::NotAJsonName { .. } => usage(&error),
         other => other.into(),
-    })?;
-    Ok(Some(destination))
+    })
 }
 
 /// Writes the profile and what belongs beside it, or prints it alone.

@@ -1,15 +1,23 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 pub mod check;
+mod denied;
 mod derivation;
 pub mod enforce;
 pub mod keep;
 mod lookup;
 pub mod profile;
+mod profile_file;
 pub mod record;
+mod request;
 mod summary;
+pub mod verify;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    io::{Write, stderr},
+    path::PathBuf,
+};
 
 use anyhow::Result;
 
@@ -29,6 +37,8 @@ pub enum Exit {
     Usage,
     /// Written, but incomplete.
     Incomplete,
+    /// `verify`: calls were denied.
+    Denied,
     /// The traced command's own status.
     Forwarded(u8),
     /// `enforce`: the profile could not be loaded.
@@ -47,6 +57,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
+            Self::Denied => 4,
             Self::Forwarded(code) => code,
             Self::NotEnforced => 125,
             Self::NotExecutable => 126,
@@ -72,8 +83,9 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
-        Some(Action::Profile(options)) => profile::run(options),
         Some(Action::Enforce(options)) => Ok(enforce::run(options)),
+        Some(Action::Verify(options)) => verify::run(options),
+        Some(Action::Profile(options)) => profile::run(options),
         Some(Action::Keep) => keep::run(),
     }
 }
@@ -87,4 +99,9 @@ fn owner() -> Option<Owner> {
 /// The folders that commands are looked up in.
 fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// Tells it on the standard error, if that is possible.
+fn tell(message: &str) {
+    let _ = writeln!(stderr(), "{message}");
 }

@@ -7,26 +7,23 @@ use std::{
     process::ExitStatus,
 };
 
-use anyhow::{Context, Result};
-use nix::unistd::{Gid, Uid, getgrouplist};
+use anyhow::Result;
 
 use super::{
-    Exit, derivation,
-    lookup::look_up,
-    owner,
+    Exit, derivation, owner, request,
     summary::{self, Source},
     usage,
 };
 use crate::{
     cli::Record,
-    kernel::{User, forward_kernel_log},
+    kernel::forward_kernel_log,
     live::{Detail, Live},
     output::{Destination, create_stream},
     preflight,
     profile::Profile,
-    recording::{Recording, assembly::Selection, event::NewCall, json},
-    session::{self, CommandRequest, Observers, Outcome, Request, Stops},
-    target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
+    recording::{Recording, event::NewCall, json},
+    session::{self, Observers, Outcome, Purpose, Request},
+    target::cgroup::CgroupRoot,
 };
 
 /// Records a workload and writes its profile.
@@ -36,11 +33,7 @@ use crate::{
 pub fn run(typed: &Record) -> Result<Exit> {
     let choices = &typed.derivation;
     let options = derivation::options(choices)?;
-    let specs = typed
-        .targets
-        .iter()
-        .map(|text| text.parse::<TargetSpec>().map_err(|error| usage(&error)))
-        .collect::<Result<Vec<_>>>()?;
+    let specs = request::specs(&typed.targets)?;
     if derivation::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
@@ -49,16 +42,9 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let facts = preflight::gather(&preflight::Sources::default());
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
-    let command = command_request(typed)?;
-    let selections = selections(&root, &specs)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the event loop could not be started")?;
-    let mut stops = {
-        let _context = runtime.enter();
-        Stops::catch(!ignores_hangup())?
-    };
+    let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
+    let selections = request::selections(&root, &specs)?;
+    let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
     let events = typed.events.as_deref().map(|path| create_stream(path, owner())).transpose()?;
     let request = Request {
@@ -69,6 +55,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
         until_quiet: typed.until_quiet,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
+        denied: typed.denied || choices.include_denied,
+        purpose: Purpose::Record,
         log: choices.verbose,
         accept_late_start: choices.accept_late_start,
         terminal: stdin().is_terminal(),
@@ -108,62 +96,6 @@ fn forwarded(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
-    if specs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let tree = root.tree()?;
-    specs
-        .iter()
-        .map(|spec| {
-            let target = resolve(spec, &tree)?;
-            Ok(Selection { name: target.name, kind: target.kind, paths: target.cgroups })
-        })
-        .collect()
-}
-
-fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
-    let Some(name) = typed.command.first() else { return Ok(None) };
-    let program = look_up(Path::new(name))?;
-    let user = typed.user.as_deref().map(user).transpose()?;
-    if user.is_none() && rustix::process::geteuid().is_root() && !typed.derivation.quiet {
-        eprintln!("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
-    }
-    Ok(Some(CommandRequest {
-        program,
-        arguments: typed.command.clone(),
-        environment: std::env::vars_os().collect(),
-        user,
-    }))
-}
-
-/// A user by name or number, with the groups it is in.
-fn user(text: &str) -> Result<User> {
-    let known = match text.parse() {
-        Ok(id) => nix::unistd::User::from_uid(Uid::from_raw(id)),
-        Err(_) => nix::unistd::User::from_name(text),
-    };
-    match (known.context("the user database could not be read")?, text.parse()) {
-        (Some(user), _) => {
-            let name = std::ffi::CString::new(user.name).context("a user name")?;
-            let groups =
-                getgrouplist(&name, user.gid).context("the group database could not be read")?;
-            let groups = groups.into_iter().map(Gid::as_raw).collect();
-            Ok(User { id: user.uid.as_raw(), group: user.gid.as_raw(), groups })
-        }
-        (None, Ok(id)) => Ok(User { id, group: id, groups: vec![id] }),
-        (None, Err(_)) => Err(usage(&format!("there is no user `{}`", crate::text::escape(text)))),
-    }
-}
-
-/// SIGHUP was ignored when this program was started, as nohup(1) does (proc(5), `SigIgn`).
-fn ignores_hangup() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Runs the session, and shows it.

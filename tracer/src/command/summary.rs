@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::denied;
 use crate::{
     cli,
     output::{Destination, FileKind},
@@ -56,6 +57,7 @@ fn render(
     }
     write_killed(&mut text, derivation);
     write_notes(&mut text, derivation);
+    write_denied(&mut text, recording, derivation);
     if verbose {
         write_reasons(&mut text, derivation);
         if let Source::Session(Outcome { table_fill: (used, places), .. }) = source {
@@ -77,7 +79,7 @@ fn render(
 }
 
 /// Why a recording is incomplete, and what follows.
-fn incomplete(recording: &Recording) -> String {
+pub(super) fn incomplete(recording: &Recording) -> String {
     let mut text = String::new();
     for reason in &recording.incomplete_reasons {
         let _ = writeln!(text, "incomplete: {reason}");
@@ -96,7 +98,7 @@ fn opening(source: &Source<'_>, recording: &Recording) -> String {
     }
 }
 
-fn ending(outcome: &Outcome) -> String {
+pub(super) fn ending(outcome: &Outcome) -> String {
     let seconds = outcome.recording.duration_seconds;
     let why = match outcome.stop {
         Stop::Signal(signal) => format!("stopped by {signal}"),
@@ -125,6 +127,23 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
             "inferred among those added, as --alternatives and --error-paths say: {}; -v gives the reasons",
             summary.inferred
         );
+    }
+}
+
+fn write_denied(text: &mut String, recording: &Recording, derivation: &Derivation) {
+    let calls = denied::list(recording);
+    if calls.is_empty() {
+        return;
+    }
+    text.push_str("denied by a filter while recording:\n");
+    let mut left_out = false;
+    for denied in calls {
+        let _ = writeln!(text, "  {}", denied.line(None));
+        let name = denied.call.name.as_deref();
+        left_out |= name.is_none_or(|name| !derivation.profile.allowed.contains_key(name));
+    }
+    if left_out {
+        text.push_str("hint: --include-denied allows what is not in the profile of these\n");
     }
 }
 

@@ -8,6 +8,15 @@ use rustix::thread::set_no_new_privs;
 use super::start::Program;
 use crate::profile::{filter::Instruction, oci::Flag};
 
+/// A compiled filter, and how it is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The program.
+    pub instructions: Vec<Instruction>,
+    /// Flags of the load.
+    pub flags: Vec<Flag>,
+}
+
 /// How far it came.
 #[derive(Debug, thiserror::Error)]
 pub enum Enforced {
@@ -45,7 +54,7 @@ pub fn exec_under(program: &Program, filter: &[Instruction], flags: &[Flag]) -> 
 }
 
 /// Loads a filter on this thread (`seccomp(2)`).
-fn load(filter: &[Instruction], flags: &[Flag]) -> io::Result<()> {
+pub(super) fn load(filter: &[Instruction], flags: &[Flag]) -> io::Result<()> {
     let flags = flags.iter().fold(0, |all, flag| all | number(*flag));
     let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut().cast() };

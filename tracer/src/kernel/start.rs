@@ -10,6 +10,9 @@ use std::{
 };
 
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use rustix::thread::set_no_new_privs;
+
+use super::enforce::{Filter, load};
 
 /// The user that a process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,12 +103,17 @@ fn execute(path: &CStr, arguments: &Pointers, environment: &Pointers) -> io::Err
 /// Starts a program in the cgroup whose open `cgroup.procs` file is given.
 ///
 /// The child becomes `user`, then writes itself into the cgroup: that write is entered in the old cgroup, and the
-/// one call it makes after that is execve, in the new one. A script without an interpreter line is an error, as
+/// one call it makes after that is execve, in the new one; with a filter, also those that load it before. A script without an interpreter line is an error, as
 /// execve says it, and not handed to a shell.
 ///
 /// # Errors
-/// What fork, the change of the user, the write or execve said.
-pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) -> io::Result<Child> {
+/// What fork, the change of the user, the write, the load of the filter or execve said.
+pub fn start_in_cgroup(
+    program: Program,
+    mut procs: File,
+    user: Option<User>,
+    filter: Option<Filter>,
+) -> io::Result<Child> {
     let arguments = Pointers::new(program.arguments);
     let environment = Pointers::new(program.environment);
     let path = program.path;
@@ -119,6 +127,10 @@ pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) ->
             setuid(Uid::from_raw(user.id))?;
         }
         procs.write_all(b"0")?;
+        if let Some(Filter { instructions, flags }) = &filter {
+            set_no_new_privs(true)?;
+            load(instructions, flags)?;
+        }
         Err(execute(&path, &arguments, &environment))
     };
     // SAFETY: the closure runs in the forked child of a process with one thread, makes a few system calls and

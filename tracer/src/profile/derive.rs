@@ -65,7 +65,7 @@ impl Profile {
     ///
     /// Names come from the tables of this program, by ABI and number; the names in a recording are for its readers.
     pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
-        let seen = Seen::gather(recordings);
+        let seen = Seen::gather(recordings, options.denied);
         if !seen.workload {
             let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
             return Err(DeriveError::NoWorkload { recordings: recordings.len(), cgroups });
@@ -116,12 +116,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn gather(recordings: &[Recording]) -> Self {
+    fn gather(recordings: &[Recording], denied: bool) -> Self {
         let mut seen = Self::default();
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
             match call.phase {
                 Phase::Workload | Phase::ContainerInit => seen.take(call),
+                Phase::Denied if denied => seen.take_denied(call),
                 Phase::Setup | Phase::Denied => {}
             }
         }
@@ -135,6 +136,21 @@ impl Seen {
         match syscalls::name(call.abi, call.number) {
             Some(name) => {
                 add(&mut self.allowed, name, Reason::Seen { abi: call.abi, phase: call.phase });
+            }
+            None => self.take_nameless(call),
+        }
+    }
+
+    /// A call that a filter refused, but not to a runtime that was still setting the container up.
+    fn take_denied(&mut self, call: &Call) {
+        let (Some(refused), Some(during)) = (call.refused, call.during) else { return };
+        if during == Phase::Setup {
+            return;
+        }
+        self.architectures.insert(call.abi.into());
+        match syscalls::name(call.abi, call.number) {
+            Some(name) => {
+                add(&mut self.allowed, name, Reason::Denied { abi: call.abi, refused });
             }
             None => self.take_nameless(call),
         }

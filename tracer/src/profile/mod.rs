@@ -4,6 +4,7 @@
 //! file that container runtimes read, [`kubernetes`] the fragment that names it in a pod, [`summary`] the numbers for
 //! people.
 
+pub mod advice;
 pub mod base;
 pub mod capability;
 pub mod derive;
@@ -22,7 +23,10 @@ use std::{
     fmt,
 };
 
-use crate::{recording::Phase, syscalls::Abi};
+use crate::{
+    recording::{Phase, Refusal},
+    syscalls::Abi,
+};
 
 pub use base::Runtime;
 pub use derive::{Derivation, DeriveError, Unexpressible};
@@ -103,6 +107,15 @@ impl Architecture {
     /// Every architecture, in their order.
     pub const ALL: [Self; 3] = [Self::X86_64, Self::X86, Self::X32];
 
+    /// The token that stands for it in profiles (`config-linux.md`, "architectures").
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::X86_64 => "SCMP_ARCH_X86_64",
+            Self::X86 => "SCMP_ARCH_X86",
+            Self::X32 => "SCMP_ARCH_X32",
+        }
+    }
+
     /// The ABI whose calls the architecture covers.
     pub fn abi(self) -> Abi {
         match self {
@@ -132,6 +145,13 @@ pub enum Reason {
         abi: Abi,
         /// Workload or container-init.
         phase: Phase,
+    },
+    /// A filter refused it while it was recorded, and the user asked for such calls.
+    Denied {
+        /// The ABI it was called through.
+        abi: Abi,
+        /// How it was refused.
+        refused: Refusal,
     },
     /// The user asked for it.
     Included,
@@ -187,6 +207,9 @@ impl fmt::Display for Reason {
                     Phase::Denied => "denied by a filter",
                 };
                 write!(formatter, "seen {phase} ({})", abi.name())
+            }
+            Self::Denied { abi, refused } => {
+                write!(formatter, "denied while recording: {} ({})", refused.display(), abi.name())
             }
             Self::Included => formatter.write_str("included on request"),
             Self::Core(reason) => write!(formatter, "every program: {reason}"),

@@ -19,6 +19,8 @@ pub struct Options {
     pub alternatives: bool,
     /// Allow the calls of rarely taken paths.
     pub error_paths: bool,
+    /// Allow the calls that a filter refused while they were recorded.
+    pub denied: bool,
     include: BTreeSet<String>,
     exclude: BTreeSet<String>,
 }

@@ -134,6 +134,15 @@ impl Policy {
         self.default
     }
 
+    /// Whether a call may be made and logged.
+    pub fn may_log(&self) -> bool {
+        let logs = |decision: &Decision| match decision {
+            Decision::Always(verdict) => *verdict == Verdict::Log,
+            Decision::When(rules) => rules.iter().any(|(_, verdict)| *verdict == Verdict::Log),
+        };
+        self.default == Verdict::Log || self.tables.values().any(|table| table.values().any(logs))
+    }
+
     /// The flags that the filter is to be loaded with; `None` when the profile does not say.
     pub fn flags(&self) -> Option<&[Flag]> {
         self.flags.as_deref()

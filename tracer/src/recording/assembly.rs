@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracer_ebpf::{Evidence, EvidenceKey};
+use tracer_ebpf::{Evidence, EvidenceKey, Stats};
 
 use super::{
     Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
     completeness::reasons,
+    denied::{self, Logged},
     facts::{CgroupFacts, Snapshot},
     phases::{self, CgroupKind},
 };
@@ -59,6 +60,14 @@ pub struct Parts<'a> {
     pub started_boot: u64,
     /// How long it lasted.
     pub duration_seconds: f64,
+    /// Roots that were removed and made again.
+    pub replaced: u64,
+    /// Processes of the command that still ran, or were killed, at the end.
+    pub cut_off: u64,
+    /// Denied calls were watched, and none can have escaped.
+    pub every_denial_seen: bool,
+    /// Calls that a filter logged, by the kernel's audit records.
+    pub logged: &'a [Logged],
     /// The user takes a late start for complete.
     pub accept_late_start: bool,
 }
@@ -71,12 +80,12 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     }
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
-    // A table that a collision filled twice may show a cgroup twice: the first one has its sets.
-    facts.dedup_by_key(|facts| facts.id);
     let mut losses = Losses {
-        table_full: parts.snapshot.stats.calls_lost + parts.snapshot.stats.evidence_lost,
+        table_full: table_full(&parts.snapshot.stats),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
+        replaced: parts.replaced,
+        cut_off: parts.cut_off,
         ..Losses::default()
     };
     let mut cgroups = Vec::new();
@@ -86,12 +95,13 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
             continue;
         };
         if !parts.selections.iter().any(|selection| selection.holds(path)) {
+            losses.unplaced += u64::from(may_be_selected(path, parts.selections));
             continue;
         }
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
         let (cgroup, filtered) = cgroup(parts, facts, evidence, path);
         losses.unnamed += unnamed(&cgroup);
-        losses.filtered += u64::from(filtered);
+        losses.filtered += u64::from(filtered && !parts.every_denial_seen);
         cgroups.push(cgroup);
     }
     let late_starts = late_starts(parts);
@@ -119,6 +129,17 @@ impl Selection {
     pub fn holds(&self, path: &str) -> bool {
         self.paths.iter().any(|root| is_at_or_below(path, root))
     }
+}
+
+/// What stands in a path for an ancestor whose name is not known, before its id.
+pub const UNKNOWN_NAME: &str = "?";
+
+/// A cgroup with unknown names in its path that may be one of the targets' all the same: what is known of it does not
+/// lead away from them.
+fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
+    let Some((known, _)) = path.split_once(&format!("/{UNKNOWN_NAME}")) else { return false };
+    let roots = selections.iter().flat_map(|selection| &selection.paths);
+    known.is_empty() || roots.into_iter().any(|root| is_at_or_below(root, known))
 }
 
 /// `path` is `root`, or lies below it.
@@ -180,8 +201,14 @@ fn cgroup(
             first_seen_seconds: label.map(|label| seconds_between(parts.started_boot, label.time)),
             command: label.map(|label| label.command.clone()),
             ambiguous: decision.ambiguous,
+            refused: None,
+            during: None,
         }
     });
+    let mut calls: Vec<Call> = calls.collect();
+    calls.extend(denied::calls(parts, facts.id, &phases));
+    // Stable: what was made stands before what was refused.
+    calls.sort_by_key(|call| (call.abi, call.number));
     let cgroup = Cgroup {
         id: facts.id,
         path: path.to_owned(),
@@ -189,17 +216,16 @@ fn cgroup(
         exact: phases.exact,
         ambiguous: phases.ambiguous,
         no_new_privs: phases.no_new_privs,
-        calls: calls.collect(),
+        calls,
     };
     (cgroup, phases.filtered)
 }
 
 /// What the target says of its cgroups, before their names do.
 fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
-    let command = |selection: &&Selection| {
-        matches!(selection.kind, TargetKind::Command | TargetKind::Unit) && selection.holds(path)
-    };
-    if parts.selections.iter().find(command).is_some() {
+    let command =
+        |selection: &Selection| selection.kind == TargetKind::Command && selection.holds(path);
+    if parts.selections.iter().any(command) {
         return CgroupKind::Host;
     }
     (parts.kind_of)(path)
@@ -212,12 +238,17 @@ fn count(facts: &CgroupFacts, call: (Abi, i32), others: &BTreeMap<(Abi, i32), u6
     native.and_then(|number| counts.get(number).copied()).or_else(|| others.get(&call).copied())
 }
 
-fn until_nul(bytes: &[u8]) -> &[u8] {
+pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// Calls that found no place in one of the kernel side's tables.
+fn table_full(stats: &Stats) -> u64 {
+    stats.calls_lost + stats.evidence_lost + stats.tasks_lost + stats.denials_lost
+}
+
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.
-fn seconds_between(start: u64, end: u64) -> f64 {
+pub(super) fn seconds_between(start: u64, end: u64) -> f64 {
     let micros = (i128::from(end) - i128::from(start)) / 1000;
     micros as f64 / 1e6
 }
@@ -225,7 +256,7 @@ fn seconds_between(start: u64, end: u64) -> f64 {
 /// Workload calls without a name that a newer kernel may have: the profile cannot hold them.
 fn unnamed(cgroup: &Cgroup) -> u64 {
     let missing = |call: &&Call| {
-        call.phase != Phase::Setup
+        matches!(call.phase, Phase::ContainerInit | Phase::Workload)
             && call.name.is_none()
             && syscalls::may_be_newer(call.abi, call.number)
     };

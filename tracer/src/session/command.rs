@@ -18,7 +18,7 @@ use nix::{
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::{
-    kernel::{Program, Readiness, User, start_in_cgroup},
+    kernel::{Filter, Program, Readiness, User, start_in_cgroup},
     recording::CommandOutcome,
     target::cgroup::CgroupRoot,
     text::{escape_bytes, escape_path},
@@ -35,6 +35,8 @@ pub struct CommandRequest {
     pub environment: Vec<(OsString, OsString)>,
     /// Who it runs as; None: as tracer does.
     pub user: Option<User>,
+    /// The filter it runs under.
+    pub filter: Option<Filter>,
 }
 
 impl CommandRequest {
@@ -94,8 +96,8 @@ impl CommandGroup {
             request.environment.clone(),
         )
         .with_context(not_executed)?;
-        let child =
-            start_in_cgroup(program, procs, request.user.clone()).with_context(not_executed)?;
+        let child = start_in_cgroup(program, procs, request.user.clone(), request.filter.clone())
+            .with_context(not_executed)?;
         RunningCommand::new(child)
     }
 

@@ -76,7 +76,7 @@ const FOREIGN: [&str; 20] = [
 
 impl Listed {
     pub(super) fn from_token(token: &str) -> Option<Self> {
-        let ours = Architecture::ALL.into_iter().find(|ours| super::write::token(*ours) == token);
+        let ours = Architecture::ALL.into_iter().find(|ours| ours.token() == token);
         let foreign = || FOREIGN.into_iter().find(|foreign| *foreign == token);
         ours.map(Self::Ours).or_else(|| foreign().map(Self::Foreign))
     }

@@ -4,6 +4,7 @@
 //! what any of them takes, and refuses what one of them would ignore or refuse, with the name of the field and of those
 //! who would accept it: a rule that is ignored in silence is worse than an error.
 
+mod amend;
 mod fault;
 mod fields;
 mod form;
@@ -14,6 +15,7 @@ mod write;
 use serde::de::DeserializeOwned;
 
 pub use self::{
+    amend::amend,
     fault::{Fault, Problem},
     form::{
         ACTIONS, Action, Architectures, Condition, Constraint, Flag, Listed, MapEntry, OPERATORS,

@@ -33,7 +33,7 @@ pub fn write(profile: &Profile) -> String {
             DefaultAction::Errno(errno) => Some(errno.get()),
             _ => None,
         },
-        architectures: profile.architectures.iter().copied().map(token).collect(),
+        architectures: profile.architectures.iter().copied().map(Architecture::token).collect(),
         syscalls: [Rule {
             names: profile.allowed.keys().map(String::as_str).collect(),
             action: "SCMP_ACT_ALLOW",
@@ -51,15 +51,6 @@ fn action(action: DefaultAction) -> &'static str {
         DefaultAction::KillProcess => "SCMP_ACT_KILL_PROCESS",
         DefaultAction::KillThread => "SCMP_ACT_KILL_THREAD",
         DefaultAction::Trap => "SCMP_ACT_TRAP",
-    }
-}
-
-/// The token of an architecture.
-pub(super) fn token(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::X86_64 => "SCMP_ARCH_X86_64",
-        Architecture::X86 => "SCMP_ARCH_X86",
-        Architecture::X32 => "SCMP_ARCH_X32",
     }
 }
 
