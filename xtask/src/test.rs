@@ -72,8 +72,9 @@ impl Selection {
 /// Sets everything up, then tests, cheapest first.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let tiers = options.selection.tiers();
-    for tier in tiers {
-        tools::set_up(workspace, tier.tools, options.install || is_ci())?;
+    let offline = options.selection.with_offline().then_some(tools::OFFLINE);
+    for tools in offline.into_iter().chain(tiers.iter().map(|tier| tier.tools)) {
+        tools::set_up(workspace, tools, options.install || is_ci())?;
     }
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {
