@@ -25,8 +25,6 @@ const SET_UP: [&str; 10] = [
 ];
 /// Calls of which each workload leaves at least one out.
 const PROBED: [&str; 3] = ["mkdir", "symlink", "chmod"];
-/// What the profile answers to a call that was not learned: `ENOSYS`.
-const REFUSED: &str = "38";
 /// A user that no root file system knows.
 const SOMEBODY: u32 = 1234;
 
@@ -95,7 +93,7 @@ pub fn enforce(engine: &dyn Engine, order: &Order, allowed: &[String]) -> Result
     let container = engine.start(order)?;
     wait_until_done(&*container)?;
     for user in users(engine) {
-        refuses(&*container, user, allowed)?;
+        refuses(&*container, user, allowed, engine.refusal())?;
     }
     Ok(())
 }
@@ -105,7 +103,12 @@ fn users(engine: &dyn Engine) -> Vec<Option<u32>> {
 }
 
 /// What was learned is done, what was not is refused with the profile's errno.
-fn refuses(container: &dyn Container, user: Option<u32>, allowed: &[String]) -> Result<(), String> {
+fn refuses(
+    container: &dyn Container,
+    user: Option<u32>,
+    allowed: &[String],
+    refusal: i32,
+) -> Result<(), String> {
     let words = [&["/worker", "probe"], &PROBED[..]].concat();
     let said = container.exec(user, &words)?;
     let mut refused = 0;
@@ -113,7 +116,7 @@ fn refuses(container: &dyn Container, user: Option<u32>, allowed: &[String]) -> 
         let answer = said.lines().find_map(|line| line.strip_prefix(call)?.strip_prefix(' '));
         let answer = answer.ok_or_else(|| format!("no answer for {call} in {said:?}"))?;
         let learned = allowed.iter().any(|name| name == call);
-        if (answer == REFUSED) == learned {
+        if (answer == refusal.to_string()) == learned {
             let state = if learned { "learned" } else { "not learned" };
             return Err(format!("{call} was {state}, and gave {answer}"));
         }
