@@ -3,6 +3,8 @@
 mod bundle;
 mod case;
 mod command_line;
+mod cri;
+mod cri_api;
 mod engine;
 mod matrix;
 mod namespace;
