@@ -26,7 +26,7 @@ const SET_UP: [&str; 10] = [
 /// Calls of which each workload leaves at least one out.
 const PROBED: [&str; 3] = ["mkdir", "symlink", "chmod"];
 /// A user that no root file system knows.
-const SOMEBODY: u32 = 1234;
+pub const SOMEBODY: u32 = 1234;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
@@ -42,7 +42,29 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
             }
         }
     }
+    trials.push(cases.trial("one_profile::nginx".into(), one_profile_for_all));
     trials
+}
+
+/// Learned once under Docker, the profile serves everywhere.
+fn one_profile_for_all(world: &World) -> Result<(), Stop> {
+    let nginx = Workload::named("nginx");
+    let (words, user) = nginx.order(world.root()?).map_err(Stop::Skip)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let parent = Cgroup::new("one-profile");
+    let order =
+        Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
+    let learned = learn(world.engine(Kind::Docker).map_err(Stop::Skip)?, &order)?;
+    let profile = learned.folder().join("profile.json");
+    for kind in Kind::ALL {
+        let engine = world.engine(kind).map_err(Stop::Skip)?;
+        for no_new_privs in [false, true] {
+            let order = Order { no_new_privs, profile: Some(&profile), ..order };
+            enforce(engine, &order, &learned.allowed())
+                .map_err(|story| Stop::Fail(format!("{}: {story}", kind.name())))?;
+        }
+    }
+    Ok(())
 }
 
 /// Learns a workload and starts it again.
