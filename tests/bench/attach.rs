@@ -63,6 +63,7 @@ pub fn attach(variant: Variant, group: &Group) -> Attached {
         roots: vec![group.id()],
         btf,
         counts,
+        denied: false,
         cgroups_present: 0,
         log: false,
         host_mount_namespace: host_mount_namespace(),
