@@ -13,10 +13,10 @@ use tracer::profile::{
     Architecture, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason, Runtime,
     RuntimeChoice,
 };
-use tracer::recording::{Phase, Recording};
+use tracer::recording::{Phase, Recording, Refusal};
 use tracer::syscalls::{self, AMD64_NAMES, Abi};
 
-use crate::recordings::{call, calls, full, numbered, recording, web_server};
+use crate::recordings::{call, calls, denied, full, numbered, recording, web_server};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/profile");
 
@@ -396,4 +396,26 @@ fn the_kubernetes_fragment_is_as_agreed() {
     golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT));
     let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
     golden("hostile.kubernetes.yaml", &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/"));
+}
+
+#[test]
+fn denied_calls_are_allowed_on_request_only() {
+    let all = vec![
+        call(Abi::X86_64, "write", Phase::Workload),
+        denied(Abi::X86_64, "ptrace", Refusal::Errno(1), Phase::Workload),
+        denied(Abi::X86_64, "mount", Refusal::Errno(1), Phase::Setup),
+        denied(Abi::I386, "socketcall", Refusal::ThreadKilled, Phase::Workload),
+    ];
+    let recordings = [recording(vec![all])];
+    let without = derive(&recordings, &Options::default());
+    assert!(["ptrace", "mount", "socketcall"].iter().all(|name| !names(&without).contains(*name)));
+    let mut options = Options::default();
+    options.denied = true;
+    let with = derive(&recordings, &options);
+    let allowed = names(&with);
+    assert!(allowed.contains("ptrace") && allowed.contains("socketcall"));
+    assert!(!allowed.contains("mount"), "a runtime was denied it before the container was made");
+    assert!(with.profile.architectures.contains(&Architecture::X86), "its callers would be killed");
+    let added = with.added.iter().find(|added| added.name == "ptrace").expect("it is added");
+    assert_eq!(added.reason, "denied while recording: EPERM (x86_64)");
 }

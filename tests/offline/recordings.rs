@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Target, TargetKind,
-    VERSION,
+    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Refusal, Target,
+    TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -17,7 +17,15 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         first_seen_seconds: None,
         command: None,
         ambiguous: false,
+        refused: (phase == Phase::Denied).then_some(Refusal::Errno(38)),
+        during: (phase == Phase::Denied).then_some(Phase::Workload),
     }
+}
+
+/// A denied call by its name.
+pub fn denied(abi: Abi, name: &str, refused: Refusal, during: Phase) -> Call {
+    let call = call(abi, name, Phase::Denied);
+    Call { refused: Some(refused), during: Some(during), ..call }
 }
 
 /// A call by its name.
@@ -86,6 +94,9 @@ pub fn full() -> Recording {
         call(Abi::X86_64, "mount", Phase::Setup),
         call(Abi::X86_64, "capset", Phase::ContainerInit),
         call(Abi::X86_64, "ptrace", Phase::Denied),
+        denied(Abi::X86_64, "ptrace", Refusal::Signal, Phase::Workload),
+        denied(Abi::X86_64, "statx", Refusal::Logged, Phase::ContainerInit),
+        denied(Abi::I386, "getpid", Refusal::ThreadKilled, Phase::Setup),
         call(Abi::I386, "socketcall", Phase::Workload),
         call(Abi::X32, "execve", Phase::Workload),
         numbered(Abi::X86_64, 472, Phase::Workload),

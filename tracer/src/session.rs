@@ -178,6 +178,7 @@ pub async fn record(
     session.end_command(stop, stops, &mut observers).await?;
     session.recorder.detach()?;
     session.late.settle().await;
+    session.settle_audit(&mut observers).await?;
     session.finish(stop, &mut observers)
 }
 
@@ -245,6 +246,15 @@ impl Session<'_> {
         self.sightings.take(&self.request.root, &mut self.late, observers);
         match &mut self.audit {
             Some(audit) => audit.take(&self.sightings, &self.request.root, observers),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the audit records that are on their way.
+    async fn settle_audit(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.sightings.take(&self.request.root, &mut self.late, observers);
+        match &mut self.audit {
+            Some(audit) => audit.settle(&self.sightings, &self.request.root, observers).await,
             None => Ok(()),
         }
     }

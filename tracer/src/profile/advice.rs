@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, Runtime,
-    policy::{Decision, Policy},
+    policy::{Decision, Policy, Verdict},
 };
 use crate::{
     recording::{Call, Phase},
@@ -23,7 +23,7 @@ pub fn advice(call: &Call, policy: &Policy) -> String {
         );
     };
     let decision = number.and_then(|number| table.get(&number));
-    if matches!(decision, Some(Decision::Always(verdict)) if verdict.lets_pass()) {
+    if decision == Some(&Decision::Always(Verdict::Allow)) {
         return format!(
             "the profile allows {name}: the target runs under another filter, perhaps one more"
         );

@@ -1,9 +1,10 @@
 //! Calls that a filter logs and lets through: they look like any other to the kernel side, and are known by the kernel's
 //! audit records alone.
 
-use std::{collections::BTreeMap, os::fd::AsFd};
+use std::{collections::BTreeMap, os::fd::AsFd, time::Duration};
 
 use anyhow::{Context, Result};
+use tokio::time::timeout;
 
 use super::{Observers, events::Sightings, setup::boot_time};
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
     syscalls::{self, Abi},
     target::cgroup::CgroupRoot,
 };
+
+/// No record for so long: all are there.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// The audit records of the target.
 pub(super) struct Audit {
@@ -51,6 +55,19 @@ impl Audit {
             Some((_, ready)) => drop(ready.ready().await),
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits for the records that are on their way: a kernel thread sends them, a moment after the call was made.
+    pub(super) async fn settle(
+        &mut self,
+        sightings: &Sightings,
+        root: &CgroupRoot,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        while timeout(SETTLE, self.ready()).await.is_ok() {
+            self.take(sightings, root, observers)?;
+        }
+        Ok(())
     }
 
     /// What was logged so far.
