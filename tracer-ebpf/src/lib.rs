@@ -42,7 +42,7 @@ pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
 pub const CALL_EVENTS: &str = "CALL_EVENTS";
 /// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked cgroup.
 pub const TASKS: &str = "TASKS";
-/// LRU_HASH from process id to cgroup id: whose a process was, also after its end.
+/// `LRU_HASH` from process id to cgroup id: whose a process was, also after its end.
 pub const PROCESSES: &str = "PROCESSES";
 /// HASH from [`DenialKey`] to [`Evidence`]: the calls that a filter refused.
 pub const DENIALS: &str = "DENIALS";
