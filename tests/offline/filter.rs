@@ -243,6 +243,7 @@ fn made_of_conditions() -> Vec<(&'static str, Value)> {
         ("operators, small", errno(&all(10, 2))),
         ("operators, 32 bits", errno(&all(0xffff_ffff, 0xffff_0000))),
         ("operators, 64 bits", errno(&all(0x1_0000_0005, 0x1_0000_0000))),
+        ("operators, more than the mask", errno(&all(4, 7))),
         ("operators, zero", errno(&all(0, 0))),
         ("operators, most", errno(&all(u64::MAX, 3))),
         ("sockets", errno(&sockets)),

@@ -3,6 +3,7 @@
 mod filter;
 mod help;
 mod profile;
+mod profile_reading;
 mod recording_schema;
 mod recordings;
 mod rederive;

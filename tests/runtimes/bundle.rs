@@ -113,11 +113,6 @@ impl Bundle {
         self.folder.path().join(name)
     }
 
-    /// The name of its cgroup below the parent's.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
     /// Changes its configuration.
     pub fn edit(&self, change: impl FnOnce(&mut Value)) {
         let path = self.path("config.json");

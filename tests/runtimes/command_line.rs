@@ -10,13 +10,17 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::{BOUND, Running, holds_within, temporary_folder};
 
-use crate::engine::{Container, Engine, Order, succeed};
+use crate::engine::{Container, ENOSYS, Engine, Order, succeed};
 use crate::namespace::Namespace;
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// The name of the image with the root file system.
 pub const IMAGE: &str = "localhost/tracer-tests:1";
+
+/// The last Docker that does not know `defaultErrnoRet`.
+const LAST_DOCKER_WITHOUT_ERRNO: u32 = 20;
+const EPERM: i32 = 1;
 
 /// An engine with the command line of Docker.
 pub struct CommandLine {
@@ -26,6 +30,8 @@ pub struct CommandLine {
     environment: Vec<(&'static str, PathBuf)>,
     /// What stands for the image.
     image: Vec<String>,
+    /// The error number of a call that a profile does not allow.
+    refusal: i32,
     /// dockerd; podman has no daemon.
     daemon: Option<Running>,
     _folder: TempDir,
@@ -70,6 +76,7 @@ impl CommandLine {
             words: words.map(|word| word.display().to_string()).to_vec(),
             environment,
             image: vec!["--rootfs".into(), format!("{}:O", root.display())],
+            refusal: ENOSYS,
             daemon: None,
             _folder: folder,
         }
@@ -91,18 +98,27 @@ impl CommandLine {
         command.args(["--ip-forward=false", "--ip-masq=false", "--storage-driver=overlay2"]);
         command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
         let daemon = Running::start(&mut command);
-        let engine = Self {
+        let mut engine = Self {
             namespace,
             words: vec![docker.display().to_string(), "--host".into(), socket],
             environment: vec![("DOCKER_CONFIG", path("config"))],
             image: vec![IMAGE.into()],
+            refusal: ENOSYS,
             daemon: Some(daemon),
             _folder: folder,
         };
-        let answers = || succeed(engine.command(&["version"]).arg("--format={{.Server.Version}}"));
-        if !holds_within(BOUND, || answers().is_ok()) {
+        let mut version = String::new();
+        let answers = || {
+            let mut ask = engine.command(&["version", "--format={{.Server.Version}}"]);
+            succeed(&mut ask).map(|answer| version = answer).is_ok()
+        };
+        if !holds_within(BOUND, answers) {
             let said = engine.daemon.as_ref().map(Running::stderr).unwrap_or_default();
             return Err(format!("dockerd does not answer; it said:\n{said}"));
+        }
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major <= LAST_DOCKER_WITHOUT_ERRNO) {
+            engine.refusal = EPERM;
         }
         succeed(engine.command(&["load", "--input"]).arg(image))?;
         Ok(engine)
@@ -134,6 +150,10 @@ impl Engine for CommandLine {
         let started = Started { engine: self, name };
         succeed(&mut command)?;
         Ok(Box::new(started))
+    }
+
+    fn refusal(&self) -> i32 {
+        self.refusal
     }
 }
 

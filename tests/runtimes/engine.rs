@@ -8,6 +8,9 @@ use tests::{BOUND, holds_within};
 /// What a workload says when its work is done; then it idles.
 pub const DONE: &str = "workload done";
 
+/// What a profile answers to a call that it does not allow.
+pub const ENOSYS: i32 = 38;
+
 /// A container to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
@@ -31,6 +34,11 @@ pub trait Engine: Send + Sync {
     /// Whether [`Container::exec`] can take a user.
     fn executes_as_user(&self) -> bool {
         true
+    }
+
+    /// The error number of a call that the profile does not allow.
+    fn refusal(&self) -> i32 {
+        ENOSYS
     }
 }
 

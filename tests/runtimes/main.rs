@@ -3,7 +3,10 @@
 mod bundle;
 mod case;
 mod command_line;
+mod cri;
+mod cri_api;
 mod engine;
+mod kill;
 mod matrix;
 mod namespace;
 mod root;
@@ -26,7 +29,9 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let world = Arc::new(World::default());
     let cases = Cases::new(&world);
-    let trials = matrix::trials(&cases);
+    // The longest first.
+    let mut trials = kill::trials(&cases);
+    trials.extend(matrix::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);

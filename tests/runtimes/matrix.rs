@@ -25,10 +25,8 @@ const SET_UP: [&str; 10] = [
 ];
 /// Calls of which each workload leaves at least one out.
 const PROBED: [&str; 3] = ["mkdir", "symlink", "chmod"];
-/// What the profile answers to a call that was not learned: `ENOSYS`.
-const REFUSED: &str = "38";
 /// A user that no root file system knows.
-const SOMEBODY: u32 = 1234;
+pub const SOMEBODY: u32 = 1234;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
@@ -44,7 +42,29 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
             }
         }
     }
+    trials.push(cases.trial("one_profile::nginx".into(), one_profile_for_all));
     trials
+}
+
+/// Learned once under Docker, the profile serves everywhere.
+fn one_profile_for_all(world: &World) -> Result<(), Stop> {
+    let nginx = Workload::named("nginx");
+    let (words, user) = nginx.order(world.root()?).map_err(Stop::Skip)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let parent = Cgroup::new("one-profile");
+    let order =
+        Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
+    let learned = learn(world.engine(Kind::Docker).map_err(Stop::Skip)?, &order)?;
+    let profile = learned.folder().join("profile.json");
+    for kind in Kind::ALL {
+        let engine = world.engine(kind).map_err(Stop::Skip)?;
+        for no_new_privs in [false, true] {
+            let order = Order { no_new_privs, profile: Some(&profile), ..order };
+            enforce(engine, &order, &learned.allowed())
+                .map_err(|story| Stop::Fail(format!("{}: {story}", kind.name())))?;
+        }
+    }
+    Ok(())
 }
 
 /// Learns a workload and starts it again.
@@ -95,7 +115,7 @@ pub fn enforce(engine: &dyn Engine, order: &Order, allowed: &[String]) -> Result
     let container = engine.start(order)?;
     wait_until_done(&*container)?;
     for user in users(engine) {
-        refuses(&*container, user, allowed)?;
+        refuses(&*container, user, allowed, engine.refusal())?;
     }
     Ok(())
 }
@@ -105,7 +125,12 @@ fn users(engine: &dyn Engine) -> Vec<Option<u32>> {
 }
 
 /// What was learned is done, what was not is refused with the profile's errno.
-fn refuses(container: &dyn Container, user: Option<u32>, allowed: &[String]) -> Result<(), String> {
+fn refuses(
+    container: &dyn Container,
+    user: Option<u32>,
+    allowed: &[String],
+    refusal: i32,
+) -> Result<(), String> {
     let words = [&["/worker", "probe"], &PROBED[..]].concat();
     let said = container.exec(user, &words)?;
     let mut refused = 0;
@@ -113,7 +138,7 @@ fn refuses(container: &dyn Container, user: Option<u32>, allowed: &[String]) -> 
         let answer = said.lines().find_map(|line| line.strip_prefix(call)?.strip_prefix(' '));
         let answer = answer.ok_or_else(|| format!("no answer for {call} in {said:?}"))?;
         let learned = allowed.iter().any(|name| name == call);
-        if (answer == REFUSED) == learned {
+        if (answer == refusal.to_string()) == learned {
             let state = if learned { "learned" } else { "not learned" };
             return Err(format!("{call} was {state}, and gave {answer}"));
         }

@@ -11,6 +11,7 @@ use tests::{Cgroup, kernel_tier, temporary_folder, tool};
 
 use crate::bundle::{self, Runtime, Start};
 use crate::command_line::{CommandLine, IMAGE};
+use crate::cri::Containerd;
 use crate::engine::Engine;
 use crate::namespace::{Namespace, Place};
 use crate::root::Root;
@@ -28,6 +29,8 @@ pub enum Kind {
     PodmanCrun,
     /// Docker with runc.
     Docker,
+    /// containerd with runc, as Kubernetes uses it.
+    Containerd,
 }
 
 /// See the module.
@@ -39,6 +42,7 @@ pub struct World {
     podman_runc: OnceLock<Result<CommandLine, String>>,
     podman_crun: OnceLock<Result<CommandLine, String>>,
     docker: OnceLock<Result<CommandLine, String>>,
+    containerd: OnceLock<Result<Containerd, String>>,
     host: OnceLock<Arc<Namespace>>,
     private: OnceLock<Arc<Namespace>>,
     version_2: OnceLock<Arc<Namespace>>,
@@ -66,8 +70,14 @@ exec crun "$@"
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Runc, Self::Crun, Self::PodmanRunc, Self::PodmanCrun, Self::Docker];
+    pub const ALL: [Self; 6] = [
+        Self::Runc,
+        Self::Crun,
+        Self::PodmanRunc,
+        Self::PodmanCrun,
+        Self::Docker,
+        Self::Containerd,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -77,6 +87,7 @@ impl Kind {
             Self::PodmanRunc => "podman_runc",
             Self::PodmanCrun => "podman_crun",
             Self::Docker => "docker",
+            Self::Containerd => "containerd",
         }
     }
 }
@@ -116,6 +127,10 @@ impl World {
                 let shim = self.crun_without_limits()?;
                 self.podman(&shim, Place::Version2)
             }),
+            Kind::Containerd => {
+                let made = self.containerd.get_or_init(|| self.start_containerd());
+                return made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone);
+            }
             Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
         };
         made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
@@ -156,6 +171,12 @@ impl World {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
             .expect("it can be executed");
         Ok(program)
+    }
+
+    fn start_containerd(&self) -> Result<Containerd, String> {
+        let programs = [tool("containerd")?, tool("ctr")?, tool("runc")?];
+        let programs = programs.each_ref().map(PathBuf::as_path);
+        Containerd::new(programs, &self.namespace(Place::Private), &self.image()?)
     }
 
     fn start_docker(&self) -> Result<CommandLine, String> {

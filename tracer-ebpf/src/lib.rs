@@ -102,8 +102,11 @@ pub mod flags {
     pub const NO_NEW_PRIVS: u64 = 1 << 1;
     /// A task without `no_new_privs` made a call that set a bit of a set.
     pub const NEW_PRIVS: u64 = 1 << 2;
-    /// A task made a call under a filter that does not allow every native number: denied calls are hidden.
-    pub const FILTER_MAY_DENY: u64 = 1 << 3;
+    /// A task that was not the host's entered another root: `pivot_root`, `chroot` or `move_mount`.
+    pub const ENTERED: u64 = 1 << 3;
+    /// A task made a call under a filter that does not allow every native number: denied calls are hidden. Shifted left
+    /// by the task's filter count.
+    pub const FILTER_MAY_DENY: u64 = 1 << 8;
 }
 
 /// Counts of one cgroup on one CPU, by native number.
@@ -151,9 +154,9 @@ pub mod class {
     pub const INIT_PENDING: u16 = 1 << 5;
     /// The task is in the host's mount namespace, or in that which the cgroup was entered from.
     pub const HOST: u16 = 1 << 6;
-    /// The task has not exec'd since it was forked.
+    /// The task's process has not exec'd since it was forked.
     pub const FORKED: u16 = 1 << 7;
-    /// The task's parent is in one of those.
+    /// The parent of the task's process is in one of those.
     pub const PARENT_HOST: u16 = 1 << 8;
     /// A task of the container had made a call in this cgroup before.
     pub const STARTED: u16 = 1 << 9;
@@ -161,6 +164,10 @@ pub mod class {
     pub const RUNTIME_NAME: u16 = 1 << 10;
     /// Only without kernel BTF: nothing else is known.
     pub const UNKNOWN: u16 = 1 << 11;
+    /// The parent of the task's process is in another cgroup: somebody from outside put the process here.
+    pub const PARENT_OUTSIDE: u16 = 1 << 12;
+    /// A task of the cgroup that was not the host's had entered another root before.
+    pub const ENTERED: u16 = 1 << 13;
 }
 
 /// Where an executable lives, by the mount namespace of its mount.
@@ -319,6 +326,8 @@ pub struct Config {
     pub task_namespaces: u32,
     /// `task_struct.real_parent`
     pub task_parent: u32,
+    /// `task_struct.group_leader`
+    pub task_leader: u32,
     /// `task_struct.mm`
     pub task_memory: u32,
     /// `nsproxy.mnt_ns`
@@ -349,6 +358,8 @@ pub struct Config {
 pub const TS_COMPAT: u32 = 0x2;
 /// `PF_FORKNOEXEC`: forked but not exec'd (`include/linux/sched.h`).
 pub const PF_FORKNOEXEC: u32 = 0x40;
+/// Calls by which a runtime enters a container's root on x86_64: `pivot_root`, `chroot`, `move_mount`.
+pub const ENTER_ROOT: [u32; 3] = [155, 161, 429];
 /// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
 pub const NO_NEW_PRIVS: u64 = 1;
 /// `SIGSYS` (`arch/x86/include/uapi/asm/signal.h`).
@@ -374,5 +385,5 @@ const _: () = {
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
     assert!(size_of::<Stats>() == 72);
-    assert!(size_of::<Config>() == 30 * 4);
+    assert!(size_of::<Config>() == 31 * 4);
 };

@@ -19,6 +19,7 @@ mod evidence;
 mod maps;
 mod task;
 mod verdict;
+mod verifier;
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::{info, warn};

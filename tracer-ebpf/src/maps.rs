@@ -59,6 +59,7 @@ pub static CONFIG: Config = Config {
     filter_allow_native_words: 0,
     task_namespaces: 0,
     task_parent: 0,
+    task_leader: 0,
     task_memory: 0,
     namespaces_mount: 0,
     namespaces_pid_for_children: 0,

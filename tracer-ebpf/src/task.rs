@@ -18,7 +18,7 @@ use tracer_ebpf::{
     TS_COMPAT, class, executable,
 };
 
-use crate::maps::config;
+use crate::{maps::config, verifier::forget};
 
 /// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself (`fs/mount.h`).
 const INTERNAL_MOUNT: usize = -22_isize as usize;
@@ -124,7 +124,7 @@ impl Task {
         is_outside(load(namespaces, config!(namespaces_mount)), outer)
     }
 
-    /// The facts of this task as the bits of [`class`], without the filter count and without `STARTED`.
+    /// The facts of this task as the bits of [`class`], without the filter count and what is kept of the cgroup.
     #[inline(always)]
     pub fn facts(&self, outer: u32) -> u16 {
         if config!(btf) == 0 {
@@ -136,21 +136,42 @@ impl Task {
         }
         let mount: usize = load(namespaces, config!(namespaces_mount));
         let init = init_of_children(namespaces);
-        let mut facts = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
-        if is_outside(mount, outer) {
-            facts |= class::HOST;
+        let executable = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
+        let mut facts = self.forget(executable);
+        facts |= self.bit_if(is_outside(mount, outer), class::HOST);
+        let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
+        facts |= self.bit_if(pending, class::INIT_PENDING);
+        // A thread is always forked, and never exec'd: what counts is its process.
+        let leader: usize = load(self.0, config!(task_leader));
+        if leader == 0 {
+            return facts;
         }
-        if init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0 {
-            facts |= class::INIT_PENDING;
-        }
-        if load::<u32>(self.0, config!(task_flags)) & PF_FORKNOEXEC != 0 {
-            facts |= class::FORKED;
-        }
-        let parent: usize = load(self.0, config!(task_parent));
-        if parent != 0 && Task(parent).is_host(outer) {
-            facts |= class::PARENT_HOST;
+        let forked = load::<u32>(leader, config!(task_flags)) & PF_FORKNOEXEC != 0;
+        facts |= self.bit_if(forked, class::FORKED);
+        let parent: usize = load(leader, config!(task_parent));
+        if parent != 0 {
+            facts |= self.facts_of_parent(&Task(parent), outer);
         }
         facts
+    }
+
+    #[inline(always)]
+    fn facts_of_parent(&self, parent: &Task, outer: u32) -> u16 {
+        let outside = parent.cgroup() != self.cgroup();
+        self.bit_if(parent.is_host(outer), class::PARENT_HOST)
+            | self.bit_if(outside, class::PARENT_OUTSIDE)
+    }
+
+    /// A bit, or 0, as a value that the verifier does not know.
+    #[inline(always)]
+    fn bit_if(&self, set: bool, bit: u16) -> u16 {
+        self.forget(if set { bit } else { 0 })
+    }
+
+    #[inline(always)]
+    fn forget(&self, value: u16) -> u16 {
+        let unknown: u32 = load(self.0, config!(task_flags));
+        forget(u64::from(value), u64::from(unknown)) as u16
     }
 
     /// The mount namespace of the parent, by its inode number, when it is not the host's and the parent belongs to the

@@ -18,7 +18,7 @@
 //! Each may import those above it, and none below:
 //! - `tracer_ebpf`: the layout that the kernel side and user space share;
 //! - [`syscalls`], [`recording`], [`profile`], [`audit`], [`text`]: pure, without I/O and clock;
-//! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`]: the edges;
+//! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`], [`message`]: the edges;
 //! - [`session`]: the recording pipeline;
 //! - [`command`]: one file for each subcommand;
 //! - [`cli`]: what was typed; it imports nothing of ours.
@@ -39,6 +39,7 @@ pub mod cli;
 pub mod command;
 pub mod kernel;
 pub mod live;
+pub mod message;
 pub mod output;
 pub mod preflight;
 pub mod profile;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::message::{is_writable, tell};
+
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -89,8 +91,9 @@ impl Live {
     pub fn line(&self, text: &str) {
         match self.detail {
             Detail::Quiet => {}
-            Detail::Lines => eprintln!("{text}"),
-            Detail::StatusLine => self.bar.suspend(|| eprintln!("{text}")),
+            Detail::Lines => tell(text),
+            Detail::StatusLine if is_writable() => self.bar.suspend(|| tell(text)),
+            Detail::StatusLine => {}
         }
     }
 
@@ -106,7 +109,7 @@ impl Live {
 
     /// Brings the status line up to date. `total` is the number of calls made so far, when they are counted.
     pub fn status(&mut self, total: Option<u64>, losses: u64) {
-        if self.detail != Detail::StatusLine {
+        if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
         let now = Instant::now();

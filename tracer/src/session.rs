@@ -2,6 +2,7 @@
 
 mod audit;
 mod command;
+mod ending;
 mod events;
 mod late;
 mod names;
@@ -13,19 +14,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
-use nix::sys::signal::Signal;
+use anyhow::{Context, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use self::{
     audit::Audit,
     command::{CommandGroup, RunningCommand},
+    ending::Roots,
     events::Sightings,
     late::Late,
     setup::{announcement, boot_time, cgroup_kind, options, populated_below, selections},
 };
-pub use self::{command::CommandRequest, stops::Stops};
+pub use self::{
+    command::CommandRequest,
+    stops::{StopSignal, Stops},
+};
 use crate::{
     kernel::Recorder,
     live::Live,
@@ -42,8 +46,6 @@ use crate::{
 const TICK: Duration = Duration::from_millis(250);
 /// How often the recording is saved, when it changed.
 const AUTOSAVE: Duration = Duration::from_secs(10);
-/// How long a command may take to end after it was told to.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// What to record, and how long.
 #[derive(Debug)]
@@ -70,8 +72,6 @@ pub struct Request {
     pub log: bool,
     /// A late start counts as complete.
     pub accept_late_start: bool,
-    /// Interrupts typed at the terminal reach the command by themselves.
-    pub terminal: bool,
 }
 
 /// What a session is for.
@@ -114,7 +114,7 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A signal.
-    Signal(Signal),
+    Signal(StopSignal),
     /// The time was up.
     Duration,
     /// No new call for long enough.
@@ -139,7 +139,8 @@ pub async fn record(
     let selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
-    let (mut recorder, events) = Recorder::attach(&options(request, &selections, &tree)?)?;
+    let roots = Roots::of(&request.root, &selections)?;
+    let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
@@ -161,10 +162,13 @@ pub async fn record(
     let mut session = Session {
         request,
         selections,
+        roots,
         recorder,
         sightings,
         late,
         audit,
+        cut_off: 0,
+        awaiting: false,
         command,
         group,
         started,
@@ -182,12 +186,17 @@ pub async fn record(
 struct Session<'a> {
     request: &'a Request,
     selections: Vec<Selection>,
+    roots: Roots,
     recorder: Recorder,
     sightings: Sightings,
     late: Late,
     audit: Option<Audit>,
     command: Option<RunningCommand>,
     group: Option<CommandGroup>,
+    /// Processes of the command that had to be killed, or still ran at the end.
+    cut_off: u64,
+    /// A target that is gone is awaited, and that was said.
+    awaiting: bool,
     started: SystemTime,
     began: u64,
 }
@@ -225,7 +234,8 @@ impl Session<'_> {
             if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
             }
-            if self.command.is_none() && self.targets_ended() {
+            self.roots.look(&self.request.root);
+            if self.command.is_none() && self.targets_ended(observers) {
                 return Ok(Stop::TargetsEnded);
             }
         }
@@ -262,57 +272,6 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
-    fn targets_ended(&self) -> bool {
-        let mut paths = self.selections.iter().flat_map(|selection| &selection.paths);
-        !self.late.is_pending() && paths.all(|path| self.request.root.id(path).is_err())
-    }
-
-    /// Makes a command that still runs end, and records that as well.
-    async fn end_command(
-        &mut self,
-        stop: Stop,
-        stops: &mut Stops,
-        observers: &mut Observers<'_>,
-    ) -> Result<()> {
-        let Some(command) = &mut self.command else { return Ok(()) };
-        if !command.is_running() {
-            return Ok(());
-        }
-        match stop {
-            Stop::Signal(Signal::SIGINT) if self.request.terminal => {}
-            Stop::Signal(signal) => command.send(signal),
-            _ => command.send(Signal::SIGTERM),
-        }
-        let grace = tokio::time::Instant::now() + GRACE;
-        loop {
-            tokio::select! {
-                status = ended(&mut self.command) => {
-                    status?;
-                    return Ok(());
-                }
-                ready = self.sightings.ready() => ready?,
-                _ = stops.next() => {
-                    self.kill_group();
-                    bail!("interrupted twice: nothing was written");
-                }
-                () = sleep_until(grace) => {
-                    observers.live.line("the command did not end in time: it is killed");
-                    self.kill_group();
-                    ended(&mut self.command).await?;
-                    return Ok(());
-                }
-            }
-            self.take(observers)?;
-        }
-    }
-
-    fn kill_group(&self) {
-        if let Some(group) = &self.group {
-            group.kill();
-        }
-    }
-
     /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.take(observers)?;
@@ -322,17 +281,18 @@ impl Session<'_> {
             names.learn(&self.request.root.tree()?.nodes);
             names.place_the_rest();
         }
+        let left = self.group.as_ref().map_or(0, CommandGroup::processes);
+        if left > 0 {
+            observers.live.line(&format!(
+                "{left} processes of the command still run; they are not watched any more"
+            ));
+        }
+        self.cut_off += left as u64;
+        self.roots.look(&self.request.root);
         let mut recording = self.assemble(&snapshot)?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
-        }
-        if let Some(left) =
-            self.group.as_ref().map(CommandGroup::processes).filter(|left| *left > 0)
-        {
-            observers.live.line(&format!(
-                "{left} processes of the command still run; they are not watched any more"
-            ));
         }
         Ok(Outcome {
             filters: snapshot.filters(|id| recording.cgroups.iter().any(|cgroup| cgroup.id == id)),
@@ -365,6 +325,8 @@ impl Session<'_> {
             duration_seconds: (boot_time()?.saturating_sub(self.began) / 1_000_000) as f64 / 1e3,
             every_denial_seen: self.request.denied && self.recorder.sees_every_denial(),
             logged: &self.audit.as_ref().map(Audit::logged).unwrap_or_default(),
+            replaced: self.roots.replaced(),
+            cut_off: self.cut_off,
             accept_late_start: self.request.accept_late_start,
         }))
     }

@@ -2,7 +2,8 @@
 //!
 //! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
 //! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
-//! [`command`] (running children), [`root`] (what needs privileges), [`tools`] (what tests need from the machine).
+//! [`command`] (running children), [`root`] (what needs privileges), [`tools`] and [`system`]
+//! (what tests need from the machine).
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ mod linker;
 mod program;
 mod root;
 mod run;
+mod system;
 mod test;
 mod toolchain;
 mod tools;

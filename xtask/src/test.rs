@@ -13,7 +13,7 @@ use crate::{
     command, ebpf,
     ebpf::Objects,
     environment::Purpose,
-    program, root,
+    program, root, system,
     tools::{self, Tool},
     workspace::Workspace,
 };
@@ -49,10 +49,12 @@ enum Selection {
 struct Tier {
     name: &'static str,
     tools: &'static [Tool],
+    /// Whether it wants the Debian system of [`system`].
+    with_system: bool,
 }
 
-const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL };
-const RUNTIMES: Tier = Tier { name: "runtimes", tools: tools::RUNTIMES };
+const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL, with_system: false };
+const RUNTIMES: Tier = Tier { name: "runtimes", tools: tools::RUNTIMES, with_system: true };
 
 impl Selection {
     fn with_offline(self) -> bool {
@@ -72,8 +74,15 @@ impl Selection {
 /// Sets everything up, then tests, cheapest first.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let tiers = options.selection.tiers();
+    let install = options.install || is_ci();
+    if options.selection.with_offline() {
+        tools::set_up(workspace, tools::OFFLINE, install)?;
+    }
     for tier in tiers {
-        tools::set_up(workspace, tier.tools, options.install || is_ci())?;
+        tools::set_up(workspace, tier.tools, install)?;
+        if tier.with_system {
+            system::set_up(workspace, install)?;
+        }
     }
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {
@@ -152,6 +161,7 @@ fn test_command(
         ("TRACER_BIN", tracer.into()),
         ("TRACER_EBPF_OBJECT", objects.tracer.clone().into()),
         ("TRACER_EMPTY_OBJECT", objects.empty.clone().into()),
+        (system::VARIABLE, system::archive(workspace).into()),
     ];
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{owner, usage};
 use crate::{
     cli,
+    message::print,
     output::{Destination, FileKind, OutputError},
     profile::{
         DefaultAction, Derivation, Errno, Options, RuntimeChoice,
@@ -71,7 +72,8 @@ pub(super) fn write(
     derivation: &Derivation,
 ) -> Result<()> {
     let Some(destination) = destination else {
-        print!("{}", oci::write(&derivation.profile));
+        print(&oci::write(&derivation.profile))
+            .context("the standard output could not be written")?;
         return Ok(());
     };
     let profile = destination.path(FileKind::Profile);

@@ -8,11 +8,11 @@ use super::{
     Exit,
     lookup::{LookUpError, look_up},
     profile_file::ProfileFile,
-    tell,
 };
 use crate::{
     cli::Enforce,
     kernel::{Enforced, Program, exec_under, leave},
+    message::tell,
     text::escape_path,
 };
 

@@ -13,11 +13,7 @@ mod request;
 mod summary;
 pub mod verify;
 
-use std::{
-    env,
-    io::{Write, stderr},
-    path::PathBuf,
-};
+use std::{env, path::PathBuf};
 
 use anyhow::Result;
 
@@ -99,9 +95,4 @@ fn owner() -> Option<Owner> {
 /// The folders that commands are looked up in.
 fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
-}
-
-/// Tells it on the standard error, if that is possible.
-fn tell(message: &str) {
-    let _ = writeln!(stderr(), "{message}");
 }

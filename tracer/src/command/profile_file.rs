@@ -37,7 +37,7 @@ impl ProfileFile {
         let unknown: Vec<String> = policy.unknown_names().map(escape).collect();
         if !unknown.is_empty() {
             let unknown = unknown.join(", ");
-            super::tell(&format!(
+            crate::message::tell(&format!(
                 "warning: {}: no system calls, without effect: {unknown}",
                 place()
             ));

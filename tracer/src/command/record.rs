@@ -1,8 +1,7 @@
 //! `tracer`: record, derive, write.
 
 use std::{
-    fs,
-    io::{IsTerminal, Write, stderr, stdin},
+    io::{IsTerminal, stderr},
     path::Path,
     process::ExitStatus,
 };
@@ -18,12 +17,14 @@ use crate::{
     cli::Record,
     kernel::forward_kernel_log,
     live::{Detail, Live},
-    output::{Destination, create_stream},
+    message::tell,
+    output::{Destination, FileKind, Stream},
     preflight,
     profile::Profile,
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     target::cgroup::CgroupRoot,
+    text::escape_path,
 };
 
 /// Records a workload and writes its profile.
@@ -46,7 +47,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let selections = request::selections(&root, &specs)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
-    let events = typed.events.as_deref().map(|path| create_stream(path, owner())).transpose()?;
+    let events =
+        typed.events.as_deref().map(|path| events(path, destination.as_ref())).transpose()?;
     let request = Request {
         root,
         selections,
@@ -59,10 +61,9 @@ pub fn run(typed: &Record) -> Result<Exit> {
         purpose: Purpose::Record,
         log: choices.verbose,
         accept_late_start: choices.accept_late_start,
-        terminal: stdin().is_terminal(),
     };
     if choices.verbose {
-        forward_kernel_log(|line| eprintln!("{line}"));
+        forward_kernel_log(|line| tell(&line));
     }
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&request, &mut stops, observers))
@@ -81,6 +82,20 @@ pub fn run(typed: &Record) -> Result<Exit> {
         destination,
     );
     Ok(exit(typed, &outcome))
+}
+
+/// The file for events, which must not be one of the others.
+fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
+    let taken = |destination: &Destination| {
+        FileKind::ALL.into_iter().any(|kind| destination.path(kind).file_name() == path.file_name())
+    };
+    if path == Path::new("-") || destination.is_some_and(taken) {
+        return Err(usage(&format!(
+            "--events {} cannot be written to\n\nhint: name a file of its own, for example events.jsonl",
+            escape_path(path)
+        )));
+    }
+    Ok(Stream::prepare(path, owner())?)
 }
 
 fn exit(typed: &Record, outcome: &Outcome) -> Exit {
@@ -103,7 +118,7 @@ fn observe(
     typed: &Record,
     session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     destination: Option<&Destination>,
-    mut events: Option<fs::File>,
+    mut events: Option<Stream>,
 ) -> Result<Outcome> {
     let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
     {
@@ -115,22 +130,30 @@ fn observe(
     let mut autosave = |recording: &Recording| {
         let Some(destination) = destination else { return };
         if let Err(error) = destination.save_partial(json::to_json(recording).as_bytes()) {
-            eprintln!("warning: the recording so far could not be saved: {error}");
+            tell(&format!("warning: the recording so far could not be saved: {error}"));
         }
     };
     let mut failed = false;
     let mut new_call = |call: &NewCall| {
         let Some(events) = &mut events else { return };
-        if let Err(error) = events.write_all(json::event_line(call).as_bytes())
+        if let Err(error) = events.write(json::event_line(call).as_bytes())
             && !std::mem::replace(&mut failed, true)
         {
-            eprintln!("warning: events could not be written: {error}");
+            tell(&format!("warning: events could not be written: {error}"));
         }
     };
     let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
     let outcome = session(observers);
     live.finish();
-    outcome.inspect_err(|_| discard_partial(destination))
+    outcome.inspect_err(|_| {
+        let partial = destination.map(|destination| destination.path(FileKind::Partial));
+        if let Some(partial) = partial.filter(|partial| partial.exists()) {
+            tell(&format!(
+                "what was recorded until shortly before is in {}",
+                escape_path(&partial)
+            ));
+        }
+    })
 }
 
 fn discard_partial(destination: Option<&Destination>) {

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use super::{lookup::look_up, usage};
 use crate::{
     kernel::{Filter, User},
+    message::tell,
     recording::assembly::Selection,
     session::{CommandRequest, Stops},
     target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
@@ -58,7 +59,7 @@ pub(super) fn command(
     let program = look_up(Path::new(name))?;
     let user = user.map(self::user).transpose()?;
     if user.is_none() && rustix::process::geteuid().is_root() && !quiet {
-        eprintln!("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
+        tell("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
     }
     Ok(Some(CommandRequest {
         program,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::denied;
 use crate::{
-    cli,
+    cli, message,
     output::{Destination, FileKind},
     profile::{
         Derivation,
@@ -32,9 +32,9 @@ pub(super) fn tell(
     destination: Option<&Destination>,
 ) {
     if !choices.quiet {
-        eprint!("{}", render(choices.verbose, source, recording, derivation, destination));
+        message::tell(&render(choices.verbose, source, recording, derivation, destination));
     } else if !recording.complete {
-        eprint!("{}", incomplete(recording));
+        message::tell(&incomplete(recording));
     }
 }
 
@@ -101,7 +101,7 @@ fn opening(source: &Source<'_>, recording: &Recording) -> String {
 pub(super) fn ending(outcome: &Outcome) -> String {
     let seconds = outcome.recording.duration_seconds;
     let why = match outcome.stop {
-        Stop::Signal(signal) => format!("stopped by {signal}"),
+        Stop::Signal(stop) => format!("stopped by {}", stop.signal),
         Stop::Duration => "stopped: the time is up".to_owned(),
         Stop::Quiet => "stopped: no new call for long enough".to_owned(),
         Stop::CommandEnded => "the command ended".to_owned(),

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Write as _,
-    io::{IsTerminal, stderr, stdin},
+    io::{IsTerminal, stderr},
     path::Path,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     cli::Verify,
     kernel::forward_kernel_log,
     live::{Detail, Live},
+    message::tell,
     output::{Destination, FileKind},
     preflight,
     profile::{Architecture, advice::advice, oci},
@@ -60,10 +61,9 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         purpose: Purpose::Verify,
         log: typed.verbose,
         accept_late_start: typed.accept_late_start,
-        terminal: stdin().is_terminal(),
     };
     if typed.verbose {
-        forward_kernel_log(|line| eprintln!("{line}"));
+        forward_kernel_log(|line| tell(&line));
     }
     let mut pids = HashMap::new();
     let mut live = live(typed);
@@ -78,7 +78,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     if let Some(destination) = &destination {
         amend(destination, &profile, &calls)?;
     }
-    eprint!("{}", report(typed, &profile, &outcome, &calls, &pids));
+    tell(&report(typed, &profile, &outcome, &calls, &pids));
     Ok(exit(&profile, &outcome, &calls))
 }
 

@@ -69,6 +69,7 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         filter_allow_native_words,
         task_namespaces: offset("task_struct", "nsproxy")?,
         task_parent: offset("task_struct", "real_parent")?,
+        task_leader: offset("task_struct", "group_leader")?,
         task_memory: offset("task_struct", "mm")?,
         namespaces_mount: offset("nsproxy", "mnt_ns")?,
         namespaces_pid_for_children: offset("nsproxy", "pid_ns_for_children")?,

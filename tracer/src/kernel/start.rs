@@ -9,7 +9,10 @@ use std::{
     ptr,
 };
 
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::{
+    sys::signal::SigSet,
+    unistd::{Gid, Uid, setgid, setgroups, setuid},
+};
 use rustix::thread::set_no_new_privs;
 
 use super::enforce::{Filter, load};
@@ -126,6 +129,8 @@ pub fn start_in_cgroup(
             setgid(Gid::from_raw(user.group))?;
             setuid(Uid::from_raw(user.id))?;
         }
+        // tracer holds signals back for itself; its child gets them.
+        SigSet::empty().thread_set_mask()?;
         procs.write_all(b"0")?;
         if let Some(Filter { instructions, flags }) = &filter {
             set_no_new_privs(true)?;

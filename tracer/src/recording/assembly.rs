@@ -60,6 +60,10 @@ pub struct Parts<'a> {
     pub started_boot: u64,
     /// How long it lasted.
     pub duration_seconds: f64,
+    /// Roots that were removed and made again.
+    pub replaced: u64,
+    /// Processes of the command that still ran, or were killed, at the end.
+    pub cut_off: u64,
     /// Denied calls were watched, and none can have escaped.
     pub every_denial_seen: bool,
     /// Calls that a filter logged, by the kernel's audit records.
@@ -76,12 +80,12 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     }
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
-    // A table that a collision filled twice may show a cgroup twice: the first one has its sets.
-    facts.dedup_by_key(|facts| facts.id);
     let mut losses = Losses {
         table_full: table_full(&parts.snapshot.stats),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
+        replaced: parts.replaced,
+        cut_off: parts.cut_off,
         ..Losses::default()
     };
     let mut cgroups = Vec::new();
@@ -91,6 +95,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
             continue;
         };
         if !parts.selections.iter().any(|selection| selection.holds(path)) {
+            losses.unplaced += u64::from(may_be_selected(path, parts.selections));
             continue;
         }
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
@@ -124,6 +129,17 @@ impl Selection {
     pub fn holds(&self, path: &str) -> bool {
         self.paths.iter().any(|root| is_at_or_below(path, root))
     }
+}
+
+/// What stands in a path for an ancestor whose name is not known, before its id.
+pub const UNKNOWN_NAME: &str = "?";
+
+/// A cgroup with unknown names in its path that may be one of the targets' all the same: what is known of it does not
+/// lead away from them.
+fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
+    let Some((known, _)) = path.split_once(&format!("/{UNKNOWN_NAME}")) else { return false };
+    let roots = selections.iter().flat_map(|selection| &selection.paths);
+    known.is_empty() || roots.into_iter().any(|root| is_at_or_below(root, known))
 }
 
 /// `path` is `root`, or lies below it.
@@ -207,10 +223,9 @@ fn cgroup(
 
 /// What the target says of its cgroups, before their names do.
 fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
-    let command = |selection: &&Selection| {
-        matches!(selection.kind, TargetKind::Command | TargetKind::Unit) && selection.holds(path)
-    };
-    if parts.selections.iter().find(command).is_some() {
+    let command =
+        |selection: &Selection| selection.kind == TargetKind::Command && selection.holds(path);
+    if parts.selections.iter().any(command) {
         return CgroupKind::Host;
     }
     (parts.kind_of)(path)

@@ -48,6 +48,16 @@ pub(super) fn reasons(
         "cgroups that vanished before their place in the hierarchy was known, and may belong to the target",
         "record again",
     );
+    lost(
+        losses.replaced,
+        "watched cgroups that were removed and made again, so that the new ones were not seen",
+        "name a cgroup above them, which stays",
+    );
+    lost(
+        losses.cut_off,
+        "processes of the command that still ran, or had to be killed, at the end",
+        "let the command end by itself, or record its cgroup",
+    );
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
@@ -78,13 +88,15 @@ mod tests {
             late_start: 1,
             compat: 1,
             unplaced: 1,
+            replaced: 1,
+            cut_off: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], false);
-        assert_eq!(told.len(), 7, "{told:#?}");
+        assert_eq!(told.len(), 9, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], true).len(),
-            6,
+            8,
             "the late start is accepted"
         );
     }

@@ -79,8 +79,17 @@ fn append(merged: &mut Recording, part: &Recording) {
 
 /// Every loss is taken apart here, so that a new one cannot be forgotten.
 fn sum(one: &Losses, other: &Losses) -> Losses {
-    let Losses { table_full, recursion_misses, unnamed, filtered, late_start, compat, unplaced } =
-        *other;
+    let Losses {
+        table_full,
+        recursion_misses,
+        unnamed,
+        filtered,
+        late_start,
+        compat,
+        unplaced,
+        replaced,
+        cut_off,
+    } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
         recursion_misses: one.recursion_misses.saturating_add(recursion_misses),
@@ -89,6 +98,8 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         late_start: one.late_start.saturating_add(late_start),
         compat: one.compat.saturating_add(compat),
         unplaced: one.unplaced.saturating_add(unplaced),
+        replaced: one.replaced.saturating_add(replaced),
+        cut_off: one.cut_off.saturating_add(cut_off),
     }
 }
 

@@ -228,6 +228,12 @@ pub struct Losses {
     /// Cgroups whose place in the hierarchy could not be told: they may belong to the target.
     #[serde(default)]
     pub unplaced: u64,
+    /// Watched cgroups that were removed and made again: the new ones were not watched.
+    #[serde(default)]
+    pub replaced: u64,
+    /// Processes of the traced command that still ran, or had to be killed, when the recording ended.
+    #[serde(default)]
+    pub cut_off: u64,
 }
 
 /// How the traced command ended.

@@ -19,6 +19,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::{
     kernel::{Filter, Program, Readiness, User, start_in_cgroup},
+    message::tell,
     recording::CommandOutcome,
     target::cgroup::CgroupRoot,
     text::{escape_bytes, escape_path},
@@ -124,7 +125,13 @@ impl Drop for CommandGroup {
     fn drop(&mut self) {
         // The end of the pipe is the word to remove the cgroup.
         drop(self.lifeline.take());
-        let _ = self.keeper.wait();
+        if self.keeper.wait().is_ok_and(|status| status.success()) {
+            return;
+        }
+        // The keeper was killed: what it would have done is tried here, without its patience.
+        if std::fs::remove_dir(&self.directory).is_err() && self.directory.exists() {
+            tell(&format!("warning: the cgroup {} is left behind", escape_path(&self.directory)));
+        }
     }
 }
 

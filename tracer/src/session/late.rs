@@ -98,6 +98,8 @@ impl Late {
 /// A late cgroup that is watched.
 struct Watched {
     events: CgroupEvents,
+    /// The state when the watching began.
+    state: CgroupState,
     changes: Readiness,
     directory: PathBuf,
     /// The processes that were there when tracing began.
@@ -111,14 +113,16 @@ impl Watched {
         else {
             return Ok(None);
         };
+        // Reading arms the descriptor: without it the kernel reports a change at once.
+        let Ok(state) = events.read() else { return Ok(None) };
         let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
         let late = processes(&directory);
-        Ok(Some(Self { events, changes, directory, late }))
+        Ok(Some(Self { events, state, changes, directory, late }))
     }
 
     /// Waits until the cgroup was empty and holds processes again; false when that cannot happen any more.
     async fn restart(&self) -> bool {
-        let Ok(mut known) = self.events.read() else { return false };
+        let mut known = self.state;
         loop {
             let Ok(()) = self.changes.ready().await else { return false };
             let Ok(now) = self.events.read() else { return false };

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use tracer_ebpf::CgroupEvent;
 
-use crate::target::cgroup::{CgroupNode, CgroupRoot};
+use crate::{
+    recording::assembly::UNKNOWN_NAME,
+    target::cgroup::{CgroupNode, CgroupRoot},
+};
 
 /// What is known of the hierarchy.
 #[derive(Default)]
@@ -83,10 +86,10 @@ impl Names {
             (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
         let mut path = self.paths.get(&event.ancestors[known])?.trim_end_matches('/').to_owned();
         for ancestor in &event.ancestors[known + 1..own] {
-            path.push_str(&format!("/?{ancestor}"));
+            path.push_str(&format!("/{UNKNOWN_NAME}{ancestor}"));
         }
         path.push('/');
-        path.push_str(&name(event).unwrap_or_else(|| format!("?{}", event.cgroup)));
+        path.push_str(&name(event).unwrap_or_else(|| format!("{UNKNOWN_NAME}{}", event.cgroup)));
         Some(path)
     }
 }

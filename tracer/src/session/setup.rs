@@ -2,25 +2,18 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::time::{ClockId, clock_gettime};
 
-use super::{CommandGroup, Purpose, Request};
+use super::{CommandGroup, Purpose, Request, ending::Roots};
 use crate::{
     kernel::{Options, host_mount_namespace},
-    recording::{
-        TargetKind,
-        assembly::{Selection, is_at_or_below},
-        phases::CgroupKind,
-    },
+    recording::{TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
         cgroup::{CgroupTree, populated},
         names::kind,
     },
 };
-
-/// Most roots that the kernel side takes.
-const MAX_ROOTS: usize = 64;
 
 /// The targets, the command's own cgroup among them.
 pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
@@ -47,38 +40,21 @@ pub(super) fn populated_below(
     Ok(found)
 }
 
-pub(super) fn options(
-    request: &Request,
-    selections: &[Selection],
-    tree: &CgroupTree,
-) -> Result<Options> {
-    let mut paths: Vec<String> = Vec::new();
-    for selection in selections {
-        paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
-    }
-    paths.sort();
-    paths.dedup_by(|path, before| is_at_or_below(path, before));
-    if paths.len() > MAX_ROOTS {
-        bail!(
-            "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
-            paths.len()
-        );
-    }
-    let roots = paths.iter().map(|path| request.root.id(path)).collect::<Result<_, _>>()?;
-    Ok(Options {
-        roots,
+pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Options {
+    Options {
+        roots: roots.ids(),
         btf: request.btf,
         counts: request.counts,
         denied: request.denied,
         cgroups_present: tree.nodes.len(),
         log: request.log,
         host_mount_namespace: host_mount_namespace(),
-    })
+    }
 }
 
 /// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
 /// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
-fn root_of(path: &str, kind: TargetKind) -> String {
+pub(super) fn root_of(path: &str, kind: TargetKind) -> String {
     let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
     match (kind, parent) {
         (TargetKind::Command, _) | (_, None) => path.to_owned(),

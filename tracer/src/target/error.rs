@@ -116,7 +116,7 @@ pub enum CgroupError {
     },
     /// The path exists, but not in a cgroup file system.
     #[error(
-        "{} is not a cgroup\n\nhint: cgroups are the directories below {}; `tracer list` shows what can be traced",
+        "{} is not a cgroup\n\nhint: cgroups are the directories below {}",
         escape(.path),
         escape_path(.unified)
     )]

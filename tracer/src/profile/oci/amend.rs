@@ -87,8 +87,8 @@ fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>
     }
     let Value::Array(listed) = listed else { return };
     for token in architectures.iter().map(|architecture| architecture.token()) {
-        let is_there = implied && token == native || listed.iter().any(|known| known == token);
-        if !is_there {
+        let known = listed.iter().any(|known| known == token) || implied && token == native;
+        if !known {
             listed.push(json!(token));
         }
     }

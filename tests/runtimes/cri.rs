@@ -1,0 +1,227 @@
+//! containerd through the interface that Kubernetes uses, with profiles of the node (`Localhost`).
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::{BOUND, Running, holds_within, temporary_folder};
+
+use crate::command_line::IMAGE;
+use crate::cri_api::{self as api, call};
+use crate::engine::{Container, Engine, Order, succeed};
+use crate::namespace::Namespace;
+
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A containerd of its own.
+pub struct Containerd {
+    socket: PathBuf,
+    daemon: Running,
+    folder: TempDir,
+}
+
+/// A container in a pod of its own.
+struct Started<'a> {
+    containerd: &'a Containerd,
+    pod: String,
+    container: String,
+    log: PathBuf,
+}
+
+/// A network plug-in that gives a pod its loopback interface and claims that it has an address.
+const NETWORK: &str = r#"#!/bin/sh
+version='"cniVersion": "0.4.0"'
+case $CNI_COMMAND in
+VERSION) echo "{ $version, \"supportedVersions\": [\"0.3.1\", \"0.4.0\"] }" ;;
+ADD)
+    nsenter "--net=$CNI_NETNS" busybox ifconfig lo 127.0.0.1 up || exit
+    echo "{ $version, \"interfaces\": [{ \"name\": \"$CNI_IFNAME\", \"sandbox\": \"$CNI_NETNS\" }],
+        \"ips\": [{ \"version\": \"4\", \"interface\": 0, \"address\": \"127.0.0.1/8\" }] }"
+    ;;
+esac
+"#;
+
+const NETWORK_LIST: &str =
+    r#"{ "cniVersion": "0.4.0", "name": "tests", "plugins": [{ "type": "loopback" }] }"#;
+
+impl Containerd {
+    /// Starts it with this low-level runtime, and loads the image.
+    pub fn new(
+        [containerd, ctr, runtime]: [&Path; 3],
+        namespace: &Arc<Namespace>,
+        image: &Path,
+    ) -> Result<Self, String> {
+        let folder = temporary_folder();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["network", "plug-ins", "logs"] {
+            fs::create_dir(path(name)).expect("a folder is made");
+        }
+        let plug_in = path("plug-ins").join("loopback");
+        fs::write(&plug_in, NETWORK).expect("the plug-in is written");
+        fs::set_permissions(&plug_in, fs::Permissions::from_mode(0o755)).expect("executable");
+        fs::write(path("network").join("tests.conflist"), NETWORK_LIST).expect("written");
+        let configuration = configuration(folder.path(), runtime);
+        fs::write(path("config.toml"), configuration).expect("the configuration is written");
+        let mut command = namespace.command(containerd);
+        command.arg("--config").arg(path("config.toml"));
+        let socket = path("containerd.sock");
+        let mut daemon = Running::start(&mut command);
+        let answers = || call::<_, api::Empty>(&socket, "Version", api::Empty {}).is_ok();
+        let alive = holds_within(BOUND, || answers() || !daemon.is_running());
+        if !alive || !daemon.is_running() {
+            return Err(format!("containerd does not answer; it said:\n{}", daemon.stderr()));
+        }
+        let mut import = namespace.command(ctr);
+        import.arg("--address").arg(&socket).args(["--namespace=k8s.io", "images", "import"]);
+        succeed(import.arg(image))?;
+        Ok(Self { socket, daemon, folder })
+    }
+
+    fn call<Q, A>(&self, method: &str, request: Q) -> Result<A, String>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        call(&self.socket, method, request)
+    }
+}
+
+/// `restrict_oom_score_adj`: the pod's own process wants a score for which the machine may lack a capability.
+fn configuration(folder: &Path, runtime: &Path) -> String {
+    let path = |name: &str| Value::from(folder.join(name).display().to_string());
+    let cri = r#"[plugins."io.containerd.grpc.v1.cri""#;
+    format!(
+        r#"version = 2
+root = {}
+state = {}
+[grpc]
+address = {}
+{cri}]
+sandbox_image = "{IMAGE}"
+restrict_oom_score_adj = true
+disable_apparmor = true
+{cri}.cni]
+bin_dir = {}
+conf_dir = {}
+{cri}.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+{cri}.containerd.runtimes.runc.options]
+BinaryName = {}
+"#,
+        path("root"),
+        path("state"),
+        path("containerd.sock"),
+        path("plug-ins"),
+        path("network"),
+        Value::from(runtime.display().to_string()),
+    )
+}
+
+impl Engine for Containerd {
+    fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
+        let name = format!("tracer-tests-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        let logs = self.folder.path().join("logs");
+        let pod_config = api::PodConfig {
+            metadata: Some(api::PodMetadata {
+                name: name.clone(),
+                uid: name.clone(),
+                namespace: "tests".into(),
+            }),
+            log_directory: logs.display().to_string(),
+            linux: Some(api::LinuxPodConfig { cgroup_parent: order.parent.into() }),
+        };
+        let request = api::RunPod { config: Some(pod_config.clone()) };
+        let pod: api::Id = self.call("RunPodSandbox", request)?;
+        // From here on the pod is removed whatever happens.
+        let log = logs.join(&name);
+        let mut started =
+            Started { containerd: self, pod: pod.id.clone(), container: String::new(), log };
+        let request = api::CreateContainer {
+            pod: pod.id,
+            config: Some(container_config(order, &name)),
+            pod_config: Some(pod_config),
+        };
+        let container: api::Id = self.call("CreateContainer", request)?;
+        started.container.clone_from(&container.id);
+        self.call::<_, api::Empty>("StartContainer", container)?;
+        Ok(Box::new(started))
+    }
+
+    fn executes_as_user(&self) -> bool {
+        false
+    }
+}
+
+fn container_config(order: &Order, name: &str) -> api::ContainerConfig {
+    let unconfined = api::SecurityProfile { profile_type: 1, localhost_ref: String::new() };
+    let seccomp = order.profile.map_or(unconfined, |path| api::SecurityProfile {
+        profile_type: 2,
+        localhost_ref: path.display().to_string(),
+    });
+    let user = Some(api::Number { value: order.user.into() });
+    let security_context = api::SecurityContext {
+        run_as_user: user,
+        run_as_group: user,
+        no_new_privs: order.no_new_privs,
+        seccomp: Some(seccomp),
+    };
+    api::ContainerConfig {
+        metadata: Some(api::Name { name: name.into() }),
+        image: Some(api::Name { name: IMAGE.into() }),
+        command: order.words.iter().map(|&word| word.to_owned()).collect(),
+        log_path: name.into(),
+        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+    }
+}
+
+impl Container for Started<'_> {
+    fn output(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn is_running(&self) -> bool {
+        let request = api::Id { id: self.container.clone() };
+        let answer: Result<api::StatusResponse, _> =
+            self.containerd.call("ContainerStatus", request);
+        answer.is_ok_and(|answer| answer.status.is_some_and(|status| status.state == 1))
+    }
+
+    fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
+        assert_eq!(user, None, "the interface takes no user");
+        let request = api::ExecSync {
+            container: self.container.clone(),
+            command: words.iter().map(|&word| word.to_owned()).collect(),
+            timeout: BOUND.as_secs().cast_signed(),
+        };
+        let answer: api::ExecSyncResponse = self.containerd.call("ExecSync", request)?;
+        let [stdout, stderr] =
+            [answer.stdout, answer.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        match answer.exit_code {
+            0 => Ok(stdout),
+            code => Err(format!("{words:?}: exit code {code}\n{stdout}{stderr}")),
+        }
+    }
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        for method in ["StopPodSandbox", "RemovePodSandbox"] {
+            let request = api::Id { id: self.pod.clone() };
+            if let Err(error) = self.containerd.call::<_, api::Empty>(method, request) {
+                eprintln!("{error}");
+            }
+        }
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        self.daemon.signal(Signal::TERM);
+        holds_within(BOUND, || !self.daemon.is_running());
+    }
+}
