@@ -10,7 +10,7 @@ use tests::{WORKER, temporary_folder, tool};
 
 use crate::engine::succeed;
 
-/// Names the archive with nginx, redis, python3 and PostgreSQL in a Debian system.
+/// Names the archive with nginx, redis, python3 and `PostgreSQL` in a Debian system.
 const ARCHIVE: &str = "TRACER_TEST_ROOT";
 
 /// A folder that is a root file system. Removed with this value.
@@ -59,7 +59,7 @@ impl Root {
             .ok_or_else(|| format!("the root file system has no user {name}"))
     }
 
-    /// The path of a program of PostgreSQL, whose version is part of it.
+    /// The path of a program of `PostgreSQL`, whose version is part of it.
     pub fn postgres(&self) -> Result<PathBuf, String> {
         let versions = self.path().join("usr/lib/postgresql");
         let version = fs::read_dir(&versions).ok().and_then(|mut entries| entries.next()?.ok());
