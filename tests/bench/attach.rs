@@ -59,10 +59,11 @@ pub enum Attached {
 
 /// Attaches a variant.
 pub fn attach(variant: Variant, group: &Group) -> Attached {
-    let options = |counts, btf| Options {
+    let options = |counts, btf, denied| Options {
         roots: vec![group.id()],
         btf,
         counts,
+        denied,
         cgroups_present: 0,
         log: false,
         host_mount_namespace: host_mount_namespace(),
@@ -75,9 +76,10 @@ pub fn attach(variant: Variant, group: &Group) -> Attached {
     match variant {
         Variant::Untraced => Attached::Nothing,
         Variant::Empty => Attached::Empty(Box::new(empty())),
-        Variant::Tracer => tracer(options(true, true)),
-        Variant::TracerWithoutCounts => tracer(options(false, true)),
-        Variant::TracerWithoutBtf => tracer(options(true, false)),
+        Variant::Tracer => tracer(options(true, true, false)),
+        Variant::TracerWithoutCounts => tracer(options(false, true, false)),
+        Variant::TracerWithoutBtf => tracer(options(true, false, false)),
+        Variant::TracerDenied => tracer(options(true, true, true)),
     }
 }
 

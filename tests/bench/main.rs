@@ -25,14 +25,16 @@ enum Variant {
     Tracer,
     TracerWithoutCounts,
     TracerWithoutBtf,
+    TracerDenied,
 }
 
-const VARIANTS: [(Variant, &str); 5] = [
+const VARIANTS: [(Variant, &str); 6] = [
     (Variant::Untraced, "untraced"),
     (Variant::Empty, "empty program"),
     (Variant::Tracer, "tracer"),
     (Variant::TracerWithoutCounts, "tracer --no-counts"),
     (Variant::TracerWithoutBtf, "tracer --no-btf"),
+    (Variant::TracerDenied, "tracer --denied"),
 ];
 
 /// Who is measured.

@@ -14,14 +14,14 @@ use tracer::recording::Phase;
 const SET_UP: [&str; 6] = ["mount", "pivot_root", "unshare", "socketpair", "execveat", "keyctl"];
 
 /// A bundle whose root holds the fixture program and nothing else. The container is deleted with this value.
-struct Bundle {
+pub(super) struct Bundle {
     runc: PathBuf,
-    folder: tempfile::TempDir,
-    id: String,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) id: String,
 }
 
 impl Bundle {
-    fn new(runc: PathBuf, cgroups_path: &str, arguments: &[&str]) -> Self {
+    pub(super) fn new(runc: PathBuf, cgroups_path: &str, arguments: &[&str]) -> Self {
         let folder = tests::temporary_folder();
         let root = folder.path().join("rootfs");
         for name in ["proc", "dev", "sys", "tmp"] {
@@ -47,7 +47,7 @@ impl Bundle {
         Self { runc, folder, id }
     }
 
-    fn edit(&self, change: impl FnOnce(&mut Value)) {
+    pub(super) fn edit(&self, change: impl FnOnce(&mut Value)) {
         let path = self.folder.path().join("config.json");
         let text = fs::read_to_string(&path).expect("it is there");
         let mut spec = serde_json::from_str(&text).expect("it is JSON");
@@ -55,13 +55,13 @@ impl Bundle {
         fs::write(&path, spec.to_string()).expect("the bundle is written");
     }
 
-    fn command(&self, verb: &str) -> Command {
+    pub(super) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(&self.runc);
         command.arg("--root").arg(self.folder.path().join("state")).arg(verb);
         command
     }
 
-    fn run(&self) {
+    pub(super) fn run(&self) {
         let mut command = self.command("run");
         command.arg("--bundle").arg(self.folder.path()).arg(&self.id);
         let finished = Running::start(&mut command).finish();
@@ -78,7 +78,7 @@ impl Drop for Bundle {
 }
 
 /// Whether runc can start a container here at all.
-fn runc() -> Result<PathBuf, String> {
+pub(super) fn runc() -> Result<PathBuf, String> {
     kernel_tier()?;
     let runc = tool("runc")?;
     let above = Cgroup::new("runc-probe");
@@ -177,7 +177,7 @@ fn a_container_that_ran_before_is_late() {
     wait_until("the container's program runs", tests::BOUND, || runs_program(&processes));
     let tracing = Tracer::new().args(["--cgroup", &path]).start();
     assert!(running.finish().status.success(), "the container ends well");
-    tracing.stop().exits(3).says(&["late start", "hint:", "restart"]);
+    tracing.stop().exits(3).says(&["late start", "hint:", "merge a recording"]);
 }
 
 /// Runs the steps in a container that may make namespaces; they give the names, all of them workload, and runc's own
@@ -243,7 +243,7 @@ fn a_hook_that_runs_while_the_container_is_made_is_not_workload() {
 }
 
 /// Whether a process of the cgroup executes the fixture program.
-fn runs_program(processes: &Path) -> bool {
+pub(super) fn runs_program(processes: &Path) -> bool {
     let ids = fs::read_to_string(processes).unwrap_or_default();
     ids.lines().any(|id| {
         fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|program| program.ends_with("program"))

@@ -1,18 +1,22 @@
 //! A signal at any moment leaves whole files or none: never a torn one, never a temporary one.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
-    Cgroup, GROUND_TRUTH, Random, Running, Tracer, file_names, ground_truth, kernel_tier, require,
-    tool,
+    Cgroup, GROUND_TRUTH, Outcome, Random, Running, Tracer, file_names, ground_truth, kernel_tier,
+    require, tool,
 };
 
 const FILES: [&str; 3] = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
-/// The calls that change a folder or the files in it.
-const FILE_CALLS: &str = "openat,write,fchmod,fsync,renameat,renameat2,unlinkat";
+/// The calls that change the folder.
+const CALLS_IN_FOLDER: &str = "openat,renameat,renameat2,unlinkat";
+/// The calls that finish a file, which nothing else makes.
+const CALLS_ON_FILES: &str = "fchmod,fsync";
 
 /// Each of the three files is whole or not there; the profile comes last; nothing temporary is left.
 fn check_whole_or_absent(folder: &Path) {
@@ -66,28 +70,32 @@ fn a_signal_at_any_moment_leaves_whole_files_or_none() {
     println!("{written} of 24 runs wrote their files");
 }
 
-/// Runs the tracer under strace with more of strace's options.
-fn run_under_strace(strace: &Path, options: &[&str]) -> tests::Outcome {
-    let strace = strace.to_str().expect("the path is text");
-    let launcher = [&[strace, "-y", "-o", "/dev/stdout"][..], options, &["--"]].concat();
-    Tracer::new().launcher(launcher).command([GROUND_TRUTH, "x86_64:39"]).run()
+/// Runs the tracer under strace, which looks at calls that name the folder of the files, or, without `in_folder`, at
+/// all: how many others there are differs from run to run.
+fn run_under_strace(strace: &Path, in_folder: bool, option: &str) -> Outcome {
+    let tracer = Tracer::new();
+    let folder = tracer.folder().to_owned();
+    let mut launcher: Vec<&OsStr> = vec![strace.as_os_str()];
+    launcher.extend(["-o", "/dev/stdout", "-e", option].map(OsStr::new));
+    if in_folder {
+        launcher.extend([OsStr::new("-P"), folder.as_os_str()]);
+    }
+    launcher.push(OsStr::new("--"));
+    tracer.launcher(launcher).command([GROUND_TRUTH, "x86_64:39"]).run()
 }
 
-/// The calls of a whole run that touch the folder of the files: names, and how many of that name were made before.
-fn file_operations(strace: &Path) -> Vec<(String, usize)> {
-    let outcome = run_under_strace(strace, &["-e", &format!("trace={FILE_CALLS}")]).exits(0);
-    let folder = outcome.folder().to_str().expect("the path is text").to_owned();
+/// The calls of a whole run that change files: whether they name the folder, their name, and their number among those.
+fn file_operations(strace: &Path) -> Vec<(bool, String, usize)> {
     let mut found = Vec::new();
-    let mut made = std::collections::BTreeMap::new();
-    for line in outcome.stdout.lines() {
-        let Some((name, rest)) = line.split_once('(') else {
-            continue;
-        };
-        let count: &mut usize = made.entry(name.to_owned()).or_default();
-        *count += 1;
-        // The current folder is the same: what is opened by its path from there is something else.
-        if rest.contains(&folder) && !rest.starts_with("AT_FDCWD") {
-            found.push((name.to_owned(), *count));
+    for (in_folder, calls) in [(true, CALLS_IN_FOLDER), (false, CALLS_ON_FILES)] {
+        let outcome = run_under_strace(strace, in_folder, &format!("trace={calls}")).exits(0);
+        let mut made = BTreeMap::new();
+        for line in outcome.stdout.lines() {
+            if let Some((name, _)) = line.split_once('(') {
+                let count: &mut usize = made.entry(name.to_owned()).or_default();
+                *count += 1;
+                found.push((in_folder, name.to_owned(), *count));
+            }
         }
     }
     found
@@ -103,9 +111,9 @@ fn sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none() {
     let strace = require!(strace());
     let operations = file_operations(&strace);
     assert!(operations.len() > 10, "the operations are seen: {operations:?}");
-    for (call, at) in operations {
+    for (in_folder, call, at) in operations {
         let inject = format!("inject={call}:signal=TERM:when={at}");
-        let outcome = run_under_strace(&strace, &["-e", &inject]);
+        let outcome = run_under_strace(&strace, in_folder, &inject);
         println!("SIGTERM at {call} number {at}: {:?}", file_names(outcome.folder()));
         check_whole_or_absent(outcome.folder());
     }
@@ -114,9 +122,9 @@ fn sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none() {
 #[test]
 fn sigkill_at_each_operation_on_a_file_leaves_no_torn_file() {
     let strace = require!(strace());
-    for (call, at) in file_operations(&strace) {
+    for (in_folder, call, at) in file_operations(&strace) {
         let inject = format!("inject={call}:signal=KILL:when={at}");
-        let outcome = run_under_strace(&strace, &["-e", &inject]);
+        let outcome = run_under_strace(&strace, in_folder, &inject);
         let names = file_names(outcome.folder());
         println!("SIGKILL at {call} number {at}: {names:?}");
         // Nothing can be removed after SIGKILL: files under temporary names may stay.

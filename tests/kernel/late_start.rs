@@ -33,7 +33,7 @@ fn attaching_to_a_running_program_is_incomplete_and_says_so() {
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
     assert!(running.finish().status.success(), "the fixture ends well");
-    let outcome = tracing.stop().exits(3).says(&["late start", "hint:", "restart"]);
+    let outcome = tracing.stop().exits(3).says(&["late start", "hint:", "merge a recording"]);
     let recording = outcome.recording();
     assert!(!recording.complete, "the recording says it is incomplete");
     assert_eq!(recording.losses.late_start, 1, "the loss is counted: {:?}", recording.losses);

@@ -57,7 +57,7 @@ fn a_hangup_that_was_inherited_as_ignored_stays_ignored() {
 fn a_duration_ends_it() {
     require!(kernel_tier());
     let cgroup = Cgroup::new("duration");
-    let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "4s"]).start();
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "8s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }
@@ -66,7 +66,7 @@ fn a_duration_ends_it() {
 fn quiet_ends_it() {
     require!(kernel_tier());
     let cgroup = Cgroup::new("quiet");
-    let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "4s"]).start();
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "8s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }

@@ -13,10 +13,10 @@ use tracer::profile::{
     Architecture, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason, Runtime,
     RuntimeChoice,
 };
-use tracer::recording::{Phase, Recording};
+use tracer::recording::{Phase, Recording, Refusal};
 use tracer::syscalls::{self, AMD64_NAMES, Abi};
 
-use crate::recordings::{call, calls, full, numbered, recording, web_server};
+use crate::recordings::{call, calls, denied, full, numbered, recording, web_server};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/profile");
 
@@ -181,6 +181,27 @@ fn clone_comes_with_clone3() {
     let seen_in_setup = vec![calls(Phase::Setup, &["clone3"]), calls(Phase::Workload, &["read"])];
     assert!(!names(&derive(&[recording(seen_in_setup)], &options())).contains("clone"));
     assert!(!names(&small(|_| {})).contains("clone"));
+}
+
+#[test]
+fn inferred_calls_are_told_from_all_others() {
+    let fork = [recording(vec![calls(Phase::Workload, &["vfork"])])];
+    let mut options = under(RuntimeChoice::None);
+    options.alternatives = true;
+    let derivation = derive(&fork, &options);
+    let alternative = BTreeSet::from([Reason::Alternative { of: "vfork" }]);
+    for name in ["fork", "clone", "clone3"] {
+        assert_eq!(derivation.profile.allowed[name], alternative, "{name}");
+    }
+    assert_eq!(names(&derivation).len(), STANDING.len() + 4, "no form of an added call");
+    assert_eq!(Summary::of(&derivation.profile).inferred, 3);
+    options.error_paths = true;
+    let both = derive(&fork, &options);
+    let rare = tracer::profile::inferred::ERROR_PATHS;
+    let new = rare.iter().filter(|(name, _)| !names(&derivation).contains(name)).count();
+    assert_eq!(names(&both).len(), names(&derivation).len() + new);
+    assert_eq!(Summary::of(&both.profile).inferred, 3 + new);
+    assert_eq!(Summary::of(&derive(&fork, &under(RuntimeChoice::None)).profile).inferred, 0);
 }
 
 #[test]
@@ -375,4 +396,26 @@ fn the_kubernetes_fragment_is_as_agreed() {
     golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT));
     let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
     golden("hostile.kubernetes.yaml", &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/"));
+}
+
+#[test]
+fn denied_calls_are_allowed_on_request_only() {
+    let all = vec![
+        call(Abi::X86_64, "write", Phase::Workload),
+        denied(Abi::X86_64, "ptrace", Refusal::Errno(1), Phase::Workload),
+        denied(Abi::X86_64, "mount", Refusal::Errno(1), Phase::Setup),
+        denied(Abi::I386, "socketcall", Refusal::ThreadKilled, Phase::Workload),
+    ];
+    let recordings = [recording(vec![all])];
+    let without = derive(&recordings, &Options::default());
+    assert!(["ptrace", "mount", "socketcall"].iter().all(|name| !names(&without).contains(*name)));
+    let mut options = Options::default();
+    options.denied = true;
+    let with = derive(&recordings, &options);
+    let allowed = names(&with);
+    assert!(allowed.contains("ptrace") && allowed.contains("socketcall"));
+    assert!(!allowed.contains("mount"), "a runtime was denied it before the container was made");
+    assert!(with.profile.architectures.contains(&Architecture::X86), "its callers would be killed");
+    let added = with.added.iter().find(|added| added.name == "ptrace").expect("it is added");
+    assert_eq!(added.reason, "denied while recording: EPERM (x86_64)");
 }

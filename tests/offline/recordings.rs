@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Target, TargetKind,
-    VERSION,
+    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Refusal, Target,
+    TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -17,7 +17,15 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         first_seen_seconds: None,
         command: None,
         ambiguous: false,
+        refused: (phase == Phase::Denied).then_some(Refusal::Errno(38)),
+        during: (phase == Phase::Denied).then_some(Phase::Workload),
     }
+}
+
+/// A denied call by its name.
+pub fn denied(abi: Abi, name: &str, refused: Refusal, during: Phase) -> Call {
+    let call = call(abi, name, Phase::Denied);
+    Call { refused: Some(refused), during: Some(during), ..call }
 }
 
 /// A call by its name.
@@ -58,6 +66,7 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         }],
         cgroups: cgroups.collect(),
         losses: Losses::default(),
+        late_starts: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,
@@ -85,6 +94,9 @@ pub fn full() -> Recording {
         call(Abi::X86_64, "mount", Phase::Setup),
         call(Abi::X86_64, "capset", Phase::ContainerInit),
         call(Abi::X86_64, "ptrace", Phase::Denied),
+        denied(Abi::X86_64, "ptrace", Refusal::Signal, Phase::Workload),
+        denied(Abi::X86_64, "statx", Refusal::Logged, Phase::ContainerInit),
+        denied(Abi::I386, "getpid", Refusal::ThreadKilled, Phase::Setup),
         call(Abi::I386, "socketcall", Phase::Workload),
         call(Abi::X32, "execve", Phase::Workload),
         numbered(Abi::X86_64, 472, Phase::Workload),
@@ -105,7 +117,9 @@ pub fn full() -> Recording {
         let target = Target { kind, runtime: None, image: None, ..target.clone() };
         recording.targets.push(target);
     }
-    recording.losses = Losses { table_full: 1, unnamed: 1, unplaced: 2, ..Losses::default() };
+    recording.losses =
+        Losses { table_full: 1, unnamed: 1, late_start: 1, unplaced: 2, ..Losses::default() };
+    recording.late_starts = vec!["/docker/1".into()];
     recording.complete = false;
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
     recording.command = Some(CommandOutcome {

@@ -34,8 +34,9 @@ const IMPURE: &[&str] = &[
     "rustix",
     "tokio",
 ];
-/// The only files that know `serde_json`.
-const KNOW_JSON: &[&str] = &["recording/json.rs", "profile/oci.rs"];
+/// The only files that know `serde_json`: those of `recording::json` and `profile::oci`.
+const KNOW_JSON: &[&str] =
+    &["recording/json.rs", "profile/oci/amend.rs", "profile/oci/mod.rs", "profile/oci/write.rs"];
 /// Modules that may read the environment: what was typed and who typed it.
 const KNOW_ENVIRONMENT: &[&str] = &["command", "main", "cli"];
 /// Folders whose code may be unsafe.
@@ -282,7 +283,7 @@ fn only_the_kernel_module_knows_aya() {
 }
 
 #[test]
-fn only_two_files_know_json_values() {
+fn only_two_modules_know_json_values() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
         let below = source.path.trim_start_matches("tracer/src/");

@@ -9,8 +9,8 @@ use aya_ebpf::{
     },
 };
 use tracer_ebpf::{
-    CallEvent, CgroupEvent, CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, MAX_DEPTH, WORDS,
-    class, flags,
+    CallEvent, CgroupEvent, CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS,
+    MAX_DEPTH, WORDS, class, flags,
 };
 
 use crate::{
@@ -27,7 +27,7 @@ const NO_SLOT: u64 = u64::MAX;
 /// Facts that keep a call out of the container's set, whatever else holds.
 const UNUSUAL: u16 = class::EXECUTABLE_MASK | class::INIT_PENDING | class::RUNTIME_NAME;
 /// `-EEXIST`: another CPU inserted the key first.
-const EXISTS: i32 = -17;
+pub const EXISTS: i32 = -17;
 
 /// The word and the bit of a native number in a set.
 #[inline(always)]
@@ -47,7 +47,7 @@ pub fn note_outer(found: Found, task: &Task) -> u32 {
 
 /// [`CgroupRecord::outer`]
 #[inline(always)]
-fn outer(record: *const CgroupRecord) -> u32 {
+pub fn outer(record: *const CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
     unsafe { read_volatile(addr_of!((*record).outer)) as u32 }
 }
@@ -62,8 +62,10 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
         if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
             return;
         }
+        // Once a container runs here, a task of the host is looked at more closely.
         if config!(btf) != 0
             && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
+            && read_volatile(addr_of!((*record).flags)) & flags::STARTED == 0
             && task.is_host(outer(record))
         {
             return;
@@ -79,10 +81,14 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let facts = task.facts(outer(record));
     let (word, bit) = place(number);
-    let host = facts & class::HOST != 0;
     let key = key(record, cgroup, number as i32, facts | level as u16, false);
-    if !host && facts & UNUSUAL != 0 {
+    let host = key.class & class::HOST != 0;
+    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
+    // may be one of the container that has entered the host's namespace.
+    let doubtful = host && key.class & (class::STARTED | class::PARENT_HOST) == class::STARTED;
+    if doubtful || !host && facts & UNUSUAL != 0 {
         note_evidence(&key);
+        note_entry(record, number, host);
         return 0;
     }
     // SAFETY: `record` points to a value of the map, the indexes are masked.
@@ -106,6 +112,15 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     0
 }
 
+/// Keeps that a task from outside entered the container's root.
+#[inline(always)]
+fn note_entry(record: *mut CgroupRecord, number: u32, host: bool) {
+    if !host && ENTER_ROOT.contains(&number) {
+        // SAFETY: `record` points to a value of the map.
+        unsafe { atomic::or(addr_of_mut!((*record).flags), flags::ENTERED) };
+    }
+}
+
 /// Keeps what is known of the tasks that make calls in the cgroup.
 ///
 /// # Safety
@@ -116,7 +131,7 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
     if config!(btf) != 0 {
         seen |= if task.has_no_new_privs() { flags::NO_NEW_PRIVS } else { flags::NEW_PRIVS };
         if task.filter_may_deny() {
-            seen |= flags::FILTER_MAY_DENY;
+            seen |= flags::FILTER_MAY_DENY << task.filter_level();
         }
     }
     // SAFETY: the caller's.
@@ -141,8 +156,9 @@ pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat:
     0
 }
 
+/// What a call is told apart by, with the facts about its task.
 #[inline(always)]
-fn key(
+pub fn key(
     record: *const CgroupRecord,
     cgroup: u64,
     number: i32,
@@ -150,8 +166,10 @@ fn key(
     compat: bool,
 ) -> EvidenceKey {
     // SAFETY: `record` points to a value of the map.
-    let started = unsafe { read_volatile(addr_of!((*record).flags)) } & flags::STARTED != 0;
-    let class = if started { facts | class::STARTED } else { facts };
+    let seen = unsafe { read_volatile(addr_of!((*record).flags)) };
+    let started = if seen & flags::STARTED != 0 { class::STARTED } else { 0 };
+    let entered = if seen & flags::ENTERED != 0 { class::ENTERED } else { 0 };
+    let class = facts | started | entered;
     EvidenceKey { cgroup, number, class, compat: compat as u8, reserved: 0 }
 }
 

@@ -5,10 +5,24 @@
 
 #![no_std]
 
-/// Name of the one program: a `raw_tracepoint` on `sys_enter`.
-pub const PROGRAM: &str = "sys_enter";
-/// The raw tracepoint that [`PROGRAM`] attaches to (`include/trace/events/syscalls.h`).
-pub const TRACEPOINT: &str = "sys_enter";
+/// A program of the object, and the raw tracepoint that it attaches to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's name.
+    pub name: &'static str,
+    /// The tracepoint (`include/trace/events/{syscalls,sched}.h`).
+    pub tracepoint: &'static str,
+}
+
+/// The one program when denied calls are not watched.
+pub const ENTER: Program = Program { name: "sys_enter", tracepoint: "sys_enter" };
+/// The same, which also notes which tasks are inside a call. Loaded in the place of [`ENTER`] when denied calls are watched,
+/// so that the other has no instruction for it.
+pub const ENTER_NOTING: Program = Program { name: "sys_enter_noting", tracepoint: "sys_enter" };
+/// Sees the calls that leave the kernel without having been entered.
+pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
+/// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
+pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
 
 /// ARRAY of `u64`, memory-mapped: the verdict on each cgroup that made a call. A word is the cgroup's id, with
 /// [`TRACKED`] when it lies below a root; 0 is a free place. Id and verdict are one word, so that there is no
@@ -26,6 +40,14 @@ pub const EVIDENCE: &str = "EVIDENCE";
 pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
 /// RINGBUF of [`CallEvent`]: the first sight of each call, for people who watch. Losing one changes no result.
 pub const CALL_EVENTS: &str = "CALL_EVENTS";
+/// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked cgroup.
+pub const TASKS: &str = "TASKS";
+/// `LRU_HASH` from process id to cgroup id: whose a process was, also after its end.
+pub const PROCESSES: &str = "PROCESSES";
+/// HASH from [`DenialKey`] to [`Evidence`]: the calls that a filter refused.
+pub const DENIALS: &str = "DENIALS";
+/// RINGBUF of [`DenialEvent`]: the first sight of each denied call. Losing one changes no result.
+pub const DENIAL_EVENTS: &str = "DENIAL_EVENTS";
 /// ARRAY with one [`Stats`], memory-mapped.
 pub const STATS: &str = "STATS";
 /// The read-only global of type [`Config`] that the loader fills in.
@@ -80,8 +102,11 @@ pub mod flags {
     pub const NO_NEW_PRIVS: u64 = 1 << 1;
     /// A task without `no_new_privs` made a call that set a bit of a set.
     pub const NEW_PRIVS: u64 = 1 << 2;
-    /// A task made a call under a filter that does not allow every native number: denied calls are hidden.
-    pub const FILTER_MAY_DENY: u64 = 1 << 3;
+    /// A task that was not the host's entered another root: `pivot_root`, `chroot` or `move_mount`.
+    pub const ENTERED: u64 = 1 << 3;
+    /// A task made a call under a filter that does not allow every native number: denied calls are hidden. Shifted left
+    /// by the task's filter count.
+    pub const FILTER_MAY_DENY: u64 = 1 << 8;
 }
 
 /// Counts of one cgroup on one CPU, by native number.
@@ -129,9 +154,9 @@ pub mod class {
     pub const INIT_PENDING: u16 = 1 << 5;
     /// The task is in the host's mount namespace, or in that which the cgroup was entered from.
     pub const HOST: u16 = 1 << 6;
-    /// The task has not exec'd since it was forked.
+    /// The task's process has not exec'd since it was forked.
     pub const FORKED: u16 = 1 << 7;
-    /// The task's parent is in one of those.
+    /// The parent of the task's process is in one of those.
     pub const PARENT_HOST: u16 = 1 << 8;
     /// A task of the container had made a call in this cgroup before.
     pub const STARTED: u16 = 1 << 9;
@@ -139,6 +164,10 @@ pub mod class {
     pub const RUNTIME_NAME: u16 = 1 << 10;
     /// Only without kernel BTF: nothing else is known.
     pub const UNKNOWN: u16 = 1 << 11;
+    /// The parent of the task's process is in another cgroup: somebody from outside put the process here.
+    pub const PARENT_OUTSIDE: u16 = 1 << 12;
+    /// A task of the cgroup that was not the host's had entered another root before.
+    pub const ENTERED: u16 = 1 << 13;
 }
 
 /// Where an executable lives, by the mount namespace of its mount.
@@ -187,7 +216,51 @@ pub struct CallEvent {
     pub command: [u8; COMMAND_SIZE],
 }
 
-/// Counters that the kernel side keeps. All but the last two are losses.
+/// What [`TASKS`] knows of a thread.
+pub mod task_state {
+    /// It is not inside a call, or inside one that it entered elsewhere.
+    pub const OUTSIDE: u32 = 0;
+    /// It has entered a call, and not left it yet.
+    pub const INSIDE: u32 = 1;
+}
+
+/// What [`DENIALS`] tells apart.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DenialKey {
+    /// The call.
+    pub call: EvidenceKey,
+    /// The error number that the caller got, or one of [`verdict`].
+    pub verdict: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// How a call was refused, when not by an error number. Error numbers are below these.
+pub mod verdict {
+    /// The caller got SIGSYS: it was killed with its process, or a handler was run.
+    pub const SIGNAL: u32 = 1 << 16;
+    /// The thread was killed, and its process goes on.
+    pub const THREAD_KILLED: u32 = (1 << 16) + 1;
+}
+
+/// The first sight of a denied call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct DenialEvent {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// What was seen.
+    pub key: DenialKey,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Command name of the task.
+    pub command: [u8; COMMAND_SIZE],
+}
+
+/// Counters that the kernel side keeps. All but the events of calls and the places of counts are losses.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -203,6 +276,12 @@ pub struct Stats {
     pub call_events_lost: u64,
     /// Places of [`COUNTS`] that were asked for.
     pub count_slots: u64,
+    /// Times that a thread found no place in [`TASKS`]: a denied call of it may be missing.
+    pub tasks_lost: u64,
+    /// Denied calls that found no place in [`DENIALS`].
+    pub denials_lost: u64,
+    /// [`DenialEvent`]s that found no place in their ring buffer: harmless.
+    pub denial_events_lost: u64,
 }
 
 /// What the loader tells the program before it is verified. The verifier sees constants and drops dead branches.
@@ -247,6 +326,8 @@ pub struct Config {
     pub task_namespaces: u32,
     /// `task_struct.real_parent`
     pub task_parent: u32,
+    /// `task_struct.group_leader`
+    pub task_leader: u32,
     /// `task_struct.mm`
     pub task_memory: u32,
     /// `nsproxy.mnt_ns`
@@ -263,14 +344,30 @@ pub struct Config {
     pub file_mount: u32,
     /// `mount.mnt_ns` minus `mount.mnt`: from a `struct vfsmount` to its namespace.
     pub mount_namespace: u32,
+    /// `task_struct.pending.signal`
+    pub task_pending_signals: u32,
+    /// `task_struct.exit_code`
+    pub task_exit_code: u32,
+    /// `task_struct.signal`
+    pub task_signal: u32,
+    /// `signal_struct.flags`
+    pub signal_flags: u32,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
 pub const TS_COMPAT: u32 = 0x2;
 /// `PF_FORKNOEXEC`: forked but not exec'd (`include/linux/sched.h`).
 pub const PF_FORKNOEXEC: u32 = 0x40;
+/// Calls by which a runtime enters a container's root on x86_64: `pivot_root`, `chroot`, `move_mount`.
+pub const ENTER_ROOT: [u32; 3] = [155, 161, 429];
 /// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
 pub const NO_NEW_PRIVS: u64 = 1;
+/// `SIGSYS` (`arch/x86/include/uapi/asm/signal.h`).
+pub const SIGSYS: u32 = 31;
+/// `SIGNAL_GROUP_EXIT`: the whole process ends (`include/linux/sched/signal.h`).
+pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
+/// Where `pt_regs.orig_ax` is: behind fifteen registers (`arch/x86/include/asm/ptrace.h`).
+pub const ORIGINAL_AX: u32 = 120;
 
 /// The place where the search for a cgroup id begins, in a table of `1 << log2` words.
 #[inline(always)]
@@ -285,6 +382,8 @@ const _: () = {
     assert!(size_of::<Evidence>() == 32);
     assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
     assert!(size_of::<CallEvent>() == 48);
-    assert!(size_of::<Stats>() == 48);
-    assert!(size_of::<Config>() == 26 * 4);
+    assert!(size_of::<DenialKey>() == 24);
+    assert!(size_of::<DenialEvent>() == 56);
+    assert!(size_of::<Stats>() == 72);
+    assert!(size_of::<Config>() == 31 * 4);
 };

@@ -1,4 +1,5 @@
-//! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing.
+//! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing. Two more, on
+//! `sys_exit` and `sched_process_exit`, are loaded only when denied calls are watched.
 //!
 //! The hot path, for a call that was seen before: the task's cgroup id by direct loads, one look-up of the verdict on
 //! that cgroup, one bit test, one per-CPU count. Everything else is cold: it runs when a cgroup or a call is new.
@@ -13,10 +14,12 @@
 )]
 
 mod atomic;
+mod denied;
 mod evidence;
 mod maps;
 mod task;
 mod verdict;
+mod verifier;
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::{info, warn};
@@ -29,30 +32,30 @@ use crate::{
 };
 
 /// Records the call that the current task is entering.
-///
-/// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter(context: RawTracePointContext) -> i32 {
+    enter::<false>(&context)
+}
+
+/// The same, when denied calls are watched: also notes that the task is inside a call.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn sys_enter_noting(context: RawTracePointContext) -> i32 {
+    enter::<true>(&context)
+}
+
+/// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
+#[inline(always)]
+fn enter<const NOTING: bool>(context: &RawTracePointContext) -> i32 {
     // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
     let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
     let task = Task::current();
     let cgroup = task.cgroup();
-    let index = match verdict::look_up(cgroup) {
-        Verdict::NotTracked => return 0,
-        Verdict::Tracked(index) => index,
-        Verdict::Unknown => {
-            let found = verdict::resolve(cgroup);
-            report(&context, found, cgroup);
-            if found.is_new() {
-                evidence::note_outer(found, &task);
-            }
-            match found.index() {
-                Some(index) => index,
-                None => return 0,
-            }
-        }
-    };
+    let Some(index) = index(context, cgroup, &task) else { return 0 };
+    if NOTING {
+        denied::entered(cgroup);
+    }
     let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
     let compat = task.is_compat();
     if compat && config!(btf) == 0 {
@@ -66,6 +69,57 @@ pub fn sys_enter(context: RawTracePointContext) -> i32 {
     evidence::note_native(record, cgroup, number as u32, &task);
     evidence::count(record, number as u32);
     0
+}
+
+/// Notes that the current task is leaving a call, and records the call when it was never entered.
+///
+/// The arguments are those of the tracepoint: `struct pt_regs *regs, long ret` (`include/trace/events/syscalls.h`).
+#[raw_tracepoint(tracepoint = "sys_exit")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn sys_exit(context: RawTracePointContext) -> i32 {
+    let arguments = context.as_ptr().cast::<u64>();
+    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
+    let (registers, result) = unsafe { (*arguments, *arguments.add(1) as i64) };
+    let task = Task::current();
+    let cgroup = task.cgroup();
+    let Some(index) = index(&context, cgroup, &task) else { return 0 };
+    if denied::left(cgroup) {
+        let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+        denied::note_refused(record, cgroup, registers, result);
+    }
+    0
+}
+
+/// Forgets a thread that ends, and records the call that a filter killed it for.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn task_exit(context: RawTracePointContext) -> i32 {
+    if !denied::ended() {
+        return 0;
+    }
+    let task = Task::current();
+    let cgroup = task.cgroup();
+    let Some(index) = index(&context, cgroup, &task) else { return 0 };
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+    denied::note_killed(record, cgroup);
+    0
+}
+
+/// The index of a cgroup's record. None: the cgroup is not tracked, or lost.
+#[inline(always)]
+fn index(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<u32> {
+    match verdict::look_up(cgroup) {
+        Verdict::NotTracked => None,
+        Verdict::Tracked(index) => Some(index),
+        Verdict::Unknown => {
+            let found = verdict::resolve(cgroup);
+            report(context, found, cgroup);
+            if found.is_new() {
+                evidence::note_outer(found, task);
+            }
+            found.index()
+        }
+    }
 }
 
 /// Logs what happened on the first sight of a cgroup, for `-v`.

@@ -5,9 +5,9 @@ use core::ptr::addr_of_mut;
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use tracer_ebpf::{CgroupRecord, Config, Counts, Evidence, EvidenceKey, Stats};
+use tracer_ebpf::{CgroupRecord, Config, Counts, DenialKey, Evidence, EvidenceKey, Stats};
 
 use crate::atomic;
 
@@ -27,6 +27,14 @@ pub static EVIDENCE: HashMap<EvidenceKey, Evidence> =
 pub static CGROUP_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static CALL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
+#[map]
+pub static TASKS: HashMap<u32, u32> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map]
+pub static PROCESSES: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1, 0);
+#[map]
+pub static DENIALS: HashMap<DenialKey, Evidence> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map]
+pub static DENIAL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static STATS: Array<Stats> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
@@ -51,6 +59,7 @@ pub static CONFIG: Config = Config {
     filter_allow_native_words: 0,
     task_namespaces: 0,
     task_parent: 0,
+    task_leader: 0,
     task_memory: 0,
     namespaces_mount: 0,
     namespaces_pid_for_children: 0,
@@ -59,6 +68,10 @@ pub static CONFIG: Config = Config {
     memory_executable: 0,
     file_mount: 0,
     mount_namespace: 0,
+    task_pending_signals: 0,
+    task_exit_code: 0,
+    task_signal: 0,
+    signal_flags: 0,
 };
 
 /// Reads a field of [`CONFIG`]: volatile, so that the compiler does not use the zero that it sees; the verifier sees the
@@ -85,6 +98,9 @@ pub enum Counter {
     Compat,
     CgroupEvents,
     CallEvents,
+    Tasks,
+    Denials,
+    DenialEvents,
 }
 
 /// Adds one to a counter.
@@ -98,6 +114,9 @@ pub fn count_loss(counter: Counter) {
             Counter::Compat => addr_of_mut!((*stats).compat_lost),
             Counter::CgroupEvents => addr_of_mut!((*stats).cgroup_events_lost),
             Counter::CallEvents => addr_of_mut!((*stats).call_events_lost),
+            Counter::Tasks => addr_of_mut!((*stats).tasks_lost),
+            Counter::Denials => addr_of_mut!((*stats).denials_lost),
+            Counter::DenialEvents => addr_of_mut!((*stats).denial_events_lost),
         };
         atomic::add(word, 1);
     }

@@ -10,14 +10,15 @@ use aya_ebpf::{
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
         bpf_probe_read_kernel,
-        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str},
+        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_task_pt_regs},
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, ORIGINAL_AX, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT, SIGSYS,
+    TS_COMPAT, class, executable,
 };
 
-use crate::maps::config;
+use crate::{maps::config, verifier::forget};
 
 /// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself (`fs/mount.h`).
 const INTERNAL_MOUNT: usize = -22_isize as usize;
@@ -38,7 +39,7 @@ fn load<T: Copy>(base: usize, offset: u32) -> T {
 
 /// Reads a value at an address that the verifier knows nothing about. None when the address cannot be read.
 #[inline(always)]
-fn probe<T: Copy>(address: usize) -> Option<T> {
+pub fn probe<T: Copy>(address: usize) -> Option<T> {
     // SAFETY: the helper checks the address.
     unsafe { bpf_probe_read_kernel(address as *const T).ok() }
 }
@@ -123,7 +124,7 @@ impl Task {
         is_outside(load(namespaces, config!(namespaces_mount)), outer)
     }
 
-    /// The facts of this task as the bits of [`class`], without the filter count and without `STARTED`.
+    /// The facts of this task as the bits of [`class`], without the filter count and what is kept of the cgroup.
     #[inline(always)]
     pub fn facts(&self, outer: u32) -> u16 {
         if config!(btf) == 0 {
@@ -135,21 +136,42 @@ impl Task {
         }
         let mount: usize = load(namespaces, config!(namespaces_mount));
         let init = init_of_children(namespaces);
-        let mut facts = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
-        if is_outside(mount, outer) {
-            facts |= class::HOST;
+        let executable = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
+        let mut facts = self.forget(executable);
+        facts |= self.bit_if(is_outside(mount, outer), class::HOST);
+        let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
+        facts |= self.bit_if(pending, class::INIT_PENDING);
+        // A thread is always forked, and never exec'd: what counts is its process.
+        let leader: usize = load(self.0, config!(task_leader));
+        if leader == 0 {
+            return facts;
         }
-        if init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0 {
-            facts |= class::INIT_PENDING;
-        }
-        if load::<u32>(self.0, config!(task_flags)) & PF_FORKNOEXEC != 0 {
-            facts |= class::FORKED;
-        }
-        let parent: usize = load(self.0, config!(task_parent));
-        if parent != 0 && Task(parent).is_host(outer) {
-            facts |= class::PARENT_HOST;
+        let forked = load::<u32>(leader, config!(task_flags)) & PF_FORKNOEXEC != 0;
+        facts |= self.bit_if(forked, class::FORKED);
+        let parent: usize = load(leader, config!(task_parent));
+        if parent != 0 {
+            facts |= self.facts_of_parent(&Task(parent), outer);
         }
         facts
+    }
+
+    #[inline(always)]
+    fn facts_of_parent(&self, parent: &Task, outer: u32) -> u16 {
+        let outside = parent.cgroup() != self.cgroup();
+        self.bit_if(parent.is_host(outer), class::PARENT_HOST)
+            | self.bit_if(outside, class::PARENT_OUTSIDE)
+    }
+
+    /// A bit, or 0, as a value that the verifier does not know.
+    #[inline(always)]
+    fn bit_if(&self, set: bool, bit: u16) -> u16 {
+        self.forget(if set { bit } else { 0 })
+    }
+
+    #[inline(always)]
+    fn forget(&self, value: u16) -> u16 {
+        let unknown: u32 = load(self.0, config!(task_flags));
+        forget(u64::from(value), u64::from(unknown)) as u16
     }
 
     /// The mount namespace of the parent, by its inode number, when it is not the host's and the parent belongs to the
@@ -247,6 +269,32 @@ impl Task {
             }
         }
         false
+    }
+
+    /// SIGSYS waits for the task: the filter's answer to the call that it is leaving. Always true without BTF.
+    #[inline(always)]
+    pub fn has_bad_call_signal(&self) -> bool {
+        config!(btf) == 0
+            || load::<u64>(self.0, config!(task_pending_signals)) & 1 << (SIGSYS - 1) != 0
+    }
+
+    /// The thread ends by SIGSYS and its process does not: a filter killed it (`kernel/seccomp.c`, `__seccomp_filter`, calls
+    /// `do_exit(SIGSYS)`). A signal that ends a thread ends its whole process. False without BTF.
+    #[inline(always)]
+    pub fn is_killed_by_filter(&self) -> bool {
+        if config!(btf) == 0 || load::<u32>(self.0, config!(task_exit_code)) != SIGSYS {
+            return false;
+        }
+        let signal: usize = load(self.0, config!(task_signal));
+        signal != 0 && load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0
+    }
+
+    /// The number of the call that the task is in, as it is in the register. Only with BTF.
+    #[inline(always)]
+    pub fn call_number(&self) -> i32 {
+        // SAFETY: the pointer is the one of `bpf_get_current_task_btf`.
+        let registers = unsafe { bpf_task_pt_regs(self.0 as *mut task_struct) } as usize;
+        load::<u64>(registers, ORIGINAL_AX) as i32
     }
 
     /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used without BTF.

@@ -12,10 +12,11 @@ use tracer_ebpf::{MAX_DEPTH, PROBES, TRACKED, verdict_index};
 use crate::{
     atomic, evidence,
     maps::{Counter, ROOTS, VERDICTS, config, count_loss},
+    verifier::forget,
 };
 
-/// How often the walk is redone when the task is moved to another cgroup meanwhile.
-const MIGRATION_RETRIES: u32 = 4;
+/// Most ancestors that are looked at, those of repeated walks included.
+const MAX_STEPS: u32 = 2 * MAX_DEPTH;
 
 /// What the first look at the table says.
 pub enum Verdict {
@@ -117,30 +118,27 @@ fn probe(cgroup: u64) -> Option<Found> {
 /// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0: undecided.
 ///
 /// Another CPU may move the task between the reading of its id and of its ancestors. A verdict must never be kept
-/// under the wrong id, so the id is read again afterwards, and the work redone when it changed.
+/// under the wrong id, so the id is read again afterwards, and the walk begun anew when it changed.
 #[inline(always)]
 fn decide(cgroup: u64) -> u64 {
-    let mut id = cgroup;
-    for _ in 0..MIGRATION_RETRIES {
-        let mut word = id;
-        for level in 0..MAX_DEPTH as i32 {
-            // SAFETY: helpers without pointers.
-            let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level) };
-            if ancestor == 0 {
-                break;
-            }
-            // SAFETY: the value is not looked at.
-            if unsafe { ROOTS.get(ancestor) }.is_some() {
-                word |= TRACKED;
-                break;
-            }
+    let (mut id, mut level) = (cgroup, 0_u64);
+    // One flat loop: nested ones would have the verifier walk every combination.
+    for _ in 0..MAX_STEPS {
+        // SAFETY: a helper without pointers.
+        let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) };
+        // SAFETY: the value is not looked at.
+        let tracked =
+            if ancestor != 0 && unsafe { ROOTS.get(ancestor) }.is_some() { TRACKED } else { 0 };
+        level = forget(level + 1, ancestor);
+        if ancestor != 0 && tracked == 0 {
+            continue;
         }
         // SAFETY: a helper without pointers.
         let now = unsafe { bpf_get_current_cgroup_id() };
         if now == id {
-            return word;
+            return id | tracked;
         }
-        id = now;
+        (id, level) = (now, 0);
     }
     0
 }

@@ -31,11 +31,33 @@ A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
 
 Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
 
+const AFTER_ENFORCE: &str = "\
+Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
+2 usage.";
+
+const AFTER_VERIFY: &str = "\
+Exit status: 0 nothing was denied; 4 calls were denied; 3 incomplete: calls may have been denied unseen; 1 no filter is \
+loaded on the target, or verify failed; 2 usage.";
+
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Tell whether this host can trace and enforce.
     Check(Check),
+    /// Run a command under a profile
+    ///
+    /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
+    /// the profile means is what runc makes of it.
+    #[command(after_help = AFTER_ENFORCE)]
+    Enforce(Enforce),
+    /// Watch a workload run under a profile, and name every call that is denied
+    ///
+    /// Says of each denied call how it was refused, to which command, in which phase, how often, and what to do. A command
+    /// is run under the profile, in a cgroup of its own; any other target must run under it already.
+    #[command(after_help = AFTER_VERIFY)]
+    Verify(Verify),
+    /// Derive a profile again, from one recording or from many
+    Profile(Rederive),
     /// Make a cgroup, print its path, and remove it when standard input ends.
     #[command(name = "internal-keep", hide = true)]
     Keep,
@@ -53,12 +75,38 @@ pub struct Record {
     /// Stop after this time (60s, 10m, 1h)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub duration: Option<Duration>,
-    /// Stop when no new call was seen for this time
+    /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until_quiet: Option<Duration>,
     /// Run COMMAND as this user (a name or a number)
     #[arg(long, value_name = "USER", requires = "command")]
     pub user: Option<String>,
+    /// How the profile is derived.
+    #[command(flatten)]
+    pub derivation: Derivation,
+    /// Also watch the calls that a filter denies the target: each call then costs more
+    #[arg(long)]
+    pub denied: bool,
+    /// Do not count calls
+    #[arg(long)]
+    pub no_counts: bool,
+    /// Exit with COMMAND's own status
+    #[arg(long, requires = "command")]
+    pub forward_exit: bool,
+    /// Write an event for each call that is seen for the first time: JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Do without the kernel's type information
+    #[arg(long, hide = true)]
+    pub no_btf: bool,
+    /// Run this command in a cgroup of its own and record it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Options of a derivation, of what was just recorded or of recordings.
+#[derive(Debug, Args)]
+pub struct Derivation {
     /// What a call that is not allowed returns
     #[arg(long, value_name = "ERRNO", value_enum, default_value_t = Errno::Enosys)]
     pub errno: Errno,
@@ -77,31 +125,46 @@ pub struct Record {
     /// Do not allow this call, though it was seen
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub exclude: Vec<String>,
+    /// Allow the other forms of each seen call, which other C libraries and kernels use
+    #[arg(long)]
+    pub alternatives: bool,
+    /// Allow the calls of rarely taken paths: aborts, shortage of memory, the system log
+    #[arg(long)]
+    pub error_paths: bool,
+    /// Allow the calls that a filter denied while they were recorded (implies --denied while recording)
+    #[arg(long)]
+    pub include_denied: bool,
     /// Call the result complete though the start was not seen
     #[arg(long)]
     pub accept_late_start: bool,
-    /// Do not count calls
-    #[arg(long)]
-    pub no_counts: bool,
-    /// Exit with COMMAND's own status
-    #[arg(long, requires = "command")]
-    pub forward_exit: bool,
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
-    /// Print more: reasons for added calls, and what the kernel side logs
+    /// Print more: reasons for added calls, and what the kernel side logs while recording
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Write an event for each call that is seen for the first time: JSON lines
-    #[arg(long, value_name = "FILE")]
-    pub events: Option<PathBuf>,
-    /// Do without the kernel's type information
-    #[arg(long, hide = true)]
-    pub no_btf: bool,
-    /// Run this command in a cgroup of its own and record it
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
 }
+
+/// Options of `profile`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP_PROFILE)]
+pub struct Rederive {
+    /// Recordings: the files NAME.recording.json that tracer writes beside a profile
+    #[arg(value_name = "RECORDING", required = true)]
+    pub recordings: Vec<PathBuf>,
+    /// Where the profile goes; the merged recording and the Kubernetes fragment go beside it. `-` prints the profile alone
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How the profile is derived.
+    #[command(flatten)]
+    pub derivation: Derivation,
+}
+
+const AFTER_HELP_PROFILE: &str = "\
+A recording that began late is complete when another one holds a start of the same cgroup, container or pod. Other losses \
+stay losses.
+
+Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -109,6 +172,60 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The profile, as a container runtime reads it
+    #[arg(value_name = "PROFILE")]
+    pub profile: PathBuf,
+    /// What to watch; may be given several times
+    #[arg(
+        long = "cgroup",
+        value_name = "TARGET",
+        required_unless_present = "command",
+        conflicts_with = "command"
+    )]
+    pub targets: Vec<String>,
+    /// Write the profile with the denied calls allowed
+    #[arg(long, value_name = "FILE")]
+    pub amend: Option<PathBuf>,
+    /// Stop after this time (60s, 10m, 1h)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub duration: Option<Duration>,
+    /// Stop when no new call was seen for this time, counted from the last one
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until_quiet: Option<Duration>,
+    /// Run COMMAND as this user (a name or a number)
+    #[arg(long, value_name = "USER", requires = "command")]
+    pub user: Option<String>,
+    /// Call the result complete though the start was not seen
+    #[arg(long)]
+    pub accept_late_start: bool,
+    /// Print the result only
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print more: every new call, and what the kernel side logs
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Do without the kernel's type information
+    #[arg(long, hide = true)]
+    pub no_btf: bool,
+    /// Run this command under the profile, in a cgroup of its own, and watch it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Options of `enforce`.
+#[derive(Debug, Args)]
+pub struct Enforce {
+    /// The profile, as a container runtime reads it
+    #[arg(long, value_name = "FILE")]
+    pub profile: PathBuf,
+    /// The command to run
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// The error of a call that is not allowed.

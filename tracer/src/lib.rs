@@ -9,7 +9,7 @@
 //! - **profile**: the policy derived from recordings, written as OCI seccomp JSON.
 //! - **phase** of a call: `setup` (by the container runtime before the filter is loaded: not in the profile),
 //!   `container-init` (by the runtime after that, up to the workload's execve: in the profile), `workload` (in the
-//!   profile).
+//!   profile), `denied` (refused by a filter: added to the profile on request).
 //! - **base set**: calls that are added because a container runtime or the C library needs them, though a recording may
 //!   not show them. Each carries its reason.
 //! - **loss**: a call that may be missing.
@@ -17,8 +17,8 @@
 //! # Modules
 //! Each may import those above it, and none below:
 //! - `tracer_ebpf`: the layout that the kernel side and user space share;
-//! - [`syscalls`], [`recording`], [`profile`], [`text`]: pure, without I/O and clock;
-//! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`]: the edges;
+//! - [`syscalls`], [`recording`], [`profile`], [`audit`], [`text`]: pure, without I/O and clock;
+//! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`], [`message`]: the edges;
 //! - [`session`]: the recording pipeline;
 //! - [`command`]: one file for each subcommand;
 //! - [`cli`]: what was typed; it imports nothing of ours.
@@ -34,10 +34,12 @@
 //! - `unsafe` lives in [`kernel`] and `tracer_ebpf`, each block with a SAFETY comment.
 //! - Bytes that come from a workload, a runtime or a file are data: never trusted, escaped on output.
 
+pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod kernel;
 pub mod live;
+pub mod message;
 pub mod output;
 pub mod preflight;
 pub mod profile;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::message::{is_writable, tell};
+
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -20,9 +22,10 @@ pub enum Detail {
 /// The live view.
 pub struct Live {
     detail: Detail,
+    denied_only: bool,
     bar: ProgressBar,
     calls_seen: usize,
-    last_new: Instant,
+    last_new: Option<Instant>,
     counted: Option<(Instant, u64)>,
 }
 
@@ -37,6 +40,10 @@ pub struct FirstSeen<'a> {
     pub command: &'a str,
     /// Process id.
     pub pid: u32,
+    /// How it was refused, when it was.
+    pub refused: Option<&'a str>,
+    /// The phase, of a refused call.
+    pub phase: Option<&'a str>,
 }
 
 impl Live {
@@ -54,23 +61,39 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, bar, calls_seen: 0, last_new: Instant::now(), counted: None }
+        Self { detail, denied_only: false, bar, calls_seen: 0, last_new: None, counted: None }
+    }
+
+    /// Shows no call but the denied ones.
+    #[must_use]
+    pub fn of_denied_calls(self) -> Self {
+        Self { denied_only: true, ..self }
     }
 
     /// Shows a new call.
     pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
         self.calls_seen += 1;
-        self.last_new = Instant::now();
-        let FirstSeen { seconds, call, command, pid } = call;
-        self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]"));
+        self.last_new = Some(Instant::now());
+        let FirstSeen { seconds, call, command, pid, refused, phase } = call;
+        match (refused, phase) {
+            (Some(how), phase) => {
+                let phase = phase.unwrap_or("unknown");
+                self.line(&format!(
+                    "+{seconds:.2}s  denied: {call}  {how}  {command}[{pid}]  ({phase})"
+                ));
+            }
+            (None, _) if self.denied_only => {}
+            (None, _) => self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]")),
+        }
     }
 
     /// Shows a line, unless it is to be quiet.
     pub fn line(&self, text: &str) {
         match self.detail {
             Detail::Quiet => {}
-            Detail::Lines => eprintln!("{text}"),
-            Detail::StatusLine => self.bar.suspend(|| eprintln!("{text}")),
+            Detail::Lines => tell(text),
+            Detail::StatusLine if is_writable() => self.bar.suspend(|| tell(text)),
+            Detail::StatusLine => {}
         }
     }
 
@@ -79,14 +102,14 @@ impl Live {
         self.detail == Detail::StatusLine
     }
 
-    /// How long ago the last new call was shown.
-    pub fn quiet_for(&self) -> Duration {
-        self.last_new.elapsed()
+    /// How long ago the last new call was shown; None before the first one.
+    pub fn quiet_for(&self) -> Option<Duration> {
+        self.last_new.map(|last| last.elapsed())
     }
 
     /// Brings the status line up to date. `total` is the number of calls made so far, when they are counted.
     pub fn status(&mut self, total: Option<u64>, losses: u64) {
-        if self.detail != Detail::StatusLine {
+        if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
         let now = Instant::now();
@@ -95,10 +118,13 @@ impl Live {
             let seconds = now.duration_since(then).as_secs_f64().max(1e-3);
             format!(" · {:.0} calls/s", total.saturating_sub(before) as f64 / seconds)
         });
-        let quiet = self.last_new.elapsed().as_secs();
+        let quiet = match self.quiet_for() {
+            Some(quiet) => format!("last new one {} s ago", quiet.as_secs()),
+            None => "none yet".to_owned(),
+        };
         let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
         self.bar.set_message(format!(
-            "{} calls seen · last new one {quiet} s ago{} · {losses}",
+            "{} calls seen · {quiet}{} · {losses}",
             self.calls_seen,
             rate.unwrap_or_default()
         ));

@@ -1,57 +1,51 @@
 //! The recording pipeline: from a request to a recording, top to bottom in [`record`].
 
+mod audit;
 mod command;
+mod ending;
 mod events;
 mod late;
 mod names;
+mod setup;
 mod stops;
 
 use std::{
-    collections::BTreeMap,
-    path::Path,
     process::ExitStatus,
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
-use nix::{
-    sys::signal::Signal,
-    time::{ClockId, clock_gettime},
-};
+use anyhow::{Context, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
-pub use self::command::CommandRequest;
 use self::{
+    audit::Audit,
     command::{CommandGroup, RunningCommand},
+    ending::Roots,
     events::Sightings,
     late::Late,
-    stops::Stops,
+    setup::{announcement, boot_time, cgroup_kind, options, populated_below, selections},
+};
+pub use self::{
+    command::CommandRequest,
+    stops::{StopSignal, Stops},
 };
 use crate::{
-    kernel::{Options, Recorder, host_mount_namespace},
+    kernel::Recorder,
     live::Live,
     recording::{
-        Host, Recording, TargetKind,
-        assembly::{Parts, Selection, assemble, is_at_or_below},
+        Host, Recording,
+        assembly::{Parts, Selection, assemble},
         event::NewCall,
-        facts::Snapshot,
-        phases::CgroupKind,
+        facts::{Filters, Snapshot},
     },
-    target::{
-        cgroup::{CgroupRoot, CgroupTree, populated},
-        names::kind,
-    },
+    target::cgroup::CgroupRoot,
 };
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the recording is saved, when it changed.
 const AUTOSAVE: Duration = Duration::from_secs(10);
-/// How long a command may take to end after it was told to.
-const GRACE: Duration = Duration::from_secs(10);
-/// Most roots that the kernel side takes.
-const MAX_ROOTS: usize = 64;
 
 /// What to record, and how long.
 #[derive(Debug)]
@@ -70,14 +64,23 @@ pub struct Request {
     pub btf: bool,
     /// Count calls.
     pub counts: bool,
+    /// Watch the calls that filters refuse.
+    pub denied: bool,
+    /// What for.
+    pub purpose: Purpose,
     /// Let the kernel side log.
     pub log: bool,
     /// A late start counts as complete.
     pub accept_late_start: bool,
-    /// SIGHUP ends the recording.
-    pub hangup: bool,
-    /// Interrupts typed at the terminal reach the command by themselves.
-    pub terminal: bool,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To derive a profile.
+    Record,
+    /// To see what a profile denies: the kernel's audit records are read as well, for calls that a filter logs.
+    Verify,
 }
 
 /// Who is told of what happens.
@@ -86,7 +89,7 @@ pub struct Observers<'a> {
     pub live: &'a mut Live,
     /// Takes the recording so far, now and then.
     pub autosave: &'a mut dyn FnMut(&Recording),
-    /// Takes every new call.
+    /// Takes every new call, the denied ones among them.
     pub new_call: &'a mut dyn FnMut(&NewCall),
 }
 
@@ -101,13 +104,17 @@ pub struct Outcome {
     pub command: Option<ExitStatus>,
     /// Places of the kernel's table that are taken, and how many there are.
     pub table_fill: (usize, usize),
+    /// What is known of filters on the target.
+    pub filters: Filters,
+    /// Why calls that a filter logs may be missing, when they were asked for.
+    pub audit: Option<String>,
 }
 
 /// Why a recording ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A signal.
-    Signal(Signal),
+    Signal(StopSignal),
     /// The time was up.
     Duration,
     /// No new call for long enough.
@@ -122,20 +129,28 @@ pub enum Stop {
 ///
 /// # Errors
 /// What could not be set up, or read at the end; nothing is left behind then.
-pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<Outcome> {
-    let mut stops = Stops::catch(request.hangup)?;
+pub async fn record(
+    request: &Request,
+    stops: &mut Stops,
+    mut observers: Observers<'_>,
+) -> Result<Outcome> {
     let group =
         request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
     let selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
-    let (recorder, events) = Recorder::attach(&options(request, &selections, &tree)?)?;
+    let roots = Roots::of(&request.root, &selections)?;
+    let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
     let mut sightings = Sightings::new(events, &selections, began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;
+    let audit = match request.purpose {
+        Purpose::Record => None,
+        Purpose::Verify => Some(Audit::start(&mut recorder)?),
+    };
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
@@ -144,12 +159,26 @@ pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<O
         (Some(group), Some(command)) => Some(group.start(command)?),
         _ => None,
     };
-    let mut session =
-        Session { request, selections, recorder, sightings, late, command, group, started, began };
-    let stop = session.run(&mut stops, &mut observers).await?;
-    session.end_command(stop, &mut stops, &mut observers).await?;
+    let mut session = Session {
+        request,
+        selections,
+        roots,
+        recorder,
+        sightings,
+        late,
+        audit,
+        cut_off: 0,
+        awaiting: false,
+        command,
+        group,
+        started,
+        began,
+    };
+    let stop = session.run(stops, &mut observers).await?;
+    session.end_command(stop, stops, &mut observers).await?;
     session.recorder.detach()?;
     session.late.settle().await;
+    session.settle_audit(&mut observers).await?;
     session.finish(stop, &mut observers)
 }
 
@@ -157,11 +186,17 @@ pub async fn record(request: &Request, mut observers: Observers<'_>) -> Result<O
 struct Session<'a> {
     request: &'a Request,
     selections: Vec<Selection>,
+    roots: Roots,
     recorder: Recorder,
     sightings: Sightings,
     late: Late,
+    audit: Option<Audit>,
     command: Option<RunningCommand>,
     group: Option<CommandGroup>,
+    /// Processes of the command that had to be killed, or still ran at the end.
+    cut_off: u64,
+    /// A target that is gone is awaited, and that was said.
+    awaiting: bool,
     started: SystemTime,
     began: u64,
 }
@@ -183,6 +218,7 @@ impl Session<'_> {
                     return Ok(Stop::CommandEnded);
                 }
                 ready = self.sightings.ready() => ready?,
+                () = audited(&self.audit) => {}
                 () = self.late.next_restart() => {}
                 _ = tick.tick() => self.show_status(observers)?,
                 _ = autosave.tick() => {
@@ -193,13 +229,33 @@ impl Session<'_> {
                     }
                 }
             }
-            self.sightings.take(&self.request.root, &mut self.late, observers);
-            if self.request.until_quiet.is_some_and(|quiet| observers.live.quiet_for() >= quiet) {
+            self.take(observers)?;
+            let quiet = observers.live.quiet_for();
+            if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
             }
-            if self.command.is_none() && self.targets_ended() {
+            self.roots.look(&self.request.root);
+            if self.command.is_none() && self.targets_ended(observers) {
                 return Ok(Stop::TargetsEnded);
             }
+        }
+    }
+
+    /// Takes everything that happened.
+    fn take(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.sightings.take(&self.request.root, &mut self.late, observers);
+        match &mut self.audit {
+            Some(audit) => audit.take(&self.sightings, &self.request.root, observers),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the audit records that are on their way.
+    async fn settle_audit(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.sightings.take(&self.request.root, &mut self.late, observers);
+        match &mut self.audit {
+            Some(audit) => audit.settle(&self.sightings, &self.request.root, observers).await,
+            None => Ok(()),
         }
     }
 
@@ -216,75 +272,36 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
-    fn targets_ended(&self) -> bool {
-        let mut paths = self.selections.iter().flat_map(|selection| &selection.paths);
-        !self.late.is_pending() && paths.all(|path| self.request.root.id(path).is_err())
-    }
-
-    /// Makes a command that still runs end, and records that as well.
-    async fn end_command(
-        &mut self,
-        stop: Stop,
-        stops: &mut Stops,
-        observers: &mut Observers<'_>,
-    ) -> Result<()> {
-        let Some(command) = &mut self.command else { return Ok(()) };
-        if !command.is_running() {
-            return Ok(());
-        }
-        match stop {
-            Stop::Signal(Signal::SIGINT) if self.request.terminal => {}
-            Stop::Signal(signal) => command.send(signal),
-            _ => command.send(Signal::SIGTERM),
-        }
-        let grace = tokio::time::Instant::now() + GRACE;
-        loop {
-            tokio::select! {
-                status = ended(&mut self.command) => {
-                    status?;
-                    return Ok(());
-                }
-                ready = self.sightings.ready() => ready?,
-                _ = stops.next() => {
-                    self.kill_group();
-                    bail!("interrupted twice: nothing was written");
-                }
-                () = sleep_until(grace) => {
-                    observers.live.line("the command did not end in time: it is killed");
-                    self.kill_group();
-                    ended(&mut self.command).await?;
-                    return Ok(());
-                }
-            }
-            self.sightings.take(&self.request.root, &mut self.late, observers);
-        }
-    }
-
-    fn kill_group(&self) {
-        if let Some(group) = &self.group {
-            group.kill();
-        }
-    }
-
     /// Reads everything, and puts the recording together.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
-        self.sightings.take(&self.request.root, &mut self.late, observers);
-        self.sightings.names.place_the_rest();
+        self.take(observers)?;
         let snapshot = self.recorder.drain()?;
+        let names = &mut self.sightings.names;
+        if snapshot.cgroups.iter().any(|cgroup| !names.paths.contains_key(&cgroup.id)) {
+            names.learn(&self.request.root.tree()?.nodes);
+            names.place_the_rest();
+        }
+        let left = self.group.as_ref().map_or(0, CommandGroup::processes);
+        if left > 0 {
+            observers.live.line(&format!(
+                "{left} processes of the command still run; they are not watched any more"
+            ));
+        }
+        self.cut_off += left as u64;
+        self.roots.look(&self.request.root);
         let mut recording = self.assemble(&snapshot)?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
         }
-        if let Some(left) =
-            self.group.as_ref().map(CommandGroup::processes).filter(|left| *left > 0)
-        {
-            observers.live.line(&format!(
-                "{left} processes of the command still run; they are not watched any more"
-            ));
-        }
-        Ok(Outcome { recording, stop, command: status, table_fill: snapshot.table_fill })
+        Ok(Outcome {
+            filters: snapshot.filters(|id| recording.cgroups.iter().any(|cgroup| cgroup.id == id)),
+            recording,
+            stop,
+            command: status,
+            table_fill: snapshot.table_fill,
+            audit: self.audit.and_then(|audit| audit.missing),
+        })
     }
 
     fn assemble(&self, snapshot: &Snapshot) -> Result<Recording> {
@@ -306,6 +323,10 @@ impl Session<'_> {
             started: OffsetDateTime::from(self.started).format(&Rfc3339).context("the clock")?,
             started_boot: self.began,
             duration_seconds: (boot_time()?.saturating_sub(self.began) / 1_000_000) as f64 / 1e3,
+            every_denial_seen: self.request.denied && self.recorder.sees_every_denial(),
+            logged: &self.audit.as_ref().map(Audit::logged).unwrap_or_default(),
+            replaced: self.roots.replaced(),
+            cut_off: self.cut_off,
             accept_late_start: self.request.accept_late_start,
         }))
     }
@@ -319,100 +340,16 @@ async fn ended(command: &mut Option<RunningCommand>) -> Result<ExitStatus> {
     }
 }
 
+/// The next audit record; never, when they are not read.
+async fn audited(audit: &Option<Audit>) {
+    match audit {
+        Some(audit) => audit.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// The targets, the command's own cgroup among them.
-fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
-    let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
-        name: command.name(),
-        kind: TargetKind::Command,
-        paths: vec![group.path.clone()],
-    });
-    request.selections.iter().cloned().chain(command).collect()
-}
-
-/// The cgroups of the targets that hold processes now: paths by id.
-fn populated_below(request: &Request, selections: &[Selection]) -> Result<BTreeMap<u64, String>> {
-    let mut found = BTreeMap::new();
-    for path in selections.iter().flat_map(|selection| &selection.paths) {
-        let nodes = populated(&request.root, path)?;
-        found.extend(
-            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
-        );
-    }
-    Ok(found)
-}
-
-fn options(request: &Request, selections: &[Selection], tree: &CgroupTree) -> Result<Options> {
-    let mut paths: Vec<String> = Vec::new();
-    for selection in selections {
-        paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
-    }
-    paths.sort();
-    paths.dedup_by(|path, before| is_at_or_below(path, before));
-    if paths.len() > MAX_ROOTS {
-        bail!(
-            "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
-            paths.len()
-        );
-    }
-    let roots = paths.iter().map(|path| request.root.id(path)).collect::<Result<_, _>>()?;
-    Ok(Options {
-        roots,
-        btf: request.btf,
-        counts: request.counts,
-        cgroups_present: tree.nodes.len(),
-        log: request.log,
-        host_mount_namespace: host_mount_namespace(),
-    })
-}
-
-/// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
-/// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
-fn root_of(path: &str, kind: TargetKind) -> String {
-    let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
-    match (kind, parent) {
-        (TargetKind::Command, _) | (_, None) => path.to_owned(),
-        (_, Some(parent)) => parent.to_owned(),
-    }
-}
-
-/// What the names in a path say of the cgroup.
-fn cgroup_kind(path: &str) -> CgroupKind {
-    match kind(path) {
-        TargetKind::Container | TargetKind::Pod => CgroupKind::Container,
-        TargetKind::Unit => CgroupKind::Host,
-        TargetKind::Path | TargetKind::Process | TargetKind::Command => CgroupKind::Unknown,
-    }
-}
-
-fn announcement(request: &Request, selections: &[Selection]) -> String {
-    let names: Vec<String> =
-        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
-    let how =
-        if request.command.is_some() { "" } else { "; press Ctrl-C to stop and write the profile" };
-    format!("recording {}{how}", names.join(", "))
-}
-
-/// Nanoseconds since boot, on the clock of the kernel side's `bpf_ktime_get_boot_ns`.
-fn boot_time() -> Result<u64> {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("clock_gettime")?;
-    Ok(Duration::from(now).as_nanos() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_watched_from_its_parent_unless_that_is_everything() {
-        assert_eq!(root_of("/system.slice/nginx.service", TargetKind::Unit), "/system.slice");
-        assert_eq!(root_of("/top", TargetKind::Path), "/top");
-        assert_eq!(root_of("/", TargetKind::Path), "/");
-        assert_eq!(root_of("/a/tracer-1", TargetKind::Command), "/a/tracer-1");
-    }
 }

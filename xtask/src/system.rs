@@ -13,7 +13,7 @@ use crate::{command, root, workspace::Workspace};
 /// What the archive holds besides the essential packages.
 const PACKAGES: &str =
     "busybox-static,nginx-light,postgresql,python3-minimal,redis-server,redis-tools";
-/// Files that nobody needs there; the compiler that PostgreSQL may use for long queries is the largest of them.
+/// Files that nobody needs there; the compiler that `PostgreSQL` may use for long queries is the largest of them.
 const LEFT_OUT: [&str; 4] =
     ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/lib/*/libLLVM*"];
 /// Where Debian keeps its list of mirrors.

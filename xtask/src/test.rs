@@ -74,8 +74,11 @@ impl Selection {
 /// Sets everything up, then tests, cheapest first.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let tiers = options.selection.tiers();
+    let install = options.install || is_ci();
+    if options.selection.with_offline() {
+        tools::set_up(workspace, tools::OFFLINE, install)?;
+    }
     for tier in tiers {
-        let install = options.install || is_ci();
         tools::set_up(workspace, tier.tools, install)?;
         if tier.with_system {
             system::set_up(workspace, install)?;

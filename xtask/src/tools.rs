@@ -21,6 +21,13 @@ enum Sign {
     File(&'static str),
 }
 
+/// The tools of the offline tests.
+pub(crate) const OFFLINE: &[Tool] = &[Tool {
+    package: "python3-seccomp",
+    sign: Sign::File("/var/lib/dpkg/info/python3-seccomp.list"),
+    tests: "the comparison of filters with libseccomp",
+}];
+
 /// The tools of the kernel tier.
 pub(crate) const KERNEL: &[Tool] = &[
     Tool { package: "strace", sign: Sign::Command("strace"), tests: "the comparison with strace" },
@@ -36,6 +43,7 @@ pub(crate) const KERNEL: &[Tool] = &[
         tests: "what the kernel reports of the loaded program",
     },
     Tool { package: "runc", sign: Sign::Command("runc"), tests: "phases of a real container" },
+    Tool { package: "crun", sign: Sign::Command("crun"), tests: "the ready profiles under crun" },
     Tool { package: "python3", sign: Sign::Command("python3"), tests: "workloads in Python" },
 ];
 

@@ -1,9 +1,17 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 pub mod check;
+mod denied;
+mod derivation;
+pub mod enforce;
 pub mod keep;
+mod lookup;
+pub mod profile;
+mod profile_file;
 pub mod record;
+mod request;
 mod summary;
+pub mod verify;
 
 use std::{env, path::PathBuf};
 
@@ -25,8 +33,16 @@ pub enum Exit {
     Usage,
     /// Written, but incomplete.
     Incomplete,
+    /// `verify`: calls were denied.
+    Denied,
     /// The traced command's own status.
     Forwarded(u8),
+    /// `enforce`: the profile could not be loaded.
+    NotEnforced,
+    /// `enforce`: the command could not be executed.
+    NotExecutable,
+    /// `enforce`: the command was not found.
+    NotFound,
 }
 
 impl Exit {
@@ -37,7 +53,11 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
+            Self::Denied => 4,
             Self::Forwarded(code) => code,
+            Self::NotEnforced => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
         }
     }
 }
@@ -47,6 +67,10 @@ impl Exit {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+fn usage(message: &impl ToString) -> anyhow::Error {
+    UsageError(message.to_string()).into()
+}
+
 /// Does what was typed.
 ///
 /// # Errors
@@ -55,6 +79,9 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
+        Some(Action::Enforce(options)) => Ok(enforce::run(options)),
+        Some(Action::Verify(options)) => verify::run(options),
+        Some(Action::Profile(options)) => profile::run(options),
         Some(Action::Keep) => keep::run(),
     }
 }

@@ -1,31 +1,29 @@
 //! `tracer`: record, derive, write.
 
 use std::{
-    fs,
-    io::{IsTerminal, Write, stderr, stdin},
-    path::{Path, PathBuf},
+    io::{IsTerminal, stderr},
+    path::Path,
     process::ExitStatus,
 };
 
-use anyhow::{Context, Result, bail};
-use nix::unistd::{Gid, Uid, getgrouplist};
-use rustix::fs::{Access, access};
+use anyhow::Result;
 
-use super::{Exit, UsageError, owner, search_path, summary};
+use super::{
+    Exit, derivation, owner, request,
+    summary::{self, Source},
+    usage,
+};
 use crate::{
-    cli::{self, Record},
-    kernel::{User, forward_kernel_log},
+    cli::Record,
+    kernel::forward_kernel_log,
     live::{Detail, Live},
-    output::{Destination, FileKind, OutputError, create_stream},
+    message::tell,
+    output::{Destination, FileKind, Stream},
     preflight,
-    profile::{
-        DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
-        kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
-        oci,
-    },
-    recording::{Recording, assembly::Selection, event::NewCall, json},
-    session::{self, CommandRequest, Observers, Outcome, Request},
-    target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
+    profile::Profile,
+    recording::{Recording, event::NewCall, json},
+    session::{self, Observers, Outcome, Purpose, Request},
+    target::cgroup::CgroupRoot,
     text::escape_path,
 };
 
@@ -34,14 +32,10 @@ use crate::{
 /// # Errors
 /// Nothing was written then.
 pub fn run(typed: &Record) -> Result<Exit> {
-    let options = derivation_options(typed)?;
-    let specs = typed
-        .targets
-        .iter()
-        .map(|text| text.parse::<TargetSpec>().map_err(|error| usage(&error)))
-        .collect::<Result<Vec<_>>>()?;
-    let print = typed.out == Path::new("-");
-    if print && !typed.command.is_empty() {
+    let choices = &typed.derivation;
+    let options = derivation::options(choices)?;
+    let specs = request::specs(&typed.targets)?;
+    if derivation::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
@@ -49,10 +43,12 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let facts = preflight::gather(&preflight::Sources::default());
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
-    let command = command_request(typed)?;
-    let selections = selections(&root, &specs)?;
-    let destination = if print { None } else { Some(prepare(&typed.out)?) };
-    let events = typed.events.as_deref().map(|path| create_stream(path, owner())).transpose()?;
+    let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
+    let selections = request::selections(&root, &specs)?;
+    let (runtime, mut stops) = request::event_loop()?;
+    let destination = derivation::prepare(&typed.out)?;
+    let events =
+        typed.events.as_deref().map(|path| events(path, destination.as_ref())).transpose()?;
     let request = Request {
         root,
         selections,
@@ -61,27 +57,45 @@ pub fn run(typed: &Record) -> Result<Exit> {
         until_quiet: typed.until_quiet,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
-        log: typed.verbose,
-        accept_late_start: typed.accept_late_start,
-        hangup: !ignores_hangup(),
-        terminal: stdin().is_terminal(),
+        denied: typed.denied || choices.include_denied,
+        purpose: Purpose::Record,
+        log: choices.verbose,
+        accept_late_start: choices.accept_late_start,
     };
-    if typed.verbose {
-        forward_kernel_log(|line| eprintln!("{line}"));
+    if choices.verbose {
+        forward_kernel_log(|line| tell(&line));
     }
-    let mut outcome = observe(typed, &request, destination.as_ref(), events)?;
-    let derivation = derive(&mut outcome.recording, &options, destination.as_ref())?;
-    match &destination {
-        Some(destination) => write(destination, &outcome.recording, &derivation)?,
-        None => print!("{}", oci::write(&derivation.profile)),
-    }
-    if !typed.quiet {
-        let text = summary::render(&outcome, &derivation, destination.as_ref(), typed.verbose);
-        eprint!("{text}");
-    } else if !outcome.recording.complete {
-        eprint!("{}", summary::incomplete(&outcome.recording));
-    }
+    let session = |observers: Observers<'_>| {
+        runtime.block_on(session::record(&request, &mut stops, observers))
+    };
+    let mut outcome = observe(typed, session, destination.as_ref(), events)?;
+    let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
+    let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
+    outcome.recording.derived = Some(derivation.derived());
+    derivation::write(destination.as_ref(), &outcome.recording, &derivation)?;
+    let destination = destination.as_ref();
+    summary::tell(
+        choices,
+        &Source::Session(&outcome),
+        &outcome.recording,
+        &derivation,
+        destination,
+    );
     Ok(exit(typed, &outcome))
+}
+
+/// The file for events, which must not be one of the others.
+fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
+    let taken = |destination: &Destination| {
+        FileKind::ALL.into_iter().any(|kind| destination.path(kind).file_name() == path.file_name())
+    };
+    if path == Path::new("-") || destination.is_some_and(taken) {
+        return Err(usage(&format!(
+            "--events {} cannot be written to\n\nhint: name a file of its own, for example events.jsonl",
+            escape_path(path)
+        )));
+    }
+    Ok(Stream::prepare(path, owner())?)
 }
 
 fn exit(typed: &Record, outcome: &Outcome) -> Exit {
@@ -99,126 +113,15 @@ fn forwarded(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-fn usage(message: &impl ToString) -> anyhow::Error {
-    UsageError(message.to_string()).into()
-}
-
-fn derivation_options(typed: &Record) -> Result<Options> {
-    let mut options = Options::default();
-    options.default_action = match (typed.default_action, typed.errno) {
-        (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
-        (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),
-        (cli::DefaultAction::Log, _) => DefaultAction::Log,
-        (cli::DefaultAction::KillProcess, _) => DefaultAction::KillProcess,
-        (cli::DefaultAction::KillThread, _) => DefaultAction::KillThread,
-        (cli::DefaultAction::Trap, _) => DefaultAction::Trap,
-    };
-    options.runtime = match typed.runtime {
-        cli::Runtime::Any => RuntimeChoice::Any,
-        cli::Runtime::Runc => RuntimeChoice::Runc,
-        cli::Runtime::Crun => RuntimeChoice::Crun,
-        cli::Runtime::None => RuntimeChoice::None,
-    };
-    options.all_architectures = typed.all_arches;
-    options
-        .with_include(typed.include.iter().cloned())
-        .and_then(|options| options.with_exclude(typed.exclude.iter().cloned()))
-        .map_err(|error| usage(&error))
-}
-
-fn prepare(path: &Path) -> Result<Destination> {
-    Destination::prepare(path, owner()).map_err(|error| match error {
-        OutputError::NotAJsonName { .. } => usage(&error),
-        other => other.into(),
-    })
-}
-
-fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
-    if specs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let tree = root.tree()?;
-    specs
-        .iter()
-        .map(|spec| {
-            let target = resolve(spec, &tree)?;
-            Ok(Selection { name: target.name, kind: target.kind, paths: target.cgroups })
-        })
-        .collect()
-}
-
-fn command_request(typed: &Record) -> Result<Option<CommandRequest>> {
-    let Some(name) = typed.command.first() else { return Ok(None) };
-    let program = look_up(Path::new(name))?;
-    let user = typed.user.as_deref().map(user).transpose()?;
-    if user.is_none() && rustix::process::geteuid().is_root() && !typed.quiet {
-        eprintln!("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
-    }
-    Ok(Some(CommandRequest {
-        program,
-        arguments: typed.command.clone(),
-        environment: std::env::vars_os().collect(),
-        user,
-    }))
-}
-
-/// The program's path: as typed when it holds a slash, else the first that can be executed in the search path.
-fn look_up(name: &Path) -> Result<PathBuf> {
-    let executable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if name.components().count() > 1 || name.is_absolute() {
-        let path = name.to_owned();
-        fs::metadata(&path).with_context(|| format!("command {}", escape_path(name)))?;
-        if !executable(&path) {
-            bail!("command {}: {}", escape_path(name), rustix::io::Errno::ACCESS);
-        }
-        return Ok(path);
-    }
-    let candidates = search_path().into_iter().map(|folder| folder.join(name));
-    let not_found = || {
-        format!(
-            "command {}: {}\n\nhint: it is looked up in PATH; sudo may have changed that: give the full path",
-            escape_path(name),
-            rustix::io::Errno::NOENT
-        )
-    };
-    candidates.into_iter().find(executable).with_context(not_found)
-}
-
-/// A user by name or number, with the groups it is in.
-fn user(text: &str) -> Result<User> {
-    let known = match text.parse() {
-        Ok(id) => nix::unistd::User::from_uid(Uid::from_raw(id)),
-        Err(_) => nix::unistd::User::from_name(text),
-    };
-    match (known.context("the user database could not be read")?, text.parse()) {
-        (Some(user), _) => {
-            let name = std::ffi::CString::new(user.name).context("a user name")?;
-            let groups =
-                getgrouplist(&name, user.gid).context("the group database could not be read")?;
-            let groups = groups.into_iter().map(Gid::as_raw).collect();
-            Ok(User { id: user.uid.as_raw(), group: user.gid.as_raw(), groups })
-        }
-        (None, Ok(id)) => Ok(User { id, group: id, groups: vec![id] }),
-        (None, Err(_)) => Err(usage(&format!("there is no user `{}`", crate::text::escape(text)))),
-    }
-}
-
-/// SIGHUP was ignored when this program was started, as nohup(1) does (proc(5), `SigIgn`).
-fn ignores_hangup() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 == 1)
-}
-
 /// Runs the session, and shows it.
 fn observe(
     typed: &Record,
-    request: &Request,
+    session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     destination: Option<&Destination>,
-    mut events: Option<fs::File>,
+    mut events: Option<Stream>,
 ) -> Result<Outcome> {
-    let detail = match (typed.quiet, stderr().is_terminal() && request.command.is_none()) {
+    let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
+    {
         (true, _) => Detail::Quiet,
         (false, true) => Detail::StatusLine,
         (false, false) => Detail::Lines,
@@ -227,26 +130,30 @@ fn observe(
     let mut autosave = |recording: &Recording| {
         let Some(destination) = destination else { return };
         if let Err(error) = destination.save_partial(json::to_json(recording).as_bytes()) {
-            eprintln!("warning: the recording so far could not be saved: {error}");
+            tell(&format!("warning: the recording so far could not be saved: {error}"));
         }
     };
     let mut failed = false;
     let mut new_call = |call: &NewCall| {
         let Some(events) = &mut events else { return };
-        if let Err(error) = events.write_all(json::event_line(call).as_bytes())
+        if let Err(error) = events.write(json::event_line(call).as_bytes())
             && !std::mem::replace(&mut failed, true)
         {
-            eprintln!("warning: events could not be written: {error}");
+            tell(&format!("warning: events could not be written: {error}"));
         }
     };
     let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the event loop could not be started")?;
-    let outcome = runtime.block_on(session::record(request, observers));
+    let outcome = session(observers);
     live.finish();
-    outcome.inspect_err(|_| discard_partial(destination))
+    outcome.inspect_err(|_| {
+        let partial = destination.map(|destination| destination.path(FileKind::Partial));
+        if let Some(partial) = partial.filter(|partial| partial.exists()) {
+            tell(&format!(
+                "what was recorded until shortly before is in {}",
+                escape_path(&partial)
+            ));
+        }
+    })
 }
 
 fn discard_partial(destination: Option<&Destination>) {
@@ -254,28 +161,4 @@ fn discard_partial(destination: Option<&Destination>) {
         // What failed before is reported; a partial recording that stays behind is no second failure.
         let _ = destination.remove_partial();
     }
-}
-
-fn derive(
-    recording: &mut Recording,
-    options: &Options,
-    destination: Option<&Destination>,
-) -> Result<Derivation> {
-    let derivation = Profile::derive(std::slice::from_ref(recording), options);
-    let derivation = derivation.inspect_err(|_| discard_partial(destination))?;
-    recording.derived = Some(derivation.derived());
-    Ok(derivation)
-}
-
-fn write(destination: &Destination, recording: &Recording, derivation: &Derivation) -> Result<()> {
-    let profile = destination.path(FileKind::Profile);
-    let name = profile.file_name().unwrap_or_default().to_string_lossy();
-    let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
-    let fragment = kubernetes::fragment(&place, &name, DEFAULT_KUBELET_ROOT);
-    destination.write(&[
-        (FileKind::Recording, json::to_json(recording).as_bytes()),
-        (FileKind::Kubernetes, fragment.as_bytes()),
-        (FileKind::Profile, oci::write(&derivation.profile).as_bytes()),
-    ])?;
-    Ok(())
 }

@@ -69,6 +69,7 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         filter_allow_native_words,
         task_namespaces: offset("task_struct", "nsproxy")?,
         task_parent: offset("task_struct", "real_parent")?,
+        task_leader: offset("task_struct", "group_leader")?,
         task_memory: offset("task_struct", "mm")?,
         namespaces_mount: offset("nsproxy", "mnt_ns")?,
         namespaces_pid_for_children: offset("nsproxy", "pid_ns_for_children")?,
@@ -79,6 +80,10 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         mount_namespace: offset("mount", "mnt_ns")?
             .checked_sub(offset("mount", "mnt")?)
             .ok_or(BtfError::NoMember { structure: "mount", member: "mnt_ns" })?,
+        task_pending_signals: offset("task_struct", "pending")? + offset("sigpending", "signal")?,
+        task_exit_code: offset("task_struct", "exit_code")?,
+        task_signal: offset("task_struct", "signal")?,
+        signal_flags: offset("signal_struct", "flags")?,
         ..Config::default()
     })
 }

@@ -7,36 +7,44 @@
     reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve"
 )]
 
+mod audit_log;
 mod btf;
+mod denied;
+mod enforce;
 mod log;
 mod mapped;
+mod maps;
 mod namespace;
+mod program;
 mod program_info;
 mod readiness;
 mod start;
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd},
-};
+use std::io;
 
 use aya::{
-    Ebpf, EbpfLoader, Pod,
-    maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
-    programs::{RawTracePoint, raw_trace_point::RawTracePointLinkId},
+    Ebpf, EbpfLoader,
+    maps::{HashMap, MapData, PerCpuArray},
 };
 use aya_log::EbpfLogger;
 use thiserror::Error;
 use tracer_ebpf::{
     CALL_EVENTS, CGROUP_EVENTS, CONFIG, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config,
-    Counts, EVIDENCE, Evidence, EvidenceKey, NATIVE_NUMBERS, PROGRAM, RECORDS, ROOTS, STATS, Stats,
-    TRACEPOINT, TRACKED, VERDICTS,
+    Counts, DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS,
+    ROOTS, STATS, Stats, TASKS, TRACKED, VERDICTS,
 };
 
+pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
 pub use self::btf::BtfError;
+use self::denied::Denials;
+pub use self::denied::Processes;
+pub use self::enforce::{Enforced, Filter, exec_under, leave};
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
+pub use self::maps::EventBuffer;
+use self::maps::{ConfigPod, CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
 pub use self::namespace::host_mount_namespace;
+use self::program::Programs;
 pub use self::readiness::Readiness;
 pub use self::start::{Program, User, start_in_cgroup};
 use crate::recording::facts::{CgroupFacts, Snapshot};
@@ -60,6 +68,14 @@ const MAX_COUNT_SLOTS: usize = 1024;
 const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
 /// Bytes of the ring buffer of first-seen calls.
 const CALL_EVENTS_SIZE: u32 = 1 << 20;
+/// Threads whose calls are watched for denials at once.
+const TASK_ENTRIES: u32 = 1 << 17;
+/// Processes whose cgroup is kept, those that ended among them.
+const PROCESS_ENTRIES: u32 = 1 << 16;
+/// Entries of the map of denied calls.
+const DENIAL_ENTRIES: u32 = 1 << 15;
+/// Bytes of the ring buffer of denied calls.
+const DENIAL_EVENTS_SIZE: u32 = 1 << 20;
 
 /// What the kernel side is asked to do.
 #[derive(Clone, Debug)]
@@ -70,6 +86,8 @@ pub struct Options {
     pub btf: bool,
     /// Count calls.
     pub counts: bool,
+    /// Watch the calls that filters refuse. It costs as much again as everything else.
+    pub denied: bool,
     /// Cgroups on this host, for the size of the tables.
     pub cgroups_present: usize,
     /// Let the kernel side log.
@@ -115,11 +133,23 @@ pub enum KernelError {
         source: io::Error,
     },
     /// The verifier or the kernel refused the program.
-    #[error("the kernel refused the program")]
-    Refused(#[source] Box<aya::programs::ProgramError>),
+    #[error("the kernel refused the program {program}")]
+    Refused {
+        /// The program's name.
+        program: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
     /// The program could not be attached.
-    #[error("the program could not be attached to the raw tracepoint {TRACEPOINT}")]
-    Attach(#[source] Box<aya::programs::ProgramError>),
+    #[error("the program could not be attached to the raw tracepoint {tracepoint}")]
+    Attach {
+        /// The tracepoint's name.
+        tracepoint: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
     /// The program's own statistics could not be read.
     #[error("bpf(BPF_OBJ_GET_INFO_BY_FD) failed")]
     ProgramInfo(#[source] io::Error),
@@ -131,7 +161,8 @@ pub enum KernelError {
 /// The attached program and its maps. Dropping it detaches the program and frees everything.
 pub struct Recorder {
     ebpf: Ebpf,
-    link: Option<RawTracePointLinkId>,
+    programs: Programs,
+    denials: Option<Denials>,
     verdicts: MappedArray<u64>,
     records: MappedArray<CgroupRecord>,
     stats: MappedArray<Stats>,
@@ -146,39 +177,14 @@ pub struct Events {
     pub cgroups: EventBuffer<CgroupEvent>,
     /// One event for each call that was seen for the first time.
     pub calls: EventBuffer<CallEvent>,
+    /// One event for each call that was denied for the first time, when they are watched.
+    pub denials: Option<EventBuffer<DenialEvent>>,
     /// The kernel side's log, when it was asked for.
     pub log: Option<KernelLog>,
 }
 
 /// What the kernel side logs; `flush` hands it to the sink of [`forward_kernel_log`].
 pub type KernelLog = EbpfLogger<&'static dyn ::log::Log>;
-
-/// A ring buffer of values of one type.
-pub struct EventBuffer<T> {
-    ring: RingBuf<MapData>,
-    kind: std::marker::PhantomData<T>,
-}
-
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct ConfigPod(Config);
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct EvidenceKeyPod(EvidenceKey);
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct EvidencePod(Evidence);
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct CountsPod(Counts);
-// SAFETY: all four are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
-unsafe impl Pod for ConfigPod {}
-// SAFETY: see above.
-unsafe impl Pod for EvidenceKeyPod {}
-// SAFETY: see above.
-unsafe impl Pod for EvidencePod {}
-// SAFETY: see above.
-unsafe impl Pod for CountsPod {}
 
 impl Recorder {
     /// Loads the program, fills in the roots and attaches it. From its return on, no call below a root is missed.
@@ -207,16 +213,17 @@ impl Recorder {
         let events = Events {
             cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
             calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
+            denials: match options.denied {
+                true => Some(EventBuffer::new(&mut ebpf, DENIAL_EVENTS)?),
+                false => None,
+            },
             log,
         };
-        let program = program(&mut ebpf)?;
-        program.load().map_err(|error| KernelError::Refused(Box::new(error)))?;
-        let link =
-            program.attach(TRACEPOINT).map_err(|error| KernelError::Attach(Box::new(error)))?;
-        Ok((
-            Self { ebpf, link: Some(link), verdicts, records, stats, evidence, counts, btf },
-            events,
-        ))
+        let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
+        let programs = Programs::attach(&mut ebpf, options.denied)?;
+        let recorder =
+            Self { ebpf, programs, denials, verdicts, records, stats, evidence, counts, btf };
+        Ok((recorder, events))
     }
 
     /// Ok when the facts come from the kernel's BTF; why not otherwise.
@@ -251,9 +258,10 @@ impl Recorder {
             .map(|entry| entry.map(|(key, value)| (key.0, value.0)))
             .collect::<Result<_, _>>()
             .map_err(map_error(EVIDENCE, "reading"))?;
+        let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
         let recursion_misses = self.recursion_misses()?;
-        let table_fill = (used, self.verdicts.len());
-        Ok(Snapshot { cgroups, evidence, stats: self.stats.read(0), recursion_misses, table_fill })
+        let (stats, table_fill) = (self.stats.read(0), (used, self.verdicts.len()));
+        Ok(Snapshot { cgroups, evidence, denials, stats, recursion_misses, table_fill })
     }
 
     /// The sum over all CPUs of one cgroup's counters; None without a slot.
@@ -281,40 +289,33 @@ impl Recorder {
     }
 
     fn recursion_misses(&mut self) -> Result<u64, KernelError> {
-        let program = program(&mut self.ebpf)?;
-        let fd = program.fd().map_err(|error| KernelError::Refused(Box::new(error)))?;
-        program_info::recursion_misses(fd.as_fd()).map_err(KernelError::ProgramInfo)
+        self.programs.recursion_misses(&mut self.ebpf)
     }
 
-    /// Detaches the program: nothing is recorded from here on, and what was recorded can still be read.
+    /// Denied calls are watched, and none can escape.
+    pub fn sees_every_denial(&self) -> bool {
+        self.sees_killed_threads()
+    }
+
+    /// Threads that a filter kills alone are seen.
+    pub fn sees_killed_threads(&self) -> bool {
+        self.btf.is_ok() && self.programs.see_killed_threads()
+    }
+
+    /// Takes out the view of which cgroup each process is or was in. Once, and only when denied calls are watched.
     ///
     /// # Errors
-    /// [`KernelError`]: the program could not be found.
+    /// [`KernelError`]: the map could not be opened.
+    pub fn processes(&mut self) -> Result<Processes, KernelError> {
+        Processes::new(&mut self.ebpf)
+    }
+
+    /// Detaches the programs: nothing is recorded from here on, and what was recorded can still be read.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a program could not be detached.
     pub fn detach(&mut self) -> Result<(), KernelError> {
-        let Some(link) = self.link.take() else { return Ok(()) };
-        // Only the link goes: the program stays, for its statistics.
-        program(&mut self.ebpf)?.detach(link).map_err(|error| KernelError::Attach(Box::new(error)))
-    }
-}
-
-impl<T: Copy> EventBuffer<T> {
-    fn new(ebpf: &mut Ebpf, name: &'static str) -> Result<Self, KernelError> {
-        let ring = RingBuf::try_from(take(ebpf, name)?).map_err(map_error(name, "opening"))?;
-        Ok(Self { ring, kind: std::marker::PhantomData })
-    }
-
-    /// The oldest event that was not read yet.
-    pub fn take(&mut self) -> Option<T> {
-        let item = self.ring.next()?;
-        assert_eq!(item.len(), size_of::<T>(), "the kernel side sends events of one size");
-        // SAFETY: the item has the size of T, and T is a #[repr(C)] structure of integers.
-        Some(unsafe { std::ptr::read_unaligned(item.as_ptr().cast()) })
-    }
-}
-
-impl<T> AsFd for EventBuffer<T> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
+        self.programs.detach(&mut self.ebpf)
     }
 }
 
@@ -350,6 +351,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
     let entries = 1 << config.verdicts_log2;
     let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
     let config = ConfigPod(*config);
+    let denied = |entries, least| if options.denied { entries } else { least };
     EbpfLoader::new()
         .btf(None)
         .override_global(CONFIG, &config, true)
@@ -360,6 +362,10 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
+        .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
+        .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
+        .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
+        .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
         .load(OBJECT)
         .map_err(|error| KernelError::Load(Box::new(error)))
 }
@@ -372,27 +378,4 @@ fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
         map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
     }
     Ok(())
-}
-
-fn program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, KernelError> {
-    let program = ebpf.program_mut(PROGRAM).ok_or(KernelError::Missing(PROGRAM))?;
-    program.try_into().map_err(|error| KernelError::Refused(Box::new(error)))
-}
-
-fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
-    ebpf.take_map(name).ok_or(KernelError::Missing(name))
-}
-
-fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(
-    map: Map,
-    name: &'static str,
-) -> Result<T, KernelError> {
-    T::try_from(map).map_err(map_error(name, "opening"))
-}
-
-fn map_error(
-    map: &'static str,
-    operation: &'static str,
-) -> impl Fn(aya::maps::MapError) -> KernelError {
-    move |source| KernelError::Map { map, operation, source: Box::new(source) }
 }

@@ -1,7 +1,7 @@
 //! Starts a process whose first call in a cgroup is its own execve, so that nothing of tracer gets into the recording.
 
 use std::{
-    ffi::{CString, OsString, c_char},
+    ffi::{CStr, CString, OsString, c_char},
     fs::File,
     io::{self, Write},
     os::unix::{ffi::OsStringExt, process::CommandExt},
@@ -9,7 +9,13 @@ use std::{
     ptr,
 };
 
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::{
+    sys::signal::SigSet,
+    unistd::{Gid, Uid, setgid, setgroups, setuid},
+};
+use rustix::thread::set_no_new_privs;
+
+use super::enforce::{Filter, load};
 
 /// The user that a process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +78,45 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Makes the last preparation, then executes the program in place of this one. Returns only when one of the two
+    /// failed: whether the preparation was made, and the error.
+    pub(super) fn execute_after(
+        &self,
+        prepare: impl FnOnce() -> io::Result<()>,
+    ) -> (bool, io::Error) {
+        let arguments = Pointers::new(self.arguments.clone());
+        let environment = Pointers::new(self.environment.clone());
+        match prepare() {
+            Ok(()) => (true, execute(&self.path, &arguments, &environment)),
+            Err(error) => (false, error),
+        }
+    }
+}
+
+/// Executes a program in place of this one: one call, and no allocation. Returns only when it failed.
+fn execute(path: &CStr, arguments: &Pointers, environment: &Pointers) -> io::Error {
+    // SAFETY: the path and both arrays end in a null, and outlive the call.
+    unsafe {
+        libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+    }
+    io::Error::last_os_error()
+}
+
 /// Starts a program in the cgroup whose open `cgroup.procs` file is given.
 ///
 /// The child becomes `user`, then writes itself into the cgroup: that write is entered in the old cgroup, and the
-/// one call it makes after that is execve, in the new one. A script without an interpreter line is an error, as
+/// one call it makes after that is execve, in the new one; with a filter, also those that load it before. A script without an interpreter line is an error, as
 /// execve says it, and not handed to a shell.
 ///
 /// # Errors
-/// What fork, the change of the user, the write or execve said.
-pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) -> io::Result<Child> {
+/// What fork, the change of the user, the write, the load of the filter or execve said.
+pub fn start_in_cgroup(
+    program: Program,
+    mut procs: File,
+    user: Option<User>,
+    filter: Option<Filter>,
+) -> io::Result<Child> {
     let arguments = Pointers::new(program.arguments);
     let environment = Pointers::new(program.environment);
     let path = program.path;
@@ -93,13 +129,14 @@ pub fn start_in_cgroup(program: Program, mut procs: File, user: Option<User>) ->
             setgid(Gid::from_raw(user.group))?;
             setuid(Uid::from_raw(user.id))?;
         }
+        // tracer holds signals back for itself; its child gets them.
+        SigSet::empty().thread_set_mask()?;
         procs.write_all(b"0")?;
-        let (arguments, environment) = (&arguments, &environment);
-        // SAFETY: the path and both arrays end in a null, and outlive the call.
-        unsafe {
-            libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+        if let Some(Filter { instructions, flags }) = &filter {
+            set_no_new_privs(true)?;
+            load(instructions, flags)?;
         }
-        Err(io::Error::last_os_error())
+        Err(execute(&path, &arguments, &environment))
     };
     // SAFETY: the closure runs in the forked child of a process with one thread, makes a few system calls and
     // allocates only what its own copy of the heap gives.

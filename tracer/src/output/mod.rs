@@ -20,7 +20,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 pub use error::{FileKindFound, OutputError, Step};
 
-/// Mode of the files: everyone may read them.
+/// Mode of the files, less what the umask takes away.
 const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// Mode of a file that is being written.
@@ -53,7 +53,8 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    const ALL: [Self; 4] = [Self::Partial, Self::Recording, Self::Kubernetes, Self::Profile];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Partial, Self::Recording, Self::Kubernetes, Self::Profile];
 
     fn suffix(self) -> &'static str {
         match self {
@@ -206,7 +207,7 @@ impl Unfinished<'_> {
                 Err(errno) => return Err(self.destination.failed(Step::Own, errno)),
             }
         }
-        rustix::fs::fchmod(&self.file, MODE)
+        rustix::fs::fchmod(&self.file, MODE & !umask())
             .map_err(|errno| self.destination.failed(Step::Own, errno))?;
         self.file.sync_all().map_err(failed(Step::Sync))?;
         Ok(self)
@@ -232,24 +233,56 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Creates an empty file that is written to bit by bit, in place of a regular file of that name.
-///
-/// The file belongs to `owner` when the folder does and this process is root.
-///
-/// # Errors
-/// The folder or the file cannot be used, or something else than a regular file has that name.
-pub fn create_stream(path: &Path, owner: Option<Owner>) -> Result<File, OutputError> {
-    let wrong = || OutputError::NotAName { path: path.to_owned() };
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
-    let folder_path = folder_of(path).ok_or_else(wrong)?;
-    let folder = open_folder(&folder_path)?;
-    let owner = owner.filter(|owner| is_theirs(&folder, *owner));
-    let destination = Destination { folder, folder_path, stem: name.to_owned(), owner };
-    destination.check_target(name, path)?;
-    let unfinished = destination.create()?.fill(b"")?;
-    let file = unfinished.file.try_clone();
-    unfinished.rename(name)?;
-    file.map_err(|source| OutputError::new(Step::Open, path, source))
+/// A file that is written to bit by bit. It takes the place of a regular file of its name with the first bytes.
+#[derive(Debug)]
+pub struct Stream {
+    destination: Destination,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Stream {
+    /// Finds out what would make writing fail. Nothing is changed.
+    ///
+    /// The file will belong to `owner` when the folder does and this process is root.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or something else than a regular file has that name.
+    pub fn prepare(path: &Path, owner: Option<Owner>) -> Result<Self, OutputError> {
+        let wrong = || OutputError::NotAName { path: path.to_owned() };
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
+        let folder_path = folder_of(path).ok_or_else(wrong)?;
+        let folder = open_folder(&folder_path)?;
+        let owner = owner.filter(|owner| is_theirs(&folder, *owner));
+        let destination = Destination { folder, folder_path, stem: name.to_owned(), owner };
+        destination.check_target(name, path)?;
+        Ok(Self { destination, path: path.to_owned(), file: None })
+    }
+
+    /// Appends some bytes.
+    ///
+    /// # Errors
+    /// The file cannot be created or written to.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        let failed = |source| OutputError::new(Step::Write, &self.path, source);
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => {
+                let unfinished = self.destination.create()?.fill(b"")?;
+                let file = unfinished.file.try_clone().map_err(failed)?;
+                unfinished.rename(&self.destination.stem)?;
+                empty.insert(file)
+            }
+        };
+        file.write_all(bytes).map_err(failed)
+    }
+}
+
+/// The umask. It can only be read by setting it, for a moment in which this program creates no file.
+fn umask() -> Mode {
+    let mask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::umask(mask);
+    mask
 }
 
 /// The file name without `.json`.

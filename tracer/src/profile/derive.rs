@@ -2,11 +2,11 @@
 //!
 //! A call that was seen in the workload, or in a container's init after its filter was loaded, is allowed; what a runtime
 //! did before, and what a filter refused, is not. To these come the calls that a recording on this host may not show: the
-//! base sets of the runtimes and the standing calls. A call that was seen is dropped for one reason only: the user said so.
+//! base sets of the runtimes and the standing calls, and on request those that are inferred. A call that was seen is dropped for one reason only: the user said so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Architecture, Options, Profile, Reason, is_seen, standing};
+use super::{Architecture, Options, Profile, Reason, inferred, is_seen, standing};
 use crate::{
     recording::{Added, Call, Derived, Phase, Recording},
     syscalls::{self, Abi},
@@ -49,7 +49,7 @@ pub struct Unexpressible {
 pub enum DeriveError {
     /// Nothing was seen that a profile could be made for.
     #[error(
-        "no call of a workload was recorded ({recordings} recordings, {cgroups} cgroups): \
+        "no call of a workload was recorded (recordings: {recordings}, cgroups: {cgroups}): \
          start the workload while it is traced"
     )]
     NoWorkload {
@@ -65,7 +65,7 @@ impl Profile {
     ///
     /// Names come from the tables of this program, by ABI and number; the names in a recording are for its readers.
     pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
-        let seen = Seen::gather(recordings);
+        let seen = Seen::gather(recordings, options.denied);
         if !seen.workload {
             let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
             return Err(DeriveError::NoWorkload { recordings: recordings.len(), cgroups });
@@ -78,21 +78,14 @@ impl Profile {
         let i386 = seen.architectures.contains(&Architecture::X86);
         let mut allowed = seen.allowed;
         add_standing(&mut allowed, i386);
-        for runtime in options.runtime.runtimes() {
-            for call in &runtime.base_set().calls {
-                add(
-                    &mut allowed,
-                    &call.name,
-                    Reason::Base { runtime: *runtime, reason: &call.reason },
-                );
-            }
-        }
+        add_base_sets(&mut allowed, options);
         for name in options.include() {
             add(&mut allowed, name, Reason::Included);
         }
         if allowed.contains_key("clone3") {
             add(&mut allowed, "clone", Reason::Companion("clone3"));
         }
+        add_inferred(&mut allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
         let ineffective =
@@ -123,12 +116,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn gather(recordings: &[Recording]) -> Self {
+    fn gather(recordings: &[Recording], denied: bool) -> Self {
         let mut seen = Self::default();
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
             match call.phase {
                 Phase::Workload | Phase::ContainerInit => seen.take(call),
+                Phase::Denied if denied => seen.take_denied(call),
                 Phase::Setup | Phase::Denied => {}
             }
         }
@@ -142,6 +136,21 @@ impl Seen {
         match syscalls::name(call.abi, call.number) {
             Some(name) => {
                 add(&mut self.allowed, name, Reason::Seen { abi: call.abi, phase: call.phase });
+            }
+            None => self.take_nameless(call),
+        }
+    }
+
+    /// A call that a filter refused, but not to a runtime that was still setting the container up.
+    fn take_denied(&mut self, call: &Call) {
+        let (Some(refused), Some(during)) = (call.refused, call.during) else { return };
+        if during == Phase::Setup {
+            return;
+        }
+        self.architectures.insert(call.abi.into());
+        match syscalls::name(call.abi, call.number) {
+            Some(name) => {
+                add(&mut self.allowed, name, Reason::Denied { abi: call.abi, refused });
             }
             None => self.take_nameless(call),
         }
@@ -188,6 +197,31 @@ fn add_standing(allowed: &mut Allowed, i386: bool) {
     }
     for (name, reason) in standing::START_UP {
         add(allowed, name, Reason::StartUp(reason));
+    }
+}
+
+fn add_base_sets(allowed: &mut Allowed, options: &Options) {
+    for runtime in options.runtime.runtimes() {
+        for call in &runtime.base_set().calls {
+            add(allowed, &call.name, Reason::Base { runtime: *runtime, reason: &call.reason });
+        }
+    }
+}
+
+/// What was not seen and follows from how C libraries are written. Only calls that were seen have alternatives: an added
+/// call brings no further ones.
+fn add_inferred(allowed: &mut Allowed, options: &Options) {
+    if options.alternatives {
+        let seen = allowed.iter().filter(|(_, reasons)| is_seen(reasons));
+        let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
+        for (name, of) in seen.iter().flat_map(|of| inferred::alternatives(of)) {
+            add(allowed, name, Reason::Alternative { of });
+        }
+    }
+    if options.error_paths {
+        for (name, reason) in inferred::ERROR_PATHS {
+            add(allowed, name, Reason::ErrorPath(reason));
+        }
     }
 }
 

@@ -4,11 +4,17 @@
 //! file that container runtimes read, [`kubernetes`] the fragment that names it in a pod, [`summary`] the numbers for
 //! people.
 
+pub mod advice;
 pub mod base;
+pub mod capability;
 pub mod derive;
+pub mod filter;
+pub mod inferred;
 pub mod kubernetes;
+mod multiplexed;
 pub mod oci;
 pub mod options;
+pub mod policy;
 pub mod standing;
 pub mod summary;
 
@@ -17,7 +23,10 @@ use std::{
     fmt,
 };
 
-use crate::{recording::Phase, syscalls::Abi};
+use crate::{
+    recording::{Phase, Refusal},
+    syscalls::Abi,
+};
 
 pub use base::Runtime;
 pub use derive::{Derivation, DeriveError, Unexpressible};
@@ -98,6 +107,15 @@ impl Architecture {
     /// Every architecture, in their order.
     pub const ALL: [Self; 3] = [Self::X86_64, Self::X86, Self::X32];
 
+    /// The token that stands for it in profiles (`config-linux.md`, "architectures").
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::X86_64 => "SCMP_ARCH_X86_64",
+            Self::X86 => "SCMP_ARCH_X86",
+            Self::X32 => "SCMP_ARCH_X32",
+        }
+    }
+
     /// The ABI whose calls the architecture covers.
     pub fn abi(self) -> Abi {
         match self {
@@ -128,6 +146,13 @@ pub enum Reason {
         /// Workload or container-init.
         phase: Phase,
     },
+    /// A filter refused it while it was recorded, and the user asked for such calls.
+    Denied {
+        /// The ABI it was called through.
+        abi: Abi,
+        /// How it was refused.
+        refused: Refusal,
+    },
     /// The user asked for it.
     Included,
     /// No program runs without it, though a recording may miss it.
@@ -145,12 +170,24 @@ pub enum Reason {
     StartUp(&'static str),
     /// A program that makes the named call falls back to this one.
     Companion(&'static str),
+    /// Inferred, on request: another C library or kernel makes this call in the place of one that was seen.
+    Alternative {
+        /// The call that was seen.
+        of: &'static str,
+    },
+    /// Inferred, on request: a path that is rarely taken makes it.
+    ErrorPath(&'static str),
 }
 
 impl Reason {
     /// Whether the call itself was recorded.
     pub fn is_seen(self) -> bool {
         matches!(self, Self::Seen { .. })
+    }
+
+    /// Whether the call was only inferred, from how C libraries are written.
+    pub fn is_inferred(self) -> bool {
+        matches!(self, Self::Alternative { .. } | Self::ErrorPath(_))
     }
 }
 
@@ -171,6 +208,9 @@ impl fmt::Display for Reason {
                 };
                 write!(formatter, "seen {phase} ({})", abi.name())
             }
+            Self::Denied { abi, refused } => {
+                write!(formatter, "denied while recording: {} ({})", refused.display(), abi.name())
+            }
             Self::Included => formatter.write_str("included on request"),
             Self::Core(reason) => write!(formatter, "every program: {reason}"),
             Self::Base { runtime, reason } => write!(formatter, "{}: {reason}", runtime.name()),
@@ -181,6 +221,10 @@ impl fmt::Display for Reason {
             Self::Companion(of) => {
                 write!(formatter, "programs that call {of} fall back to it where {of} is missing")
             }
+            Self::Alternative { of } => {
+                write!(formatter, "inferred: another form of {of}, for other C libraries and kernels")
+            }
+            Self::ErrorPath(reason) => write!(formatter, "inferred, for rare paths: {reason}"),
         }
     }
 }

@@ -15,6 +15,12 @@ pub struct Options {
     /// Make the filter for all three architectures, so that a call through an ABI that was not seen is refused instead of
     /// killing the thread.
     pub all_architectures: bool,
+    /// Allow the other forms of each seen call, which other C libraries and kernels use.
+    pub alternatives: bool,
+    /// Allow the calls of rarely taken paths.
+    pub error_paths: bool,
+    /// Allow the calls that a filter refused while they were recorded.
+    pub denied: bool,
     include: BTreeSet<String>,
     exclude: BTreeSet<String>,
 }

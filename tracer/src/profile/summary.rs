@@ -1,6 +1,8 @@
 //! A profile in numbers, for people. How they are shown is the caller's business.
 
-use super::{Architecture, Profile, is_seen};
+use std::collections::BTreeSet;
+
+use super::{Architecture, Profile, Reason, is_seen};
 use crate::syscalls::{self, AMD64_NAMES, Abi};
 
 /// Names that Docker's default profile allows on amd64 with the default capabilities (moby/profiles,
@@ -22,6 +24,8 @@ pub struct Summary {
     pub seen: usize,
     /// Allowed names that were not recorded; of all ABIs.
     pub added: usize,
+    /// Those of the added names for which there is no other reason than that they were inferred.
+    pub inferred: usize,
     /// Architectures that the filter is not made for: a call through one of them kills its thread.
     pub killed: Vec<Architecture>,
 }
@@ -33,6 +37,8 @@ impl Summary {
         let native = |name: &&String| syscalls::number(Abi::X86_64, name).is_some();
         let allowed = profile.allowed.keys().filter(native).count();
         let seen = profile.allowed.values().filter(|reasons| is_seen(reasons)).count();
+        let inferred =
+            |reasons: &&BTreeSet<Reason>| reasons.iter().all(|reason| reason.is_inferred());
         let absent = |architecture: &Architecture| !profile.architectures.contains(architecture);
         Self {
             allowed,
@@ -40,6 +46,7 @@ impl Summary {
             foreign: total - allowed,
             seen,
             added: total - seen,
+            inferred: profile.allowed.values().filter(inferred).count(),
             killed: Architecture::ALL.into_iter().filter(absent).collect(),
         }
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracer_ebpf::{Evidence, EvidenceKey};
+use tracer_ebpf::{Evidence, EvidenceKey, Stats};
 
 use super::{
     Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
+    completeness::reasons,
+    denied::{self, Logged},
     facts::{CgroupFacts, Snapshot},
     phases::{self, CgroupKind},
 };
@@ -58,6 +60,14 @@ pub struct Parts<'a> {
     pub started_boot: u64,
     /// How long it lasted.
     pub duration_seconds: f64,
+    /// Roots that were removed and made again.
+    pub replaced: u64,
+    /// Processes of the command that still ran, or were killed, at the end.
+    pub cut_off: u64,
+    /// Denied calls were watched, and none can have escaped.
+    pub every_denial_seen: bool,
+    /// Calls that a filter logged, by the kernel's audit records.
+    pub logged: &'a [Logged],
     /// The user takes a late start for complete.
     pub accept_late_start: bool,
 }
@@ -70,12 +80,12 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     }
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
-    // A table that a collision filled twice may show a cgroup twice: the first one has its sets.
-    facts.dedup_by_key(|facts| facts.id);
     let mut losses = Losses {
-        table_full: parts.snapshot.stats.calls_lost + parts.snapshot.stats.evidence_lost,
+        table_full: table_full(&parts.snapshot.stats),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
+        replaced: parts.replaced,
+        cut_off: parts.cut_off,
         ..Losses::default()
     };
     let mut cgroups = Vec::new();
@@ -85,16 +95,18 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
             continue;
         };
         if !parts.selections.iter().any(|selection| selection.holds(path)) {
+            losses.unplaced += u64::from(may_be_selected(path, parts.selections));
             continue;
         }
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
         let (cgroup, filtered) = cgroup(parts, facts, evidence, path);
         losses.unnamed += unnamed(&cgroup);
-        losses.filtered += u64::from(filtered);
+        losses.filtered += u64::from(filtered && !parts.every_denial_seen);
         cgroups.push(cgroup);
     }
-    losses.late_start = late_paths(parts).count() as u64;
-    let incomplete_reasons = reasons(&losses, parts);
+    let late_starts = late_starts(parts);
+    losses.late_start = late_starts.len() as u64;
+    let incomplete_reasons = reasons(&losses, &late_starts, parts.accept_late_start);
     Recording {
         version: VERSION,
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,6 +116,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         targets: targets(parts.selections, &cgroups),
         cgroups,
         losses,
+        late_starts,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command: None,
@@ -116,6 +129,17 @@ impl Selection {
     pub fn holds(&self, path: &str) -> bool {
         self.paths.iter().any(|root| is_at_or_below(path, root))
     }
+}
+
+/// What stands in a path for an ancestor whose name is not known, before its id.
+pub const UNKNOWN_NAME: &str = "?";
+
+/// A cgroup with unknown names in its path that may be one of the targets' all the same: what is known of it does not
+/// lead away from them.
+fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
+    let Some((known, _)) = path.split_once(&format!("/{UNKNOWN_NAME}")) else { return false };
+    let roots = selections.iter().flat_map(|selection| &selection.paths);
+    known.is_empty() || roots.into_iter().any(|root| is_at_or_below(root, known))
 }
 
 /// `path` is `root`, or lies below it.
@@ -177,8 +201,14 @@ fn cgroup(
             first_seen_seconds: label.map(|label| seconds_between(parts.started_boot, label.time)),
             command: label.map(|label| label.command.clone()),
             ambiguous: decision.ambiguous,
+            refused: None,
+            during: None,
         }
     });
+    let mut calls: Vec<Call> = calls.collect();
+    calls.extend(denied::calls(parts, facts.id, &phases));
+    // Stable: what was made stands before what was refused.
+    calls.sort_by_key(|call| (call.abi, call.number));
     let cgroup = Cgroup {
         id: facts.id,
         path: path.to_owned(),
@@ -186,17 +216,16 @@ fn cgroup(
         exact: phases.exact,
         ambiguous: phases.ambiguous,
         no_new_privs: phases.no_new_privs,
-        calls: calls.collect(),
+        calls,
     };
     (cgroup, phases.filtered)
 }
 
 /// What the target says of its cgroups, before their names do.
 fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
-    let command = |selection: &&Selection| {
-        matches!(selection.kind, TargetKind::Command | TargetKind::Unit) && selection.holds(path)
-    };
-    if parts.selections.iter().find(command).is_some() {
+    let command =
+        |selection: &Selection| selection.kind == TargetKind::Command && selection.holds(path);
+    if parts.selections.iter().any(command) {
         return CgroupKind::Host;
     }
     (parts.kind_of)(path)
@@ -209,12 +238,17 @@ fn count(facts: &CgroupFacts, call: (Abi, i32), others: &BTreeMap<(Abi, i32), u6
     native.and_then(|number| counts.get(number).copied()).or_else(|| others.get(&call).copied())
 }
 
-fn until_nul(bytes: &[u8]) -> &[u8] {
+pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// Calls that found no place in one of the kernel side's tables.
+fn table_full(stats: &Stats) -> u64 {
+    stats.calls_lost + stats.evidence_lost + stats.tasks_lost + stats.denials_lost
+}
+
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.
-fn seconds_between(start: u64, end: u64) -> f64 {
+pub(super) fn seconds_between(start: u64, end: u64) -> f64 {
     let micros = (i128::from(end) - i128::from(start)) / 1000;
     micros as f64 / 1e6
 }
@@ -222,62 +256,19 @@ fn seconds_between(start: u64, end: u64) -> f64 {
 /// Workload calls without a name that a newer kernel may have: the profile cannot hold them.
 fn unnamed(cgroup: &Cgroup) -> u64 {
     let missing = |call: &&Call| {
-        call.phase != Phase::Setup
+        matches!(call.phase, Phase::ContainerInit | Phase::Workload)
             && call.name.is_none()
             && syscalls::may_be_newer(call.abi, call.number)
     };
     cgroup.calls.iter().filter(missing).count() as u64
 }
 
-/// Paths of the targets' cgroups whose start was not seen, and no start since.
-fn late_paths<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = &'a str> {
+/// Paths of the targets' cgroups whose start was not seen, and no start since; sorted.
+fn late_starts(parts: &Parts<'_>) -> Vec<String> {
     let late = parts.late.iter().filter_map(|id| parts.paths.get(id));
-    late.map(String::as_str).filter(|path| {
+    let pending = late.filter(|path| {
         !parts.restarted.contains(*path)
             && parts.selections.iter().any(|selection| selection.holds(path))
-    })
-}
-
-/// One sentence for each loss that makes the recording incomplete.
-fn reasons(losses: &Losses, parts: &Parts<'_>) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut lost = |count: u64, what: &str, remedy: &str| {
-        if count > 0 {
-            reasons.push(format!("{count} {what}\nhint: {remedy}"));
-        }
-    };
-    lost(
-        losses.table_full,
-        "calls found no place in a kernel table",
-        "trace fewer cgroups at once",
-    );
-    lost(
-        losses.recursion_misses,
-        "runs of the kernel program were skipped by the kernel",
-        "record again, and merge the recordings",
-    );
-    lost(
-        losses.compat,
-        "32-bit calls could not be resolved",
-        "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
-    );
-    lost(losses.unnamed, "calls have numbers newer than this program's table", "update tracer");
-    lost(
-        losses.filtered,
-        "cgroups run under a seccomp filter that may deny calls, which tracing does not see then",
-        "record the workload without that filter, or under one that allows everything",
-    );
-    lost(
-        losses.unplaced,
-        "cgroups vanished before their place in the hierarchy was known; they may belong to the target",
-        "record again",
-    );
-    if losses.late_start > 0 && !parts.accept_late_start {
-        let first = late_paths(parts).next().unwrap_or_default();
-        reasons.push(format!(
-            "late start: processes were in {first} before tracing began ({} cgroups in all), so that calls of their start are missing\nhint: start the workload again while tracing, or merge a recording of a start; --accept-late-start calls this complete",
-            losses.late_start
-        ));
-    }
-    reasons
+    });
+    pending.cloned().collect::<BTreeSet<String>>().into_iter().collect()
 }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::{Phase, Refusal};
 use crate::syscalls::Abi;
 
-/// A call of the target that was seen for the first time in its cgroup.
+/// A call of the target that was seen, or refused in this way, for the first time in its cgroup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewCall {
     /// Seconds since the recording began.
@@ -22,6 +23,12 @@ pub struct NewCall {
     pub pid: u32,
     /// Command name, escaped.
     pub command: String,
+    /// How it was refused: of a denied call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// The phase in which it was refused, as far as it is known by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub during: Option<Phase>,
 }
 
 impl NewCall {

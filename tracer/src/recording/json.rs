@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{Call, Cgroup, Recording, VERSION, event::NewCall};
+use super::{Call, Cgroup, Phase, Recording, VERSION, event::NewCall};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -110,6 +110,16 @@ pub enum RecordingError {
         /// The number.
         number: i32,
     },
+    /// A denied call without the way it was refused, or another call with one.
+    #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\" and \"during\", and it has both", abi.name())]
+    Refused {
+        /// The cgroup.
+        path: String,
+        /// The ABI.
+        abi: Abi,
+        /// The number.
+        number: i32,
+    },
 }
 
 /// Writes a recording: the same bytes for the same recording, a newline at the end.
@@ -199,8 +209,13 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
     let mut seen = BTreeSet::new();
     for call in &cgroup.calls {
         let (abi, number) = (call.abi, call.number);
-        if !seen.insert((abi, number)) {
-            return Err(RecordingError::DuplicateCall { path: cgroup.path.clone(), abi, number });
+        let path = || cgroup.path.clone();
+        if !seen.insert((abi, number, call.refused)) {
+            return Err(RecordingError::DuplicateCall { path: path(), abi, number });
+        }
+        let denied = call.phase == Phase::Denied;
+        if call.refused.is_some() != denied || call.during.is_some() != denied {
+            return Err(RecordingError::Refused { path: path(), abi, number });
         }
         check_name(call)?;
     }
@@ -236,6 +251,9 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
             bounded("a call's \"command\"", call.command.as_deref().unwrap_or_default())?;
         }
     }
+    for path in &recording.late_starts {
+        bounded("a path of \"late_starts\"", path)?;
+    }
     for reason in &recording.incomplete_reasons {
         bounded("a reason for being incomplete", reason)?;
     }
@@ -267,7 +285,7 @@ fn bounded_by(limit: usize, field: &'static str, text: &str) -> Result<(), Recor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{Host, Losses, Phase, Target, TargetKind};
+    use crate::recording::{Host, Losses, Refusal, Target, TargetKind};
 
     fn call(abi: Abi, number: i32) -> Call {
         Call {
@@ -279,7 +297,14 @@ mod tests {
             first_seen_seconds: Some(0.25),
             command: Some("web".into()),
             ambiguous: false,
+            refused: None,
+            during: None,
         }
+    }
+
+    fn denied(abi: Abi, number: i32, refused: Refusal) -> Call {
+        let during = Some(Phase::Workload);
+        Call { phase: Phase::Denied, refused: Some(refused), during, ..call(abi, number) }
     }
 
     fn recording() -> Recording {
@@ -306,6 +331,7 @@ mod tests {
                 calls: vec![call(Abi::X86_64, 257), call(Abi::I386, 96), call(Abi::X86_64, 472)],
             }],
             losses: Losses::default(),
+            late_starts: Vec::new(),
             complete: true,
             incomplete_reasons: Vec::new(),
             command: None,
@@ -401,6 +427,30 @@ mod tests {
         recording.cgroups[0].calls.push(call(Abi::I386, 96));
         let error = read(&recording).expect_err("twice");
         assert!(matches!(error, RecordingError::DuplicateCall { number: 96, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_call_is_denied_once_in_each_way() {
+        let mut recording = recording();
+        let calls = [Refusal::Errno(38), Refusal::Errno(1), Refusal::Signal, Refusal::ThreadKilled];
+        recording.cgroups[0].calls.extend(calls.map(|refused| denied(Abi::X86_64, 257, refused)));
+        assert_eq!(read(&recording).as_ref(), Ok(&recording));
+        assert!(to_json(&recording).contains("\"errno\": 38"));
+        recording.cgroups[0].calls.push(denied(Abi::X86_64, 257, Refusal::Signal));
+        let error = read(&recording).expect_err("twice");
+        assert!(matches!(error, RecordingError::DuplicateCall { number: 257, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn only_a_denied_call_says_how() {
+        let lacks = Call { refused: None, ..denied(Abi::X86_64, 1, Refusal::Signal) };
+        let has = Call { phase: Phase::Setup, ..denied(Abi::X86_64, 1, Refusal::Signal) };
+        for wrong in [lacks, has] {
+            let mut recording = recording();
+            recording.cgroups[0].calls.push(wrong);
+            let error = read(&recording).expect_err("wrong");
+            assert!(matches!(error, RecordingError::Refused { number: 1, .. }), "{error:?}");
+        }
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Evidence: what was seen, in which cgroup, through which ABI, and what may be missing.
 //!
-//! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`json`] reads and writes the file.
+//! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`merge`] makes one recording of several,
+//! [`json`] reads and writes the file.
 
 pub mod assembly;
+mod completeness;
+pub mod denied;
 pub mod event;
 pub mod facts;
 pub mod json;
+pub mod merge;
 pub mod phases;
 
 use serde::{Deserialize, Serialize};
 
-use crate::syscalls::Abi;
+use crate::syscalls::{Abi, errno};
 
 /// The version of the recording file that this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -34,6 +38,9 @@ pub struct Recording {
     pub cgroups: Vec<Cgroup>,
     /// What may be missing.
     pub losses: Losses,
+    /// Paths of the targets' cgroups whose start was not seen, those without a recorded call among them; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_starts: Vec<String>,
     /// Nothing is missing: every loss that counts is zero.
     pub complete: bool,
     /// Why not, each with its remedy in a line of its own behind `hint: `; empty when complete.
@@ -102,7 +109,8 @@ pub struct Cgroup {
     pub id: u64,
     /// Path below the cgroup2 mount, starting with `/`.
     pub path: String,
-    /// Processes were in it before the recording began: its start was not seen.
+    /// Processes were in it before the recording began. Its start was not seen, unless it was emptied and started again
+    /// meanwhile: [`Recording::late_starts`] tells.
     pub late_start: bool,
     /// A filter was loaded while it ran, so that the runtime's set-up is told apart exactly.
     pub exact: bool,
@@ -111,7 +119,7 @@ pub struct Cgroup {
     pub ambiguous: bool,
     /// Its tasks had no_new_privs set.
     pub no_new_privs: bool,
-    /// Sorted by ABI and number; at most one entry for each.
+    /// Sorted by ABI and number; at most one entry for each that was made, and one for each way in which it was refused.
     pub calls: Vec<Call>,
 }
 
@@ -139,6 +147,40 @@ pub struct Call {
     /// The facts did not decide; counted as workload.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ambiguous: bool,
+    /// How it was refused: of a denied call, and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// The phase in which it was refused: of a denied call, and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<Phase>,
+}
+
+/// What a filter did with a call that it does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The caller got this error number.
+    Errno(u16),
+    /// The caller got SIGSYS: its process was killed, or its handler was run.
+    Signal,
+    /// The thread was killed; the rest of its process goes on.
+    ThreadKilled,
+    /// The call was made, and logged.
+    Logged,
+}
+
+impl Refusal {
+    /// For people: the name of the error number, or what happened.
+    pub fn display(self) -> String {
+        match self {
+            Self::Errno(number) => {
+                errno::name(number).map_or_else(|| format!("errno {number}"), str::to_owned)
+            }
+            Self::Signal => "SIGSYS".to_owned(),
+            Self::ThreadKilled => "thread killed".to_owned(),
+            Self::Logged => "logged".to_owned(),
+        }
+    }
 }
 
 /// When in a container's life a call was made.
@@ -155,6 +197,18 @@ pub enum Phase {
     Denied,
 }
 
+impl Phase {
+    /// The phase as recordings spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::ContainerInit => "container-init",
+            Self::Workload => "workload",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 /// What may be missing. Every field counts towards an incomplete recording, unless it says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Losses {
@@ -164,7 +218,7 @@ pub struct Losses {
     pub recursion_misses: u64,
     /// Workload calls whose number this program has no name for though a newer kernel may.
     pub unnamed: u64,
-    /// Cgroups whose filter may have denied calls, which sys_enter does not show.
+    /// Cgroups whose filter may have denied calls, which sys_enter does not show; none when denied calls were watched.
     pub filtered: u64,
     /// Cgroups of the target whose start was not seen.
     pub late_start: u64,
@@ -174,6 +228,12 @@ pub struct Losses {
     /// Cgroups whose place in the hierarchy could not be told: they may belong to the target.
     #[serde(default)]
     pub unplaced: u64,
+    /// Watched cgroups that were removed and made again: the new ones were not watched.
+    #[serde(default)]
+    pub replaced: u64,
+    /// Processes of the traced command that still ran, or had to be killed, when the recording ended.
+    #[serde(default)]
+    pub cut_off: u64,
 }
 
 /// How the traced command ended.

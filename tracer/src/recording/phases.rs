@@ -7,15 +7,12 @@
 use std::collections::BTreeMap;
 
 use tracer_ebpf::{
-    CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, NATIVE_NUMBERS, NativeSets, class,
-    executable, flags,
+    CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS, NATIVE_NUMBERS, NativeSets,
+    class, executable, flags,
 };
 
 use super::Phase;
 use crate::syscalls::{self, Abi};
-
-/// `pivot_root`, `chroot` and `move_mount` on x86_64: a runtime makes one of them to enter the container's root.
-const ENTER_ROOT: [i32; 3] = [155, 161, 429];
 
 /// What is known of a cgroup besides what was recorded in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +36,19 @@ pub struct Phases {
     pub ambiguous: bool,
     /// Tasks had no_new_privs set.
     pub no_new_privs: bool,
-    /// Tasks ran under a filter that may have denied calls.
+    /// The workload ran under a filter that it did not load, and that may have denied calls.
     pub filtered: bool,
+    /// A container was made in the cgroup: its calls have phases.
+    container: bool,
+    /// The filter count of the cgroup's earliest calls.
+    base: usize,
+}
+
+impl Phases {
+    /// The phase that a call of this class was made in.
+    pub fn during(&self, class: u16) -> Phase {
+        decision(Facts(class), self.container, self.base).phase
+    }
 }
 
 /// The phase of one call.
@@ -106,29 +114,24 @@ pub fn decide(
         CgroupKind::Unknown => sightings.iter().any(enters_root),
     };
     let base = base_filters(record, evidence);
-    let loads_filter = |sighting: &Sighting| {
-        sighting.facts.filters() > base && origin(sighting.facts) == Origin::Runtime
-    };
-    let started_under_filter = container && sightings.iter().any(loads_filter);
+    // Never so where no container was made.
+    let started_under_filter = sightings
+        .iter()
+        .any(|sighting| decision(sighting.facts, container, base).phase == Phase::ContainerInit);
     let mut calls = BTreeMap::new();
-    let (mut above, mut workload_at_base) = (false, false);
+    let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);
     for sighting in &sightings {
         let at_base = sighting.facts.filters() <= base;
-        let origin = match container {
-            true if at_base && started_under_filter && is_entering(sighting.facts) => {
-                Origin::Runtime
-            }
-            true => origin(sighting.facts),
-            false => Origin::Workload,
+        let decision = if at_base && started_under_filter && is_entering(sighting.facts) {
+            Decision { phase: Phase::Setup, ambiguous: false }
+        } else {
+            decision(sighting.facts, container, base)
         };
         above |= !at_base;
-        workload_at_base |= at_base && origin != Origin::Runtime;
-        let decision = match origin {
-            Origin::Runtime if at_base => Decision { phase: Phase::Setup, ambiguous: false },
-            Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
-            Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
-            Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
-        };
+        if decision.phase == Phase::Workload {
+            workload_at_base |= at_base;
+            workload_filters = workload_filters.min(sighting.facts.filters());
+        }
         let known = calls.entry((sighting.abi, sighting.number)).or_insert(decision);
         *known = strongest(*known, decision);
     }
@@ -140,8 +143,30 @@ pub fn decide(
         exact: container && above && !workload_at_base,
         ambiguous,
         no_new_privs: set && (container || !clear),
-        filtered: record.flags & flags::FILTER_MAY_DENY != 0,
+        // A filter that the workload loads on top is its own: what that denies, it need not be allowed.
+        filtered: record.flags & (flags::FILTER_MAY_DENY << workload_filters) != 0,
+        container,
+        base,
     }
+}
+
+/// The phase of a call made with these facts.
+fn decision(facts: Facts, container: bool, base: usize) -> Decision {
+    let origin = if container { origin(facts) } else { Origin::Workload };
+    match origin {
+        Origin::Runtime if facts.filters() <= base => {
+            Decision { phase: Phase::Setup, ambiguous: false }
+        }
+        Origin::Runtime => Decision { phase: Phase::ContainerInit, ambiguous: false },
+        Origin::Workload => Decision { phase: Phase::Workload, ambiguous: false },
+        Origin::Doubtful => Decision { phase: Phase::Workload, ambiguous: true },
+    }
+}
+
+/// The phase that a refused call was made in, before the cgroup's other calls are known. There was a filter, so that the
+/// runtime's own calls were made after its load.
+pub fn during(class: u16, kind: CgroupKind) -> Phase {
+    decision(Facts(class), kind == CgroupKind::Container, 0).phase
 }
 
 /// Of two decisions on the same call, the one that counts; a decision without doubt beats a doubtful one.
@@ -186,12 +211,14 @@ fn base_filters(record: &CgroupRecord, evidence: &[(EvidenceKey, Evidence)]) -> 
     sets.chain(others).min_by_key(|(_, time)| *time).map_or(0, |(filters, _)| filters)
 }
 
-/// A task with an executable from outside enters a new root: a container is being made.
+/// A process with an executable from outside, put here from outside, enters a new root: a container is being made. (A
+/// sandbox that a program makes for its children is made by a process of the same cgroup.)
 fn enters_root(sighting: &Sighting) -> bool {
     let Sighting { abi, number, facts } = sighting;
     *abi == Abi::X86_64
-        && ENTER_ROOT.contains(number)
+        && u32::try_from(*number).is_ok_and(|number| ENTER_ROOT.contains(&number))
         && !facts.has(class::HOST)
+        && facts.has(class::PARENT_OUTSIDE)
         && facts.is_executable_outside()
 }
 
@@ -208,12 +235,17 @@ fn origin(facts: Facts) -> Origin {
         return if facts.has(class::RUNTIME_NAME) { Origin::Runtime } else { Origin::Workload };
     }
     if facts.has(class::HOST) || facts.executable() == executable::HOST {
-        return Origin::Runtime;
+        // A process of the container may have entered the host's namespace, as node agents do.
+        let entered = facts.has(class::STARTED) && !facts.has(class::PARENT_HOST);
+        return if entered { Origin::Doubtful } else { Origin::Runtime };
     }
     // The container's init has not exec'd: set-up, hooks included. Once the workload runs, only the init of a pid
     // namespace that the workload itself made can be in this state.
     if facts.has(class::INIT_PENDING) && !facts.has(class::STARTED) {
-        return Origin::Runtime;
+        // Only a hook that is started in the container's own root runs under the filter (runtime specification,
+        // "startContainer").
+        let hook = facts.has(class::ENTERED) && facts.executable() == executable::INSIDE;
+        return if hook { Origin::Doubtful } else { Origin::Runtime };
     }
     if !facts.is_executable_outside() {
         return Origin::Workload;
@@ -269,7 +301,7 @@ mod tests {
         let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
         let evidence = vec![
             seen(MOUNT, setup, executable::INTERNAL, 20),
-            seen(155, setup, executable::INTERNAL, 30),
+            seen(155, setup | class::PARENT_OUTSIDE, executable::INTERNAL, 30),
         ];
         (record, evidence)
     }
@@ -392,6 +424,51 @@ mod tests {
         let phases = decide(&record, &evidence, CgroupKind::Unknown);
         assert_eq!(phase(&phases, READ), Some(Phase::Workload));
         assert_eq!(phase(&phases, MOUNT), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn a_sandbox_in_a_cgroup_of_unknown_kind_is_workload() {
+        let mut record = empty();
+        set(&mut record.host, 0, READ);
+        record.first_seen[0] = 10;
+        let evidence = [
+            seen(MOUNT, class::INIT_PENDING | class::FORKED, executable::HOST, 20),
+            seen(161, class::INIT_PENDING | class::FORKED, executable::HOST, 30),
+        ];
+        let phases = decide(&record, &evidence, CgroupKind::Unknown);
+        assert_eq!(phase(&phases, READ), Some(Phase::Workload), "its launcher is in the cgroup");
+        assert_eq!(phase(&phases, 161), Some(Phase::Workload));
+    }
+
+    #[test]
+    fn a_container_that_enters_the_host_is_workload_and_an_entering_runtime_is_not() {
+        let (record, mut evidence) = unconfined();
+        evidence.push(seen(283, class::STARTED | class::HOST, executable::INSIDE, 90));
+        let runtime = class::STARTED | class::HOST | class::PARENT_HOST;
+        evidence.push(seen(0x4000_0000 | 308, runtime, executable::INSIDE, 91));
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert_eq!(phase(&phases, 283), Some(Phase::Workload));
+        assert_eq!(phases.calls[&(Abi::X32, 308)].phase, Phase::Setup);
+    }
+
+    #[test]
+    fn a_hook_in_the_containers_root_is_workload_and_one_before_is_not() {
+        let (record, mut evidence) = unconfined();
+        evidence.push(seen(22, class::INIT_PENDING, executable::INSIDE, 25));
+        evidence.push(seen(83, class::INIT_PENDING | class::ENTERED, executable::INSIDE, 35));
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert_eq!(phase(&phases, 22), Some(Phase::Setup), "createContainer");
+        assert_eq!(phase(&phases, 83), Some(Phase::Workload), "startContainer");
+        assert!(phases.calls[&(Abi::X86_64, 83)].ambiguous);
+    }
+
+    #[test]
+    fn only_a_filter_that_the_workload_did_not_load_hides_calls() {
+        let (mut record, evidence) = unconfined();
+        record.flags = flags::FILTER_MAY_DENY << 1;
+        assert!(!decide(&record, &evidence, CgroupKind::Container).filtered, "its own");
+        record.flags = flags::FILTER_MAY_DENY;
+        assert!(decide(&record, &evidence, CgroupKind::Container).filtered);
     }
 
     #[test]

@@ -18,7 +18,8 @@ use nix::{
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::{
-    kernel::{Program, Readiness, User, start_in_cgroup},
+    kernel::{Filter, Program, Readiness, User, start_in_cgroup},
+    message::tell,
     recording::CommandOutcome,
     target::cgroup::CgroupRoot,
     text::{escape_bytes, escape_path},
@@ -35,6 +36,8 @@ pub struct CommandRequest {
     pub environment: Vec<(OsString, OsString)>,
     /// Who it runs as; None: as tracer does.
     pub user: Option<User>,
+    /// The filter it runs under.
+    pub filter: Option<Filter>,
 }
 
 impl CommandRequest {
@@ -94,8 +97,8 @@ impl CommandGroup {
             request.environment.clone(),
         )
         .with_context(not_executed)?;
-        let child =
-            start_in_cgroup(program, procs, request.user.clone()).with_context(not_executed)?;
+        let child = start_in_cgroup(program, procs, request.user.clone(), request.filter.clone())
+            .with_context(not_executed)?;
         RunningCommand::new(child)
     }
 
@@ -122,7 +125,13 @@ impl Drop for CommandGroup {
     fn drop(&mut self) {
         // The end of the pipe is the word to remove the cgroup.
         drop(self.lifeline.take());
-        let _ = self.keeper.wait();
+        if self.keeper.wait().is_ok_and(|status| status.success()) {
+            return;
+        }
+        // The keeper was killed: what it would have done is tried here, without its patience.
+        if std::fs::remove_dir(&self.directory).is_err() && self.directory.exists() {
+            tell(&format!("warning: the cgroup {} is left behind", escape_path(&self.directory)));
+        }
     }
 }
 

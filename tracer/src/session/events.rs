@@ -1,17 +1,24 @@
 //! Events of the kernel side as they come: names of new cgroups, and first sights of calls.
 
-use std::{collections::HashMap, os::fd::AsFd};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    os::fd::AsFd,
+};
 
 use anyhow::{Context, Result};
-use tracer_ebpf::CallEvent;
+use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
 
-use super::{Observers, late::Late, names::Names};
+use super::{Observers, late::Late, names::Names, setup::cgroup_kind};
 use crate::{
-    kernel::{Events, Readiness},
+    kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
     recording::{
+        Phase, Refusal,
         assembly::{Label, LabelKey, Selection},
+        denied::refusal,
         event::NewCall,
+        phases::during,
     },
     syscalls,
     target::cgroup::CgroupRoot,
@@ -28,8 +35,11 @@ pub(super) struct Sightings {
     events: Events,
     new_cgroups: Readiness,
     new_calls: Readiness,
+    new_denials: Option<Readiness>,
     new_log: Option<Readiness>,
     unplaced: Vec<CallEvent>,
+    unplaced_denials: Vec<DenialEvent>,
+    denied: HashSet<(LabelKey, Refusal)>,
     selections: Vec<Selection>,
     began: u64,
 }
@@ -41,9 +51,12 @@ impl Sightings {
             labels: HashMap::new(),
             new_cgroups: readiness(&events.cgroups)?,
             new_calls: readiness(&events.calls)?,
+            new_denials: events.denials.as_ref().map(readiness).transpose()?,
             new_log: events.log.as_ref().map(readiness).transpose()?,
             events,
             unplaced: Vec::new(),
+            unplaced_denials: Vec::new(),
+            denied: HashSet::new(),
             selections: selections.to_vec(),
             began,
         })
@@ -51,16 +64,11 @@ impl Sightings {
 
     /// Waits until there is something to take.
     pub(super) async fn ready(&mut self) -> Result<()> {
-        let log = async {
-            match &self.new_log {
-                Some(log) => log.ready().await,
-                None => std::future::pending().await,
-            }
-        };
         let ready = tokio::select! {
             ready = self.new_cgroups.ready() => ready,
             ready = self.new_calls.ready() => ready,
-            ready = log => ready,
+            ready = maybe(&self.new_denials) => ready,
+            ready = maybe(&self.new_log) => ready,
         };
         ready.context("epoll")
     }
@@ -85,19 +93,25 @@ impl Sightings {
             calls.push(event);
         }
         // A cgroup is announced before its first call is: these names are those of the calls above.
-        while let Some(event) = self.events.cgroups.take() {
-            if let Some(path) = self.names.place(&event, root) {
-                late.announced(event.cgroup, &path);
-            }
+        let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
+        for (id, path) in self.names.place(new, root) {
+            late.announced(id, &path);
         }
         for event in calls {
             self.take_call(&event, observers);
+        }
+        let mut denials = std::mem::take(&mut self.unplaced_denials);
+        while let Some(event) = self.events.denials.as_mut().and_then(EventBuffer::take) {
+            denials.push(event);
+        }
+        for event in denials {
+            self.take_denial(&event, observers);
         }
     }
 
     fn take_call(&mut self, event: &CallEvent, observers: &mut Observers<'_>) {
         let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
-        let command = command(event);
+        let command = command(&event.command);
         let known = (event.key.cgroup, abi, number);
         let is_new = !self.labels.contains_key(&known);
         if is_new {
@@ -111,30 +125,87 @@ impl Sightings {
             }
             return;
         };
-        if !is_new || !self.selections.iter().any(|selection| selection.holds(path)) {
+        if !is_new || !self.is_selected(path) {
             return;
         }
         let new = NewCall {
-            seconds: (event.time.saturating_sub(self.began) / 1000) as f64 / 1e6,
+            seconds: self.seconds(event.time),
             cgroup: escape(path),
             abi,
             number,
             name: syscalls::name(abi, number),
             pid: event.pid,
             command,
+            refused: None,
+            during: None,
         };
+        self.show(&new, observers);
+    }
+
+    /// A denied call, shown once for each cgroup and way.
+    fn take_denial(&mut self, event: &DenialEvent, observers: &mut Observers<'_>) {
+        let call = &event.key.call;
+        let (abi, number) = syscalls::classify(call.number, call.compat != 0);
+        let refused = refusal(event.key.verdict);
+        let Some(path) = self.names.paths.get(&call.cgroup) else {
+            if self.unplaced_denials.len() < MAX_UNPLACED {
+                self.unplaced_denials.push(*event);
+            }
+            return;
+        };
+        let is_new = self.denied.insert(((call.cgroup, abi, number), refused));
+        if !is_new || !self.is_selected(path) {
+            return;
+        }
+        let new = NewCall {
+            seconds: self.seconds(event.time),
+            cgroup: escape(path),
+            abi,
+            number,
+            name: syscalls::name(abi, number),
+            pid: event.pid,
+            command: command(&event.command),
+            refused: Some(refused),
+            during: Some(during(call.class, cgroup_kind(path))),
+        };
+        self.show(&new, observers);
+    }
+
+    /// The cgroup of that path is the target's.
+    pub(super) fn is_selected(&self, path: &str) -> bool {
+        self.selections.iter().any(|selection| selection.holds(path))
+    }
+
+    /// Seconds since the recording began, to the microsecond.
+    pub(super) fn seconds(&self, time: u64) -> f64 {
+        (time.saturating_sub(self.began) / 1000) as f64 / 1e6
+    }
+
+    /// Shows a new call of the target.
+    pub(super) fn show(&self, new: &NewCall, observers: &mut Observers<'_>) {
+        let refused = new.refused.map(Refusal::display);
         observers.live.first_seen(&FirstSeen {
             seconds: new.seconds,
             call: &new.display(),
             command: &new.command,
             pid: new.pid,
+            refused: refused.as_deref(),
+            phase: new.during.map(Phase::name),
         });
-        (observers.new_call)(&new);
+        (observers.new_call)(new);
     }
 }
 
-fn command(event: &CallEvent) -> String {
-    escape_bytes(event.command.split(|byte| *byte == 0).next().unwrap_or_default())
+fn command(name: &[u8]) -> String {
+    escape_bytes(name.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
+/// Waits for what may not be there.
+async fn maybe(readiness: &Option<Readiness>) -> io::Result<()> {
+    match readiness {
+        Some(readiness) => readiness.ready().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn readiness(buffer: &impl AsFd) -> Result<Readiness> {

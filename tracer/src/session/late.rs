@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     os::fd::AsFd,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -43,9 +45,14 @@ impl Late {
     pub(super) fn watch(root: &CgroupRoot, paths: BTreeMap<u64, String>) -> Result<Self> {
         let (sender, restarts) = unbounded_channel();
         for path in paths.values().take(MAX_WATCHED) {
-            let Ok(Some(events)) = CgroupEvents::open(root, path) else { continue };
-            let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
-            tokio::spawn(watch(events, changes, sender.clone()));
+            let Some(watched) = Watched::new(root, path)? else { continue };
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                if watched.restart().await {
+                    // Nobody listens any more when the recording has ended.
+                    let _ = sender.send(watched.events.path().to_owned());
+                }
+            });
         }
         Ok(Self { paths, restarted: BTreeSet::new(), restarts, _sender: sender })
     }
@@ -88,34 +95,68 @@ impl Late {
     }
 }
 
-/// Reports the path when the cgroup was empty and holds processes again.
-async fn watch(events: CgroupEvents, changes: Readiness, sender: UnboundedSender<String>) {
-    let Ok(mut known) = events.read() else { return };
-    loop {
-        let Ok(()) = changes.ready().await else { return };
-        let Ok(now) = events.read() else { return };
-        if started_again(known, now) {
-            let _ = sender.send(events.path().to_owned());
-            return;
+/// A late cgroup that is watched.
+struct Watched {
+    events: CgroupEvents,
+    /// The state when the watching began.
+    state: CgroupState,
+    changes: Readiness,
+    directory: PathBuf,
+    /// The processes that were there when tracing began.
+    late: BTreeSet<String>,
+}
+
+impl Watched {
+    fn new(root: &CgroupRoot, path: &str) -> Result<Option<Self>> {
+        let (Ok(Some(events)), Ok(directory)) =
+            (CgroupEvents::open(root, path), root.directory(path))
+        else {
+            return Ok(None);
+        };
+        // Reading arms the descriptor: without it the kernel reports a change at once.
+        let Ok(state) = events.read() else { return Ok(None) };
+        let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
+        let late = processes(&directory);
+        Ok(Some(Self { events, state, changes, directory, late }))
+    }
+
+    /// Waits until the cgroup was empty and holds processes again; false when that cannot happen any more.
+    async fn restart(&self) -> bool {
+        let mut known = self.state;
+        loop {
+            let Ok(()) = self.changes.ready().await else { return false };
+            let Ok(now) = self.events.read() else { return false };
+            let all_new = || self.late.is_disjoint(&processes(&self.directory));
+            if started_again(known, now, all_new) {
+                return true;
+            }
+            if now == CgroupState::Gone {
+                return false;
+            }
+            known = now;
         }
-        if now == CgroupState::Gone {
-            return;
-        }
-        known = now;
     }
 }
 
-/// The kernel tells of changes only: a state that is told but unchanged was another one in between.
-fn started_again(before: CgroupState, now: CgroupState) -> bool {
+/// The process ids in a cgroup itself; those of another pid namespace are all 0.
+fn processes(directory: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The kernel tells of changes only: a state that is told but unchanged was another one in between. That was either
+/// empty, or frozen: then the processes are the same.
+fn started_again(before: CgroupState, now: CgroupState, all_new: impl FnOnce() -> bool) -> bool {
+    use CgroupState::Present;
     match (before, now) {
-        (
-            CgroupState::Present { populated: false, .. },
-            CgroupState::Present { populated: true, .. },
-        ) => true,
-        (
-            CgroupState::Present { populated: true, frozen: was },
-            CgroupState::Present { populated: true, frozen },
-        ) => was == frozen,
+        (Present { populated: false, .. }, Present { populated: true, .. }) => true,
+        // It started and ended in between.
+        (Present { populated: false, frozen: was }, Present { populated: false, frozen }) => {
+            was == frozen
+        }
+        (Present { populated: true, frozen: was }, Present { populated: true, frozen }) => {
+            was == frozen && all_new()
+        }
         _ => false,
     }
 }
@@ -126,11 +167,14 @@ mod tests {
 
     #[test]
     fn a_restart_is_told_from_a_freeze() {
-        let alive = |populated, frozen| CgroupState::Present { populated, frozen };
-        assert!(started_again(alive(false, false), alive(true, false)));
-        assert!(started_again(alive(true, false), alive(true, false)), "empty in between");
-        assert!(!started_again(alive(true, false), alive(true, true)), "frozen");
-        assert!(!started_again(alive(true, false), alive(false, false)), "only ended");
-        assert!(!started_again(alive(true, false), CgroupState::Gone));
+        let present = |populated, frozen| CgroupState::Present { populated, frozen };
+        let (empty, running) = (present(false, false), present(true, false));
+        assert!(started_again(empty, running, || false));
+        assert!(started_again(running, running, || true), "empty in between");
+        assert!(started_again(empty, empty, || false), "started and ended in between");
+        assert!(!started_again(running, running, || false), "frozen in between");
+        assert!(!started_again(running, present(true, true), || true), "frozen");
+        assert!(!started_again(running, empty, || true), "only ended");
+        assert!(!started_again(running, CgroupState::Gone, || true));
     }
 }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use tracer_ebpf::CgroupEvent;
 
-use crate::target::cgroup::{CgroupNode, CgroupRoot};
+use crate::{
+    recording::assembly::UNKNOWN_NAME,
+    target::cgroup::{CgroupNode, CgroupRoot},
+};
 
 /// What is known of the hierarchy.
 #[derive(Default)]
@@ -21,19 +24,39 @@ impl Names {
         self.paths.extend(nodes.iter().map(|node| (node.id, node.path.clone())));
     }
 
-    /// Places a new cgroup, when its parent is known or can still be found. Returns its path.
-    pub(super) fn place(&mut self, event: &CgroupEvent, root: &CgroupRoot) -> Option<String> {
-        if let Some(path) = self.place_below_parent(event) {
-            return Some(path);
-        }
-        if let Ok(tree) = root.tree() {
-            self.learn(&tree.nodes);
-        }
-        let placed = self.place_below_parent(event);
-        if placed.is_none() {
-            self.waiting.push(*event);
+    /// Places new cgroups whose parents are known or can still be found, by one look at the file system for all of them.
+    /// Returns the paths of those that were placed.
+    pub(super) fn place(
+        &mut self,
+        events: Vec<CgroupEvent>,
+        root: &CgroupRoot,
+    ) -> Vec<(u64, String)> {
+        let mut placed = Vec::new();
+        let unplaced = self.place_known(events, &mut placed);
+        if !unplaced.is_empty() {
+            if let Ok(tree) = root.tree() {
+                self.learn(&tree.nodes);
+            }
+            let unplaced = self.place_known(unplaced, &mut placed);
+            self.waiting.extend(unplaced);
         }
         placed
+    }
+
+    /// Places the cgroups whose parents are known; returns the others.
+    fn place_known(
+        &mut self,
+        events: Vec<CgroupEvent>,
+        placed: &mut Vec<(u64, String)>,
+    ) -> Vec<CgroupEvent> {
+        let mut unplaced = Vec::new();
+        for event in events {
+            match self.place_below_parent(&event) {
+                Some(path) => placed.push((event.cgroup, path)),
+                None => unplaced.push(event),
+            }
+        }
+        unplaced
     }
 
     fn place_below_parent(&mut self, event: &CgroupEvent) -> Option<String> {
@@ -63,10 +86,10 @@ impl Names {
             (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
         let mut path = self.paths.get(&event.ancestors[known])?.trim_end_matches('/').to_owned();
         for ancestor in &event.ancestors[known + 1..own] {
-            path.push_str(&format!("/?{ancestor}"));
+            path.push_str(&format!("/{UNKNOWN_NAME}{ancestor}"));
         }
         path.push('/');
-        path.push_str(&name(event).unwrap_or_else(|| format!("?{}", event.cgroup)));
+        path.push_str(&name(event).unwrap_or_else(|| format!("{UNKNOWN_NAME}{}", event.cgroup)));
         Some(path)
     }
 }

@@ -1,39 +1,69 @@
 //! The signals that end a recording.
 
 use anyhow::{Context, Result};
-use nix::sys::signal::Signal;
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+use std::os::fd::AsFd;
 
-/// The signals that end a recording, caught.
-pub(super) struct Stops {
-    interrupt: SignalStream,
-    terminate: SignalStream,
-    hangup: Option<SignalStream>,
+use crate::kernel::Readiness;
+
+/// `SI_KERNEL`: the terminal sent it, to every process in its foreground (sigaction(2)).
+const FROM_KERNEL: i32 = 0x80;
+
+/// The signals that end a recording, held back: from then on they no longer end the process, so that every file that was
+/// begun is finished or removed.
+pub struct Stops {
+    signals: SignalFd,
+    arrived: Readiness,
+}
+
+/// A signal that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopSignal {
+    /// Which one.
+    pub signal: Signal,
+    /// The terminal sent it: a command in the foreground got it as well.
+    pub from_terminal: bool,
+}
+
+/// The signals that end a recording.
+fn signals(hangup: bool) -> SigSet {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    if hangup {
+        signals.add(Signal::SIGHUP);
+    }
+    signals
 }
 
 impl Stops {
-    /// Catches them. `hangup` is false when the signal was ignored on entry, as `nohup` asks for.
-    pub(super) fn catch(hangup: bool) -> Result<Self> {
-        let catch = |kind| signal(kind).context("a signal could not be caught");
-        Ok(Self {
-            interrupt: catch(SignalKind::interrupt())?,
-            terminate: catch(SignalKind::terminate())?,
-            hangup: hangup.then(|| catch(SignalKind::hangup())).transpose()?,
-        })
+    /// Holds them back. `hangup` is false when that signal was ignored on entry, as `nohup` asks for.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn catch(hangup: bool) -> Result<Self> {
+        let mask = signals(hangup);
+        mask.thread_block().context("signals could not be held back")?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&mask, flags).context("signalfd")?;
+        let arrived = Readiness::to_read(signals.as_fd()).context("epoll")?;
+        Ok(Self { signals, arrived })
     }
 
     /// The next one.
-    pub(super) async fn next(&mut self) -> Signal {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
+    pub(super) async fn next(&mut self) -> StopSignal {
+        loop {
+            if let Ok(Some(info)) = self.signals.read_signal()
+                && let Ok(signal) = Signal::try_from(info.ssi_signo as i32)
+            {
+                return StopSignal { signal, from_terminal: info.ssi_code == FROM_KERNEL };
             }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = self.terminate.recv() => Signal::SIGTERM,
-            _ = hangup => Signal::SIGHUP,
+            if self.arrived.ready().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ pub enum CgroupError {
     },
     /// A path of cgroup v1 was typed.
     #[error(
-        "{} is a cgroup of version 1 (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
+        "{} is a cgroup v1 directory (hierarchy {controllers}), which cannot be traced\n\nhint: name a cgroup below {}; the line that begins with 0:: in /proc/PID/cgroup shows a process's",
         escape(.path),
         escape_path(.unified)
     )]
@@ -116,7 +116,7 @@ pub enum CgroupError {
     },
     /// The path exists, but not in a cgroup file system.
     #[error(
-        "{} is not a cgroup\n\nhint: cgroups are the directories below {}; `tracer list` shows what can be traced",
+        "{} is not a cgroup\n\nhint: cgroups are the directories below {}",
         escape(.path),
         escape_path(.unified)
     )]

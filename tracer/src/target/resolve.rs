@@ -42,7 +42,7 @@ pub struct Candidate {
 pub enum ResolveError {
     /// Nothing fits.
     #[error(
-        "no {} `{}` is running\n\nhint: `tracer list` shows what can be traced{}",
+        "no {} `{}` is running\n\nhint: `systemd-cgls`, `docker ps` or `crictl ps` show what runs{}",
         wanted(.meanings),
         escape(.text),
         name_hint(.meanings)

@@ -1,36 +1,12 @@
-//! The OCI form of a profile (`linux.seccomp` in the runtime specification's `config-linux.md`), as JSON.
+//! Writes a profile: one form that every consumer reads as it is.
 //!
-//! One form that Docker, Podman, containerd, CRI-O, runc and crun all read as it is. Where they differ, what one of them
-//! ignores or refuses is left out: no `archMap`, no conditions, no `flags`, no `errnoRet` on rules that allow, and
-//! `defaultErrnoRet` only when the default action returns an error number.
+//! Where Docker, Podman, containerd, CRI-O, runc and crun differ, what one of them ignores or refuses is left out: no
+//! `archMap`, no conditions, no `flags`, no `errnoRet` on rules that allow, and `defaultErrnoRet` only when the default
+//! action returns an error number.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use super::{Architecture, DefaultAction, Profile};
-use crate::text;
-
-/// Text that is not the JSON that was expected.
-#[derive(Debug, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub struct JsonError {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, from 1; 0 when the line is empty.
-    pub column: usize,
-    /// What is wrong there.
-    pub message: String,
-}
-
-/// Reads a value of a known form.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let position = format!(" at line {line} column {column}");
-        let message = error.to_string();
-        let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
-        JsonError { line, column, message }
-    })
-}
+use crate::profile::{Architecture, DefaultAction, Profile};
 
 /// The file. The order of the fields is the order of the keys.
 #[derive(Serialize)]
@@ -57,7 +33,7 @@ pub fn write(profile: &Profile) -> String {
             DefaultAction::Errno(errno) => Some(errno.get()),
             _ => None,
         },
-        architectures: profile.architectures.iter().copied().map(architecture).collect(),
+        architectures: profile.architectures.iter().copied().map(Architecture::token).collect(),
         syscalls: [Rule {
             names: profile.allowed.keys().map(String::as_str).collect(),
             action: "SCMP_ACT_ALLOW",
@@ -75,14 +51,6 @@ fn action(action: DefaultAction) -> &'static str {
         DefaultAction::KillProcess => "SCMP_ACT_KILL_PROCESS",
         DefaultAction::KillThread => "SCMP_ACT_KILL_THREAD",
         DefaultAction::Trap => "SCMP_ACT_TRAP",
-    }
-}
-
-fn architecture(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::X86_64 => "SCMP_ARCH_X86_64",
-        Architecture::X86 => "SCMP_ARCH_X86",
-        Architecture::X32 => "SCMP_ARCH_X32",
     }
 }
 
@@ -140,12 +108,5 @@ mod tests {
             assert!(text.contains(&format!("\"defaultAction\": \"{token}\",")), "{text}");
             assert!(!text.to_lowercase().contains("errno"), "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_not_json_is_placed() {
-        let error = parse::<Vec<u8>>(b"[1,\n 2,,]").expect_err("two commas");
-        assert_eq!((error.line, error.column), (2, 4));
-        assert!(!error.message.contains("line"), "{error}");
     }
 }

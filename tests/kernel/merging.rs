@@ -1,0 +1,95 @@
+//! Recordings that were made here, merged: a late start and a start of the same thing.
+
+use std::fs;
+use std::path::Path;
+
+use tests::{Cgroup, Outcome, Running, Tracer, ground_truth, kernel_tier, require};
+
+const GETPGRP: &str = "x86_64:111";
+const GETEUID: &str = "x86_64:107";
+
+/// A recording of the cgroup that begins when a process is in it already.
+fn record_late(cgroup: &Cgroup) -> Outcome {
+    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), GETPGRP.into()];
+    let mut running = Running::start(&mut ground_truth(steps));
+    running.wait_for_line("here");
+    let tracing = Tracer::new().cgroup(cgroup).start();
+    assert!(running.finish().status.success(), "the fixture ends well");
+    let outcome = tracing.stop().exits(3);
+    cgroup.wait_until_empty();
+    outcome
+}
+
+/// A recording of the cgroup from the start of a process in it.
+fn record_start(cgroup: &Cgroup) -> Outcome {
+    let tracing = Tracer::new().cgroup(cgroup).start();
+    let finished = Running::start(&mut ground_truth([cgroup.hop(), GETEUID.into()])).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+    tracing.stop().exits(0)
+}
+
+fn file(outcome: &Outcome) -> String {
+    let path = outcome.folder().join("profile.recording.json");
+    path.to_str().expect("the path is text").to_owned()
+}
+
+fn allows(outcome: &Outcome, name: &str) -> bool {
+    outcome.allowed().iter().any(|allowed| allowed == name)
+}
+
+#[test]
+fn a_late_recording_and_a_start_are_complete_together() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("merged");
+    let (late, start) = (record_late(&cgroup), record_start(&cgroup));
+    assert!(allows(&late, "getpgrp") && !allows(&late, "geteuid"), "what came later is seen");
+    assert!(allows(&start, "geteuid") && !allows(&start, "getpgrp"), "and here the start");
+
+    let alone = Tracer::new().args(["profile", &file(&late)]).run().exits(3);
+    let alone = alone.says(&["late start", cgroup.name(), "hint:"]);
+    assert!(!alone.recording().complete);
+
+    let both = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(0);
+    let both = both.says(&["recordings: 2", "complete: nothing was lost"]);
+    assert!(both.recording().complete, "{:?}", both.recording());
+    assert!(allows(&both, "getpgrp") && allows(&both, "geteuid"), "the union of both");
+    assert_eq!(both.recording().cgroups.len(), 2);
+}
+
+#[test]
+fn a_start_of_another_cgroup_does_not_help() {
+    require!(kernel_tier());
+    let (cgroup, other) = (Cgroup::new("mine"), Cgroup::new("another"));
+    let (late, start) = (record_late(&cgroup), record_start(&other));
+    let merged = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(3);
+    assert_eq!(merged.recording().late_starts, [cgroup.name()]);
+}
+
+#[test]
+fn a_profile_alone_goes_to_standard_output() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("printed");
+    let start = record_start(&cgroup);
+    let printed = Tracer::new().out("-").args(["profile", "--quiet", &file(&start)]).run().exits(0);
+    let written = fs::read_to_string(start.folder().join("profile.json")).expect("the profile");
+    assert_eq!(printed.stdout, written, "the same options, the same bytes");
+    assert_eq!(printed.stderr, "");
+    assert!(!Path::new(&file(&printed)).exists());
+    printed.writes_nothing();
+}
+
+#[test]
+fn inferred_calls_are_added_while_recording_too() {
+    require!(kernel_tier());
+    let inferred = ["--alternatives", "--error-paths", "--runtime", "none"];
+    let with = Tracer::new().args(inferred).command(["/bin/true"]).run().exits(0);
+    let with = with.says(&["inferred among those added"]);
+    let without = Tracer::new().args(&inferred[2..]).command(["/bin/true"]).run().exits(0);
+    for name in ["openat2", "tgkill"] {
+        assert!(allows(&with, name) && !allows(&without, name), "{name}");
+    }
+    let derived = with.recording().derived.expect("it says what was derived");
+    let reason =
+        derived.added.iter().find(|added| added.name == "tgkill").map(|added| &added.reason);
+    assert!(reason.is_some_and(|reason| reason.starts_with("inferred")), "{reason:?}");
+}

@@ -1,0 +1,399 @@
+//! The filters of `enforce`: what they do with every call, and whether that is what libseccomp's filters do.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tracer::profile::filter::{self, Instruction};
+use tracer::profile::oci;
+use tracer::profile::policy::{Host, Policy, PolicyError, Verdict};
+use tracer::syscalls::{self, AMD64_NAMES, Abi, entries};
+
+const X86_64: u32 = 0xc000_003e;
+const I386: u32 = 0x4000_0003;
+const AARCH64: u32 = 0xc000_00b7;
+const X32: u32 = 0x4000_0000;
+const ALL: [&str; 3] = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
+
+/// A call as a filter sees it.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    architecture: u32,
+    number: u32,
+    arguments: [u64; 6],
+}
+
+impl Call {
+    /// A word of `struct seccomp_data`.
+    fn word(&self, offset: u32) -> u32 {
+        match offset {
+            0 => self.number,
+            4 => self.architecture,
+            8 | 12 => 0,
+            _ => {
+                let at = offset - 16;
+                let argument = self.arguments[at as usize / 8];
+                if at.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
+            }
+        }
+    }
+
+    fn abi(&self) -> Option<(Abi, u32)> {
+        match (self.architecture, self.number) {
+            (I386, number) => Some((Abi::I386, number)),
+            (X86_64, number) if number < X32 => Some((Abi::X86_64, number)),
+            (X86_64, number) => Some((Abi::X32, number - X32)),
+            _ => None,
+        }
+    }
+}
+
+/// Runs a classic BPF program, with the instructions that the two compilers use.
+fn run(program: &[Instruction], call: &Call) -> u32 {
+    let (mut at, mut loaded) = (0, 0);
+    loop {
+        let Instruction { code, jt, jf, k } = program[at];
+        at += 1;
+        let by = |holds: bool| usize::from(if holds { jt } else { jf });
+        match code {
+            0x20 => loaded = call.word(k),
+            0x54 => loaded &= k,
+            0x05 => at += k as usize,
+            0x15 => at += by(loaded == k),
+            0x25 => at += by(loaded > k),
+            0x35 => at += by(loaded >= k),
+            0x45 => at += by(loaded & k != 0),
+            0x06 => return k,
+            _ => panic!("instruction {code:#x} at {}", at - 1),
+        }
+    }
+}
+
+/// What the kernel takes for the verdict (`seccomp(2)`).
+fn number(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Allow => 0x7fff_0000,
+        Verdict::Log => 0x7ffc_0000,
+        Verdict::Trace(with) => 0x7ff0_0000 | u32::from(with),
+        Verdict::Errno(errno) => 0x0005_0000 | u32::from(errno),
+        Verdict::Trap => 0x0003_0000,
+        Verdict::KillThread => 0,
+        Verdict::KillProcess => 0x8000_0000,
+    }
+}
+
+fn try_policy(profile: &Value) -> Result<Policy, PolicyError> {
+    let profile =
+        oci::read(profile.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    Policy::new(&profile, &Host::default())
+}
+
+fn policy(profile: &Value) -> Policy {
+    try_policy(profile).expect("a policy")
+}
+
+/// Every number that has a meaning somewhere, and some that have none, through every entrance.
+fn numbers() -> Vec<(u32, u32)> {
+    let plain = (0..=560).chain([600, 1000, 4095, 0x3fff_ffff]);
+    let mut calls: Vec<_> = plain.flat_map(|number| [(X86_64, number), (I386, number)]).collect();
+    calls.extend((0..=560).map(|number| (X86_64, X32 | number)));
+    for odd in [X32 | 1000, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX] {
+        calls.extend([(X86_64, odd), (I386, odd)]);
+    }
+    calls.extend([(AARCH64, 0), (AARCH64, u32::MAX), (0, 0)]);
+    calls
+}
+
+/// Arguments on both sides of what the rules compare with.
+fn arguments(profile: &Value) -> Vec<[u64; 6]> {
+    let mut found = BTreeSet::from([[0; 6], [u64::MAX; 6]]);
+    // The first argument tells the calls behind i386's `socketcall` and `ipc` apart.
+    found.extend((1..=25).map(|first| [first, 0, 0, 0, 0, 0]));
+    for rule in profile["syscalls"].as_array().into_iter().flatten() {
+        let mut vectors = vec![[0_u64; 6]];
+        for condition in rule["args"].as_array().into_iter().flatten() {
+            let index = condition["index"].as_u64().expect("a number") as usize;
+            let value = condition["value"].as_u64().expect("a number");
+            let two = condition["valueTwo"].as_u64().unwrap_or(0);
+            let around = [value.wrapping_sub(1), value, value.wrapping_add(1)];
+            let far = [value ^ 1 << 32, value ^ 1 << 63, two, two | !value, two ^ 1, 1, u64::MAX];
+            let with = |vector: &[u64; 6], value| {
+                let mut vector = *vector;
+                vector[index] = value;
+                vector
+            };
+            let all = around.into_iter().chain(far);
+            let all: Vec<_> =
+                all.flat_map(|to| vectors.iter().map(move |it| with(it, to))).collect();
+            vectors.extend(all);
+        }
+        found.extend(vectors);
+    }
+    found.into_iter().collect()
+}
+
+fn each_call(profile: &Value, mut check: impl FnMut(&Call)) {
+    let arguments = arguments(profile);
+    for (architecture, number) in numbers() {
+        for arguments in &arguments {
+            check(&Call { architecture, number, arguments: *arguments });
+        }
+    }
+}
+
+fn rule(names: &[&str], action: &str) -> Value {
+    json!({ "names": names, "action": action })
+}
+
+fn with(mut rule: Value, arguments: &Value) -> Value {
+    rule["args"] = arguments.clone();
+    rule
+}
+
+fn profile(default: &str, architectures: &[&str], rules: &[Value]) -> Value {
+    json!({ "defaultAction": default, "architectures": architectures, "syscalls": rules })
+}
+
+fn compare(operator: &str, index: u8, value: u64, two: u64) -> Value {
+    json!({ "index": index, "op": operator, "value": value, "valueTwo": two })
+}
+
+/// Profiles by name: the ready ones, and some in which everything comes that a rule can have.
+fn profiles() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
+    let ready = tests::file_names(&folder).into_iter().filter(|name| name.ends_with(".json"));
+    let mut all: Vec<(String, Value)> = ready
+        .map(|name| {
+            let text = fs::read_to_string(folder.join(&name)).expect("it can be read");
+            (name, serde_json::from_str(&text).expect("it is JSON"))
+        })
+        .collect();
+    assert!(all.len() >= 3, "the ready profiles are there: {all:?}");
+    let made = [made_of_actions(), made_of_conditions(), made_of_overlaps(), made_of_lengths()];
+    all.extend(made.into_iter().flatten().map(|(name, profile)| (name.to_owned(), profile)));
+    all
+}
+
+fn made_of_actions() -> Vec<(&'static str, Value)> {
+    let allow = || rule(&["read", "execve", "socket", "semop", "getpriority"], "SCMP_ACT_ALLOW");
+    let mut number = rule(&["mkdir", "clone3", "recv", "shmat"], "SCMP_ACT_ERRNO");
+    number["errnoRet"] = json!(38);
+    let mut same = number.clone();
+    same["errnoRet"] = json!(1);
+    let many = vec![
+        allow(),
+        number.clone(),
+        rule(&["chmod"], "SCMP_ACT_LOG"),
+        rule(&["ptrace"], "SCMP_ACT_KILL"),
+        rule(&["bpf", "socketcall"], "SCMP_ACT_KILL_PROCESS"),
+        rule(&["chown"], "SCMP_ACT_TRAP"),
+        rule(&["kill"], "SCMP_ACT_TRACE"),
+        rule(&["no_such_call"], "SCMP_ACT_TRAP"),
+    ];
+    let native = profile("SCMP_ACT_ERRNO", &[], &[allow(), same]);
+    let mut enosys = profile("SCMP_ACT_ERRNO", &ALL[..2], &[allow()]);
+    enosys["defaultErrnoRet"] = json!(38);
+    vec![
+        ("native alone", native),
+        ("all actions", profile("SCMP_ACT_ERRNO", &ALL, &many)),
+        ("all actions, killing", profile("SCMP_ACT_KILL_PROCESS", &[ALL[0], ALL[2]], &many)),
+        ("all actions, allowing", profile("SCMP_ACT_ALLOW", &["SCMP_ARCH_X86"], &many)),
+        ("all actions, logging", profile("SCMP_ACT_LOG", &ALL, &many)),
+        ("i386 as well", enosys),
+        ("trapping", profile("SCMP_ACT_TRAP", &["SCMP_ARCH_X32"], &[allow()])),
+    ]
+}
+
+fn made_of_conditions() -> Vec<(&'static str, Value)> {
+    let allow = |names: &[&str], conditions: &[Value]| {
+        with(rule(names, "SCMP_ACT_ALLOW"), &json!(conditions))
+    };
+    let operators = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
+    let names = ["read", "write", "open", "close", "stat", "fstat", "lstat"];
+    let all = |value: u64, two: u64| -> Vec<Value> {
+        let each = operators.iter().zip(names).enumerate();
+        each.map(|(index, (operator, name))| {
+            let operator = format!("SCMP_CMP_{operator}");
+            allow(&[name], &[compare(&operator, index as u8 % 6, value, two)])
+        })
+        .collect()
+    };
+    let sockets: Vec<Value> = [("LT", 38), ("EQ", 39), ("GT", 40)]
+        .map(|(operator, value)| {
+            let operator = format!("SCMP_CMP_{operator}");
+            allow(&["socket", "socketpair", "semctl"], &[compare(&operator, 0, value, 0)])
+        })
+        .into();
+    let clone = allow(&["clone"], &[compare("SCMP_CMP_MASKED_EQ", 0, 2_114_060_288, 0)]);
+    let two =
+        allow(&["fcntl"], &[compare("SCMP_CMP_EQ", 1, 2, 0), compare("SCMP_CMP_EQ", 2, 1, 0)]);
+    let either = allow(
+        &["ioctl"],
+        &[
+            compare("SCMP_CMP_EQ", 1, 5, 0),
+            compare("SCMP_CMP_EQ", 1, 7, 0),
+            compare("SCMP_CMP_GT", 2, 9, 0),
+        ],
+    );
+    let errno = |rules: &[Value]| profile("SCMP_ACT_ERRNO", &ALL, rules);
+    vec![
+        ("operators, small", errno(&all(10, 2))),
+        ("operators, 32 bits", errno(&all(0xffff_ffff, 0xffff_0000))),
+        ("operators, 64 bits", errno(&all(0x1_0000_0005, 0x1_0000_0000))),
+        ("operators, more than the mask", errno(&all(4, 7))),
+        ("operators, zero", errno(&all(0, 0))),
+        ("operators, most", errno(&all(u64::MAX, 3))),
+        ("sockets", errno(&sockets)),
+        ("clone, fcntl, ioctl", errno(&[clone, two, either])),
+    ]
+}
+
+/// Rules for one call, each allowing it or not, with a condition on the first argument or without.
+fn overlapping(rules: &[(&str, &[(u8, u64)])]) -> Value {
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|(action, conditions)| {
+            let equal = |&(index, value): &(u8, u64)| compare("SCMP_CMP_EQ", index, value, 0);
+            let conditions: Vec<Value> = conditions.iter().map(equal).collect();
+            with(rule(&["read", "getpriority"], action), &json!(conditions))
+        })
+        .collect();
+    profile("SCMP_ACT_ERRNO", &ALL, &rules)
+}
+
+fn made_of_overlaps() -> Vec<(&'static str, Value)> {
+    const ALLOW: &str = "SCMP_ACT_ALLOW";
+    const KILL: &str = "SCMP_ACT_KILL";
+    vec![
+        ("with conditions, then without", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[])])),
+        ("without conditions, then with", overlapping(&[(KILL, &[]), (ALLOW, &[(0, 1)])])),
+        ("twice without conditions", overlapping(&[(KILL, &[]), ("SCMP_ACT_TRAP", &[])])),
+        ("other conditions", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 2)])])),
+        ("the same rule twice", overlapping(&[(ALLOW, &[(0, 1)]), (ALLOW, &[(0, 1)])])),
+        ("then narrower", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 1), (1, 2)])])),
+    ]
+}
+
+/// Profiles that no runtime loads.
+fn contradictions() -> Vec<Value> {
+    const ALLOW: &str = "SCMP_ACT_ALLOW";
+    const KILL: &str = "SCMP_ACT_KILL";
+    let entrance = |action, conditions: &Value| with(rule(&["socket"], action), conditions);
+    let equal = json!([compare("SCMP_CMP_EQ", 0, 7, 0)]);
+    vec![
+        overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 1)])]),
+        overlapping(&[(ALLOW, &[(0, 1), (1, 2)]), (KILL, &[(0, 1)])]),
+        // For i386, both are about the same first argument of socketcall.
+        profile("SCMP_ACT_ERRNO", &ALL, &[entrance(ALLOW, &equal), entrance(KILL, &json!([]))]),
+    ]
+}
+
+/// Programs with jumps that a conditional jump does not reach.
+fn made_of_lengths() -> Vec<(&'static str, Value)> {
+    let names = |step: usize| -> Vec<&str> {
+        Abi::ALL.into_iter().flat_map(entries).map(|(_, name)| name).step_by(step).collect()
+    };
+    vec![
+        ("every call", profile("SCMP_ACT_ERRNO", &ALL, &[rule(&names(1), "SCMP_ACT_ALLOW")])),
+        ("every other call", profile("SCMP_ACT_ERRNO", &ALL, &[rule(&names(2), "SCMP_ACT_ALLOW")])),
+        ("every third call", profile("SCMP_ACT_KILL", &ALL, &[rule(&names(3), "SCMP_ACT_ALLOW")])),
+    ]
+}
+
+#[test]
+fn the_program_does_what_the_policy_says() {
+    for (name, profile) in profiles() {
+        let policy = policy(&profile);
+        let program = filter::compile(&policy).expect("a program");
+        each_call(&profile, |call| {
+            let meant = match call.abi() {
+                // A tracer skips a call by this number: it is no x32 call.
+                Some((Abi::X32, _)) if call.number == u32::MAX => policy.default_verdict(),
+                Some((abi, number)) => policy.decide(abi, number, &call.arguments),
+                None => Verdict::KillThread,
+            };
+            assert_eq!(run(&program, call), number(meant), "{name}: {call:x?}");
+        });
+    }
+}
+
+#[test]
+fn a_long_profile_fits() {
+    let (name, profile) = made_of_lengths().remove(1);
+    let program = filter::compile(&policy(&profile)).expect("a program");
+    assert!((500..4096).contains(&program.len()), "{name}: {} instructions", program.len());
+    assert!(program.len() > AMD64_NAMES, "as many ranges as can be");
+}
+
+/// Debian's Python: python3-seccomp belongs to it.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// libseccomp's program for a profile, and the names that this libseccomp does not know, each behind its ABI.
+fn libseccomp(profile: &Value) -> Result<(Vec<Instruction>, BTreeSet<String>), String> {
+    let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/libseccomp.py");
+    let mut command = Command::new(PYTHON);
+    command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("{PYTHON}: {error}"))?;
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(profile.to_string().as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        return Err(said);
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+    let bytes: Vec<u8> = (0..text.trim().len()).step_by(2).map(byte).collect();
+    let instruction = |it: &[u8]| Instruction {
+        code: u16::from_le_bytes([it[0], it[1]]),
+        jt: it[2],
+        jf: it[3],
+        k: u32::from_le_bytes([it[4], it[5], it[6], it[7]]),
+    };
+    let program = bytes.chunks_exact(8).map(instruction).collect();
+    Ok((program, said.lines().map(str::to_owned).collect()))
+}
+
+/// Whether Debian's python3-seccomp is there.
+fn has_libseccomp() -> Result<(), String> {
+    let output = Command::new(PYTHON).args(["-c", "import seccomp"]).output();
+    let there = output.is_ok_and(|output| output.status.success());
+    there.then_some(()).ok_or("needs libseccomp for Python (python3-seccomp)".into())
+}
+
+#[test]
+fn libseccomp_says_the_same() {
+    tests::require!(has_libseccomp());
+    for (name, profile) in profiles() {
+        let (theirs, unknown) = libseccomp(&profile).expect("it runs");
+        let ours = filter::compile(&policy(&profile)).expect("a program");
+        let is_unknown = |call: &Call| {
+            let (abi, number) = call.abi()?;
+            let name = syscalls::name(abi, number.try_into().ok()?)?;
+            unknown.contains(&format!("{} {name}", abi.name())).then_some(())
+        };
+        each_call(&profile, |call| {
+            let (ours, theirs) = (run(&ours, call), run(&theirs, call));
+            let same = ours == theirs || is_unknown(call).is_some();
+            assert!(same, "{name}: ours {ours:#x}, theirs {theirs:#x}: {call:x?}");
+        });
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_by_both() {
+    let checked = has_libseccomp();
+    for profile in contradictions() {
+        let error = try_policy(&profile).expect_err("a contradiction");
+        assert!(matches!(error, PolicyError::Conflict { rule: 1, .. }), "{error}");
+        if checked.is_ok() {
+            let error = libseccomp(&profile).expect_err("a contradiction");
+            assert!(error.contains("errno = -17"), "EEXIST: {error}");
+        }
+    }
+    tests::require!(checked);
+}

@@ -1,0 +1,166 @@
+//! Calls that a filter refused.
+//!
+//! seccomp is asked before the tracepoint at the entry, so a refused call is never seen there; the one at the exit sees it
+//! (`kernel/entry/common.c`). What is kept is the state of each thread, not a set of calls: a call may be both allowed and
+//! refused, by its arguments. A thread's first exit never counts, because what it entered before was not seen.
+
+use core::ptr::{addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
+};
+use tracer_ebpf::{
+    CgroupRecord, DenialEvent, DenialKey, Evidence, ORIGINAL_AX,
+    task_state::{INSIDE, OUTSIDE},
+    verdict,
+};
+
+use crate::{
+    atomic,
+    evidence::{self, EXISTS},
+    maps::{Counter, DENIAL_EVENTS, DENIALS, PROCESSES, TASKS, config, count_loss},
+    task::{self, Task, probe},
+};
+
+/// The largest error number (`MAX_ERRNO` in `include/linux/err.h`).
+const MAX_ERRNO: i64 = 4095;
+/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`: the call is made again, and the caller gets none of them
+/// (`include/linux/errno.h`).
+const FIRST_RESTART: i64 = 512;
+const LAST_RESTART: i64 = 516;
+
+/// Notes that the current thread is inside a call.
+#[inline(always)]
+pub fn entered(cgroup: u64) {
+    let ids = bpf_get_current_pid_tgid();
+    match TASKS.get_ptr_mut(ids as u32) {
+        // SAFETY: `state` points to a value of the map, which only this thread writes.
+        Some(state) => unsafe { write_volatile(state, INSIDE) },
+        None => {
+            remember(ids, cgroup, INSIDE);
+        }
+    }
+}
+
+/// Notes that the current thread is outside a call. True when it had not entered one, and is known.
+#[inline(always)]
+pub fn left(cgroup: u64) -> bool {
+    let ids = bpf_get_current_pid_tgid();
+    let Some(state) = TASKS.get_ptr_mut(ids as u32) else {
+        remember(ids, cgroup, OUTSIDE);
+        return false;
+    };
+    // SAFETY: `state` points to a value of the map, which only this thread writes.
+    unsafe {
+        if read_volatile(state) == OUTSIDE {
+            return true;
+        }
+        write_volatile(state, OUTSIDE);
+    }
+    false
+}
+
+/// Keeps a thread, and whose its process is.
+#[inline(never)]
+fn remember(ids: u64, cgroup: u64, state: u32) -> u32 {
+    if TASKS.insert(ids as u32, state, 0).is_err() {
+        count_loss(Counter::Tasks);
+    }
+    // The least recently used one makes room.
+    let _ = PROCESSES.insert((ids >> 32) as u32, cgroup, 0);
+    0
+}
+
+/// Forgets the current thread, which ends. True when a filter killed it.
+#[inline(always)]
+pub fn ended() -> bool {
+    let thread = bpf_get_current_pid_tgid() as u32;
+    let Some(state) = TASKS.get_ptr(thread) else { return false };
+    // SAFETY: `state` points to a value of the map.
+    let outside = unsafe { read_volatile(state) } == OUTSIDE;
+    // It was there a moment ago, and no other thread has its id.
+    let _ = TASKS.remove(thread);
+    outside && Task::current().is_killed_by_filter()
+}
+
+/// Records a call that was left and not entered, when a filter refused it.
+///
+/// What is no refusal: a number below 0 (after a signal handler), a result of 0 (a new thread, an execve into another ABI,
+/// a supervisor's answer), a restart, and whatever a task without a filter does (a debugger skipped the call).
+#[inline(never)]
+pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, registers: u64, result: i64) -> u32 {
+    let Some(number) = probe::<u64>(registers as usize + ORIGINAL_AX as usize) else { return 0 };
+    let number = number as i32;
+    let task = Task::current();
+    if number < 0 || config!(btf) != 0 && task.filter_level() == 0 {
+        return 0;
+    }
+    let error = result.wrapping_neg();
+    let verdict = if result == number as i64 && task.has_bad_call_signal() {
+        // The registers were rolled back.
+        verdict::SIGNAL
+    } else if error >= 1 && error <= MAX_ERRNO && !(FIRST_RESTART..=LAST_RESTART).contains(&error) {
+        error as u32
+    } else {
+        return 0;
+    };
+    note(record, cgroup, &task, number, verdict)
+}
+
+/// Records the call that a filter killed the current thread for.
+#[inline(never)]
+pub fn note_killed(record: *mut CgroupRecord, cgroup: u64) -> u32 {
+    if config!(btf) == 0 {
+        return 0;
+    }
+    let task = Task::current();
+    let number = task.call_number();
+    note(record, cgroup, &task, number, verdict::THREAD_KILLED)
+}
+
+/// Counts a denied call, or adds it.
+#[inline(always)]
+fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdict: u32) -> u32 {
+    let compat = task.is_compat();
+    if compat && config!(btf) == 0 {
+        count_loss(Counter::Compat);
+        return 0;
+    }
+    let facts = task.facts(evidence::outer(record)) | task.filter_level() as u16;
+    let call = evidence::key(record, cgroup, number, facts, compat);
+    let key = DenialKey { call, verdict, reserved: 0 };
+    if count(&key) {
+        return 0;
+    }
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let denial = Evidence { first_seen: now, count: 1, command: task::command() };
+    match DENIALS.insert(key, denial, BPF_NOEXIST as u64) {
+        Ok(()) => announce(&key, now),
+        Err(EXISTS) if count(&key) => {}
+        Err(_) => count_loss(Counter::Denials),
+    }
+    0
+}
+
+/// Counts a key that is in the map; false when it is not there.
+#[inline(always)]
+fn count(key: &DenialKey) -> bool {
+    let Some(denial) = DENIALS.get_ptr_mut(key) else { return false };
+    // SAFETY: `denial` points to a value of the map; entries are never removed.
+    unsafe { atomic::add(addr_of_mut!((*denial).count), 1) };
+    true
+}
+
+/// Tells whoever watches that a call was denied for the first time.
+#[inline(always)]
+fn announce(key: &DenialKey, time: u64) {
+    let Some(mut entry) = DENIAL_EVENTS.reserve::<DenialEvent>(0) else {
+        count_loss(Counter::DenialEvents);
+        return;
+    };
+    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    entry.write(DenialEvent { time, key: *key, pid, reserved: 0, command: task::command() });
+    entry.submit(0);
+}

@@ -1,0 +1,64 @@
+//! Denied calls, for people: one entry for each call and way, over all cgroups.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    recording::{Call, Phase, Recording, Refusal, denied},
+    syscalls::Abi,
+    text::escape,
+};
+
+/// A denied call, in all cgroups together.
+pub(super) struct DeniedCall {
+    /// One of its entries; the count is that of all, the first sight the earliest.
+    pub(super) call: Call,
+    /// Path of the cgroup where it was first refused.
+    pub(super) path: String,
+}
+
+/// The denied calls of a recording, sorted by ABI and number.
+pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
+    let mut found: BTreeMap<(Abi, i32, Option<Refusal>), DeniedCall> = BTreeMap::new();
+    for (path, call) in denied::all(recording) {
+        let entry = || DeniedCall { call: call.clone(), path: path.to_owned() };
+        found
+            .entry((call.abi, call.number, call.refused))
+            .and_modify(|known| known.add(path, call))
+            .or_insert_with(entry);
+    }
+    found.into_values().collect()
+}
+
+impl DeniedCall {
+    fn add(&mut self, path: &str, other: &Call) {
+        let known = &mut self.call;
+        known.count = Some(known.count.unwrap_or(0).saturating_add(other.count.unwrap_or(0)));
+        known.during = known.during.max(other.during);
+        if other.first_seen_seconds < known.first_seen_seconds {
+            known.first_seen_seconds = other.first_seen_seconds;
+            known.command.clone_from(&other.command);
+            path.clone_into(&mut self.path);
+        }
+    }
+
+    /// Name, way, command, phase and count, in one line. `pid` is that of the process that was first refused.
+    pub(super) fn line(&self, pid: Option<u32>) -> String {
+        let call = &self.call;
+        let name = call.name.as_deref().map_or_else(|| format!("number {}", call.number), escape);
+        let how = call.refused.map(Refusal::display).unwrap_or_default();
+        let command = call.command.as_deref().map(escape_once).unwrap_or_default();
+        let pid = pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
+        let phase = call.during.map_or("", Phase::name);
+        format!(
+            "{name} ({})  {how}  times: {}  first by {command}{pid} in {}  ({phase})",
+            call.abi.name(),
+            call.count.unwrap_or(0),
+            escape(&self.path)
+        )
+    }
+}
+
+/// A command's name in a recording is escaped already; one that a file brought is shown as it is only when it is plain.
+fn escape_once(name: &str) -> String {
+    if name.chars().any(char::is_control) { escape(name) } else { name.to_owned() }
+}

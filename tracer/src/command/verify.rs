@@ -1,0 +1,178 @@
+//! `tracer verify`: a workload under a profile, and what the profile denies it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+    io::{IsTerminal, stderr},
+    path::Path,
+};
+
+use anyhow::Result;
+
+use super::{
+    Exit,
+    denied::{self, DeniedCall},
+    derivation,
+    profile_file::ProfileFile,
+    request, summary,
+};
+use crate::{
+    cli::Verify,
+    kernel::forward_kernel_log,
+    live::{Detail, Live},
+    message::tell,
+    output::{Destination, FileKind},
+    preflight,
+    profile::{Architecture, advice::advice, oci},
+    recording::{Call, Refusal, event::NewCall, facts::Filters},
+    session::{self, Observers, Outcome, Purpose, Request},
+    syscalls::{self, Abi},
+    target::cgroup::CgroupRoot,
+    text::escape_path,
+};
+
+/// What tells the entries of a denied call apart.
+type Key = (Abi, i32, Option<Refusal>);
+
+/// Watches a workload, and tells what it is denied.
+///
+/// # Errors
+/// Nothing could be watched, or no filter is loaded.
+pub fn run(typed: &Verify) -> Result<Exit> {
+    let specs = request::specs(&typed.targets)?;
+    let profile = ProfileFile::read(&typed.profile)?;
+    let facts = preflight::gather(&preflight::Sources::default());
+    preflight::required_for_tracing(&preflight::judge(&facts))?;
+    let root = CgroupRoot::find(Path::new("/proc"))?;
+    let filter = if typed.command.is_empty() { None } else { Some(profile.filter()?) };
+    let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
+    let selections = request::selections(&root, &specs)?;
+    let (runtime, mut stops) = request::event_loop()?;
+    let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
+    let request = Request {
+        root,
+        selections,
+        command,
+        duration: typed.duration,
+        until_quiet: typed.until_quiet,
+        btf: !typed.no_btf,
+        counts: false,
+        denied: true,
+        purpose: Purpose::Verify,
+        log: typed.verbose,
+        accept_late_start: typed.accept_late_start,
+    };
+    if typed.verbose {
+        forward_kernel_log(|line| tell(&line));
+    }
+    let mut pids = HashMap::new();
+    let mut live = live(typed);
+    let mut new_call = |call: &NewCall| {
+        pids.entry((call.abi, call.number, call.refused)).or_insert(call.pid);
+    };
+    let observers = Observers { live: &mut live, autosave: &mut |_| {}, new_call: &mut new_call };
+    let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
+    live.finish();
+    let outcome = outcome?;
+    let calls = denied::list(&outcome.recording);
+    if let Some(destination) = &destination {
+        amend(destination, &profile, &calls)?;
+    }
+    tell(&report(typed, &profile, &outcome, &calls, &pids));
+    Ok(exit(&profile, &outcome, &calls))
+}
+
+fn live(typed: &Verify) -> Live {
+    let detail = match (typed.quiet, stderr().is_terminal() && typed.command.is_empty()) {
+        (true, _) => Detail::Quiet,
+        (false, true) => Detail::StatusLine,
+        (false, false) => Detail::Lines,
+    };
+    let live = Live::new(detail);
+    if typed.verbose { live } else { live.of_denied_calls() }
+}
+
+fn exit(profile: &ProfileFile, outcome: &Outcome, calls: &[DeniedCall]) -> Exit {
+    if !calls.is_empty() {
+        return Exit::Denied;
+    }
+    match outcome.filters {
+        Filters::None => Exit::Failed,
+        Filters::NoCalls | Filters::Unknown => Exit::Incomplete,
+        Filters::Some if !outcome.recording.complete => Exit::Incomplete,
+        Filters::Some if misses_logged(profile, outcome) => Exit::Incomplete,
+        Filters::Some => Exit::Complete,
+    }
+}
+
+/// The profile lets calls pass and logs them, and the log could not be read as a whole.
+fn misses_logged(profile: &ProfileFile, outcome: &Outcome) -> bool {
+    outcome.audit.is_some() && profile.policy.may_log()
+}
+
+fn report(
+    typed: &Verify,
+    profile: &ProfileFile,
+    outcome: &Outcome,
+    calls: &[DeniedCall],
+    pids: &HashMap<Key, u32>,
+) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if !typed.quiet {
+        let _ = writeln!(text, "\n{}", summary::ending(outcome));
+    }
+    for denied in calls {
+        let Call { abi, number, refused, .. } = denied.call;
+        let pid = pids.get(&(abi, number, refused)).copied();
+        let _ = writeln!(text, "denied: {}", denied.line(pid));
+        let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
+    }
+    if calls.is_empty() && outcome.filters == Filters::Some && !typed.quiet {
+        text.push_str("nothing was denied\n");
+    }
+    write_filters(&mut text, typed, outcome.filters, calls.is_empty());
+    if let Some(reason) = &outcome.audit {
+        if misses_logged(profile, outcome) {
+            let _ =
+                writeln!(text, "incomplete: calls that the profile logs may be missing: {reason}");
+        } else if typed.verbose {
+            let _ = writeln!(text, "note: calls that a filter logs would not be seen: {reason}");
+        }
+    }
+    text.push_str(&summary::incomplete(&outcome.recording));
+    if let Some(path) = &typed.amend {
+        let _ = writeln!(text, "{}: the profile with the denied calls allowed", escape_path(path));
+    }
+    text
+}
+
+fn write_filters(text: &mut String, typed: &Verify, filters: Filters, none_denied: bool) {
+    match filters {
+        Filters::None if none_denied => {
+            let _ = writeln!(
+                text,
+                "error: nothing is enforced: every call of the target was made without a seccomp filter\n\nhint: start it under the profile, for example docker run --security-opt seccomp={}",
+                escape_path(&typed.profile)
+            );
+        }
+        Filters::NoCalls => text.push_str(
+            "incomplete: no call of the target was seen, so that nothing was verified\nhint: let it work while it is watched\n",
+        ),
+        Filters::Unknown => text.push_str(
+            "incomplete: without kernel BTF it cannot be told whether a filter is loaded\n",
+        ),
+        Filters::None | Filters::Some => {}
+    }
+}
+
+/// Writes the profile with the denied calls allowed.
+fn amend(destination: &Destination, profile: &ProfileFile, calls: &[DeniedCall]) -> Result<()> {
+    let named = |denied: &DeniedCall| syscalls::name(denied.call.abi, denied.call.number);
+    let names: BTreeSet<String> = calls.iter().filter_map(named).map(str::to_owned).collect();
+    let architectures: BTreeSet<Architecture> =
+        calls.iter().map(|denied| denied.call.abi.into()).collect();
+    let text = oci::amend(&profile.bytes, &names, &architectures)?;
+    destination.write(&[(FileKind::Profile, text.as_bytes())])?;
+    Ok(())
+}

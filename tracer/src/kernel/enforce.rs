@@ -1,0 +1,83 @@
+//! Becomes another program under a seccomp filter.
+
+use std::{io, process};
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+use rustix::thread::set_no_new_privs;
+
+use super::start::Program;
+use crate::profile::{filter::Instruction, oci::Flag};
+
+/// A compiled filter, and how it is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The program.
+    pub instructions: Vec<Instruction>,
+    /// Flags of the load.
+    pub flags: Vec<Flag>,
+}
+
+/// How far it came.
+#[derive(Debug, thiserror::Error)]
+pub enum Enforced {
+    /// Nothing was changed that matters.
+    #[error("{call}")]
+    Not {
+        /// The call that failed.
+        call: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The filter is loaded, the program was not executed. What this process does now is judged by the filter.
+    #[error("execve")]
+    ButNotExecuted(#[source] io::Error),
+}
+
+/// Sets `no_new_privs`, loads the filter and executes the program, in this order, with no other call in between. Returns
+/// only when that fails.
+///
+/// The filter is this thread's; the others do not survive the execve.
+pub fn exec_under(program: &Program, filter: &[Instruction], flags: &[Flag]) -> Enforced {
+    let not = |call| move |source| Enforced::Not { call, source };
+    // Rust's runtime ignores SIGPIPE, and an ignored signal stays ignored over the execve.
+    // SAFETY: the default action is no handler that could be unsafe.
+    if let Err(error) = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) } {
+        return not("sigaction")(error.into());
+    }
+    if let Err(error) = set_no_new_privs(true) {
+        return not("prctl(PR_SET_NO_NEW_PRIVS)")(error.into());
+    }
+    match program.execute_after(|| load(filter, flags)) {
+        (true, error) => Enforced::ButNotExecuted(error),
+        (false, error) => not("seccomp(SECCOMP_SET_MODE_FILTER)")(error),
+    }
+}
+
+/// Loads a filter on this thread (`seccomp(2)`).
+pub(super) fn load(filter: &[Instruction], flags: &[Flag]) -> io::Result<()> {
+    let flags = flags.iter().fold(0, |all, flag| all | number(*flag));
+    let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut().cast() };
+    // SAFETY: the kernel copies `length` instructions, which have the layout of `struct sock_filter`, and writes nothing.
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn number(flag: Flag) -> libc::c_ulong {
+    match flag {
+        Flag::Log => libc::SECCOMP_FILTER_FLAG_LOG,
+        Flag::SpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+        // One thread and no listener: nothing to do.
+        Flag::Tsync | Flag::WaitKillable => 0,
+    }
+}
+
+/// Ends the process under a filter that may refuse every call.
+pub fn leave(status: u8) -> ! {
+    // SAFETY: the call takes a number and does not return, unless it is refused.
+    unsafe { libc::syscall(libc::SYS_exit_group, libc::c_long::from(status)) };
+    // Ends in an instruction that the processor refuses, when every call is refused.
+    process::abort()
+}

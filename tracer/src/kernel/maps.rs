@@ -1,0 +1,88 @@
+//! The maps as user space handles them: the values that cross, the ring buffers, and what can go wrong with them.
+
+use std::{
+    marker::PhantomData,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use aya::{
+    Ebpf, Pod,
+    maps::{Map, MapData, RingBuf},
+};
+use tracer_ebpf::{Config, Counts, DenialKey, Evidence, EvidenceKey};
+
+use super::KernelError;
+
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct ConfigPod(pub(super) Config);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct EvidenceKeyPod(pub(super) EvidenceKey);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct EvidencePod(pub(super) Evidence);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct CountsPod(pub(super) Counts);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct DenialKeyPod(pub(super) DenialKey);
+// SAFETY: all five are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+unsafe impl Pod for ConfigPod {}
+// SAFETY: see above.
+unsafe impl Pod for EvidenceKeyPod {}
+// SAFETY: see above.
+unsafe impl Pod for EvidencePod {}
+// SAFETY: see above.
+unsafe impl Pod for CountsPod {}
+// SAFETY: see above.
+unsafe impl Pod for DenialKeyPod {}
+
+/// A ring buffer of values of one type.
+pub struct EventBuffer<T> {
+    ring: RingBuf<MapData>,
+    kind: PhantomData<T>,
+}
+
+impl<T: Copy> EventBuffer<T> {
+    pub(super) fn new(ebpf: &mut Ebpf, name: &'static str) -> Result<Self, KernelError> {
+        let ring = RingBuf::try_from(take(ebpf, name)?).map_err(map_error(name, "opening"))?;
+        Ok(Self { ring, kind: PhantomData })
+    }
+
+    /// The oldest event that was not read yet.
+    pub fn take(&mut self) -> Option<T> {
+        let item = self.ring.next()?;
+        assert_eq!(item.len(), size_of::<T>(), "the kernel side sends events of one size");
+        // SAFETY: the item has the size of T, and T is a #[repr(C)] structure of integers.
+        Some(unsafe { std::ptr::read_unaligned(item.as_ptr().cast()) })
+    }
+}
+
+impl<T> AsFd for EventBuffer<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+/// Takes a map out of the object.
+pub(super) fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
+    ebpf.take_map(name).ok_or(KernelError::Missing(name))
+}
+
+/// A map as what it holds.
+pub(super) fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(
+    map: Map,
+    name: &'static str,
+) -> Result<T, KernelError> {
+    T::try_from(map).map_err(map_error(name, "opening"))
+}
+
+/// Says which map an error is about.
+pub(super) fn map_error(
+    map: &'static str,
+    operation: &'static str,
+) -> impl Fn(aya::maps::MapError) -> KernelError {
+    move |source| KernelError::Map { map, operation, source: Box::new(source) }
+}

@@ -1,0 +1,163 @@
+//! Widens a profile and leaves everything else in it as it is.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{ReadError, read};
+use crate::profile::Architecture;
+
+const ALLOW: &str = "SCMP_ACT_ALLOW";
+
+/// The profile with these calls allowed, for all arguments and on these architectures as well.
+///
+/// # Errors
+/// What is given is no profile.
+pub fn amend(
+    bytes: &[u8],
+    names: &BTreeSet<String>,
+    architectures: &BTreeSet<Architecture>,
+) -> Result<String, ReadError> {
+    read(bytes)?;
+    // It was read just now, and is an object then.
+    let mut profile: Map<String, Value> = super::parse(bytes)?;
+    list(&mut profile, architectures);
+    let rules = profile.entry("syscalls").or_insert_with(|| json!([]));
+    if rules.is_null() {
+        *rules = json!([]);
+    }
+    if let Value::Array(rules) = rules {
+        for rule in rules.iter_mut().filter(|rule| rule["action"] != ALLOW) {
+            if let Some(Value::Array(listed)) = rule.get_mut("names") {
+                listed.retain(|name| !name.as_str().is_some_and(|name| names.contains(name)));
+            }
+        }
+        rules.retain(|rule| rule["names"].as_array().is_none_or(|names| !names.is_empty()));
+        allow(rules, names);
+    }
+    let mut text = serde_json::to_string_pretty(&profile).expect("a JSON value has a JSON form");
+    text.push('\n');
+    Ok(text)
+}
+
+/// Puts the names into the first rule that allows without conditions, or into a new one.
+fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
+    let rule = rules.iter_mut().find(|rule| is_plain(rule));
+    let Some(Value::Array(listed)) = rule.and_then(|rule| rule.get_mut("names")) else {
+        if !names.is_empty() {
+            rules.push(json!({ "names": names, "action": ALLOW }));
+        }
+        return;
+    };
+    let known: BTreeSet<&str> = listed.iter().filter_map(Value::as_str).collect();
+    let new: Vec<Value> = names
+        .iter()
+        .filter(|name| !known.contains(name.as_str()))
+        .map(|name| json!(name))
+        .collect();
+    let sorted = listed.is_sorted_by_key(|name| name.as_str().unwrap_or_default().to_owned());
+    listed.extend(new);
+    if sorted {
+        listed.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+    }
+}
+
+/// A rule that allows, whatever the arguments and the host are.
+fn is_plain(rule: &Value) -> bool {
+    let is_empty = |field: &str| match rule.get(field) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(Value::Object(object)) => object.is_empty(),
+        Some(_) => false,
+    };
+    rule["action"] == ALLOW && ["args", "includes", "excludes"].into_iter().all(is_empty)
+}
+
+/// Lists the architectures, in whichever way the profile does.
+fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>) {
+    let native = Architecture::X86_64.token();
+    let map = profile.get_mut("archMap").and_then(Value::as_array_mut);
+    let entry = map.and_then(|map| map.iter_mut().find(|entry| entry["architecture"] == native));
+    let (listed, implied) = match entry {
+        Some(entry) => (&mut entry["subArchitectures"], true),
+        None => (profile.entry("architectures").or_insert_with(|| json!([native])), false),
+    };
+    if !listed.is_array() {
+        *listed = if implied { json!([]) } else { json!([native]) };
+    }
+    let Value::Array(listed) = listed else { return };
+    for token in architectures.iter().map(|architecture| architecture.token()) {
+        let known = listed.iter().any(|known| known == token) || implied && token == native;
+        if !known {
+            listed.push(json!(token));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        profile::policy::{Host, Policy, Verdict},
+        syscalls::{self, Abi},
+    };
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn policy(text: &str) -> Policy {
+        Policy::new(&read(text.as_bytes()).expect("a profile"), &Host::default()).expect("a policy")
+    }
+
+    fn verdict(text: &str, abi: Abi, name: &str) -> Verdict {
+        let number = syscalls::number(abi, name).expect("a call");
+        policy(text).decide(abi, number as u32, &[0; 6])
+    }
+
+    #[test]
+    fn calls_are_put_in_their_place() {
+        let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],
+            "syscalls":[{"names":["read","write"],"action":"SCMP_ACT_ALLOW"}]}"#;
+        let amended = amend(text.as_bytes(), &names(&["sendfile", "read"]), &BTreeSet::new());
+        let amended = amended.expect("a profile");
+        let value: Value = serde_json::from_str(&amended).expect("JSON");
+        assert_eq!(value["syscalls"][0]["names"], json!(["read", "sendfile", "write"]));
+        assert_eq!(value["syscalls"].as_array().map(Vec::len), Some(1));
+        assert!(amended.ends_with("}\n"));
+    }
+
+    #[test]
+    fn refusing_rules_give_way_and_conditions_stay() {
+        let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":38},
+            {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
+        assert_eq!(verdict(text, Abi::X86_64, "clone3"), Verdict::Errno(38));
+        let amended = amend(text.as_bytes(), &names(&["clone3"]), &BTreeSet::new()).expect("one");
+        assert_eq!(verdict(&amended, Abi::X86_64, "clone3"), Verdict::Allow);
+        assert_eq!(verdict(&amended, Abi::X86_64, "socket"), Verdict::Errno(1), "{amended}");
+        let wider = amend(amended.as_bytes(), &names(&["socket"]), &BTreeSet::new()).expect("one");
+        assert_eq!(verdict(&wider, Abi::X86_64, "socket"), Verdict::Allow, "{wider}");
+    }
+
+    #[test]
+    fn architectures_are_listed_in_either_way() {
+        let x86 = BTreeSet::from([Architecture::X86]);
+        for text in [
+            r#"{"defaultAction":"SCMP_ACT_ERRNO"}"#,
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":[]}"#,
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"]}"#,
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":[]}]}"#,
+        ] {
+            assert_eq!(verdict(text, Abi::I386, "socketcall"), Verdict::KillThread, "{text}");
+            let amended = amend(text.as_bytes(), &names(&["socketcall"]), &x86).expect("a profile");
+            assert_eq!(verdict(&amended, Abi::I386, "socketcall"), Verdict::Allow, "{amended}");
+            assert_eq!(verdict(&amended, Abi::X86_64, "read"), Verdict::Errno(1), "{amended}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused() {
+        assert!(amend(b"[]", &BTreeSet::new(), &BTreeSet::new()).is_err());
+    }
+}

@@ -1,0 +1,302 @@
+//! What a profile means on this machine: for each ABI and number, what happens to a call.
+//!
+//! The meaning is runc's (`libcontainer/seccomp/seccomp_linux.go`), which hands the rules to libseccomp:
+//! - A call through an ABI whose architecture is not listed kills the thread, whatever the default action is.
+//! - A rule that does what happens by default is skipped, before anything else.
+//! - A rule with two conditions on one argument is taken apart: each of its conditions is a rule of its own.
+//! - A rule without conditions decides on its call, the first of several; else the rules with conditions do. A rule that
+//!   does something else than an earlier one, where that one's conditions hold as well, is an error. Where conditions
+//!   overlap in another way the earlier rule decides here, and an order of its own in libseccomp.
+//! - The error number is EPERM unless it is given.
+//! - i386 programs reach some calls through `socketcall` and `ipc`: a rule on such a call counts there as well, by the
+//!   first argument (libseccomp's `arch-x86.c`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Architecture, Errno,
+    capability::Capability,
+    multiplexed,
+    oci::{Action, Architectures, Condition, Constraint, Flag, Listed, OciProfile, Operator, Rule},
+};
+use crate::{
+    syscalls::{self, Abi},
+    text::escape,
+};
+
+/// What the conditions of a profile (`includes`, `excludes`) are judged by. The machine's architecture is amd64.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// The capabilities of the bounding set.
+    pub capabilities: BTreeSet<Capability>,
+    /// The first two numbers of the kernel's version.
+    pub kernel: (u32, u32),
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is made.
+    Allow,
+    /// It is made and logged.
+    Log,
+    /// A tracer decides, and is told the number.
+    Trace(u16),
+    /// It fails with an error number.
+    Errno(u16),
+    /// The thread gets SIGSYS.
+    Trap,
+    /// The thread is killed.
+    KillThread,
+    /// The process is killed.
+    KillProcess,
+}
+
+impl Verdict {
+    /// Whether the call is made for certain.
+    pub fn lets_pass(self) -> bool {
+        matches!(self, Self::Allow | Self::Log)
+    }
+}
+
+/// What happens to the calls of one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Always this.
+    Always(Verdict),
+    /// The verdict of the first alternative whose conditions all hold; else the default.
+    When(Vec<(Vec<Condition>, Verdict)>),
+}
+
+/// Why a profile has no meaning here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// Another process would have to decide.
+    #[error(
+        "syscalls[{rule}].action: SCMP_ACT_NOTIFY needs another process that decides, and there is none; a container runtime connects it through `listenerPath`"
+    )]
+    Notify {
+        /// The rule, from 0. Rules that do not count here are counted.
+        rule: usize,
+    },
+    /// Two rules want different things of one call.
+    #[error(
+        "syscalls[{rule}]: it does something else with {} than an earlier rule, under conditions that are the same or wider; remove one of the two; no runtime accepts both",
+        escape(name)
+    )]
+    Conflict {
+        /// The later rule, from 0.
+        rule: usize,
+        /// The call.
+        name: String,
+    },
+}
+
+/// The meaning of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    default: Verdict,
+    /// The decisions for the ABIs that are listed. The numbers are those of the ABI's table.
+    tables: BTreeMap<Abi, BTreeMap<u32, Decision>>,
+    flags: Option<Vec<Flag>>,
+    unknown: BTreeSet<String>,
+}
+
+impl Policy {
+    /// The meaning of a profile on a machine.
+    ///
+    /// # Errors
+    /// A rule needs another process, or contradicts another rule.
+    pub fn new(profile: &OciProfile, host: &Host) -> Result<Self, PolicyError> {
+        let default = verdict(profile.default_action, profile.default_errno)
+            .unwrap_or(Verdict::Errno(Errno::ENOSYS.get()));
+        let abis = abis(&profile.architectures);
+        let mut policy = Self {
+            default,
+            tables: abis.into_iter().map(|abi| (abi, BTreeMap::new())).collect(),
+            flags: profile.flags.clone(),
+            unknown: BTreeSet::new(),
+        };
+        for (at, rule) in profile.syscalls.iter().enumerate() {
+            if !counts(rule, host) {
+                continue;
+            }
+            let verdict =
+                verdict(rule.action, rule.errno).ok_or(PolicyError::Notify { rule: at })?;
+            let conflict = |name| PolicyError::Conflict { rule: at, name };
+            policy.add(rule, verdict).map_err(conflict)?;
+        }
+        Ok(policy)
+    }
+
+    /// What happens to a call that no rule is about.
+    pub fn default_verdict(&self) -> Verdict {
+        self.default
+    }
+
+    /// Whether a call may be made and logged.
+    pub fn may_log(&self) -> bool {
+        let logs = |decision: &Decision| match decision {
+            Decision::Always(verdict) => *verdict == Verdict::Log,
+            Decision::When(rules) => rules.iter().any(|(_, verdict)| *verdict == Verdict::Log),
+        };
+        self.default == Verdict::Log || self.tables.values().any(|table| table.values().any(logs))
+    }
+
+    /// The flags that the filter is to be loaded with; `None` when the profile does not say.
+    pub fn flags(&self) -> Option<&[Flag]> {
+        self.flags.as_deref()
+    }
+
+    /// Names in rules that are calls of no ABI: without effect.
+    pub fn unknown_names(&self) -> impl Iterator<Item = &str> {
+        self.unknown.iter().map(String::as_str)
+    }
+
+    /// The decisions for an ABI by number; `None` when its callers are killed.
+    pub fn table(&self, abi: Abi) -> Option<&BTreeMap<u32, Decision>> {
+        self.tables.get(&abi)
+    }
+
+    /// What happens to a call.
+    pub fn decide(&self, abi: Abi, number: u32, arguments: &[u64; 6]) -> Verdict {
+        let Some(table) = self.tables.get(&abi) else { return Verdict::KillThread };
+        match table.get(&number) {
+            None => self.default,
+            Some(Decision::Always(verdict)) => *verdict,
+            Some(Decision::When(alternatives)) => {
+                let holds = |condition: &Condition| condition.holds(abi, arguments);
+                let first = alternatives.iter().find(|(all, _)| all.iter().all(holds));
+                first.map_or(self.default, |(_, verdict)| *verdict)
+            }
+        }
+    }
+
+    /// Adds a rule; the error is the name of the call that an earlier rule wants something else of.
+    fn add(&mut self, rule: &Rule, verdict: Verdict) -> Result<(), String> {
+        if verdict == self.default {
+            return Ok(());
+        }
+        for name in &rule.names {
+            let shared = multiplexed::by_name(name);
+            if shared.is_none() && !syscalls::is_known(name) {
+                self.unknown.insert(name.clone());
+            }
+            for (abi, table) in &mut self.tables {
+                for conditions in taken_apart(&rule.conditions) {
+                    let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
+                    let fits = number
+                        .is_none_or(|number| insert(table, number, conditions.clone(), verdict))
+                        && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
+                            let conditions = call.conditions(&conditions);
+                            insert(table, call.entrance.number(), conditions, verdict)
+                        });
+                    if !fits {
+                        return Err(name.clone());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Condition {
+    /// Whether it holds. A filter for a 32-bit ABI compares the lower halves.
+    fn holds(&self, abi: Abi, arguments: &[u64; 6]) -> bool {
+        let width = if abi == Abi::X86_64 { u64::MAX } else { u64::from(u32::MAX) };
+        let argument = arguments[usize::from(self.index)] & width;
+        let (value, two) = (self.value & width, self.value_two & width);
+        match self.operator {
+            Operator::NotEqual => argument != value,
+            Operator::Less => argument < value,
+            Operator::LessOrEqual => argument <= value,
+            Operator::Equal => argument == value,
+            Operator::GreaterOrEqual => argument >= value,
+            Operator::Greater => argument > value,
+            Operator::MaskedEqual => argument & value == two & value,
+        }
+    }
+}
+
+/// `None` for an action that needs another process.
+fn verdict(action: Action, errno: Option<u16>) -> Option<Verdict> {
+    let errno = errno.unwrap_or(Errno::EPERM.get());
+    Some(match action {
+        Action::Allow => Verdict::Allow,
+        Action::Log => Verdict::Log,
+        Action::Trace => Verdict::Trace(errno),
+        Action::Errno => Verdict::Errno(errno),
+        Action::Trap => Verdict::Trap,
+        Action::KillThread => Verdict::KillThread,
+        Action::KillProcess => Verdict::KillProcess,
+        Action::Notify => return None,
+    })
+}
+
+/// The ABIs whose callers are not killed. The native one is always among them.
+fn abis(architectures: &Architectures) -> BTreeSet<Abi> {
+    let ours = |listed: &Listed| match listed {
+        Listed::Ours(architecture) => Some(architecture.abi()),
+        Listed::Foreign(_) => None,
+    };
+    let mut abis = BTreeSet::from([Abi::X86_64]);
+    match architectures {
+        Architectures::Listed(listed) => abis.extend(listed.iter().filter_map(ours)),
+        Architectures::Map(entries) => {
+            let native = Listed::Ours(Architecture::X86_64);
+            let entry = entries.iter().find(|entry| entry.architecture == native);
+            abis.extend(entry.into_iter().flat_map(|entry| &entry.others).filter_map(ours));
+        }
+    }
+    abis
+}
+
+/// Whether a rule counts on this machine, as Docker judges it (moby's `profiles/seccomp/seccomp_linux.go`).
+fn counts(rule: &Rule, host: &Host) -> bool {
+    const AMD64: &str = "amd64";
+    let Constraint { capabilities, architectures, min_kernel } = &rule.excludes;
+    let excluded = architectures.iter().any(|name| name == AMD64)
+        || !capabilities.is_disjoint(&host.capabilities)
+        || min_kernel.is_some_and(|oldest| host.kernel >= oldest);
+    let Constraint { capabilities, architectures, min_kernel } = &rule.includes;
+    let included = (architectures.is_empty() || architectures.iter().any(|name| name == AMD64))
+        && capabilities.is_subset(&host.capabilities)
+        && min_kernel.is_none_or(|oldest| host.kernel >= oldest);
+    included && !excluded
+}
+
+/// The rules that a list of conditions stands for.
+fn taken_apart(conditions: &[Condition]) -> Vec<Vec<Condition>> {
+    let indices: BTreeSet<u8> = conditions.iter().map(|condition| condition.index).collect();
+    if indices.len() < conditions.len() {
+        return conditions.iter().map(|condition| vec![*condition]).collect();
+    }
+    vec![conditions.to_vec()]
+}
+
+/// Whether the rule could be inserted: no earlier one contradicts it.
+fn insert(
+    table: &mut BTreeMap<u32, Decision>,
+    number: u32,
+    conditions: Vec<Condition>,
+    verdict: Verdict,
+) -> bool {
+    if conditions.is_empty() {
+        let decision = table.entry(number).or_insert(Decision::Always(verdict));
+        if matches!(decision, Decision::When(_)) {
+            *decision = Decision::Always(verdict);
+        }
+        return true;
+    }
+    let decision = table.entry(number).or_insert_with(|| Decision::When(Vec::new()));
+    let Decision::When(alternatives) = decision else { return true };
+    let wider = |earlier: &[Condition]| conditions.iter().all(|it| earlier.contains(it));
+    if alternatives.iter().any(|(earlier, other)| *other != verdict && wider(earlier)) {
+        return false;
+    }
+    if !alternatives.contains(&(conditions.clone(), verdict)) {
+        alternatives.push((conditions, verdict));
+    }
+    true
+}

@@ -1,0 +1,134 @@
+//! The end of what is watched: targets that are gone, roots that were made again, a command that has to end.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Observers, Session, Stop, ended, setup::root_of, stops::Stops};
+use crate::{
+    recording::assembly::{Selection, is_at_or_below},
+    target::cgroup::CgroupRoot,
+};
+
+/// How long a command may take to end after it was told to.
+const GRACE: Duration = Duration::from_secs(10);
+/// Most roots that the kernel side takes.
+const MAX_ROOTS: usize = 64;
+
+/// The cgroups that are watched, with everything below them.
+pub(super) struct Roots(Vec<Root>);
+
+struct Root {
+    path: String,
+    id: u64,
+    /// Another cgroup has its path now, and is not watched.
+    replaced: bool,
+}
+
+impl Roots {
+    /// The roots for some targets.
+    pub(super) fn of(root: &CgroupRoot, selections: &[Selection]) -> Result<Self> {
+        let mut paths: Vec<String> = Vec::new();
+        for selection in selections {
+            paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
+        }
+        paths.sort();
+        paths.dedup_by(|path, before| is_at_or_below(path, before));
+        if paths.len() > MAX_ROOTS {
+            bail!(
+                "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
+                paths.len()
+            );
+        }
+        let roots = paths.into_iter().map(|path| {
+            let id = root.id(&path)?;
+            Ok(Root { path, id, replaced: false })
+        });
+        Ok(Self(roots.collect::<Result<_>>()?))
+    }
+
+    /// Their ids.
+    pub(super) fn ids(&self) -> Vec<u64> {
+        self.0.iter().map(|root| root.id).collect()
+    }
+
+    /// Looks whether one was removed and made again.
+    pub(super) fn look(&mut self, root: &CgroupRoot) {
+        for watched in &mut self.0 {
+            watched.replaced |= root.id(&watched.path).is_ok_and(|id| id != watched.id);
+        }
+    }
+
+    /// How many were.
+    pub(super) fn replaced(&self) -> u64 {
+        self.0.iter().filter(|root| root.replaced).count() as u64
+    }
+}
+
+impl Session<'_> {
+    /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
+    pub(super) fn targets_ended(&mut self, observers: &mut Observers<'_>) -> bool {
+        let mut paths = self.selections.iter().flat_map(|selection| &selection.paths);
+        if paths.any(|path| self.request.root.id(path).is_ok()) {
+            return false;
+        }
+        if self.late.is_pending() && !self.awaiting {
+            self.awaiting = true;
+            observers.live.line(
+                "the target is gone; its start was not seen, so its next one is awaited (Ctrl-C stops)",
+            );
+        }
+        !self.late.is_pending()
+    }
+
+    /// Makes a command that still runs end, and records that as well.
+    pub(super) async fn end_command(
+        &mut self,
+        stop: Stop,
+        stops: &mut Stops,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        let Some(command) = &mut self.command else { return Ok(()) };
+        if !command.is_running() {
+            return Ok(());
+        }
+        match stop {
+            Stop::Signal(stop) if stop.from_terminal => {}
+            Stop::Signal(stop) => command.send(stop.signal),
+            _ => command.send(Signal::SIGTERM),
+        }
+        let grace = Instant::now() + GRACE;
+        loop {
+            tokio::select! {
+                status = ended(&mut self.command) => {
+                    status?;
+                    return Ok(());
+                }
+                ready = self.sightings.ready() => ready?,
+                again = stops.next() => match (&self.command, again.signal) {
+                    (_, Signal::SIGINT) | (None, _) => {
+                        return self.kill_command("interrupted again: the command is killed", observers).await;
+                    }
+                    (Some(_), _) if again.from_terminal => {}
+                    (Some(command), signal) => command.send(signal),
+                },
+                () = sleep_until(grace) => {
+                    return self.kill_command("the command did not end in time: it is killed", observers).await;
+                }
+            }
+            self.take(observers)?;
+        }
+    }
+
+    async fn kill_command(&mut self, why: &str, observers: &mut Observers<'_>) -> Result<()> {
+        observers.live.line(why);
+        self.cut_off += 1;
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+        ended(&mut self.command).await?;
+        Ok(())
+    }
+}

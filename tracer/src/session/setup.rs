@@ -1,0 +1,105 @@
+//! What a session begins with: which cgroups are watched, and what is said about it.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use nix::time::{ClockId, clock_gettime};
+
+use super::{CommandGroup, Purpose, Request, ending::Roots};
+use crate::{
+    kernel::{Options, host_mount_namespace},
+    recording::{TargetKind, assembly::Selection, phases::CgroupKind},
+    target::{
+        cgroup::{CgroupTree, populated},
+        names::kind,
+    },
+};
+
+/// The targets, the command's own cgroup among them.
+pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
+    let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
+        name: command.name(),
+        kind: TargetKind::Command,
+        paths: vec![group.path.clone()],
+    });
+    request.selections.iter().cloned().chain(command).collect()
+}
+
+/// The cgroups of the targets that hold processes now: paths by id.
+pub(super) fn populated_below(
+    request: &Request,
+    selections: &[Selection],
+) -> Result<BTreeMap<u64, String>> {
+    let mut found = BTreeMap::new();
+    for path in selections.iter().flat_map(|selection| &selection.paths) {
+        let nodes = populated(&request.root, path)?;
+        found.extend(
+            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
+        );
+    }
+    Ok(found)
+}
+
+pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Options {
+    Options {
+        roots: roots.ids(),
+        btf: request.btf,
+        counts: request.counts,
+        denied: request.denied,
+        cgroups_present: tree.nodes.len(),
+        log: request.log,
+        host_mount_namespace: host_mount_namespace(),
+    }
+}
+
+/// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
+/// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
+pub(super) fn root_of(path: &str, kind: TargetKind) -> String {
+    let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
+    match (kind, parent) {
+        (TargetKind::Command, _) | (_, None) => path.to_owned(),
+        (_, Some(parent)) => parent.to_owned(),
+    }
+}
+
+/// What the names in a path say of the cgroup.
+pub(super) fn cgroup_kind(path: &str) -> CgroupKind {
+    match kind(path) {
+        TargetKind::Container | TargetKind::Pod => CgroupKind::Container,
+        TargetKind::Unit => CgroupKind::Host,
+        TargetKind::Path | TargetKind::Process | TargetKind::Command => CgroupKind::Unknown,
+    }
+}
+
+pub(super) fn announcement(request: &Request, selections: &[Selection]) -> String {
+    let names: Vec<String> =
+        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
+    let names = names.join(", ");
+    match (request.purpose, &request.command) {
+        (Purpose::Record, Some(_)) => format!("recording {names}"),
+        (Purpose::Record, None) => {
+            format!("recording {names}; press Ctrl-C to stop and write the profile")
+        }
+        (Purpose::Verify, Some(_)) => format!("verifying {names}"),
+        (Purpose::Verify, None) => format!("verifying {names}; press Ctrl-C to stop"),
+    }
+}
+
+/// Nanoseconds since boot, on the clock of the kernel side's `bpf_ktime_get_boot_ns`.
+pub(super) fn boot_time() -> Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("clock_gettime")?;
+    Ok(Duration::from(now).as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_watched_from_its_parent_unless_that_is_everything() {
+        assert_eq!(root_of("/system.slice/nginx.service", TargetKind::Unit), "/system.slice");
+        assert_eq!(root_of("/top", TargetKind::Path), "/top");
+        assert_eq!(root_of("/", TargetKind::Path), "/");
+        assert_eq!(root_of("/a/tracer-1", TargetKind::Command), "/a/tracer-1");
+    }
+}
