@@ -9,6 +9,7 @@ mod engine;
 mod kill;
 mod matrix;
 mod namespace;
+mod phases;
 mod root;
 mod workloads;
 mod world;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     // The longest first.
     let mut trials = kill::trials(&cases);
     trials.extend(matrix::trials(&cases));
+    trials.extend(phases::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);
