@@ -45,12 +45,23 @@ fn a_number_that_a_newer_kernel_may_know_is_a_loss() {
 #[test]
 fn a_filter_that_denies_hides_calls_and_that_is_said() {
     require!(kernel_tier());
-    let steps = [GROUND_TRUTH, "deny:102", "x86_64:102", "x86_64:39"];
-    let outcome = check_incomplete(Tracer::new().command(steps).run());
+    let cgroup = Cgroup::new("filtered");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let steps = ["deny:102", &cgroup.hop(), "x86_64:102", "x86_64:39"];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = check_incomplete(tracing.stop());
     let recording = outcome.recording();
     assert_eq!(recording.losses.filtered, 1, "one cgroup is under such a filter");
     let denied = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
     assert_eq!(denied.filter(|call| call.number == 102).count(), 0, "the kernel does not show it");
+}
+
+#[test]
+fn a_filter_that_the_workload_loads_itself_is_its_own() {
+    require!(kernel_tier());
+    let steps = [GROUND_TRUTH, "x86_64:39", "deny:102", "x86_64:102"];
+    let outcome = Tracer::new().command(steps).run().exits(0);
+    assert_eq!(outcome.recording().losses.filtered, 0);
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, registers: u64, resu
     let verdict = if result == number as i64 && task.has_bad_call_signal() {
         // The registers were rolled back.
         verdict::SIGNAL
-    } else if error >= 1 && error <= MAX_ERRNO && !(FIRST_RESTART..=LAST_RESTART).contains(&error) {
+    } else if (1..=MAX_ERRNO).contains(&error) && !(FIRST_RESTART..=LAST_RESTART).contains(&error) {
         error as u32
     } else {
         return 0;
