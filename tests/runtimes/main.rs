@@ -3,6 +3,7 @@
 mod bundle;
 mod case;
 mod command_line;
+mod counter;
 mod cri;
 mod cri_api;
 mod engine;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let mut trials = kill::trials(&cases);
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
+    trials.extend(counter::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);

@@ -11,6 +11,7 @@ use tracer::recording::Phase;
 
 use crate::bundle::{Bundle, Runtime, Start};
 use crate::case::{Cases, Stop};
+use crate::counter::learning_profile;
 use crate::engine::{Container, Order, wait_until_done};
 use crate::matrix::{SET_UP, SOMEBODY};
 use crate::world::{Kind, World};
@@ -100,18 +101,19 @@ fn told_apart(
     })
 }
 
-/// The container's profile, written into the folder.
+/// The container's profile; written into the folder, or one that is there.
 fn profile(filters: Filters, folder: &Path) -> Option<PathBuf> {
-    let architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
-    let mut profile = json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": architectures });
     match filters {
         Filters::None | Filters::Outer => return None,
-        Filters::Allowing | Filters::OuterAndAllowing => {}
-        Filters::Denying => {
-            let names = ["bpf", "keyctl", "mount", "ptrace", "reboot", "unshare"];
-            profile["syscalls"] = json!([{ "names": names, "action": "SCMP_ACT_ERRNO" }]);
-        }
+        Filters::Allowing | Filters::OuterAndAllowing => return Some(learning_profile()),
+        Filters::Denying => {}
     }
+    let names = ["bpf", "keyctl", "mount", "ptrace", "reboot", "unshare"];
+    let profile = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "syscalls": [{ "names": names, "action": "SCMP_ACT_ERRNO" }],
+    });
     let path = folder.join("filter.json");
     fs::write(&path, profile.to_string()).expect("the profile is written");
     Some(path)
