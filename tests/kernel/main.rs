@@ -15,6 +15,7 @@ mod life;
 mod losses;
 mod main_job;
 mod merging;
+mod outlived;
 mod output_files;
 mod phases;
 mod ready_profiles;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::temporary_folder;
+use tests::{WORKER, temporary_folder};
 
 use crate::engine::{Container, Engine, Order, succeed};
 use crate::namespace::Namespace;
@@ -53,6 +53,8 @@ pub struct Runtime {
     pub root: PathBuf,
     /// How it starts them.
     pub start: Start,
+    /// Whether it runs under a filter that allows everything.
+    pub under_filter: bool,
 }
 
 /// A container of a [`Runtime`], with its bundle.
@@ -160,7 +162,14 @@ impl Bundle {
     }
 
     fn command(&self, verb: &[&str]) -> Command {
-        let mut command = self.runtime.namespace.command(&self.runtime.program);
+        let Runtime { namespace, program, under_filter, .. } = &self.runtime;
+        let mut command = if *under_filter {
+            let mut command = namespace.command(WORKER);
+            command.arg("filtered").arg(program);
+            command
+        } else {
+            namespace.command(program)
+        };
         command.arg("--root").arg(self.path("state")).args(verb);
         command
     }

@@ -52,6 +52,7 @@ default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
 "#;
 
 impl CommandLine {

@@ -1,16 +1,14 @@
 //! Many starts under a profile that kills: what a runtime makes in one start of forty is in its base set.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use libtest_mimic::Trial;
-use serde_json::json;
-use tests::{Cgroup, temporary_folder};
+use tests::{Cgroup, temporary_folder, tracer_program};
 
 use crate::bundle::{Runtime, Start};
 use crate::case::{Cases, Stop};
-use crate::engine::{Engine, Order, wait_until_done};
+use crate::engine::{Engine, Order, succeed, wait_until_done};
 use crate::matrix::{SOMEBODY, learn};
 use crate::world::{Kind, World};
 
@@ -60,18 +58,14 @@ fn starts(world: &World, kind: Kind, start: Start, no_new_privs: bool) -> Result
     if failures.is_empty() { Ok(()) } else { Err(Stop::Fail(failures.join("\n"))) }
 }
 
-/// The union of what several recordings allow, with everything else killing the process.
+/// Derives one profile from several recordings, with everything else killing the process.
 fn write_killing_profile(runtime: &Runtime, order: &Order, path: &Path) -> Result<(), String> {
-    let mut names = BTreeSet::new();
-    for _ in 0..RECORDINGS {
-        names.extend(learn(runtime, order)?.allowed());
-    }
-    let profile = json!({
-        "defaultAction": "SCMP_ACT_KILL_PROCESS",
-        "architectures": ["SCMP_ARCH_X86_64"],
-        "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }],
-    });
-    fs::write(path, profile.to_string()).map_err(|error| error.to_string())
+    let learned: Vec<_> =
+        (0..RECORDINGS).map(|_| learn(runtime, order)).collect::<Result<_, _>>()?;
+    let recordings = learned.iter().map(|outcome| outcome.folder().join("profile.recording.json"));
+    let mut command = Command::new(tracer_program());
+    command.arg("profile").args(recordings).arg("-o").arg(path);
+    succeed(command.arg("--default-action=kill-process")).map(drop)
 }
 
 fn start_and_execute(runtime: &Runtime, order: &Order, user: Option<u32>) -> Result<(), String> {

@@ -3,12 +3,14 @@
 mod bundle;
 mod case;
 mod command_line;
+mod counter;
 mod cri;
 mod cri_api;
 mod engine;
 mod kill;
 mod matrix;
 mod namespace;
+mod phases;
 mod root;
 mod workloads;
 mod world;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
     // The longest first.
     let mut trials = kill::trials(&cases);
     trials.extend(matrix::trials(&cases));
+    trials.extend(phases::trials(&cases));
+    trials.extend(counter::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);

@@ -11,7 +11,7 @@ use crate::workloads::{self, Workload};
 use crate::world::{Kind, World};
 
 /// Calls that make containers; no workload here makes one.
-const SET_UP: [&str; 10] = [
+pub const SET_UP: [&str; 10] = [
     "mount",
     "pivot_root",
     "unshare",

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::{WORKER, temporary_folder, tool};
+use tests::{GROUND_TRUTH, WORKER, temporary_folder, tool};
 
 use crate::engine::succeed;
 
-/// Names the archive with nginx, redis, python3 and `PostgreSQL` in a Debian system.
+/// Names the archive with nginx, redis, python3 and Postgres in a Debian system.
 const ARCHIVE: &str = "TRACER_TEST_ROOT";
 
 /// A folder that is a root file system. Removed with this value.
@@ -41,6 +41,7 @@ impl Root {
             fs::write(path.join("etc/group"), "root:x:0:\n").expect("written");
         }
         fs::copy(WORKER, path.join("worker")).expect("the worker is copied");
+        fs::copy(GROUND_TRUTH, path.join("program")).expect("the program is copied");
         let i386 = compile_i386(&path.join("i386"));
         Ok(Self { folder, system, i386 })
     }
@@ -59,7 +60,7 @@ impl Root {
             .ok_or_else(|| format!("the root file system has no user {name}"))
     }
 
-    /// The path of a program of `PostgreSQL`, whose version is part of it.
+    /// The path of a program of Postgres, whose version is part of it.
     pub fn postgres(&self) -> Result<PathBuf, String> {
         let versions = self.path().join("usr/lib/postgresql");
         let version = fs::read_dir(&versions).ok().and_then(|mut entries| entries.next()?.ok());

@@ -150,7 +150,7 @@ impl World {
     fn make_runtime(&self, program: PathBuf, place: Place) -> Result<Runtime, String> {
         let root = self.root()?.path().to_owned();
         let namespace = self.namespace(place);
-        let runtime = Runtime { program, namespace, root, start: Start::Run };
+        let runtime = Runtime { program, namespace, root, start: Start::Run, under_filter: false };
         let above = Cgroup::new("probe");
         bundle::probe(&runtime, above.name())?;
         Ok(runtime)

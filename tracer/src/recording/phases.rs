@@ -118,11 +118,19 @@ pub fn decide(
         CgroupKind::Unknown => sightings.iter().any(enters_root),
     };
     let base = base_filters(record, evidence);
+    // Never so where no container was made.
+    let started_under_filter = sightings
+        .iter()
+        .any(|sighting| decision(sighting.facts, container, base).phase == Phase::ContainerInit);
     let mut calls = BTreeMap::new();
     let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);
     for sighting in &sightings {
-        let decision = decision(sighting.facts, container, base);
         let at_base = sighting.facts.filters() <= base;
+        let decision = if at_base && started_under_filter && is_entering(sighting.facts) {
+            Decision { phase: Phase::Setup, ambiguous: false }
+        } else {
+            decision(sighting.facts, container, base)
+        };
         above |= !at_base;
         if decision.phase == Phase::Workload {
             workload_at_base |= at_base;
@@ -227,6 +235,13 @@ fn enters_root(sighting: &Sighting) -> bool {
         && !facts.has(class::HOST)
         && facts.has(class::PARENT_OUTSIDE)
         && facts.is_executable_outside()
+}
+
+/// In a container that a runtime started under a filter, a task without it that has not exec'd and whose executable is not
+/// the container's: crun's second child on its way in, whose parent is in the container by then. The workload's
+/// own tasks all have the filter.
+fn is_entering(facts: Facts) -> bool {
+    facts.has(class::FORKED) && facts.is_executable_outside()
 }
 
 /// Who made a call in the cgroup of a container.
@@ -391,6 +406,28 @@ mod tests {
         assert_eq!(phase(&phases, 42), Some(Phase::Workload));
         assert!(phases.ambiguous && phases.calls[&(Abi::X86_64, 42)].ambiguous);
         assert_eq!(phase(&phases, 308), Some(Phase::Setup));
+    }
+
+    #[test]
+    fn a_runtime_that_forks_inside_a_filtered_container_is_not_workload() {
+        let mut record = empty();
+        set(&mut record.container, 1, READ);
+        record.first_seen[1] = 50;
+        let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+        let second = class::STARTED | class::FORKED;
+        let evidence = [
+            seen(MOUNT, setup, executable::HOST, 20),
+            seen(EXECVE, setup | 1, executable::HOST, 40),
+            seen(273, second, executable::OTHER, 60),
+            seen(274, second | 1, executable::OTHER, 70),
+        ];
+        let phases = decide(&record, &evidence, CgroupKind::Container);
+        assert!(phases.exact);
+        assert_eq!(phase(&phases, 273), Some(Phase::Setup), "it has not loaded the filter yet");
+        assert_eq!(phase(&phases, 274), Some(Phase::Workload), "the facts do not tell");
+        let unconfined = [evidence[0], evidence[2]];
+        let phases = decide(&record, &unconfined, CgroupKind::Container);
+        assert_eq!(phase(&phases, 273), Some(Phase::Workload), "nothing says who it is");
     }
 
     #[test]

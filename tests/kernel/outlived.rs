@@ -1,0 +1,146 @@
+//! Things that go away, or stay, at the wrong moment: cgroups that are made again, readers that leave, commands that do not
+//! end. The files are written all the same, and what was missed is said.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tests::{
+    Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, loaded_by, require,
+};
+use tracer::syscalls::Abi::X86_64;
+
+/// What the verifier may take: many times less than the million instructions at which it gives up.
+const MOST_VERIFIED: u64 = 100_000;
+
+fn call_in(cgroup: &Cgroup, step: &str) {
+    let finished = Running::start(&mut ground_truth([cgroup.hop(), step.into()])).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
+
+fn shell(script: &str) -> [&str; 3] {
+    ["sh", "-c", script]
+}
+
+fn check_cut_off(outcome: &Outcome) {
+    let losses = outcome.recording().losses;
+    assert!(losses.cut_off > 0, "it is counted: {losses:?}");
+}
+
+#[test]
+fn a_watched_cgroup_that_is_made_again_makes_it_incomplete() {
+    require!(kernel_tier());
+    // Right below the hierarchy's root a target is watched by itself.
+    let cgroup = Cgroup::new("again");
+    let name = cgroup.name().to_owned();
+    let keep = Cgroup::new("kept");
+    let tracing = Tracer::new().cgroup(&cgroup).cgroup(&keep).start();
+    call_in(&cgroup, "x86_64:39");
+    cgroup.remove();
+    let cgroup = Cgroup::at(name);
+    call_in(&cgroup, "x86_64:102");
+    let outcome = tracing.stop().exits(3).says(&["made again", "hint:"]);
+    assert_eq!(outcome.recording().losses.replaced, 1);
+}
+
+#[test]
+fn a_target_that_is_made_again_below_a_parent_that_stays_is_complete() {
+    require!(kernel_tier());
+    let parent = Cgroup::new("parent");
+    let keep = parent.child("kept");
+    let cgroup = parent.child("again");
+    let name = cgroup.name().to_owned();
+    let tracing = Tracer::new().cgroup(&cgroup).cgroup(&keep).start();
+    call_in(&cgroup, "x86_64:39");
+    cgroup.remove();
+    let cgroup = Cgroup::at(name.clone());
+    call_in(&cgroup, "x86_64:102");
+    let recording = tracing.stop().exits(0).recording();
+    let made = |number| {
+        recording.cgroups.iter().any(|cgroup| {
+            cgroup.path == name && cgroup.calls.iter().any(|call| call.number == number)
+        })
+    };
+    assert!(made(39) && made(102), "{recording:?}");
+}
+
+#[test]
+fn cgroups_below_ancestors_that_vanished_are_in_it_or_counted() {
+    require!(kernel_tier());
+    let above = Cgroup::new("vanishing");
+    let pod = above.child("pod");
+    let name = pod.name().to_owned();
+    let keep = above.child("kept");
+    let tracing = Tracer::new().cgroup(&pod).cgroup(&keep).start();
+    call_in(&keep, "x86_64:39");
+    // The ancestor makes no call of its own, and is gone before anyone asks for its name.
+    tracing.process.signal(Signal::STOP);
+    pod.remove();
+    let pod = Cgroup::at(name.clone());
+    let container = pod.child("container");
+    call_in(&container, "x86_64:102");
+    container.remove();
+    pod.remove();
+    tracing.process.signal(Signal::CONT);
+    let outcome = tracing.stop();
+    let recording = outcome.recording();
+    let found = calls(&recording, &format!("{name}/container")).contains_key(&(X86_64, 102));
+    assert!(found || recording.losses.unplaced > 0, "{recording:?}");
+    assert_eq!(outcome.status.code(), Some(if recording.complete { 0 } else { 3 }));
+}
+
+#[test]
+fn a_command_whose_children_go_on_is_incomplete() {
+    require!(kernel_tier());
+    let script = "setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > left; exit 0";
+    let outcome = Tracer::new().command(shell(script)).run();
+    let left = fs::read_to_string(outcome.folder().join("left")).expect("the shell wrote its id");
+    let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(left, Signal::KILL).expect("it still runs");
+    check_cut_off(&outcome.exits(3).says(&["still run", "hint:"]));
+}
+
+#[test]
+fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {
+    require!(kernel_tier());
+    let tracing = Tracer::new()
+        .args(["--duration", "1s"])
+        .command(shell("trap '' TERM; echo ready; while :; do sleep 1; done"))
+        .start();
+    tracing.wait_for_message("rt_sigaction");
+    let sent = tests::holds_within(tests::BOUND, || {
+        tracing.process.signal(Signal::INT);
+        tracing.process.stderr().contains("is killed")
+    });
+    assert!(sent, "the tracer reacts to the interrupt");
+    check_cut_off(&tracing.finish().exits(3));
+}
+
+#[test]
+fn a_reader_of_the_messages_that_leaves_loses_no_file() {
+    require!(kernel_tier());
+    let tracer = Tracer::new();
+    let out = tracer.folder().join("profile.json");
+    let program = tests::tracer_program();
+    let script = format!("{} --out {} -- ls / 2>&1 | head -1", program.display(), out.display());
+    let finished = Running::start(std::process::Command::new("sh").args(["-c", &script])).finish();
+    assert!(finished.status.success(), "{finished:?}");
+    tests::wait_until("the profile is there", tests::BOUND, || out.is_file());
+}
+
+#[test]
+fn the_verifier_s_work_stays_small() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("verified");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let process = tracing.process.id();
+    assert_eq!(loaded_by(process).programs.len(), 1, "one program");
+    let descriptors = fs::read_dir(format!("/proc/{process}/fdinfo")).expect("descriptors");
+    let verified = descriptors.flatten().find_map(|descriptor| {
+        let text = fs::read_to_string(descriptor.path()).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("verified_insns:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    let verified = verified.expect("the kernel tells it since 5.16");
+    assert!(verified < MOST_VERIFIED, "{verified} instructions were verified");
+    tracing.stop();
+}
