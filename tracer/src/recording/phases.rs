@@ -174,8 +174,14 @@ fn decision(facts: Facts, container: bool, base: usize) -> Decision {
 
 /// The phase that a refused call was made in, before the cgroup's other calls are known. There was a filter, so that the
 /// runtime's own calls were made after its load.
-pub fn during(class: u16, kind: CgroupKind) -> Phase {
-    decision(Facts(class), kind == CgroupKind::Container, 0).phase
+pub fn during(class_bits: u16, kind: CgroupKind) -> Phase {
+    let facts = Facts(class_bits);
+    let container = match kind {
+        CgroupKind::Container => true,
+        CgroupKind::Host => false,
+        CgroupKind::Unknown => !facts.has(class::HOST),
+    };
+    decision(facts, container, 0).phase
 }
 
 /// Of two decisions on the same call, the one that counts; a decision without doubt beats a doubtful one.
@@ -478,6 +484,21 @@ mod tests {
         assert!(!decide(&record, &evidence, CgroupKind::Container).filtered, "its own");
         record.flags = flags::FILTER_MAY_DENY;
         assert!(decide(&record, &evidence, CgroupKind::Container).filtered);
+    }
+
+    #[test]
+    fn the_phase_of_a_refused_call_is_told_before_the_rest_is_known() {
+        use CgroupKind::{Container, Host, Unknown};
+        let outside = executable::HOST << class::EXECUTABLE_SHIFT | 1;
+        for (class, kind, expected) in [
+            (outside, Container, Phase::ContainerInit),
+            (outside, Unknown, Phase::ContainerInit),
+            (outside, Host, Phase::Workload),
+            (class::HOST | 1, Unknown, Phase::Workload),
+            (1, Unknown, Phase::Workload),
+        ] {
+            assert_eq!(during(class, kind), expected, "{class:#x} {kind:?}");
+        }
     }
 
     #[test]

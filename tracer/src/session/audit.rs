@@ -145,12 +145,15 @@ impl Audit {
         Ok(())
     }
 
-    /// The cgroup of a process that may have ended: by what the kernel side saw of it, else by where it is now.
+    /// The cgroup of a process that may have ended: by where it is now, else by where the kernel side saw
+    /// it first.
     fn cgroup(&self, pid: u32, sightings: &Sightings, root: &CgroupRoot) -> Option<(u64, String)> {
-        if let Some(id) = self.processes.cgroup(pid) {
-            return Some((id, sightings.names.paths.get(&id)?.clone()));
+        if let Ok(path) = root.of_process(pid)
+            && let Ok(id) = root.id(&path)
+        {
+            return Some((id, path));
         }
-        let path = root.of_process(pid).ok()?;
-        Some((root.id(&path).ok()?, path))
+        let id = self.processes.cgroup(pid)?;
+        Some((id, sightings.names.paths.get(&id)?.clone()))
     }
 }
