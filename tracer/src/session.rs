@@ -37,7 +37,8 @@ use crate::{
         Host, Recording,
         assembly::{Parts, Selection, assemble},
         event::NewCall,
-        facts::{Filters, Snapshot},
+        facts::Snapshot,
+        filters::{Filters, filters},
     },
     target::cgroup::CgroupRoot,
 };
@@ -225,7 +226,7 @@ impl Session<'_> {
                     if self.sightings.calls_seen() != saved {
                         saved = self.sightings.calls_seen();
                         let snapshot = self.recorder.drain()?;
-                        (observers.autosave)(&self.assemble(&snapshot)?);
+                        (observers.autosave)(&self.judge(&snapshot, assemble)?);
                     }
                 }
             }
@@ -289,13 +290,14 @@ impl Session<'_> {
         }
         self.cut_off += left as u64;
         self.roots.look(&self.request.root);
-        let mut recording = self.assemble(&snapshot)?;
+        let (mut recording, filters) =
+            self.judge(&snapshot, |parts| (assemble(parts), filters(parts)))?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
         }
         Ok(Outcome {
-            filters: snapshot.filters(|id| recording.cgroups.iter().any(|cgroup| cgroup.id == id)),
+            filters,
             recording,
             stop,
             command: status,
@@ -304,9 +306,10 @@ impl Session<'_> {
         })
     }
 
-    fn assemble(&self, snapshot: &Snapshot) -> Result<Recording> {
+    /// Hands everything that is known to a judgement.
+    fn judge<T>(&self, snapshot: &Snapshot, judgement: impl FnOnce(&Parts<'_>) -> T) -> Result<T> {
         let system = rustix::system::uname();
-        Ok(assemble(&Parts {
+        Ok(judgement(&Parts {
             snapshot,
             paths: &self.sightings.names.paths,
             selections: &self.selections,

@@ -24,11 +24,11 @@ use crate::{
     output::{Destination, FileKind},
     preflight,
     profile::{Architecture, advice::advice, oci},
-    recording::{Call, Refusal, event::NewCall, facts::Filters},
+    recording::{Call, Refusal, event::NewCall, filters::Filters},
     session::{self, Observers, Outcome, Purpose, Request},
     syscalls::{self, Abi},
     target::cgroup::CgroupRoot,
-    text::escape_path,
+    text::{escape, escape_path},
 };
 
 /// What tells the entries of a denied call apart.
@@ -98,10 +98,10 @@ fn exit(profile: &ProfileFile, outcome: &Outcome, calls: &[DeniedCall]) -> Exit 
     }
     match outcome.filters {
         Filters::None => Exit::Failed,
-        Filters::NoCalls | Filters::Unknown => Exit::Incomplete,
-        Filters::Some if !outcome.recording.complete => Exit::Incomplete,
-        Filters::Some if misses_logged(profile, outcome) => Exit::Incomplete,
-        Filters::Some => Exit::Complete,
+        Filters::NoCalls | Filters::Unknown | Filters::Partly(_) => Exit::Incomplete,
+        Filters::All if !outcome.recording.complete => Exit::Incomplete,
+        Filters::All if misses_logged(profile, outcome) => Exit::Incomplete,
+        Filters::All => Exit::Complete,
     }
 }
 
@@ -128,10 +128,10 @@ fn report(
         let _ = writeln!(text, "denied: {}", denied.line(pid));
         let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
     }
-    if calls.is_empty() && outcome.filters == Filters::Some && !typed.quiet {
+    if calls.is_empty() && outcome.filters == Filters::All && !typed.quiet {
         text.push_str("nothing was denied\n");
     }
-    write_filters(&mut text, typed, outcome.filters, calls.is_empty());
+    write_filters(&mut text, typed, &outcome.filters, calls.is_empty());
     if let Some(reason) = &outcome.audit {
         if misses_logged(profile, outcome) {
             let _ =
@@ -147,12 +147,12 @@ fn report(
     text
 }
 
-fn write_filters(text: &mut String, typed: &Verify, filters: Filters, none_denied: bool) {
+fn write_filters(text: &mut String, typed: &Verify, filters: &Filters, none_denied: bool) {
     match filters {
         Filters::None if none_denied => {
             let _ = writeln!(
                 text,
-                "error: nothing is enforced: every call of the target was made without a seccomp filter\n\nhint: start it under the profile, for example docker run --security-opt seccomp={}",
+                "error: nothing is enforced: the target was started without a seccomp filter\n\nhint: start it under the profile, for example docker run --security-opt seccomp={}",
                 escape_path(&typed.profile)
             );
         }
@@ -162,7 +162,12 @@ fn write_filters(text: &mut String, typed: &Verify, filters: Filters, none_denie
         Filters::Unknown => text.push_str(
             "incomplete: without kernel BTF it cannot be told whether a filter is loaded\n",
         ),
-        Filters::None | Filters::Some => {}
+        Filters::Partly(paths) => {
+            for path in paths {
+                let _ = writeln!(text, "incomplete: nothing is enforced in {}", escape(path));
+            }
+        }
+        Filters::None | Filters::All => {}
     }
 }
 

@@ -222,7 +222,7 @@ fn cgroup(
 }
 
 /// What the target says of its cgroups, before their names do.
-fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
+pub(super) fn kind(parts: &Parts<'_>, path: &str) -> CgroupKind {
     let command =
         |selection: &Selection| selection.kind == TargetKind::Command && selection.holds(path);
     if parts.selections.iter().any(command) {

@@ -1,6 +1,6 @@
 //! What the kernel side recorded, as plain data: the input of every judgement.
 
-use tracer_ebpf::{CgroupRecord, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats, class};
+use tracer_ebpf::{CgroupRecord, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats};
 
 /// Everything the kernel side knows at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,44 +28,4 @@ pub struct CgroupFacts {
     pub record: CgroupRecord,
     /// Calls by native number over all CPUs; None when this cgroup was not counted.
     pub counts: Option<Box<[u64; NATIVE_NUMBERS]>>,
-}
-
-/// What is known of the filters that a target runs under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filters {
-    /// No call was seen: nothing is known.
-    NoCalls,
-    /// Nothing is known: the facts of tasks cannot be read without kernel BTF.
-    Unknown,
-    /// Every call was made without a filter.
-    None,
-    /// A call was made under a filter.
-    Some,
-}
-
-impl Snapshot {
-    /// What is known of filters in the cgroups of these ids.
-    pub fn filters(&self, is_meant: impl Fn(u64) -> bool) -> Filters {
-        let records = self.cgroups.iter().filter(|cgroup| is_meant(cgroup.id));
-        let mut levels = [false; 4];
-        for cgroup in records {
-            for (level, seen) in levels.iter_mut().enumerate() {
-                let sets = [&cgroup.record.container[level], &cgroup.record.host[level]];
-                *seen |= sets.iter().any(|set| set.iter().any(|word| *word != 0));
-            }
-        }
-        let evidence = self.evidence.iter().map(|(key, _)| key);
-        let denials = self.denials.iter().map(|(key, _)| &key.call);
-        for key in evidence.chain(denials).filter(|key| is_meant(key.cgroup)) {
-            if key.class & class::UNKNOWN != 0 {
-                return Filters::Unknown;
-            }
-            levels[usize::from(key.class & class::FILTERS_MASK)] = true;
-        }
-        match levels {
-            [false, false, false, false] => Filters::NoCalls,
-            [true, false, false, false] => Filters::None,
-            _ => Filters::Some,
-        }
-    }
 }

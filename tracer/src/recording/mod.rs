@@ -8,6 +8,7 @@ mod completeness;
 pub mod denied;
 pub mod event;
 pub mod facts;
+pub mod filters;
 pub mod json;
 pub mod merge;
 pub mod phases;

@@ -38,6 +38,10 @@ pub struct Phases {
     pub no_new_privs: bool,
     /// The workload ran under a filter that it did not load, and that may have denied calls.
     pub filtered: bool,
+    /// How many filters the workload was given: of a container, the fewest that a call of the workload was made under, for
+    /// it may load more by itself; elsewhere the most, for whoever started it may have loaded them in the same cgroup. None
+    /// when no such call was seen.
+    pub filters: Option<usize>,
     /// A container was made in the cgroup: its calls have phases.
     container: bool,
     /// The filter count of the cgroup's earliest calls.
@@ -147,6 +151,11 @@ pub fn decide(
         no_new_privs: set && (container || !clear),
         // A filter that the workload loads on top is its own: what that denies, it need not be allowed.
         filtered: record.flags & (flags::FILTER_MAY_DENY << workload_filters) != 0,
+        filters: if container {
+            Some(workload_filters).filter(|filters| *filters < FILTER_LEVELS)
+        } else {
+            sightings.iter().map(|sighting| sighting.facts.filters()).max()
+        },
         container,
         base,
     }
