@@ -11,7 +11,7 @@ use tests::{Cgroup, GROUND_TRUTH, Tracer, temporary_folder};
 
 use crate::bundle::{Bundle, Runtime};
 use crate::case::{Cases, Stop};
-use crate::engine::{Container, Order, succeed, wait_until_done};
+use crate::engine::{Order, succeed, wait_until_done};
 use crate::world::{Kind, World};
 
 /// What the inner container's program makes.
