@@ -10,6 +10,7 @@ mod engine;
 mod kill;
 mod matrix;
 mod namespace;
+mod nested;
 mod phases;
 mod root;
 mod workloads;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));
+    trials.extend(nested::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);

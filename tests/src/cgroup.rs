@@ -94,9 +94,9 @@ impl Drop for Cgroup {
         // Container runtimes that also know cgroup v1 made the same folders there.
         for mount in v1_mounts() {
             let folder = mount.join(&self.name[1..]);
-            if folder.is_dir() {
-                remove_tree(&folder);
-            }
+            wait_until(&format!("{} can be removed", folder.display()), BOUND, || {
+                !folder.is_dir() || remove_tree(&folder)
+            });
         }
     }
 }

@@ -117,6 +117,8 @@ pub fn decide(
         CgroupKind::Host => false,
         CgroupKind::Unknown => sightings.iter().any(enters_root),
     };
+    // A container that is made in another container has to pass that one's filter.
+    let container = container && sightings.iter().any(is_from_host);
     let base = base_filters(record, evidence);
     // Never so where no container was made.
     let started_under_filter = sightings
@@ -242,6 +244,13 @@ fn enters_root(sighting: &Sighting) -> bool {
 /// own tasks all have the filter.
 fn is_entering(facts: Facts) -> bool {
     facts.has(class::FORKED) && facts.is_executable_outside()
+}
+
+/// A task of the host, or one that a process of the host made.
+fn is_from_host(sighting: &Sighting) -> bool {
+    let facts = sighting.facts;
+    facts.has(class::HOST | class::PARENT_HOST | class::UNKNOWN)
+        || facts.executable() == executable::HOST
 }
 
 /// Who made a call in the cgroup of a container.
@@ -428,6 +437,22 @@ mod tests {
         let unconfined = [evidence[0], evidence[2]];
         let phases = decide(&record, &unconfined, CgroupKind::Container);
         assert_eq!(phase(&phases, 273), Some(Phase::Workload), "nothing says who it is");
+    }
+
+    #[test]
+    fn a_runtime_in_a_container_is_workload() {
+        let mut record = empty();
+        set(&mut record.container, 0, READ);
+        record.first_seen[0] = 10;
+        let setup = class::INIT_PENDING | class::FORKED | class::PARENT_OUTSIDE;
+        let evidence = [
+            seen(MOUNT, setup, executable::INTERNAL, 20),
+            seen(155, setup, executable::INTERNAL, 30),
+        ];
+        for kind in [CgroupKind::Container, CgroupKind::Unknown] {
+            let phases = decide(&record, &evidence, kind);
+            assert!(phases.calls.values().all(|decision| decision.phase == Phase::Workload));
+        }
     }
 
     #[test]
