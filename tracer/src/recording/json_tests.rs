@@ -1,0 +1,184 @@
+//! Tests of [`super`].
+
+use super::*;
+use crate::recording::{Host, Losses, Refusal, Target, TargetKind};
+
+fn call(abi: Abi, number: i32) -> Call {
+    Call {
+        abi,
+        number,
+        name: syscalls::name(abi, number).map(str::to_owned),
+        phase: Phase::Workload,
+        count: Some(3),
+        first_seen_seconds: Some(0.25),
+        command: Some("web".into()),
+        ambiguous: false,
+        refused: None,
+        during: None,
+    }
+}
+
+fn denied(abi: Abi, number: i32, refused: Refusal) -> Call {
+    let during = Some(Phase::Workload);
+    Call { phase: Phase::Denied, refused: Some(refused), during, ..call(abi, number) }
+}
+
+fn recording() -> Recording {
+    Recording {
+        version: VERSION,
+        tracer: "0.1.0".into(),
+        started: "2026-01-02T03:04:05Z".into(),
+        duration_seconds: 12.5,
+        host: Host { kernel: "6.18.44".into(), arch: "x86_64".into(), cpus: 2, btf: true },
+        targets: vec![Target {
+            name: "docker:web".into(),
+            kind: TargetKind::Container,
+            runtime: None,
+            image: None,
+            cgroups: vec![0],
+        }],
+        cgroups: vec![Cgroup {
+            id: 4711,
+            path: "/docker/ab".into(),
+            late_start: false,
+            exact: true,
+            ambiguous: false,
+            no_new_privs: false,
+            calls: vec![call(Abi::X86_64, 257), call(Abi::I386, 96), call(Abi::X86_64, 472)],
+        }],
+        losses: Losses::default(),
+        late_starts: Vec::new(),
+        complete: true,
+        incomplete_reasons: Vec::new(),
+        command: None,
+        derived: None,
+    }
+}
+
+fn read(recording: &Recording) -> Result<Recording, RecordingError> {
+    from_json(to_json(recording).as_bytes())
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let recording = recording();
+    let text = to_json(&recording);
+    assert!(text.ends_with("}\n"));
+    assert_eq!(from_json(text.as_bytes()).as_ref(), Ok(&recording));
+    assert_eq!(to_json(&from_json(text.as_bytes()).expect("a recording")), text);
+}
+
+#[test]
+fn text_that_is_not_json_is_placed() {
+    let error = from_json(b"{\n  \"version\": 1,,\n").expect_err("two commas");
+    assert!(matches!(error, RecordingError::NotJson { line: 2, column: 16, .. }), "{error:?}");
+    let error = from_json(b"\xff").expect_err("not text");
+    assert!(matches!(error, RecordingError::NotJson { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_that_is_cut_off_anywhere_is_truncated() {
+    let text = to_json(&recording());
+    let end = text.trim_end().len();
+    for length in 0..end {
+        let error = from_json(&text.as_bytes()[..length]).expect_err("cut off");
+        assert!(matches!(error, RecordingError::Truncated { .. }), "{length}: {error:?}");
+    }
+}
+
+#[test]
+fn other_json_is_no_recording() {
+    for other in ["[]", "1", "\"text\"", r#"{"version":1}"#, r#"{"version":1,"tracer":2}"#] {
+        let error = from_json(other.as_bytes()).expect_err(other);
+        assert!(matches!(error, RecordingError::NotARecording { .. }), "{other}: {error:?}");
+    }
+    for other in
+        ["{}", r#"{"defaultAction":"SCMP_ACT_ERRNO"}"#, r#"{"version":0}"#, r#"{"version":"1"}"#]
+    {
+        assert_eq!(from_json(other.as_bytes()), Err(RecordingError::NoVersion), "{other}");
+    }
+}
+
+#[test]
+fn a_newer_form_is_told_from_a_broken_one() {
+    let error = from_json(br#"{"version":2,"events":[]}"#).expect_err("newer");
+    assert_eq!(error, RecordingError::NewerVersion { found: 2 });
+    assert_eq!(
+        error.to_string(),
+        "the recording has version 2, this program reads 1: use a newer tracer"
+    );
+}
+
+#[test]
+fn a_target_has_only_cgroups_of_the_recording() {
+    let mut recording = recording();
+    recording.targets[0].cgroups.push(1);
+    let expected =
+        RecordingError::CgroupIndex { target: "docker:web".into(), index: 1, cgroups: 1 };
+    assert_eq!(read(&recording), Err(expected));
+}
+
+#[test]
+fn a_number_has_its_own_name() {
+    let mut recording = recording();
+    // i386's 96 under the name that x86_64 has for it.
+    recording.cgroups[0].calls[1].name = Some("gettimeofday".into());
+    let error = read(&recording).expect_err("a wrong name");
+    assert_eq!(
+        error.to_string(),
+        "call 96 of i386 is \"getpriority\", but the recording calls it \"gettimeofday\""
+    );
+    // What a newer tracer knows, and what an older one did not.
+    recording.cgroups[0].calls[1].name = None;
+    recording.cgroups[0].calls[2].name = Some("newest".into());
+    assert!(read(&recording).is_ok());
+}
+
+#[test]
+fn a_call_comes_once_in_a_cgroup() {
+    let mut recording = recording();
+    recording.cgroups[0].calls.push(call(Abi::I386, 96));
+    let error = read(&recording).expect_err("twice");
+    assert!(matches!(error, RecordingError::DuplicateCall { number: 96, .. }), "{error:?}");
+}
+
+#[test]
+fn a_call_is_denied_once_in_each_way() {
+    let mut recording = recording();
+    let calls = [Refusal::Errno(38), Refusal::Errno(1), Refusal::Signal, Refusal::ThreadKilled];
+    recording.cgroups[0].calls.extend(calls.map(|refused| denied(Abi::X86_64, 257, refused)));
+    assert_eq!(read(&recording).as_ref(), Ok(&recording));
+    assert!(to_json(&recording).contains("\"errno\": 38"));
+    recording.cgroups[0].calls.push(denied(Abi::X86_64, 257, Refusal::Signal));
+    let error = read(&recording).expect_err("twice");
+    assert!(matches!(error, RecordingError::DuplicateCall { number: 257, .. }), "{error:?}");
+}
+
+#[test]
+fn only_a_denied_call_says_how() {
+    let lacks = Call { refused: None, ..denied(Abi::X86_64, 1, Refusal::Signal) };
+    let has = Call { phase: Phase::Setup, ..denied(Abi::X86_64, 1, Refusal::Signal) };
+    for wrong in [lacks, has] {
+        let mut recording = recording();
+        recording.cgroups[0].calls.push(wrong);
+        let error = read(&recording).expect_err("wrong");
+        assert!(matches!(error, RecordingError::Refused { number: 1, .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn texts_are_bounded() {
+    let mut recording = recording();
+    recording.cgroups[0].path = "/".repeat(MAX_TEXT);
+    assert!(read(&recording).is_ok());
+    recording.cgroups[0].path.push('x');
+    let error = read(&recording).expect_err("too long");
+    assert!(matches!(error, RecordingError::LongText { .. }), "{error:?}");
+}
+
+#[test]
+fn a_hostile_value_is_shown_escaped() {
+    let text = to_json(&recording()).replace("\"workload\"", "\"\\u001b[2J\"");
+    let error = from_json(text.as_bytes()).expect_err("no phase").to_string();
+    assert!(!error.contains('\u{1b}') && error.contains("[2J"), "{error}");
+}

@@ -1,0 +1,250 @@
+//! Tests of [`super`].
+
+use super::*;
+
+const READ: i32 = 0;
+const EXECVE: i32 = 59;
+const MOUNT: i32 = 165;
+
+fn empty() -> CgroupRecord {
+    CgroupRecord {
+        container: [[0; 8]; FILTER_LEVELS],
+        host: [[0; 8]; FILTER_LEVELS],
+        first_seen: [0; FILTER_LEVELS],
+        count_slot: 0,
+        flags: 0,
+        outer: 0,
+    }
+}
+
+fn set(sets: &mut NativeSets, filters: usize, number: i32) {
+    sets[filters][number as usize / 64] |= 1 << (number % 64);
+}
+
+fn seen(number: i32, bits: u16, executable: u16, first_seen: u64) -> (EvidenceKey, Evidence) {
+    let class = bits | executable << class::EXECUTABLE_SHIFT;
+    let key = EvidenceKey { cgroup: 7, number, class, compat: 0, reserved: 0 };
+    (key, Evidence { first_seen, count: 1, command: [0; 16] })
+}
+
+fn phase(phases: &Phases, number: i32) -> Option<Phase> {
+    phases.calls.get(&(Abi::X86_64, number)).map(|decision| decision.phase)
+}
+
+/// A container as runc makes it, unconfined: the workload reads, and the runtime mounts and enters its root.
+fn unconfined() -> (CgroupRecord, Vec<(EvidenceKey, Evidence)>) {
+    let mut record = empty();
+    set(&mut record.container, 0, READ);
+    set(&mut record.host, 0, 53);
+    record.first_seen[0] = 10;
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+    let evidence = vec![
+        seen(MOUNT, setup, executable::INTERNAL, 20),
+        seen(155, setup | class::PARENT_OUTSIDE, executable::INTERNAL, 30),
+    ];
+    (record, evidence)
+}
+
+#[test]
+fn setup_of_an_unconfined_container_is_not_workload() {
+    let (record, evidence) = unconfined();
+    for kind in [CgroupKind::Container, CgroupKind::Unknown] {
+        let phases = decide(&record, &evidence, kind);
+        assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+        assert_eq!(phase(&phases, 53), Some(Phase::Setup), "socketpair by a task of the host");
+        assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+        assert!(!phases.exact && !phases.ambiguous);
+    }
+}
+
+#[test]
+fn calls_of_the_host_are_workload_of_a_command() {
+    let (record, evidence) = unconfined();
+    let phases = decide(&record, &evidence, CgroupKind::Host);
+    assert!(phases.calls.values().all(|decision| decision.phase == Phase::Workload));
+}
+
+#[test]
+fn a_filter_divides_setup_from_container_init() {
+    let mut record = empty();
+    set(&mut record.container, 1, READ);
+    record.first_seen[1] = 50;
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+    let evidence = [
+        seen(MOUNT, setup, executable::INTERNAL, 20),
+        seen(EXECVE, setup | 1, executable::INTERNAL, 40),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert!(phases.exact);
+    assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+    assert_eq!(phase(&phases, EXECVE), Some(Phase::ContainerInit));
+    assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+}
+
+#[test]
+fn an_outer_filter_is_the_base() {
+    let mut record = empty();
+    set(&mut record.container, 2, READ);
+    record.first_seen[2] = 50;
+    let evidence = [
+        seen(MOUNT, class::INIT_PENDING | 1, executable::HOST, 20),
+        seen(EXECVE, class::INIT_PENDING | 2, executable::HOST, 40),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert!(phases.exact);
+    assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+    assert_eq!(phase(&phases, EXECVE), Some(Phase::ContainerInit));
+}
+
+#[test]
+fn a_workload_that_loads_a_filter_of_its_own_stays_workload() {
+    let (mut record, evidence) = unconfined();
+    set(&mut record.container, 1, 39);
+    record.first_seen[1] = 90;
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert!(!phases.exact, "workload calls without the filter contradict it");
+    assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+    assert_eq!(phase(&phases, 39), Some(Phase::Workload));
+}
+
+#[test]
+fn a_sandbox_inside_the_container_is_workload() {
+    let (record, mut evidence) = unconfined();
+    let nested = class::STARTED | class::INIT_PENDING | class::FORKED;
+    evidence.push(seen(MOUNT, nested, executable::INIT, 90));
+    evidence.push(seen(272, class::STARTED, executable::OTHER, 95));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, MOUNT), Some(Phase::Workload));
+    assert_eq!(phase(&phases, 272), Some(Phase::Workload));
+}
+
+#[test]
+fn a_workload_in_a_memfd_is_workload_and_an_entering_runtime_is_not() {
+    let (record, mut evidence) = unconfined();
+    evidence.push(seen(41, class::STARTED, executable::INTERNAL, 90));
+    evidence.push(seen(42, class::STARTED | class::PARENT_HOST, executable::INTERNAL, 91));
+    let entering = class::STARTED | class::FORKED | class::PARENT_HOST;
+    evidence.push(seen(308, entering, executable::INTERNAL, 92));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 41), Some(Phase::Workload));
+    assert_eq!(phase(&phases, 42), Some(Phase::Workload));
+    assert!(phases.ambiguous && phases.calls[&(Abi::X86_64, 42)].ambiguous);
+    assert_eq!(phase(&phases, 308), Some(Phase::Setup));
+}
+
+#[test]
+fn a_runtime_that_forks_inside_a_filtered_container_is_not_workload() {
+    let mut record = empty();
+    set(&mut record.container, 1, READ);
+    record.first_seen[1] = 50;
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+    let second = class::STARTED | class::FORKED;
+    let evidence = [
+        seen(MOUNT, setup, executable::HOST, 20),
+        seen(EXECVE, setup | 1, executable::HOST, 40),
+        seen(273, second, executable::OTHER, 60),
+        seen(274, second | 1, executable::OTHER, 70),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert!(phases.exact);
+    assert_eq!(phase(&phases, 273), Some(Phase::Setup), "it has not loaded the filter yet");
+    assert_eq!(phase(&phases, 274), Some(Phase::Workload), "the facts do not tell");
+    let unconfined = [evidence[0], evidence[2]];
+    let phases = decide(&record, &unconfined, CgroupKind::Container);
+    assert_eq!(phase(&phases, 273), Some(Phase::Workload), "nothing says who it is");
+}
+
+#[test]
+fn a_runtime_in_a_container_is_workload() {
+    let mut record = empty();
+    set(&mut record.container, 0, READ);
+    record.first_seen[0] = 10;
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_OUTSIDE;
+    let evidence =
+        [seen(MOUNT, setup, executable::INTERNAL, 20), seen(155, setup, executable::INTERNAL, 30)];
+    for kind in [CgroupKind::Container, CgroupKind::Unknown] {
+        let phases = decide(&record, &evidence, kind);
+        assert!(phases.calls.values().all(|decision| decision.phase == Phase::Workload));
+    }
+}
+
+#[test]
+fn a_shell_that_unshares_in_a_cgroup_made_by_hand_is_workload() {
+    let mut record = empty();
+    set(&mut record.host, 0, READ);
+    record.first_seen[0] = 10;
+    let evidence = [seen(MOUNT, class::INIT_PENDING | class::FORKED, executable::HOST, 20)];
+    let phases = decide(&record, &evidence, CgroupKind::Unknown);
+    assert_eq!(phase(&phases, READ), Some(Phase::Workload));
+    assert_eq!(phase(&phases, MOUNT), Some(Phase::Workload));
+}
+
+#[test]
+fn a_sandbox_in_a_cgroup_of_unknown_kind_is_workload() {
+    let mut record = empty();
+    set(&mut record.host, 0, READ);
+    record.first_seen[0] = 10;
+    let evidence = [
+        seen(MOUNT, class::INIT_PENDING | class::FORKED, executable::HOST, 20),
+        seen(161, class::INIT_PENDING | class::FORKED, executable::HOST, 30),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Unknown);
+    assert_eq!(phase(&phases, READ), Some(Phase::Workload), "its launcher is in the cgroup");
+    assert_eq!(phase(&phases, 161), Some(Phase::Workload));
+}
+
+#[test]
+fn a_container_that_enters_the_host_is_workload_and_an_entering_runtime_is_not() {
+    let (record, mut evidence) = unconfined();
+    evidence.push(seen(283, class::STARTED | class::HOST, executable::INSIDE, 90));
+    let runtime = class::STARTED | class::HOST | class::PARENT_HOST;
+    evidence.push(seen(0x4000_0000 | 308, runtime, executable::INSIDE, 91));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 283), Some(Phase::Workload));
+    assert_eq!(phases.calls[&(Abi::X32, 308)].phase, Phase::Setup);
+}
+
+#[test]
+fn a_hook_in_the_containers_root_is_workload_and_one_before_is_not() {
+    let (record, mut evidence) = unconfined();
+    evidence.push(seen(22, class::INIT_PENDING, executable::INSIDE, 25));
+    evidence.push(seen(83, class::INIT_PENDING | class::ENTERED, executable::INSIDE, 35));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 22), Some(Phase::Setup), "createContainer");
+    assert_eq!(phase(&phases, 83), Some(Phase::Workload), "startContainer");
+    assert!(phases.calls[&(Abi::X86_64, 83)].ambiguous);
+}
+
+#[test]
+fn only_a_filter_that_the_workload_did_not_load_hides_calls() {
+    let (mut record, evidence) = unconfined();
+    record.flags = flags::FILTER_MAY_DENY << 1;
+    assert!(!decide(&record, &evidence, CgroupKind::Container).filtered, "its own");
+    record.flags = flags::FILTER_MAY_DENY;
+    assert!(decide(&record, &evidence, CgroupKind::Container).filtered);
+}
+
+#[test]
+fn the_phase_of_a_refused_call_is_told_before_the_rest_is_known() {
+    use CgroupKind::{Container, Host, Unknown};
+    let outside = executable::HOST << class::EXECUTABLE_SHIFT | 1;
+    for (class, kind, expected) in [
+        (outside, Container, Phase::ContainerInit),
+        (outside, Unknown, Phase::ContainerInit),
+        (outside, Host, Phase::Workload),
+        (class::HOST | 1, Unknown, Phase::Workload),
+        (1, Unknown, Phase::Workload),
+    ] {
+        assert_eq!(during(class, kind), expected, "{class:#x} {kind:?}");
+    }
+}
+
+#[test]
+fn abis_are_kept_apart() {
+    let mut compat = seen(20, 0, executable::INSIDE, 5);
+    compat.0.compat = 1;
+    let evidence = [compat, seen(0x4000_0000 | 39, 0, executable::INSIDE, 6), seen(-1, 0, 0, 7)];
+    let phases = decide(&empty(), &evidence, CgroupKind::Unknown);
+    let keys: Vec<_> = phases.calls.keys().copied().collect();
+    assert_eq!(keys, [(Abi::X86_64, -1), (Abi::I386, 20), (Abi::X32, 39)]);
+}
