@@ -13,6 +13,7 @@ mod namespace;
 mod nested;
 mod phases;
 mod root;
+mod verify;
 mod workloads;
 mod world;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
+    trials.extend(verify::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);
