@@ -8,6 +8,7 @@ mod cri;
 mod cri_api;
 mod engine;
 mod kill;
+mod learned;
 mod matrix;
 mod namespace;
 mod phases;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));
+    trials.extend(learned::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);
