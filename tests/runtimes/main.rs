@@ -13,6 +13,7 @@ mod matrix;
 mod namespace;
 mod phases;
 mod root;
+mod why;
 mod workloads;
 mod world;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));
     trials.extend(learned::trials(&cases));
+    trials.extend(why::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);
