@@ -164,14 +164,17 @@ fn compare(operator: &str, index: u8, value: u64, two: u64) -> Value {
 /// Profiles by name: the ready ones, and some in which everything comes that a rule can have.
 fn profiles() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
-    let ready = tests::file_names(&folder).into_iter().filter(|name| name.ends_with(".json"));
-    let mut all: Vec<(String, Value)> = ready
+    let learned = tests::file_names(&folder.join("learned"));
+    let learned = learned.into_iter().map(|name| format!("learned/{name}"));
+    let all = tests::file_names(&folder).into_iter().chain(learned);
+    let mut all: Vec<(String, Value)> = all
+        .filter(|name| name.ends_with(".json"))
         .map(|name| {
             let text = fs::read_to_string(folder.join(&name)).expect("it can be read");
             (name, serde_json::from_str(&text).expect("it is JSON"))
         })
         .collect();
-    assert!(all.len() >= 3, "the ready profiles are there: {all:?}");
+    assert!(all.len() >= 7, "the ready profiles are there: {all:?}");
     let made = [made_of_actions(), made_of_conditions(), made_of_overlaps(), made_of_lengths()];
     all.extend(made.into_iter().flatten().map(|(name, profile)| (name.to_owned(), profile)));
     all

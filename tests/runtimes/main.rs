@@ -8,12 +8,14 @@ mod cri;
 mod cri_api;
 mod engine;
 mod kill;
+mod learned;
 mod matrix;
 mod namespace;
 mod nested;
 mod phases;
 mod root;
 mod verify;
+mod why;
 mod workloads;
 mod world;
 
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
+    trials.extend(learned::trials(&cases));
+    trials.extend(why::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);
     drop(world);

@@ -1,0 +1,106 @@
+//! The examples in `profiles/learned/`: the checked-in files start their workloads. `BLESS=1` records them anew.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use tests::{Cgroup, temporary_folder, tracer_program};
+
+use crate::case::{Cases, Stop};
+use crate::counter::learning_profile;
+use crate::engine::{Order, succeed};
+use crate::matrix::{SET_UP, enforce, learn};
+use crate::workloads::Workload;
+use crate::world::{Kind, World};
+
+/// A workload and its file.
+const EXAMPLES: [(&str, &str); 4] = [
+    ("nginx", "nginx.json"),
+    ("redis", "redis.json"),
+    ("python", "python3.json"),
+    ("postgres", "postgres.json"),
+];
+/// What no example may hold, besides the calls that make containers.
+const DANGEROUS: [&str; 7] =
+    ["ptrace", "bpf", "init_module", "open_by_handle_at", "move_mount", "open_tree", "reboot"];
+/// Recordings that an example is made of: what threads do differs from run to run.
+const RECORDINGS: usize = 3;
+
+/// All cases.
+pub fn trials(cases: &Cases) -> Vec<Trial> {
+    let trial = |(workload, file)| {
+        let test = move |world: &World| serves(world, Workload::named(workload), file);
+        cases.trial(format!("learned::{workload}"), test)
+    };
+    EXAMPLES.into_iter().map(trial).collect()
+}
+
+fn serves(world: &World, workload: Workload, file: &str) -> Result<(), Stop> {
+    let (words, user) = workload.order(world.root()?).map_err(Stop::Skip)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let parent = Cgroup::new("learned");
+    let order =
+        Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
+    let path = folder().join(file);
+    if env::var_os("BLESS").is_some() {
+        write(world, &order, &path)?;
+    }
+    let text =
+        fs::read_to_string(&path).map_err(|error| format!("{file}: {error}; BLESS=1 writes it"))?;
+    let allowed = check(&text).map_err(|story| format!("{file}: {story}"))?;
+    for kind in [Kind::Runc, Kind::Crun] {
+        let engine = world.engine(kind).map_err(Stop::Skip)?;
+        for no_new_privs in [false, true] {
+            let order = Order { no_new_privs, profile: Some(&path), ..order };
+            enforce(engine, &order, &allowed)
+                .map_err(|story| format!("{file} under {}: {story}", kind.name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("profiles").join("learned")
+}
+
+/// Records starts under runc, and lets tracer derive the profile of all of them with its default choices.
+fn write(world: &World, order: &Order, path: &Path) -> Result<(), Stop> {
+    let engine = world.engine(Kind::Runc).map_err(Stop::Skip)?;
+    let profile = learning_profile();
+    let order = Order { profile: Some(&profile), ..*order };
+    let learned: Vec<_> =
+        (0..RECORDINGS).map(|_| learn(engine, &order)).collect::<Result<_, _>>()?;
+    let recordings = learned.iter().map(|outcome| outcome.folder().join("profile.recording.json"));
+    let made = temporary_folder();
+    let out = made.path().join("profile.json");
+    let mut command = Command::new(tracer_program());
+    succeed(command.arg("profile").args(recordings).arg("-o").arg(&out))?;
+    fs::copy(&out, path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(())
+}
+
+/// The names that the profile allows, if it has the form that all consumers read and is as narrow as it should be.
+fn check(text: &str) -> Result<Vec<String>, String> {
+    let profile: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let names = &profile["syscalls"][0]["names"];
+    let expected = json!({
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": 38,
+        "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }],
+    });
+    if profile != expected {
+        return Err(format!("not in the shared form: {text}"));
+    }
+    let names: Vec<String> =
+        serde_json::from_value(names.clone()).map_err(|error| error.to_string())?;
+    if !names.is_sorted() || names.iter().collect::<BTreeSet<_>>().len() != names.len() {
+        return Err("the names are not sorted, or not unique".into());
+    }
+    let held = |name: &&str| names.iter().any(|held| held == name);
+    let held: Vec<_> = SET_UP.into_iter().chain(DANGEROUS).filter(held).collect();
+    if held.is_empty() { Ok(names) } else { Err(format!("holds {held:?}")) }
+}
