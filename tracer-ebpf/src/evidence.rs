@@ -59,13 +59,13 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
     let (word, bit) = place(number);
     // SAFETY: `record` points to a value of the map, the indexes are masked.
     unsafe {
-        if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
-            return;
-        }
-        // Once a container runs here, a task of the host is looked at more closely.
-        if config!(btf) != 0
+        // Once a container runs here, a task of the host is looked at more closely; before, the container's set is empty.
+        if read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0 {
+            if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
+                return;
+            }
+        } else if config!(btf) != 0
             && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
-            && read_volatile(addr_of!((*record).flags)) & flags::STARTED == 0
             && task.is_host(outer(record))
         {
             return;
