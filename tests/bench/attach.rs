@@ -7,19 +7,19 @@ use tracer::kernel::{Events, Options, Recorder, host_mount_namespace};
 
 use crate::Variant;
 
-/// The cgroup that is traced; removed at the end, when its processes have ended.
+/// A cgroup that is traced; removed at the end, when its processes have ended.
 pub struct Group(PathBuf);
 
 impl Group {
     /// Makes a cgroup below the mount of the v2 hierarchy.
-    pub fn create() -> Self {
+    pub fn create(name: &str) -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
         let mount = mounts
             .lines()
             .find(|line| line.contains(" - cgroup2 "))
             .and_then(|line| line.split(' ').nth(4))
             .expect("a cgroup2 mount");
-        let path = PathBuf::from(format!("{mount}/tracer-bench-{}", std::process::id()));
+        let path = PathBuf::from(format!("{mount}/tracer-bench-{}-{name}", std::process::id()));
         fs::create_dir(&path).expect("a cgroup");
         Self(path)
     }
@@ -58,9 +58,9 @@ pub enum Attached {
 }
 
 /// Attaches a variant.
-pub fn attach(variant: Variant, group: &Group) -> Attached {
+pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
     let options = |counts, btf, denied| Options {
-        roots: vec![group.id()],
+        roots: groups.iter().map(|group| group.id()).collect(),
         btf,
         counts,
         denied,

@@ -2,8 +2,9 @@
 //!
 //! Worker processes, pinned one to a CPU, call `getppid` in a loop. A round visits every variant, in rotated order:
 //! nothing attached, an empty program on the same tracepoint (the least any tracer can cost), and tracer, each
-//! measured by workers inside and outside the traced cgroup, alone and on all measured CPUs at once. A sample is the
-//! best of twenty slices of one worker, or the median slice of two; a figure is the median over the rounds.
+//! measured by workers inside a traced cgroup (a process of the host, and one in a mount namespace of its own as in a
+//! container) and outside, alone and on all measured CPUs at once. A sample is the best of eight slices of a worker, or
+//! the mean of two workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
 
 mod attach;
 mod worker;
@@ -13,7 +14,7 @@ use std::{env, process::ExitCode};
 use worker::{Place, Worker};
 
 /// Rounds when none are asked for.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 31;
 /// Measured at once.
 const CPUS: usize = 2;
 
@@ -38,10 +39,12 @@ const VARIANTS: [(Variant, &str); 6] = [
 ];
 
 /// Who is measured.
-const SCENES: [(Place, usize, &str); 4] = [
+const SCENES: [(Place, usize, &str); 6] = [
     (Place::Inside, 1, "inside, one CPU"),
+    (Place::Contained, 1, "container, one CPU"),
     (Place::Outside, 1, "outside, one CPU"),
     (Place::Inside, CPUS, "inside, two CPUs"),
+    (Place::Contained, CPUS, "container, two CPUs"),
     (Place::Outside, CPUS, "outside, two CPUs"),
 ];
 
@@ -66,18 +69,24 @@ fn main() -> ExitCode {
 }
 
 fn bench(rounds: usize) {
-    let group = attach::Group::create();
-    let mut inside: Vec<Worker> =
-        (0..CPUS).map(|cpu| Worker::start(cpu, Some(&group.procs()))).collect();
-    let mut outside: Vec<Worker> = (0..CPUS).map(|cpu| Worker::start(cpu, None)).collect();
+    let host = attach::Group::create("host");
+    let container = attach::Group::create("container");
+    let workers = |place, group: Option<&attach::Group>| -> Vec<Worker> {
+        let procs = group.map(attach::Group::procs);
+        (0..CPUS).map(|cpu| Worker::start(place, cpu, procs.as_deref())).collect()
+    };
+    let mut inside = workers(Place::Inside, Some(&host));
+    let mut contained = workers(Place::Contained, Some(&container));
+    let mut outside = workers(Place::Outside, None);
     let mut samples = vec![vec![Vec::with_capacity(rounds); SCENES.len()]; VARIANTS.len()];
     for round in 0..rounds {
         for step in 0..VARIANTS.len() {
             let variant = (step + round) % VARIANTS.len();
-            let attached = attach::attach(VARIANTS[variant].0, &group);
+            let attached = attach::attach(VARIANTS[variant].0, &[&host, &container]);
             for (scene, (place, count, _)) in SCENES.iter().enumerate() {
                 let workers = match place {
                     Place::Inside => &mut inside,
+                    Place::Contained => &mut contained,
                     Place::Outside => &mut outside,
                 };
                 samples[variant][scene].push(worker::sample(&mut workers[..*count]));
@@ -95,10 +104,16 @@ fn median(samples: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// The median over the rounds of a sample's ratio to the empty program's of the same round: what else goes on in the
+/// machine, and the speed that its host lends it, change between rounds more than within one.
+fn ratio(own: &[f64], yardstick: &[f64]) -> f64 {
+    let ratios: Vec<f64> = own.iter().zip(yardstick).map(|(own, empty)| own / empty).collect();
+    median(&ratios)
+}
+
 fn print(samples: &[Vec<Vec<f64>>], rounds: usize) {
-    println!(
-        "getppid, nanoseconds per call and ratio to the empty program; medians of {rounds} rounds\n"
-    );
+    println!("getppid, nanoseconds per call and ratio to the empty program of the same round;");
+    println!("medians of {rounds} rounds\n");
     print!("{:<22}", "");
     for (_, _, scene) in SCENES {
         print!("{scene:>22}");
@@ -107,8 +122,7 @@ fn print(samples: &[Vec<Vec<f64>>], rounds: usize) {
     for (variant, (_, name)) in VARIANTS.iter().enumerate() {
         print!("{name:<22}");
         for (own, yardstick) in samples[variant].iter().zip(&samples[1]) {
-            let value = median(own);
-            let ratio = value / median(yardstick);
+            let (value, ratio) = (median(own), ratio(own, yardstick));
             print!("{:>22}", format!("{value:.1} ({ratio:.3})"));
         }
         println!();

@@ -1,7 +1,7 @@
 //! The measured processes.
 
 use std::{
-    fs,
+    env, fs,
     hint::black_box,
     io::{BufRead, BufReader, Write, stdin, stdout},
     path::Path,
@@ -14,15 +14,17 @@ use rustix::{process::getppid, thread};
 /// First argument of a worker process.
 pub const ROLE: &str = "worker";
 /// Slices of a sample.
-const SLICES: usize = 20;
+const SLICES: usize = 8;
 /// Calls of a slice.
-const CALLS: u32 = 20_000;
+const CALLS: u32 = 10_000;
 
 /// Where a worker runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In the traced cgroup.
+    /// In a traced cgroup, as a process of the host: a service, a command.
     Inside,
+    /// In a traced cgroup, in a mount namespace of its own: a container.
+    Contained,
     /// In the cgroup of the benchmark.
     Outside,
 }
@@ -36,8 +38,17 @@ pub struct Worker {
 
 impl Worker {
     /// Starts a worker on a CPU, in a cgroup when one is given.
-    pub fn start(cpu: usize, procs: Option<&Path>) -> Self {
-        let mut process = Command::new("/proc/self/exe")
+    pub fn start(place: Place, cpu: usize, procs: Option<&Path>) -> Self {
+        let program = env::current_exe().expect("the benchmark's path");
+        let mut command = match place {
+            Place::Contained => {
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--"]).arg(program);
+                command
+            }
+            Place::Inside | Place::Outside => Command::new(program),
+        };
+        let mut process = command
             .args([ROLE, &cpu.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,12 +80,12 @@ impl Drop for Worker {
     }
 }
 
-/// Nanoseconds per call: of one worker the best slice, of several, at once, the median of all slices.
+/// Nanoseconds per call: the best slice of each worker, and the mean of them. The workers run at once.
 pub fn sample(workers: &mut [Worker]) -> f64 {
     workers.iter_mut().for_each(Worker::order);
-    let mut slices: Vec<f64> = workers.iter_mut().flat_map(Worker::answer).collect();
-    slices.sort_by(f64::total_cmp);
-    if workers.len() == 1 { slices[0] } else { slices[slices.len() / 2] }
+    let best = |worker: &mut Worker| worker.answer().into_iter().fold(f64::INFINITY, f64::min);
+    let total: f64 = workers.iter_mut().map(best).sum();
+    total / workers.len() as f64
 }
 
 /// A worker's life: a sample for each line on standard input.

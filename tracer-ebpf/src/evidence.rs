@@ -64,9 +64,9 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
             if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
                 return;
             }
-        } else if config!(btf) != 0
+        } else if task.has_facts()
             && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
-            && task.is_host(outer(record))
+            && task.is_host(|| outer(record))
         {
             return;
         }

@@ -35,22 +35,26 @@ use crate::{
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter(context: RawTracePointContext) -> i32 {
-    enter::<false>(&context)
+    // One of the two is dead code for the verifier, and removed.
+    if config!(btf) == 0 {
+        enter::<false>(&context, Task::without_btf())
+    } else {
+        enter::<false>(&context, Task::with_btf())
+    }
 }
 
 /// The same, when denied calls are watched: also notes that the task is inside a call.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter_noting(context: RawTracePointContext) -> i32 {
-    enter::<true>(&context)
+    enter::<true>(&context, Task::current())
 }
 
 /// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
 #[inline(always)]
-fn enter<const NOTING: bool>(context: &RawTracePointContext) -> i32 {
+fn enter<const NOTING: bool>(context: &RawTracePointContext, task: Task) -> i32 {
     // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
     let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
-    let task = Task::current();
     let cgroup = task.cgroup();
     let Some(index) = index(context, cgroup, &task) else { return 0 };
     if NOTING {
@@ -58,7 +62,7 @@ fn enter<const NOTING: bool>(context: &RawTracePointContext) -> i32 {
     }
     let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
     let compat = task.is_compat();
-    if compat && config!(btf) == 0 {
+    if compat && !task.has_facts() {
         count_loss(Counter::Compat);
         return 0;
     }

@@ -27,8 +27,14 @@ const STATUS_WITHOUT_BTF: usize = 16;
 /// The largest bitmap of allowed numbers that is looked at.
 const MAX_FILTER_WORDS: u32 = 16;
 
-/// The current task. The address is 0 without BTF: then only helpers are used.
-pub struct Task(usize);
+/// The current task.
+#[derive(Clone, Copy)]
+pub struct Task {
+    /// The address of its `task_struct`; 0 without BTF.
+    address: usize,
+    /// The offsets of the configuration are valid; else only helpers are used.
+    btf: bool,
+}
 
 /// Loads a value at an offset from a typed kernel pointer.
 #[inline(always)]
@@ -48,18 +54,33 @@ impl Task {
     /// The task that is making the call.
     #[inline(always)]
     pub fn current() -> Self {
-        if config!(btf) == 0 {
-            return Self(0);
-        }
+        if config!(btf) == 0 { Self::without_btf() } else { Self::with_btf() }
+    }
+
+    /// The same when there is BTF. The compiler knows it then, and leaves out the questions.
+    #[inline(always)]
+    pub fn with_btf() -> Self {
         // SAFETY: a helper without arguments.
         let task: *mut task_struct = unsafe { bpf_get_current_task_btf() };
-        Self(task as usize)
+        Self { address: task as usize, btf: true }
+    }
+
+    /// The same when there is none.
+    #[inline(always)]
+    pub const fn without_btf() -> Self {
+        Self { address: 0, btf: false }
+    }
+
+    /// Facts can be read.
+    #[inline(always)]
+    pub const fn has_facts(&self) -> bool {
+        self.btf
     }
 
     /// Id of the task's cgroup in the v2 hierarchy.
     #[inline(always)]
     pub fn cgroup(&self) -> u64 {
-        if config!(btf) == 0 {
+        if !self.btf {
             // SAFETY: a helper without arguments.
             return unsafe { bpf_get_current_cgroup_id() };
         }
@@ -69,7 +90,7 @@ impl Task {
     /// `task->cgroups->dfl_cgrp->kn`
     #[inline(always)]
     fn node(&self) -> usize {
-        let set: usize = load(self.0, config!(task_cgroups));
+        let set: usize = load(self.address, config!(task_cgroups));
         let cgroup: usize = load(set, config!(css_set_default_cgroup));
         load(cgroup, config!(cgroup_node))
     }
@@ -77,7 +98,7 @@ impl Task {
     /// Copies the name of the task's cgroup, if that is still the one with this id.
     #[inline(always)]
     pub fn copy_cgroup_name(&self, cgroup: u64, name: *mut [u8; NAME_SIZE]) {
-        if config!(btf) == 0 {
+        if !self.btf {
             return;
         }
         let node = self.node();
@@ -94,12 +115,12 @@ impl Task {
     /// The call came through the 32-bit entry, whatever the program's own ABI is.
     #[inline(always)]
     pub fn is_compat(&self) -> bool {
-        let status: u32 = if config!(btf) == 0 {
+        let status: u32 = if !self.btf {
             // SAFETY: a helper without arguments.
             let task = unsafe { bpf_get_current_task() } as usize;
             probe(task + STATUS_WITHOUT_BTF).unwrap_or(0)
         } else {
-            load(self.0, config!(task_status))
+            load(self.address, config!(task_status))
         };
         status & TS_COMPAT != 0
     }
@@ -107,30 +128,31 @@ impl Task {
     /// The filter count, at most 3.
     #[inline(always)]
     pub fn filter_level(&self) -> u32 {
-        if config!(btf) == 0 {
+        if !self.btf {
             return 0;
         }
-        let count: u32 = load(self.0, config!(task_filter_count));
+        let count: u32 = load(self.address, config!(task_filter_count));
         if count > 3 { 3 } else { count }
     }
 
-    /// The task is in the host's mount namespace, or in that which its cgroup was entered from (0: none other).
+    /// The task is in the host's mount namespace, or in that which its cgroup was entered from: `outer` is asked when it is
+    /// not the host's, and says 0 for none.
     #[inline(always)]
-    pub fn is_host(&self, outer: u32) -> bool {
-        let namespaces: usize = load(self.0, config!(task_namespaces));
-        if namespaces == 0 {
-            return false;
-        }
-        is_outside(load(namespaces, config!(namespaces_mount)), outer)
+    pub fn is_host(&self, outer: impl FnOnce() -> u32) -> bool {
+        // A task without namespaces is about to end. A load from the null pointer that it has instead gives 0.
+        let namespaces: usize = load(self.address, config!(task_namespaces));
+        let mount: usize = load(namespaces, config!(namespaces_mount));
+        let inode: u32 = load(mount, config!(mount_namespace_inode));
+        inode == config!(host_mount_namespace) || inode != 0 && inode == outer()
     }
 
     /// The facts of this task as the bits of [`class`], without the filter count and what is kept of the cgroup.
     #[inline(always)]
     pub fn facts(&self, outer: u32) -> u16 {
-        if config!(btf) == 0 {
+        if !self.btf {
             return class::UNKNOWN | self.runtime_name();
         }
-        let namespaces: usize = load(self.0, config!(task_namespaces));
+        let namespaces: usize = load(self.address, config!(task_namespaces));
         if namespaces == 0 {
             return executable::NONE << class::EXECUTABLE_SHIFT;
         }
@@ -142,7 +164,7 @@ impl Task {
         let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
         facts |= self.bit_if(pending, class::INIT_PENDING);
         // A thread is always forked, and never exec'd: what counts is its process.
-        let leader: usize = load(self.0, config!(task_leader));
+        let leader: usize = load(self.address, config!(task_leader));
         if leader == 0 {
             return facts;
         }
@@ -150,7 +172,7 @@ impl Task {
         facts |= self.bit_if(forked, class::FORKED);
         let parent: usize = load(leader, config!(task_parent));
         if parent != 0 {
-            facts |= self.facts_of_parent(&Task(parent), outer);
+            facts |= self.facts_of_parent(&Self { address: parent, btf: true }, outer);
         }
         facts
     }
@@ -158,7 +180,7 @@ impl Task {
     #[inline(always)]
     fn facts_of_parent(&self, parent: &Task, outer: u32) -> u16 {
         let outside = parent.cgroup() != self.cgroup();
-        self.bit_if(parent.is_host(outer), class::PARENT_HOST)
+        self.bit_if(parent.is_host(|| outer), class::PARENT_HOST)
             | self.bit_if(outside, class::PARENT_OUTSIDE)
     }
 
@@ -170,7 +192,7 @@ impl Task {
 
     #[inline(always)]
     fn forget(&self, value: u16) -> u16 {
-        let unknown: u32 = load(self.0, config!(task_flags));
+        let unknown: u32 = load(self.address, config!(task_flags));
         forget(u64::from(value), u64::from(unknown)) as u16
     }
 
@@ -178,10 +200,10 @@ impl Task {
     /// host all the same: its children are in the pid namespace of the host's init. Else 0.
     #[inline(always)]
     pub fn outer_namespace(&self) -> u32 {
-        if config!(btf) == 0 {
+        if !self.btf {
             return 0;
         }
-        let parent: usize = load(self.0, config!(task_parent));
+        let parent: usize = load(self.address, config!(task_parent));
         if parent == 0 {
             return 0;
         }
@@ -203,7 +225,7 @@ impl Task {
     /// Where the executable lives, seen from mount namespace `mount`: one of [`executable`].
     #[inline(always)]
     fn executable(&self, mount: usize, init: usize, outer: u32) -> u16 {
-        let memory: usize = load(self.0, config!(task_memory));
+        let memory: usize = load(self.address, config!(task_memory));
         if memory == 0 {
             return executable::NONE;
         }
@@ -235,7 +257,7 @@ impl Task {
     /// `no_new_privs` is set.
     #[inline(always)]
     pub fn has_no_new_privs(&self) -> bool {
-        load::<u64>(self.0, config!(task_atomic_flags)) & NO_NEW_PRIVS != 0
+        load::<u64>(self.address, config!(task_atomic_flags)) & NO_NEW_PRIVS != 0
     }
 
     /// The task's newest filter does not allow every native number.
@@ -245,7 +267,7 @@ impl Task {
     #[inline(always)]
     pub fn filter_may_deny(&self) -> bool {
         let words = config!(filter_allow_native_words);
-        let filter: usize = load(self.0, config!(task_filter));
+        let filter: usize = load(self.address, config!(task_filter));
         if filter == 0 {
             return false;
         }
@@ -274,18 +296,18 @@ impl Task {
     /// SIGSYS waits for the task: the filter's answer to the call that it is leaving. Always true without BTF.
     #[inline(always)]
     pub fn has_bad_call_signal(&self) -> bool {
-        config!(btf) == 0
-            || load::<u64>(self.0, config!(task_pending_signals)) & 1 << (SIGSYS - 1) != 0
+        !self.btf
+            || load::<u64>(self.address, config!(task_pending_signals)) & 1 << (SIGSYS - 1) != 0
     }
 
     /// The thread ends by SIGSYS and its process does not: a filter killed it (`kernel/seccomp.c`, `__seccomp_filter`, calls
     /// `do_exit(SIGSYS)`). A signal that ends a thread ends its whole process. False without BTF.
     #[inline(always)]
     pub fn is_killed_by_filter(&self) -> bool {
-        if config!(btf) == 0 || load::<u32>(self.0, config!(task_exit_code)) != SIGSYS {
+        if !self.btf || load::<u32>(self.address, config!(task_exit_code)) != SIGSYS {
             return false;
         }
-        let signal: usize = load(self.0, config!(task_signal));
+        let signal: usize = load(self.address, config!(task_signal));
         signal != 0 && load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0
     }
 
@@ -293,7 +315,7 @@ impl Task {
     #[inline(always)]
     pub fn call_number(&self) -> i32 {
         // SAFETY: the pointer is the one of `bpf_get_current_task_btf`.
-        let registers = unsafe { bpf_task_pt_regs(self.0 as *mut task_struct) } as usize;
+        let registers = unsafe { bpf_task_pt_regs(self.address as *mut task_struct) } as usize;
         load::<u64>(registers, ORIGINAL_AX) as i32
     }
 
