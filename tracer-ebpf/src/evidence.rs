@@ -16,7 +16,7 @@ use tracer_ebpf::{
 use crate::{
     atomic,
     maps::{
-        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, RECORDS, STATS, config, count_loss,
+        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss,
     },
     task::{self, Task},
     verdict::Found,
@@ -38,8 +38,7 @@ fn place(number: u32) -> (usize, u64) {
 /// Keeps where the runtime works that makes a container in a new cgroup.
 #[inline(never)]
 pub fn note_outer(found: Found, task: &Task) -> u32 {
-    let Some(index) = found.index() else { return 0 };
-    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+    let Some(record) = found.record() else { return 0 };
     // SAFETY: `record` points to a value of the map.
     unsafe { write_volatile(addr_of_mut!((*record).outer), task.outer_namespace() as u64) };
     0

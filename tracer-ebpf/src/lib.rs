@@ -24,11 +24,8 @@ pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
 /// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
 pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
 
-/// ARRAY of `u64`, memory-mapped: the verdict on each cgroup that made a call. A word is the cgroup's id, with
-/// [`TRACKED`] when it lies below a root; 0 is a free place. Id and verdict are one word, so that there is no
-/// half-written state.
-pub const VERDICTS: &str = "VERDICTS";
-/// ARRAY of [`CgroupRecord`], memory-mapped, with the same indexes as [`VERDICTS`].
+/// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
+/// that one look-up gives both.
 pub const RECORDS: &str = "RECORDS";
 /// PERCPU_ARRAY of [`Counts`]; the index is [`CgroupRecord::count_slot`] minus one.
 pub const COUNTS: &str = "COUNTS";
@@ -53,7 +50,7 @@ pub const STATS: &str = "STATS";
 /// The read-only global of type [`Config`] that the loader fills in.
 pub const CONFIG: &str = "CONFIG";
 
-/// Bit of a word of [`VERDICTS`]: the cgroup lies below a root.
+/// Bit of [`CgroupRecord::verdict`]: the cgroup lies below a root.
 pub const TRACKED: u64 = 1 << 63;
 /// How many places are looked at for one cgroup id before the table counts as full.
 pub const PROBES: u32 = 8;
@@ -73,17 +70,15 @@ pub const COMMAND_SIZE: usize = 16;
 /// A set of native system call numbers, for each filter count.
 pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
 
-/// The evidence of one tracked cgroup.
+/// The verdict on a cgroup, and the evidence of one that is tracked.
+///
+/// What every call reads comes first, and shares a cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CgroupRecord {
-    /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
-    /// namespace, in a pid namespace whose init has exec'd.
-    pub container: NativeSets,
-    /// Calls of tasks in the host's mount namespace, or in [`CgroupRecord::outer`].
-    pub host: NativeSets,
-    /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
-    pub first_seen: [u64; FILTER_LEVELS],
+    /// The cgroup's id, with [`TRACKED`] when it lies below a root; 0 when the place is free. Id and verdict are one word, so
+    /// that there is no half-written state.
+    pub verdict: u64,
     /// Index + 1 into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken.
     pub count_slot: u64,
     /// Bits of [`flags`].
@@ -92,6 +87,13 @@ pub struct CgroupRecord {
     /// first task's parent, if that parent belongs to the host otherwise. A runtime that works in a mount namespace
     /// of its own (a rootless one, a service with private mounts) is as much outside as one of the host. Else 0.
     pub outer: u64,
+    /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
+    /// namespace, in a pid namespace whose init has exec'd.
+    pub container: NativeSets,
+    /// Calls of tasks in the host's mount namespace, or in [`CgroupRecord::outer`].
+    pub host: NativeSets,
+    /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
+    pub first_seen: [u64; FILTER_LEVELS],
 }
 
 /// Bits of [`CgroupRecord::flags`].
@@ -264,7 +266,7 @@ pub struct DenialEvent {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Calls of tracked cgroups that found no place in [`VERDICTS`].
+    /// Calls of tracked cgroups that found no place in [`RECORDS`].
     pub calls_lost: u64,
     /// Calls that found no place in [`EVIDENCE`].
     pub evidence_lost: u64,
@@ -292,7 +294,7 @@ pub struct Stats {
 pub struct Config {
     /// 1: the offsets below are valid; 0: helpers only, and no facts.
     pub btf: u32,
-    /// Entries of [`VERDICTS`] as a power of two.
+    /// Entries of [`RECORDS`] as a power of two.
     pub verdicts_log2: u32,
     /// Entries of [`COUNTS`]; 0: calls are not counted.
     pub count_slots: u32,
@@ -376,7 +378,7 @@ pub const fn verdict_index(id: u64, log2: u32) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<CgroupRecord>() == 2 * 256 + 32 + 24);
+    assert!(size_of::<CgroupRecord>() == 32 + 2 * 256 + 32);
     assert!(size_of::<Counts>() == 4096);
     assert!(size_of::<EvidenceKey>() == 16);
     assert!(size_of::<Evidence>() == 32);

@@ -23,10 +23,10 @@ mod verifier;
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::{info, warn};
-use tracer_ebpf::NATIVE_NUMBERS;
+use tracer_ebpf::{CgroupRecord, NATIVE_NUMBERS};
 
 use crate::{
-    maps::{Counter, RECORDS, config, count_loss},
+    maps::{Counter, config, count_loss},
     task::Task,
     verdict::{Found, Verdict},
 };
@@ -56,11 +56,10 @@ fn enter<const NOTING: bool>(context: &RawTracePointContext, task: Task) -> i32 
     // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
     let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
     let cgroup = task.cgroup();
-    let Some(index) = index(context, cgroup, &task) else { return 0 };
+    let Some(record) = record(context, cgroup, &task) else { return 0 };
     if NOTING {
         denied::entered(cgroup);
     }
-    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
     let compat = task.is_compat();
     if compat && !task.has_facts() {
         count_loss(Counter::Compat);
@@ -86,9 +85,8 @@ pub fn sys_exit(context: RawTracePointContext) -> i32 {
     let (registers, result) = unsafe { (*arguments, *arguments.add(1) as i64) };
     let task = Task::current();
     let cgroup = task.cgroup();
-    let Some(index) = index(&context, cgroup, &task) else { return 0 };
+    let Some(record) = record(&context, cgroup, &task) else { return 0 };
     if denied::left(cgroup) {
-        let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
         denied::note_refused(record, cgroup, registers, result);
     }
     0
@@ -103,25 +101,24 @@ pub fn task_exit(context: RawTracePointContext) -> i32 {
     }
     let task = Task::current();
     let cgroup = task.cgroup();
-    let Some(index) = index(&context, cgroup, &task) else { return 0 };
-    let Some(record) = RECORDS.get_ptr_mut(index) else { return 0 };
+    let Some(record) = record(&context, cgroup, &task) else { return 0 };
     denied::note_killed(record, cgroup);
     0
 }
 
-/// The index of a cgroup's record. None: the cgroup is not tracked, or lost.
+/// A cgroup's record. None: the cgroup is not tracked, or lost.
 #[inline(always)]
-fn index(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<u32> {
+fn record(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<*mut CgroupRecord> {
     match verdict::look_up(cgroup) {
         Verdict::NotTracked => None,
-        Verdict::Tracked(index) => Some(index),
+        Verdict::Tracked(record) => Some(record),
         Verdict::Unknown => {
             let found = verdict::resolve(cgroup);
             report(context, found, cgroup);
             if found.is_new() {
                 evidence::note_outer(found, task);
             }
-            found.index()
+            found.record()
         }
     }
 }

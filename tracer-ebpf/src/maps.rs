@@ -13,8 +13,6 @@ use crate::atomic;
 
 // The loader gives every map its real size. The names are those of the shared library.
 #[map]
-pub static VERDICTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-#[map]
 pub static RECORDS: Array<CgroupRecord> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(1, 0);

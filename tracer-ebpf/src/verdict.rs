@@ -4,14 +4,14 @@
 //! whichever it is. So a cgroup that is made later needs nothing from user space, and there is no moment at which
 //! its calls would be missed.
 
-use core::ptr::read_volatile;
+use core::ptr::{addr_of, addr_of_mut, read_volatile};
 
 use aya_ebpf::helpers::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
-use tracer_ebpf::{MAX_DEPTH, PROBES, TRACKED, verdict_index};
+use tracer_ebpf::{CgroupRecord, MAX_DEPTH, PROBES, TRACKED, verdict_index};
 
 use crate::{
     atomic, evidence,
-    maps::{Counter, ROOTS, VERDICTS, config, count_loss},
+    maps::{Counter, RECORDS, ROOTS, config, count_loss},
     verifier::forget,
 };
 
@@ -21,8 +21,8 @@ const MAX_STEPS: u32 = 2 * MAX_DEPTH;
 /// What the first look at the table says.
 pub enum Verdict {
     NotTracked,
-    /// The index of the cgroup's record.
-    Tracked(u32),
+    /// The cgroup's record.
+    Tracked(*mut CgroupRecord),
     /// Not at the first place: [`resolve`] decides.
     Unknown,
 }
@@ -44,12 +44,12 @@ impl Found {
         Self((index as u64 + 1) | Self::NEW)
     }
 
-    /// The index of the cgroup's record, when it is tracked.
+    /// The cgroup's record, when it is tracked.
     #[inline(always)]
-    pub fn index(self) -> Option<u32> {
+    pub fn record(self) -> Option<*mut CgroupRecord> {
         match self.0 as u32 {
             0 => None,
-            index => Some(index - 1),
+            index => RECORDS.get_ptr_mut(index - 1),
         }
     }
 
@@ -68,11 +68,11 @@ impl Found {
 #[inline(always)]
 pub fn look_up(cgroup: u64) -> Verdict {
     let index = verdict_index(cgroup, config!(verdicts_log2));
-    let Some(word) = VERDICTS.get_ptr(index) else { return Verdict::NotTracked };
-    // SAFETY: `word` points to a value of the map.
-    match unsafe { read_volatile(word) } ^ cgroup {
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return Verdict::NotTracked };
+    // SAFETY: `record` points to a value of the map.
+    match unsafe { read_volatile(addr_of!((*record).verdict)) } ^ cgroup {
         0 => Verdict::NotTracked,
-        TRACKED => Verdict::Tracked(index),
+        TRACKED => Verdict::Tracked(record),
         _ => Verdict::Unknown,
     }
 }
@@ -103,9 +103,9 @@ fn probe(cgroup: u64) -> Option<Found> {
     let start = verdict_index(cgroup, log2);
     for step in 0..PROBES {
         let index = (start + step) & ((1 << log2) - 1);
-        let word = VERDICTS.get_ptr(index)?;
-        // SAFETY: `word` points to a value of the map.
-        match unsafe { read_volatile(word) } {
+        let record = RECORDS.get_ptr(index)?;
+        // SAFETY: `record` points to a value of the map.
+        match unsafe { read_volatile(addr_of!((*record).verdict)) } {
             0 => return None,
             word if word ^ cgroup == TRACKED => return Some(Found::at(index)),
             word if word == cgroup => return Some(Found::NOT_TRACKED),
@@ -152,9 +152,9 @@ fn claim(word: u64) -> Found {
     let start = verdict_index(cgroup, log2);
     for step in 0..PROBES {
         let index = (start + step) & ((1 << log2) - 1);
-        let Some(place) = VERDICTS.get_ptr_mut(index) else { break };
-        // SAFETY: `place` points to a value of the map.
-        let before = unsafe { atomic::compare_exchange(place, 0, word) };
+        let Some(record) = RECORDS.get_ptr_mut(index) else { break };
+        // SAFETY: `record` points to a value of the map.
+        let before = unsafe { atomic::compare_exchange(addr_of_mut!((*record).verdict), 0, word) };
         if before == 0 {
             if !tracked {
                 return Found::NOT_TRACKED;

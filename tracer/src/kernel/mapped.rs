@@ -48,6 +48,16 @@ impl<T: Copy> MappedArray<T> {
         self.entries
     }
 
+    /// The first word of a value.
+    ///
+    /// # Panics
+    /// When there is no value of that index.
+    pub(super) fn first_word(&self, index: usize) -> u64 {
+        assert!(index < self.entries, "index {index} of {}", self.entries);
+        // SAFETY: the index is in range, a value begins with a word, and the mapping is there as long as `self`.
+        unsafe { ptr::read_volatile(self.address.add(index).cast()) }
+    }
+
     /// One value.
     ///
     /// # Panics

@@ -31,7 +31,7 @@ use thiserror::Error;
 use tracer_ebpf::{
     CALL_EVENTS, CGROUP_EVENTS, CONFIG, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config,
     Counts, DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS,
-    ROOTS, STATS, Stats, TASKS, TRACKED, VERDICTS,
+    ROOTS, STATS, Stats, TASKS, TRACKED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -163,7 +163,6 @@ pub struct Recorder {
     ebpf: Ebpf,
     programs: Programs,
     denials: Option<Denials>,
-    verdicts: MappedArray<u64>,
     records: MappedArray<CgroupRecord>,
     stats: MappedArray<Stats>,
     evidence: HashMap<MapData, EvidenceKeyPod, EvidencePod>,
@@ -202,7 +201,6 @@ impl Recorder {
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
             .transpose()?;
         insert_roots(&mut ebpf, &options.roots)?;
-        let verdicts = MappedArray::new(take(&mut ebpf, VERDICTS)?, VERDICTS)?;
         let records = MappedArray::new(take(&mut ebpf, RECORDS)?, RECORDS)?;
         let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
         let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
@@ -222,7 +220,7 @@ impl Recorder {
         let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
         let programs = Programs::attach(&mut ebpf, options.denied)?;
         let recorder =
-            Self { ebpf, programs, denials, verdicts, records, stats, evidence, counts, btf };
+            Self { ebpf, programs, denials, records, stats, evidence, counts, btf };
         Ok((recorder, events))
     }
 
@@ -242,15 +240,15 @@ impl Recorder {
     pub fn drain(&mut self) -> Result<Snapshot, KernelError> {
         let mut cgroups = Vec::new();
         let mut used = 0;
-        for index in 0..self.verdicts.len() {
-            let word = self.verdicts.read(index);
-            used += usize::from(word != 0);
-            if word & TRACKED == 0 {
+        for index in 0..self.records.len() {
+            let verdict = self.records.first_word(index);
+            used += usize::from(verdict != 0);
+            if verdict & TRACKED == 0 {
                 continue;
             }
             let record = self.records.read(index);
             let counts = self.counts_of(record.count_slot)?;
-            cgroups.push(CgroupFacts { id: word & !TRACKED, record, counts });
+            cgroups.push(CgroupFacts { id: verdict & !TRACKED, record, counts });
         }
         let evidence = self
             .evidence
@@ -260,7 +258,7 @@ impl Recorder {
             .map_err(map_error(EVIDENCE, "reading"))?;
         let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
         let recursion_misses = self.recursion_misses()?;
-        let (stats, table_fill) = (self.stats.read(0), (used, self.verdicts.len()));
+        let (stats, table_fill) = (self.stats.read(0), (used, self.records.len()));
         Ok(Snapshot { cgroups, evidence, denials, stats, recursion_misses, table_fill })
     }
 
@@ -356,7 +354,6 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .btf(None)
         .override_global(CONFIG, &config, true)
         .override_global(aya_log::LEVEL, &log_level, true)
-        .map_max_entries(VERDICTS, entries)
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.0.count_slots.max(1))
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)

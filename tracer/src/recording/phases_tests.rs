@@ -8,6 +8,7 @@ const MOUNT: i32 = 165;
 
 fn empty() -> CgroupRecord {
     CgroupRecord {
+        verdict: 0,
         container: [[0; 8]; FILTER_LEVELS],
         host: [[0; 8]; FILTER_LEVELS],
         first_seen: [0; FILTER_LEVELS],
