@@ -15,9 +15,7 @@ use tracer_ebpf::{
 
 use crate::{
     atomic,
-    maps::{
-        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss,
-    },
+    maps::{CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss},
     task::{self, Task},
     verdict::Found,
 };

@@ -219,8 +219,7 @@ impl Recorder {
         };
         let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
         let programs = Programs::attach(&mut ebpf, options.denied)?;
-        let recorder =
-            Self { ebpf, programs, denials, records, stats, evidence, counts, btf };
+        let recorder = Self { ebpf, programs, denials, records, stats, evidence, counts, btf };
         Ok((recorder, events))
     }
 

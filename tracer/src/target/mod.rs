@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod error;
 pub mod fresh;
 pub mod grammar;
+pub mod inventory;
 pub mod mountinfo;
 pub mod names;
 pub mod resolve;
