@@ -20,7 +20,7 @@ use crate::{
     verdict::Found,
 };
 
-/// `count_slot` when no place was left.
+/// `count_slot` when no place was left, or nothing is counted: no index of the map.
 const NO_SLOT: u64 = u64::MAX;
 /// Facts that keep a call out of the container's set, whatever else holds.
 const UNUSUAL: u16 = class::EXECUTABLE_MASK | class::INIT_PENDING | class::RUNTIME_NAME;
@@ -74,6 +74,7 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
 /// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts.
 #[inline(never)]
 fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
+    claim_slot(record);
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let facts = task.facts(outer(record));
@@ -235,32 +236,32 @@ pub fn announce_cgroup(cgroup: u64) {
 /// Counts a call of the native ABI in the CPU's own counter.
 #[inline(always)]
 pub fn count(record: *mut CgroupRecord, number: u32) {
-    if config!(count_slots) == 0 {
-        return;
-    }
     // SAFETY: `record` and `counts` point to values of maps. Only this CPU adds to its counter, and a run of this
     // program is not interrupted by another one on the same CPU.
     unsafe {
-        let mut slot = read_volatile(addr_of!((*record).count_slot));
-        if slot == 0 {
-            slot = claim_slot(record);
-        }
-        let Some(counts) = COUNTS.get_ptr_mut((slot as u32).wrapping_sub(1)) else { return };
+        let slot = read_volatile(addr_of!((*record).count_slot));
+        let Some(counts) = COUNTS.get_ptr_mut(slot as u32) else { return };
         *addr_of_mut!((*counts).0[number as usize & (tracer_ebpf::NATIVE_NUMBERS - 1)]) += 1;
     }
 }
 
-/// Gives a cgroup its place among the counters. Two CPUs may ask at once: the first one's place is used by both.
-#[inline(never)]
-fn claim_slot(record: *mut CgroupRecord) -> u64 {
-    let Some(stats) = STATS.get_ptr_mut(0) else { return NO_SLOT };
+/// Gives a cgroup its place among the counters, before the first bit of its sets is set: from then on the hot path counts
+/// without asking. Two CPUs may ask at once: the first one's place is used by both.
+#[inline(always)]
+fn claim_slot(record: *mut CgroupRecord) {
+    let Some(stats) = STATS.get_ptr_mut(0) else { return };
+    let places = u64::from(config!(count_slots));
     // SAFETY: `record` and `stats` point to values of maps.
     unsafe {
-        let wanted = atomic::fetch_add(addr_of_mut!((*stats).count_slots), 1) + 1;
-        let wanted = if wanted > config!(count_slots) as u64 { NO_SLOT } else { wanted };
-        match atomic::compare_exchange(addr_of_mut!((*record).count_slot), 0, wanted) {
-            0 => wanted,
-            slot => slot,
+        let slot = addr_of_mut!((*record).count_slot);
+        if read_volatile(slot) != 0 {
+            return;
         }
+        let wanted = match places {
+            0 => NO_SLOT,
+            _ => atomic::fetch_add(addr_of_mut!((*stats).count_slots), 1) + 1,
+        };
+        let wanted = if wanted > places { NO_SLOT } else { wanted };
+        atomic::compare_exchange(slot, 0, wanted);
     }
 }

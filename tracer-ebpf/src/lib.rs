@@ -27,7 +27,7 @@ pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_p
 /// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
 /// that one look-up gives both.
 pub const RECORDS: &str = "RECORDS";
-/// PERCPU_ARRAY of [`Counts`]; the index is [`CgroupRecord::count_slot`] minus one.
+/// PERCPU_ARRAY of [`Counts`]; the index is [`CgroupRecord::count_slot`], and 0 is nobody's.
 pub const COUNTS: &str = "COUNTS";
 /// HASH from cgroup id to `u8`: the roots below which everything is tracked. Filled before the program is attached.
 pub const ROOTS: &str = "ROOTS";
@@ -47,8 +47,13 @@ pub const DENIALS: &str = "DENIALS";
 pub const DENIAL_EVENTS: &str = "DENIAL_EVENTS";
 /// ARRAY with one [`Stats`], memory-mapped.
 pub const STATS: &str = "STATS";
-/// The read-only global of type [`Config`] that the loader fills in.
-pub const CONFIG: &str = "CONFIG";
+
+/// A constant of this value or above stands for a field of [`Config`], the first one for the first: the loader puts the
+/// field's value in its place (`BPF_ALU64 | BPF_MOV | BPF_K`). A constant costs nothing; a read of a global costs three
+/// instructions on every call of the machine.
+pub const CONSTANT_MARK: i32 = 0x7ACE_0000;
+/// The same for the offset of a load (`BPF_LDX | BPF_MEM`).
+pub const OFFSET_MARK: i16 = 0x7100;
 
 /// Bit of [`CgroupRecord::verdict`]: the cgroup lies below a root.
 pub const TRACKED: u64 = 1 << 63;
@@ -79,7 +84,7 @@ pub struct CgroupRecord {
     /// The cgroup's id, with [`TRACKED`] when it lies below a root; 0 when the place is free. Id and verdict are one word, so
     /// that there is no half-written state.
     pub verdict: u64,
-    /// Index + 1 into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken.
+    /// Index into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken or nothing is counted.
     pub count_slot: u64,
     /// Bits of [`flags`].
     pub flags: u64,
@@ -286,7 +291,8 @@ pub struct Stats {
     pub denial_events_lost: u64,
 }
 
-/// What the loader tells the program before it is verified. The verifier sees constants and drops dead branches.
+/// What the loader tells the program before it is verified, by [`CONSTANT_MARK`] and [`OFFSET_MARK`]. The verifier sees
+/// constants and drops dead branches.
 ///
 /// Offsets are in bytes, from the kernel's BTF. A nested member's offset is the sum along its path.
 #[repr(C)]
@@ -296,7 +302,7 @@ pub struct Config {
     pub btf: u32,
     /// Entries of [`RECORDS`] as a power of two.
     pub verdicts_log2: u32,
-    /// Entries of [`COUNTS`]; 0: calls are not counted.
+    /// Places of [`COUNTS`]; 0: calls are not counted.
     pub count_slots: u32,
     /// Inode number of the host's mount namespace.
     pub host_mount_namespace: u32,

@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use tracer_ebpf::{CgroupRecord, Config, Counts, DenialKey, Evidence, EvidenceKey, Stats};
+use tracer_ebpf::{CgroupRecord, Counts, DenialKey, Evidence, EvidenceKey, Stats};
 
 use crate::atomic;
 
@@ -36,55 +36,21 @@ pub static DENIAL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static STATS: Array<Stats> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Filled in by the loader, in a map that is frozen before the program is verified.
-#[unsafe(no_mangle)]
-pub static CONFIG: Config = Config {
-    btf: 0,
-    verdicts_log2: 0,
-    count_slots: 0,
-    host_mount_namespace: 0,
-    task_cgroups: 0,
-    css_set_default_cgroup: 0,
-    cgroup_node: 0,
-    node_id: 0,
-    node_name: 0,
-    task_status: 0,
-    task_flags: 0,
-    task_atomic_flags: 0,
-    task_filter_count: 0,
-    task_filter: 0,
-    filter_allow_native: 0,
-    filter_allow_native_words: 0,
-    task_namespaces: 0,
-    task_parent: 0,
-    task_leader: 0,
-    task_memory: 0,
-    namespaces_mount: 0,
-    namespaces_pid_for_children: 0,
-    mount_namespace_inode: 0,
-    pid_namespace_init: 0,
-    memory_executable: 0,
-    file_mount: 0,
-    mount_namespace: 0,
-    task_pending_signals: 0,
-    task_exit_code: 0,
-    task_signal: 0,
-    signal_flags: 0,
-};
-
-/// Reads a field of [`CONFIG`]: volatile, so that the compiler does not use the zero that it sees; the verifier sees the
-/// loader's value as a constant.
-#[inline(always)]
-pub fn read_config(field: &u32) -> u32 {
-    // SAFETY: a reference is valid.
-    unsafe { core::ptr::read_volatile(field) }
-}
-
-/// One field of [`CONFIG`].
+/// One field of [`Config`], a constant that the loader puts in.
 macro_rules! config {
-    ($field:ident) => {
-        $crate::maps::read_config(&$crate::maps::CONFIG.$field)
-    };
+    ($field:ident) => {{
+        let value: u64;
+        // SAFETY: sets a register.
+        unsafe {
+            core::arch::asm!(
+                "{0} = {1}",
+                out(reg) value,
+                const tracer_ebpf::CONSTANT_MARK + (core::mem::offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
+                options(pure, nomem, nostack),
+            );
+        }
+        value as u32
+    }};
 }
 pub(crate) use config;
 

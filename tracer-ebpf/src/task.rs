@@ -3,7 +3,7 @@
 //! The pointer that `bpf_get_current_task_btf` returns is typed for the verifier, which follows each load through the
 //! kernel's types and emits a plain, or a fault-handled, load for it.
 
-use core::ptr::read_volatile;
+use core::{arch::asm, mem::offset_of, ptr::read_volatile};
 
 use aya_ebpf::{
     bindings::task_struct,
@@ -41,6 +41,24 @@ pub struct Task {
 fn load<T: Copy>(base: usize, offset: u32) -> T {
     // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at that offset.
     unsafe { read_volatile((base + offset as usize) as *const T) }
+}
+
+/// The same at the offset that a field of the configuration says, in one instruction: `$kind` is `u32` or `u64`.
+macro_rules! load_field {
+    ($kind:ident, $base:expr, $field:ident) => {{
+        let value: u64;
+        // SAFETY: as in `load`.
+        unsafe {
+            asm!(
+                concat!("{0} = *(", stringify!($kind), " *)({1} + {2})"),
+                out(reg) value,
+                in(reg) $base,
+                const tracer_ebpf::OFFSET_MARK as i32 + (offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
+                options(readonly, nostack),
+            );
+        }
+        value as $kind
+    }};
 }
 
 /// Reads a value at an address that the verifier knows nothing about. None when the address cannot be read.
@@ -84,15 +102,15 @@ impl Task {
             // SAFETY: a helper without arguments.
             return unsafe { bpf_get_current_cgroup_id() };
         }
-        load(self.node(), config!(node_id))
+        load_field!(u64, self.node(), node_id)
     }
 
     /// `task->cgroups->dfl_cgrp->kn`
     #[inline(always)]
     fn node(&self) -> usize {
-        let set: usize = load(self.address, config!(task_cgroups));
-        let cgroup: usize = load(set, config!(css_set_default_cgroup));
-        load(cgroup, config!(cgroup_node))
+        let set = load_field!(u64, self.address, task_cgroups);
+        let cgroup = load_field!(u64, set, css_set_default_cgroup);
+        load_field!(u64, cgroup, cgroup_node) as usize
     }
 
     /// Copies the name of the task's cgroup, if that is still the one with this id.
@@ -120,7 +138,7 @@ impl Task {
             let task = unsafe { bpf_get_current_task() } as usize;
             probe(task + STATUS_WITHOUT_BTF).unwrap_or(0)
         } else {
-            load(self.address, config!(task_status))
+            load_field!(u32, self.address, task_status)
         };
         status & TS_COMPAT != 0
     }
@@ -131,7 +149,7 @@ impl Task {
         if !self.btf {
             return 0;
         }
-        let count: u32 = load(self.address, config!(task_filter_count));
+        let count = load_field!(u32, self.address, task_filter_count);
         if count > 3 { 3 } else { count }
     }
 
@@ -140,9 +158,9 @@ impl Task {
     #[inline(always)]
     pub fn is_host(&self, outer: impl FnOnce() -> u32) -> bool {
         // A task without namespaces is about to end. A load from the null pointer that it has instead gives 0.
-        let namespaces: usize = load(self.address, config!(task_namespaces));
-        let mount: usize = load(namespaces, config!(namespaces_mount));
-        let inode: u32 = load(mount, config!(mount_namespace_inode));
+        let namespaces = load_field!(u64, self.address, task_namespaces);
+        let mount = load_field!(u64, namespaces, namespaces_mount);
+        let inode = load_field!(u32, mount, mount_namespace_inode);
         inode == config!(host_mount_namespace) || inode != 0 && inode == outer()
     }
 

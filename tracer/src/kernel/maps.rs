@@ -9,13 +9,10 @@ use aya::{
     Ebpf, Pod,
     maps::{Map, MapData, RingBuf},
 };
-use tracer_ebpf::{Config, Counts, DenialKey, Evidence, EvidenceKey};
+use tracer_ebpf::{Counts, DenialKey, Evidence, EvidenceKey};
 
 use super::KernelError;
 
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct ConfigPod(pub(super) Config);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct EvidenceKeyPod(pub(super) EvidenceKey);
@@ -28,9 +25,7 @@ pub(super) struct CountsPod(pub(super) Counts);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct DenialKeyPod(pub(super) DenialKey);
-// SAFETY: all five are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
-unsafe impl Pod for ConfigPod {}
-// SAFETY: see above.
+// SAFETY: all four are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
 unsafe impl Pod for EvidenceKeyPod {}
 // SAFETY: see above.
 unsafe impl Pod for EvidencePod {}

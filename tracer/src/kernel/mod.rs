@@ -18,6 +18,7 @@ mod namespace;
 mod program;
 mod program_info;
 mod readiness;
+mod specialise;
 mod start;
 
 use std::io;
@@ -29,9 +30,9 @@ use aya::{
 use aya_log::EbpfLogger;
 use thiserror::Error;
 use tracer_ebpf::{
-    CALL_EVENTS, CGROUP_EVENTS, CONFIG, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config,
-    Counts, DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS,
-    ROOTS, STATS, Stats, TASKS, TRACKED,
+    CALL_EVENTS, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config, Counts,
+    DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS, ROOTS,
+    STATS, Stats, TASKS, TRACKED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -42,10 +43,11 @@ pub use self::enforce::{Enforced, Filter, exec_under, leave};
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
-use self::maps::{ConfigPod, CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
+use self::maps::{CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
 pub use self::namespace::host_mount_namespace;
 use self::program::Programs;
 pub use self::readiness::Readiness;
+use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
 use crate::recording::facts::{CgroupFacts, Snapshot};
 
@@ -112,6 +114,14 @@ pub enum KernelError {
         "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
     )]
     Missing(&'static str),
+    /// The object's instructions could not be found.
+    #[error("the kernel object could not be read")]
+    Object(#[source] object::Error),
+    /// The configuration does not fit the object.
+    #[error(
+        "a field of the kernel is at byte {0} of its structure, farther than a load reaches\nhint: report this with the output of `tracer check`; --no-btf works without"
+    )]
+    FarField(u32),
     /// A map operation failed.
     #[error("map {map}: {operation} failed")]
     Map {
@@ -264,7 +274,7 @@ impl Recorder {
     /// The sum over all CPUs of one cgroup's counters; None without a slot.
     fn counts_of(&self, slot: u64) -> Result<Option<Box<[u64; NATIVE_NUMBERS]>>, KernelError> {
         let Some(counts) = &self.counts else { return Ok(None) };
-        let Some(index) = slot.checked_sub(1).and_then(|index| u32::try_from(index).ok()) else {
+        let Some(index) = u32::try_from(slot).ok().filter(|index| *index > 0) else {
             return Ok(None);
         };
         let mut sums = Box::new([0; NATIVE_NUMBERS]);
@@ -347,14 +357,12 @@ fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
 fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
     let entries = 1 << config.verdicts_log2;
     let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
-    let config = ConfigPod(*config);
     let denied = |entries, least| if options.denied { entries } else { least };
     EbpfLoader::new()
         .btf(None)
-        .override_global(CONFIG, &config, true)
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(RECORDS, entries)
-        .map_max_entries(COUNTS, config.0.count_slots.max(1))
+        .map_max_entries(COUNTS, config.count_slots + 1)
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
@@ -362,7 +370,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
         .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
-        .load(OBJECT)
+        .load(&specialised(OBJECT, config)?)
         .map_err(|error| KernelError::Load(Box::new(error)))
 }
 
