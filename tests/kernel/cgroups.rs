@@ -1,6 +1,7 @@
 //! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use tests::{
     Cgroup, HARMLESS, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require,
@@ -9,6 +10,10 @@ use tracer::syscalls::Abi::X86_64;
 
 const EXIT_GROUP: i32 = 231;
 const CANARY: i32 = 452;
+/// Cgroups of the test with many.
+const CGROUPS: usize = 2000;
+/// What tracer may take for them, in bytes.
+const MEMORY: u64 = 64 << 20;
 
 /// Lets the fixture make one call in the cgroup.
 fn call_in(cgroup: &Cgroup, number: i32) {
@@ -155,6 +160,38 @@ fn three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths(
     }
     let outcome = tracing.stop().exits(0);
     assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+}
+
+/// A container a cgroup, on a big node.
+#[test]
+fn two_thousand_cgroups_that_stay_are_recorded_in_little_memory() {
+    require!(kernel_tier());
+    let target = Cgroup::new("many");
+    let mut tracing = Tracer::new().cgroup(&target).args(["-v"]).start();
+    let mut expected = BTreeMap::new();
+    let mut cgroups = Vec::new();
+    for turn in 0..CGROUPS {
+        let (number, _) = HARMLESS[turn % HARMLESS.len()];
+        let cgroup = target.child(&format!("container-{turn}"));
+        call_in(&cgroup, number);
+        expected.insert(cgroup.name().to_owned(), BTreeSet::from([number, EXIT_GROUP]));
+        cgroups.push(cgroup);
+    }
+    assert!(tracing.process.is_running(), "tracer runs until it is stopped");
+    let most = most_memory(tracing.process.id());
+    let outcome = tracing.stop().exits(0).says(&["kernel table: ", "complete: nothing was lost"]);
+    assert_eq!(recorded(&outcome), expected, "left: recorded, right: made");
+    assert!(most < MEMORY, "tracer took {} KiB at most, {} are allowed", most >> 10, MEMORY >> 10);
+    println!("{CGROUPS} cgroups: {} KiB at most", most >> 10);
+    drop(cgroups);
+}
+
+/// The most memory that a process has had at once, in bytes (`proc_pid_status(5)`, `VmHWM`).
+fn most_memory(process: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    let kibibytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+    kibibytes << 10
 }
 
 #[test]
