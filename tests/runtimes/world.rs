@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tests::{Cgroup, kernel_tier, temporary_folder, tool};
 
 use crate::bundle::{self, Runtime, Start};
+use crate::case::Stop;
 use crate::command_line::{CommandLine, IMAGE};
 use crate::cri::Containerd;
 use crate::engine::Engine;
@@ -93,9 +94,14 @@ impl Kind {
 }
 
 impl World {
-    /// The root file system.
-    pub fn root(&self) -> Result<&Root, String> {
+    /// The same, or what it lacks.
+    fn known_root(&self) -> Result<&Root, String> {
         self.root.get_or_init(Root::new).as_ref().map_err(Clone::clone)
+    }
+
+    /// The root file system.
+    pub fn root(&self) -> Result<&Root, Stop> {
+        self.known_root().map_err(Stop::Skip)
     }
 
     /// A namespace that everybody shares.
@@ -110,7 +116,7 @@ impl World {
 
     /// The archive of an image of the root file system.
     fn image(&self) -> Result<PathBuf, String> {
-        let root = self.root()?;
+        let root = self.known_root()?;
         Ok(self.image.get_or_init(|| root.image(IMAGE)).path().join("image.tar"))
     }
 
@@ -148,7 +154,7 @@ impl World {
     }
 
     fn make_runtime(&self, program: PathBuf, place: Place) -> Result<Runtime, String> {
-        let root = self.root()?.path().to_owned();
+        let root = self.known_root()?.path().to_owned();
         let namespace = self.namespace(place);
         let runtime = Runtime { program, namespace, root, start: Start::Run, under_filter: false };
         let above = Cgroup::new("probe");
@@ -159,7 +165,7 @@ impl World {
     fn podman(&self, runtime: &Path, place: Place) -> Result<CommandLine, String> {
         let podman = tool("podman")?;
         tool("conmon")?;
-        Ok(CommandLine::podman(&podman, runtime, self.namespace(place), self.root()?.path()))
+        Ok(CommandLine::podman(&podman, runtime, self.namespace(place), self.known_root()?.path()))
     }
 
     fn crun_without_limits(&self) -> Result<PathBuf, String> {

@@ -78,6 +78,9 @@ pub struct Record {
     /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until_quiet: Option<Duration>,
+    /// Await targets that do not exist yet, and go on when they end
+    #[arg(long, requires = "targets")]
+    pub wait: bool,
     /// Run COMMAND as this user (a name or a number)
     #[arg(long, value_name = "USER", requires = "command")]
     pub user: Option<String>,

@@ -40,7 +40,7 @@ use crate::{
         facts::Snapshot,
         filters::{Filters, filters},
     },
-    target::cgroup::CgroupRoot,
+    target::{awaited::Awaited, cgroup::CgroupRoot},
 };
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
@@ -55,6 +55,10 @@ pub struct Request {
     pub root: CgroupRoot,
     /// The targets, resolved.
     pub selections: Vec<Selection>,
+    /// Those of them that do not exist yet and that their cgroups' names will tell, by the names of the selections.
+    pub awaited: Vec<Awaited>,
+    /// The end of the targets does not end the recording, and they need not exist when it begins.
+    pub wait: bool,
     /// A command to run in a cgroup of its own.
     pub command: Option<CommandRequest>,
     /// Stop after this time.
@@ -140,12 +144,13 @@ pub async fn record(
     let selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
-    let roots = Roots::of(&request.root, &selections)?;
+    let roots = Roots::of(&request.root, &selections, !request.awaited.is_empty())?;
     let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
-    let mut sightings = Sightings::new(events, &selections, began)?;
+    observers.live.line(&announcement(request, &selections));
+    let mut sightings = Sightings::new(events, selections, request.awaited.clone(), began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;
     let audit = match request.purpose {
@@ -155,14 +160,12 @@ pub async fn record(
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
-    observers.live.line(&announcement(request, &selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
         _ => None,
     };
     let mut session = Session {
         request,
-        selections,
         roots,
         recorder,
         sightings,
@@ -186,7 +189,6 @@ pub async fn record(
 /// A recording under way.
 struct Session<'a> {
     request: &'a Request,
-    selections: Vec<Selection>,
     roots: Roots,
     recorder: Recorder,
     sightings: Sightings,
@@ -312,7 +314,7 @@ impl Session<'_> {
         Ok(judgement(&Parts {
             snapshot,
             paths: &self.sightings.names.paths,
-            selections: &self.selections,
+            selections: &self.sightings.selections,
             labels: &self.sightings.labels,
             late: &self.late.ids(),
             restarted: &self.late.restarted,

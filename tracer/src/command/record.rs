@@ -44,7 +44,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
-    let selections = request::selections(&root, &specs)?;
+    let (selections, awaited) = request::targets(&root, &specs, typed.wait)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
     let events =
@@ -52,6 +52,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let request = Request {
         root,
         selections,
+        awaited,
+        wait: typed.wait,
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,

@@ -10,9 +10,12 @@ use super::{lookup::look_up, usage};
 use crate::{
     kernel::{Filter, User},
     message::tell,
-    recording::assembly::Selection,
+    recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
-    target::{cgroup::CgroupRoot, grammar::TargetSpec, resolve::resolve},
+    target::{
+        CgroupError, ResolveError, awaited::Awaited, cgroup::CgroupRoot, grammar::TargetSpec,
+        resolve::resolve,
+    },
 };
 
 /// What was typed as targets.
@@ -33,19 +36,39 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
     Ok((runtime, stops))
 }
 
-/// The targets, resolved.
+/// The targets that exist, resolved.
 pub(super) fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
+    let (selections, _) = targets(root, specs, false)?;
+    Ok(selections)
+}
+
+/// The targets, resolved; with `wait`, those that do not exist yet as well.
+pub(super) fn targets(
+    root: &CgroupRoot,
+    specs: &[TargetSpec],
+    wait: bool,
+) -> Result<(Vec<Selection>, Vec<Awaited>)> {
+    let (mut selections, mut awaited) = (Vec::new(), Vec::new());
     if specs.is_empty() {
-        return Ok(Vec::new());
+        return Ok((selections, awaited));
     }
     let tree = root.tree()?;
-    specs
-        .iter()
-        .map(|spec| {
-            let target = resolve(spec, &tree)?;
-            Ok(Selection { name: target.name, kind: target.kind, paths: target.cgroups })
-        })
-        .collect()
+    for spec in specs {
+        let (name, kind, paths) = match (resolve(spec, &tree), Awaited::new(spec)) {
+            (Ok(target), _) => (target.name, target.kind, target.cgroups),
+            (Err(ResolveError::NotFound { .. }), Some(target)) if wait => {
+                let kind = target.kind();
+                awaited.push(target);
+                (spec.text.clone(), kind, Vec::new())
+            }
+            (Err(ResolveError::Cgroup(CgroupError::Missing { path, .. })), _) if wait => {
+                (spec.text.clone(), TargetKind::Path, vec![root.place(&path)?])
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        selections.push(Selection { name, kind, paths });
+    }
+    Ok((selections, awaited))
 }
 
 /// The command to run; None when none was typed.

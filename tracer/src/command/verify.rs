@@ -52,6 +52,8 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let request = Request {
         root,
         selections,
+        awaited: Vec::new(),
+        wait: false,
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,

@@ -28,11 +28,15 @@ struct Root {
 }
 
 impl Roots {
-    /// The roots for some targets.
-    pub(super) fn of(root: &CgroupRoot, selections: &[Selection]) -> Result<Self> {
+    /// The roots for some targets; everything, when some may come to be anywhere.
+    pub(super) fn of(root: &CgroupRoot, selections: &[Selection], anywhere: bool) -> Result<Self> {
         let mut paths: Vec<String> = Vec::new();
         for selection in selections {
-            paths.extend(selection.paths.iter().map(|path| root_of(path, selection.kind)));
+            let wanted = selection.paths.iter().map(|path| root_of(path, selection.kind));
+            paths.extend(wanted.map(|path| root.nearest(&path)));
+        }
+        if anywhere {
+            paths.push("/".to_owned());
         }
         paths.sort();
         paths.dedup_by(|path, before| is_at_or_below(path, before));
@@ -70,7 +74,10 @@ impl Roots {
 impl Session<'_> {
     /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
     pub(super) fn targets_ended(&mut self, observers: &mut Observers<'_>) -> bool {
-        let mut paths = self.selections.iter().flat_map(|selection| &selection.paths);
+        if self.request.wait {
+            return false;
+        }
+        let mut paths = self.sightings.selections.iter().flat_map(|selection| &selection.paths);
         if paths.any(|path| self.request.root.id(path).is_ok()) {
             return false;
         }

@@ -21,7 +21,7 @@ use crate::{
         phases::during,
     },
     syscalls,
-    target::cgroup::CgroupRoot,
+    target::{awaited::Awaited, cgroup::CgroupRoot},
     text::{escape, escape_bytes},
 };
 
@@ -40,12 +40,19 @@ pub(super) struct Sightings {
     unplaced: Vec<CallEvent>,
     unplaced_denials: Vec<DenialEvent>,
     denied: HashSet<(LabelKey, Refusal)>,
-    selections: Vec<Selection>,
+    /// The targets; the paths of an awaited one come as its cgroups do.
+    pub(super) selections: Vec<Selection>,
+    awaited: Vec<Awaited>,
     began: u64,
 }
 
 impl Sightings {
-    pub(super) fn new(events: Events, selections: &[Selection], began: u64) -> Result<Self> {
+    pub(super) fn new(
+        events: Events,
+        selections: Vec<Selection>,
+        awaited: Vec<Awaited>,
+        began: u64,
+    ) -> Result<Self> {
         Ok(Self {
             names: Names::default(),
             labels: HashMap::new(),
@@ -57,7 +64,8 @@ impl Sightings {
             unplaced: Vec::new(),
             unplaced_denials: Vec::new(),
             denied: HashSet::new(),
-            selections: selections.to_vec(),
+            selections,
+            awaited,
             began,
         })
     }
@@ -96,6 +104,7 @@ impl Sightings {
         let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
         for (id, path) in self.names.place(new, root) {
             late.announced(id, &path);
+            self.select(&path, observers);
         }
         for event in calls {
             self.take_call(&event, observers);
@@ -106,6 +115,20 @@ impl Sightings {
         }
         for event in denials {
             self.take_denial(&event, observers);
+        }
+    }
+
+    /// Takes a new cgroup into the selections when it is an awaited target's.
+    fn select(&mut self, path: &str, observers: &mut Observers<'_>) {
+        for awaited in &self.awaited {
+            let Some(found) = awaited.find(path) else { continue };
+            for selection in self.selections.iter_mut().filter(|one| one.name == awaited.name) {
+                if selection.paths.contains(&found) {
+                    continue;
+                }
+                observers.live.line(&format!("{} is {}", escape(&awaited.name), escape(&found)));
+                selection.paths.push(found.clone());
+            }
         }
     }
 

@@ -32,6 +32,9 @@ pub(super) fn populated_below(
 ) -> Result<BTreeMap<u64, String>> {
     let mut found = BTreeMap::new();
     for path in selections.iter().flat_map(|selection| &selection.paths) {
+        if request.wait && request.root.id(path).is_err() {
+            continue;
+        }
         let nodes = populated(&request.root, path)?;
         found.extend(
             nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),

@@ -115,6 +115,16 @@ impl CgroupRoot {
 
     /// The cgroup that a typed path means: a path in the hierarchy, or the file-system path of a directory in it.
     pub fn locate(&self, typed: &str) -> Result<String, CgroupError> {
+        let path = self.place(typed)?;
+        if self.directory(&path)?.is_dir() {
+            Ok(path)
+        } else {
+            Err(self.not_found(typed, Path::new(&path)))
+        }
+    }
+
+    /// The same whether or not there is such a cgroup.
+    pub fn place(&self, typed: &str) -> Result<String, CgroupError> {
         let path = normalised(typed)?;
         let mount = self
             .mounts
@@ -131,8 +141,14 @@ impl CgroupRoot {
             Ok(_) => path,
             Err(_) => self.mount.hierarchy_path(path.strip_prefix("/").unwrap_or(&path)),
         };
-        let text = path.to_string_lossy().into_owned();
-        if self.directory(&text)?.is_dir() { Ok(text) } else { Err(self.not_found(typed, &path)) }
+        Ok(path.to_string_lossy().into_owned())
+    }
+
+    /// The nearest cgroup at or above a path that exists.
+    pub fn nearest(&self, path: &str) -> String {
+        let exists = |path: &&str| self.directory(path).is_ok_and(|directory| directory.is_dir());
+        let above = Path::new(path).ancestors().filter_map(Path::to_str).find(exists);
+        above.unwrap_or("/").to_owned()
     }
 
     /// All cgroups.
@@ -195,21 +211,11 @@ impl CgroupRoot {
                 return CgroupError::NotACgroup { path: typed.to_owned(), unified };
             }
         }
-        let ancestor = path
-            .ancestors()
-            .skip(1)
-            .filter_map(|ancestor| ancestor.to_str())
-            .find(|ancestor| self.directory(ancestor).is_ok_and(|directory| directory.is_dir()))
-            .unwrap_or("/");
+        let ancestor = &self.nearest(&path.to_string_lossy());
         let mut children = self.directory(ancestor).map(|at| children(&at)).unwrap_or_default();
         let more = children.len().saturating_sub(CHILDREN_SHOWN);
         children.truncate(CHILDREN_SHOWN);
-        CgroupError::Missing {
-            path: typed.to_owned(),
-            ancestor: ancestor.to_owned(),
-            children,
-            more,
-        }
+        CgroupError::Missing { path: typed.to_owned(), ancestor: ancestor.clone(), children, more }
     }
 }
 

@@ -4,6 +4,7 @@
 //! reads the cgroup v2 file system, and [`resolve`](mod@resolve) brings them together. [`fresh`] makes a cgroup for a command,
 //! [`watch`] tells when a cgroup ends.
 
+pub mod awaited;
 pub mod cgroup;
 pub mod error;
 pub mod fresh;
