@@ -21,3 +21,4 @@ mod phases;
 mod ready_profiles;
 mod strace;
 mod verify;
+mod waiting;
