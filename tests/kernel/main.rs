@@ -19,6 +19,7 @@ mod outlived;
 mod output_files;
 mod phases;
 mod ready_profiles;
+mod snapshots;
 mod strace;
 mod verify;
 mod waiting;

@@ -25,6 +25,7 @@ use self::{
     events::Sightings,
     late::Late,
     setup::{announcement, boot_time, cgroup_kind, options, populated_below, selections},
+    stops::Asked,
 };
 pub use self::{
     command::CommandRequest,
@@ -94,6 +95,8 @@ pub struct Observers<'a> {
     pub live: &'a mut Live,
     /// Takes the recording so far, now and then.
     pub autosave: &'a mut dyn FnMut(&Recording),
+    /// Takes the recording so far when somebody asked for it; a line that says what came of it.
+    pub snapshot: &'a mut dyn FnMut(&Recording) -> String,
     /// Takes every new call, the denied ones among them.
     pub new_call: &'a mut dyn FnMut(&NewCall),
 }
@@ -149,7 +152,6 @@ pub async fn record(
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
-    observers.live.line(&announcement(request, &selections));
     let mut sightings = Sightings::new(events, selections, request.awaited.clone(), began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;
@@ -160,6 +162,7 @@ pub async fn record(
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
+    observers.live.line(&announcement(request, &sightings.selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
         _ => None,
@@ -214,7 +217,10 @@ impl Session<'_> {
         let mut saved = 0;
         loop {
             tokio::select! {
-                signal = stops.next() => return Ok(Stop::Signal(signal)),
+                asked = stops.next() => match asked {
+                    Asked::Stop(signal) => return Ok(Stop::Signal(signal)),
+                    Asked::Snapshot => self.take_snapshot(observers)?,
+                },
                 () = sleep_until(deadline), if self.request.duration.is_some() => return Ok(Stop::Duration),
                 status = ended(&mut self.command) => {
                     status?;
@@ -242,6 +248,15 @@ impl Session<'_> {
                 return Ok(Stop::TargetsEnded);
             }
         }
+    }
+
+    /// Hands out the recording as it is now.
+    fn take_snapshot(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.take(observers)?;
+        let snapshot = self.recorder.drain()?;
+        let line = (observers.snapshot)(&self.judge(&snapshot, assemble)?);
+        observers.live.line(&line);
+        Ok(())
     }
 
     /// Takes everything that happened.

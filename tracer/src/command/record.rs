@@ -20,7 +20,7 @@ use crate::{
     message::tell,
     output::{Destination, FileKind, Stream},
     preflight,
-    profile::Profile,
+    profile::{Options, Profile},
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     target::cgroup::CgroupRoot,
@@ -70,7 +70,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&request, &mut stops, observers))
     };
-    let mut outcome = observe(typed, session, destination.as_ref(), events)?;
+    let mut snapshot = |recording: &Recording| snapshot(recording, &options, destination.as_ref());
+    let mut outcome = observe(typed, session, destination.as_ref(), events, &mut snapshot)?;
     let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
     let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
     outcome.recording.derived = Some(derivation.derived());
@@ -121,6 +122,7 @@ fn observe(
     session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     destination: Option<&Destination>,
     mut events: Option<Stream>,
+    snapshot: &mut dyn FnMut(&Recording) -> String,
 ) -> Result<Outcome> {
     let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
     {
@@ -144,7 +146,8 @@ fn observe(
             tell(&format!("warning: events could not be written: {error}"));
         }
     };
-    let observers = Observers { live: &mut live, autosave: &mut autosave, new_call: &mut new_call };
+    let observers =
+        Observers { live: &mut live, autosave: &mut autosave, snapshot, new_call: &mut new_call };
     let outcome = session(observers);
     live.finish();
     outcome.inspect_err(|_| {
@@ -156,6 +159,27 @@ fn observe(
             ));
         }
     })
+}
+
+/// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording
+/// goes on.
+fn snapshot(recording: &Recording, options: &Options, destination: Option<&Destination>) -> String {
+    let Some(destination) = destination else {
+        return "no snapshot: standard output takes one profile, at the end".to_owned();
+    };
+    let written = Profile::derive(std::slice::from_ref(recording), options)
+        .map_err(anyhow::Error::from)
+        .and_then(|derivation| {
+            let mut recording = recording.clone();
+            recording.derived = Some(derivation.derived());
+            derivation::write(Some(destination), &recording, &derivation)?;
+            Ok(derivation.profile.allowed.len())
+        });
+    let profile = escape_path(&destination.path(FileKind::Profile));
+    match written {
+        Ok(calls) => format!("snapshot: {profile} allows {calls} calls; the recording goes on"),
+        Err(error) => format!("warning: no snapshot was written: {error:#}\nthe recording goes on"),
+    }
 }
 
 fn discard_partial(destination: Option<&Destination>) {

@@ -72,7 +72,12 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let mut new_call = |call: &NewCall| {
         pids.entry((call.abi, call.number, call.refused)).or_insert(call.pid);
     };
-    let observers = Observers { live: &mut live, autosave: &mut |_| {}, new_call: &mut new_call };
+    let observers = Observers {
+        live: &mut live,
+        autosave: &mut |_| {},
+        snapshot: &mut |_| "SIGUSR1 came: there is nothing to write before the end".to_owned(),
+        new_call: &mut new_call,
+    };
     let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
     live.finish();
     let outcome = outcome?;

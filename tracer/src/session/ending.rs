@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Observers, Session, Stop, ended, setup::root_of, stops::Stops};
+use super::{
+    Observers, Session, Stop, ended,
+    setup::root_of,
+    stops::{Asked, StopSignal, Stops},
+};
 use crate::{
     recording::assembly::{Selection, is_at_or_below},
     target::cgroup::CgroupRoot,
@@ -114,12 +118,14 @@ impl Session<'_> {
                     return Ok(());
                 }
                 ready = self.sightings.ready() => ready?,
-                again = stops.next() => match (&self.command, again.signal) {
-                    (_, Signal::SIGINT) | (None, _) => {
+                asked = stops.next() => match (asked, &self.command) {
+                    // The files are about to be written anyway.
+                    (Asked::Snapshot, _) => {}
+                    (Asked::Stop(StopSignal { signal: Signal::SIGINT, .. }), _) | (Asked::Stop(_), None) => {
                         return self.kill_command("interrupted again: the command is killed", observers).await;
                     }
-                    (Some(_), _) if again.from_terminal => {}
-                    (Some(command), signal) => command.send(signal),
+                    (Asked::Stop(again), Some(_)) if again.from_terminal => {}
+                    (Asked::Stop(again), Some(command)) => command.send(again.signal),
                 },
                 () = sleep_until(grace) => {
                     return self.kill_command("the command did not end in time: it is killed", observers).await;

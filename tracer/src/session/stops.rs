@@ -1,4 +1,4 @@
-//! The signals that end a recording.
+//! The signals that a recording listens to: those that end it, and the one that asks for a snapshot.
 
 use anyhow::{Context, Result};
 use nix::sys::{
@@ -12,14 +12,23 @@ use crate::kernel::Readiness;
 /// `SI_KERNEL`: the terminal sent it, to every process in its foreground (sigaction(2)).
 const FROM_KERNEL: i32 = 0x80;
 
-/// The signals that end a recording, held back: from then on they no longer end the process, so that every file that was
+/// The signals that a recording listens to, held back: from then on they no longer end the process, so that every file that was
 /// begun is finished or removed.
 pub struct Stops {
     signals: SignalFd,
     arrived: Readiness,
 }
 
-/// A signal that came.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The end.
+    Stop(StopSignal),
+    /// The files as they would be now (SIGUSR1).
+    Snapshot,
+}
+
+/// A signal that ends the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopSignal {
     /// Which one.
@@ -28,11 +37,12 @@ pub struct StopSignal {
     pub from_terminal: bool,
 }
 
-/// The signals that end a recording.
+/// The signals to hold back.
 fn signals(hangup: bool) -> SigSet {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGUSR1);
     if hangup {
         signals.add(Signal::SIGHUP);
     }
@@ -53,13 +63,17 @@ impl Stops {
         Ok(Self { signals, arrived })
     }
 
-    /// The next one.
-    pub(super) async fn next(&mut self) -> StopSignal {
+    /// The next one's wish.
+    pub(super) async fn next(&mut self) -> Asked {
         loop {
             if let Ok(Some(info)) = self.signals.read_signal()
                 && let Ok(signal) = Signal::try_from(info.ssi_signo as i32)
             {
-                return StopSignal { signal, from_terminal: info.ssi_code == FROM_KERNEL };
+                let from_terminal = info.ssi_code == FROM_KERNEL;
+                return match signal {
+                    Signal::SIGUSR1 => Asked::Snapshot,
+                    signal => Asked::Stop(StopSignal { signal, from_terminal }),
+                };
             }
             if self.arrived.ready().await.is_err() {
                 std::future::pending::<()>().await;
