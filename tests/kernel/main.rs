@@ -12,6 +12,7 @@ mod hostile_names;
 mod interrupted;
 mod late_start;
 mod life;
+mod list;
 mod losses;
 mod main_job;
 mod merging;

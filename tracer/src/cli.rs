@@ -44,6 +44,10 @@ loaded on the target, or verify failed; 2 usage.";
 pub enum Action {
     /// Tell whether this host can trace and enforce.
     Check(Check),
+    /// List what can be traced here: pods, containers and units
+    ///
+    /// Reads the cgroups, and asks no runtime: containers are listed by their ids, pods by their UIDs.
+    List(List),
     /// Run a command under a profile
     ///
     /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
@@ -172,6 +176,14 @@ Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 writt
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub struct List {
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,7 @@ mod denied;
 mod derivation;
 pub mod enforce;
 pub mod keep;
+mod list;
 mod lookup;
 pub mod profile;
 mod profile_file;
@@ -79,6 +80,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
+        Some(Action::List(options)) => list::run(options),
         Some(Action::Enforce(options)) => Ok(enforce::run(options)),
         Some(Action::Verify(options)) => verify::run(options),
         Some(Action::Profile(options)) => profile::run(options),

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fresh;
 pub mod grammar;
 pub mod inventory;
+pub mod listing;
 pub mod mountinfo;
 pub mod names;
 pub mod resolve;

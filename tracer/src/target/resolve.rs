@@ -42,7 +42,7 @@ pub struct Candidate {
 pub enum ResolveError {
     /// Nothing fits.
     #[error(
-        "no {} `{}` is running\n\nhint: `systemd-cgls`, `docker ps` or `crictl ps` show what runs; --wait awaits it{}",
+        "no {} `{}` is running\n\nhint: `tracer list` shows what runs, `docker ps` or `crictl ps` which names it has; --wait awaits it{}",
         wanted(.meanings),
         escape(.text),
         name_hint(.meanings)

@@ -1,0 +1,80 @@
+//! `tracer list`: what runs in cgroups that a runtime, Kubernetes or systemd named.
+
+use serde_json::Value;
+use tests::{Cgroup, Finished, Running, ground_truth, kernel_tier, require, tracer_program};
+
+/// Runs `tracer list` with some options.
+fn list(options: &[&str]) -> Finished {
+    let mut command = std::process::Command::new(tracer_program());
+    let finished = Running::start(command.arg("list").args(options)).finish();
+    assert!(finished.status.success(), "{finished:?}");
+    finished
+}
+
+/// The entries of one cgroup.
+fn entries(path: &str) -> Vec<Value> {
+    let output = list(&["--json"]).stdout;
+    let all: Vec<Value> = serde_json::from_slice(&output).expect("JSON");
+    all.into_iter().filter(|entry| entry["cgroup"] == path).collect()
+}
+
+/// A process that stays in a cgroup until its standard input is closed.
+fn resident(cgroup: &Cgroup, steps: &[&str]) -> Running {
+    let mut all = vec![cgroup.hop()];
+    all.extend(steps.iter().map(|step| (*step).to_owned()));
+    all.push("say:there".to_owned());
+    all.push("barrier".to_owned());
+    let mut process = Running::start(&mut ground_truth(all));
+    process.wait_for_line("there");
+    process
+}
+
+#[test]
+fn a_container_is_listed_once_with_its_processes_and_filters() {
+    require!(kernel_tier());
+    let above = Cgroup::new("list");
+    let id = format!("{:08x}", std::process::id()) + &"fedcba9876543210".repeat(4)[..56];
+    let container = above.child(&format!("libpod-{id}.scope"));
+    let inner = container.child("inner");
+    assert!(entries(container.name()).is_empty(), "nothing runs in it");
+    let first = resident(&container, &["allow-all", "allow-all"]);
+    let second = resident(&inner, &[]);
+    let found = entries(container.name());
+    assert_eq!(found.len(), 1, "{found:?}");
+    let entry = &found[0];
+    assert_eq!(entry["kind"], "container");
+    assert_eq!(entry["name"], *id);
+    assert_eq!(entry["engine"], "podman");
+    assert_eq!(entry["processes"], 2);
+    assert_eq!(entry["seccomp"]["filters"], 2, "{entry}");
+    assert!(entries(inner.name()).is_empty(), "what is below belongs to it");
+    let table = String::from_utf8_lossy(&list(&[]).stdout).into_owned();
+    let lines: Vec<&str> = table.lines().filter(|line| line.contains(&id[..12])).collect();
+    assert_eq!(lines.len(), 1, "{table}");
+    assert!(lines[0].contains("2 filters") && lines[0].contains(container.name()), "{table}");
+    for mut process in [first, second] {
+        process.close_stdin();
+        process.finish();
+    }
+    container.wait_until_empty();
+    inner.wait_until_empty();
+    drop(inner);
+    drop(container);
+}
+
+#[test]
+fn a_name_with_escape_characters_does_not_reach_the_terminal() {
+    require!(kernel_tier());
+    let above = Cgroup::new("list-names");
+    let id = format!("{:08x}", std::process::id()) + &"fedcba9876543210".repeat(4)[..56];
+    let odd = above.child("\u{1b}[2J");
+    let container = odd.child(&format!("docker-{id}.scope"));
+    let mut process = resident(&container, &[]);
+    let table = list(&[]).stdout;
+    assert!(!table.contains(&0x1b), "{}", String::from_utf8_lossy(&table));
+    process.close_stdin();
+    process.finish();
+    container.wait_until_empty();
+    drop(container);
+    drop(odd);
+}

@@ -1,0 +1,76 @@
+//! `tracer list`: what can be traced here.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use comfy_table::{Table, presets::NOTHING};
+
+use super::Exit;
+use crate::{
+    cli::List,
+    message::{print, tell},
+    recording::{TargetKind, json},
+    target::{
+        cgroup::CgroupRoot,
+        listing::{Traceable, traceables},
+    },
+    text::escape,
+};
+
+/// Digits of a container's id that are shown: as many as `docker ps` shows.
+const ID_SHOWN: usize = 12;
+
+/// Prints the pods, containers and units that hold processes.
+///
+/// # Errors
+/// The cgroups cannot be read, or nothing can be printed.
+pub fn run(options: &List) -> Result<Exit> {
+    let root = CgroupRoot::find(Path::new("/proc"))?;
+    let found = traceables(&root.tree().context("the cgroups of this host could not be read")?);
+    let text = if options.json { json::checks(&found) } else { table(&found) };
+    print(&text).context("the standard output could not be written")?;
+    if found.is_empty() && !options.json {
+        tell(
+            "nothing runs here in a cgroup of cgroup v2 that a container runtime, Kubernetes or systemd made\n\nhint: `tracer check` tells whether this host's workloads live in cgroup v2; any cgroup can be named by its path",
+        );
+    }
+    Ok(Exit::Complete)
+}
+
+fn kind(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Path => "cgroup",
+        TargetKind::Process => "process",
+        TargetKind::Pod => "pod",
+        TargetKind::Container => "container",
+        TargetKind::Unit => "unit",
+        TargetKind::Command => "command",
+    }
+}
+
+/// A line for each; nothing when there is none.
+fn table(found: &[Traceable]) -> String {
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["KIND", "NAME", "POD", "ENGINE", "PROCESSES", "SECCOMP", "CGROUP"]);
+    for one in found {
+        let name = match one.kind {
+            TargetKind::Container => one.name.chars().take(ID_SHOWN).collect(),
+            _ => escape(&one.name),
+        };
+        table.add_row([
+            kind(one.kind).to_owned(),
+            name,
+            one.pod.clone().unwrap_or_default(),
+            one.engine.clone().unwrap_or_default(),
+            one.processes.to_string(),
+            one.seccomp.to_string(),
+            escape(&one.cgroup),
+        ]);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
