@@ -42,7 +42,7 @@ fn containers_by_the_beginning_of_their_id() {
         other => panic!("{other:?}"),
     }
     let missing = resolve_in(&host, "facade").expect_err("missing").to_string();
-    assert!(missing.starts_with("no container `facade` is running\n\nhint: `systemd-cgls`"));
+    assert!(missing.starts_with("no container `facade` is running\n\nhint: `tracer list` shows"));
     let number = resolve_in(&host, "987654").expect_err("missing").to_string();
     assert!(number.ends_with("write pid:987654"), "{number}");
 }
