@@ -153,12 +153,20 @@ impl Engine for CommandLine {
         Ok(Box::new(started))
     }
 
+    fn socket(&self) -> Option<&str> {
+        self.words.iter().map(String::as_str).find(|word| word.starts_with("unix://"))
+    }
+
     fn refusal(&self) -> i32 {
         self.refusal
     }
 }
 
 impl Container for Started<'_> {
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
     fn output(&self) -> String {
         let output = self.engine.command(&["logs"]).arg(&self.name).output();
         output.map_or_else(

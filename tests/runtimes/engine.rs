@@ -36,6 +36,11 @@ pub trait Engine: Send + Sync {
         true
     }
 
+    /// Where its API is served, as `unix://PATH`.
+    fn socket(&self) -> Option<&str> {
+        None
+    }
+
     /// The error number of a call that the profile does not allow.
     fn refusal(&self) -> i32 {
         ENOSYS
@@ -49,6 +54,11 @@ pub trait Container {
 
     /// Whether the workload runs.
     fn is_running(&self) -> bool;
+
+    /// What its engine calls it.
+    fn name(&self) -> Option<&str> {
+        None
+    }
 
     /// Executes another program in it.
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String>;

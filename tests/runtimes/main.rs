@@ -10,6 +10,7 @@ mod engine;
 mod kill;
 mod learned;
 mod matrix;
+mod names;
 mod namespace;
 mod nested;
 mod phases;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
+    trials.extend(names::trials(&cases));
     trials.extend(learned::trials(&cases));
     trials.extend(why::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -26,7 +26,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Targets: a cgroup path (/system.slice/nginx.service), a pod's UID, a container's id or a unique prefix of it, pid:N. \
+Targets: a cgroup path (/system.slice/nginx.service), a pod's UID, a container's name, its id or a unique prefix of that, pid:N. \
 A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
 
 Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
@@ -82,6 +82,9 @@ pub struct Record {
     /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until_quiet: Option<Duration>,
+    /// Where Docker is asked for the names of containers
+    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
+    pub docker_host: Option<PathBuf>,
     /// Await targets that do not exist yet, and go on when they end
     #[arg(long, requires = "targets")]
     pub wait: bool,
@@ -278,6 +281,16 @@ pub enum Runtime {
     Crun,
     /// Nobody's: the profile may not start a container
     None,
+}
+
+/// A Unix socket, as Docker's own client takes it.
+fn parse_socket(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix://").unwrap_or(text);
+    if path.starts_with('/') {
+        Ok(path.into())
+    } else {
+        Err("it must be unix:///PATH: only sockets of this host are asked".to_owned())
+    }
 }
 
 /// A number with a unit: `90s`, `10m`, `1h`, `1h30m`.

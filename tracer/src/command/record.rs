@@ -23,7 +23,7 @@ use crate::{
     profile::{Options, Profile},
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
-    target::cgroup::CgroupRoot,
+    target::{cgroup::CgroupRoot, runtime::Addresses},
     text::escape_path,
 };
 
@@ -44,7 +44,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
-    let (selections, awaited) = request::targets(&root, &specs, typed.wait)?;
+    let (selections, awaited) = request::targets(&root, &specs, &addresses(typed), typed.wait)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
     let events =
@@ -85,6 +85,15 @@ pub fn run(typed: &Record) -> Result<Exit> {
         destination,
     );
     Ok(exit(typed, &outcome))
+}
+
+/// Where the runtimes are asked.
+fn addresses(typed: &Record) -> Addresses {
+    let mut addresses = Addresses::default();
+    if let Some(socket) = &typed.docker_host {
+        addresses.docker.clone_from(socket);
+    }
+    addresses
 }
 
 /// The file for events, which must not be one of the others.

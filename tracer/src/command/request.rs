@@ -13,8 +13,13 @@ use crate::{
     recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
     target::{
-        CgroupError, ResolveError, awaited::Awaited, cgroup::CgroupRoot, grammar::TargetSpec,
+        CgroupError, CgroupTree, ResolveError,
+        awaited::Awaited,
+        cgroup::CgroupRoot,
+        grammar::{Meaning, TargetSpec},
+        named::{self, NameError},
         resolve::resolve,
+        runtime::{Addresses, ask},
     },
 };
 
@@ -38,7 +43,7 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
 
 /// The targets that exist, resolved.
 pub(super) fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
-    let (selections, _) = targets(root, specs, false)?;
+    let (selections, _) = targets(root, specs, &Addresses::default(), false)?;
     Ok(selections)
 }
 
@@ -46,6 +51,7 @@ pub(super) fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<
 pub(super) fn targets(
     root: &CgroupRoot,
     specs: &[TargetSpec],
+    addresses: &Addresses,
     wait: bool,
 ) -> Result<(Vec<Selection>, Vec<Awaited>)> {
     let (mut selections, mut awaited) = (Vec::new(), Vec::new());
@@ -53,7 +59,8 @@ pub(super) fn targets(
         return Ok((selections, awaited));
     }
     let tree = root.tree()?;
-    for spec in specs {
+    for typed in specs {
+        let spec = &known_by_id(typed, &tree, addresses, wait)?;
         let (name, kind, paths) = match (resolve(spec, &tree), Awaited::new(spec)) {
             (Ok(target), _) => (target.name, target.kind, target.cgroups),
             (Err(ResolveError::NotFound { .. }), Some(target)) if wait => {
@@ -69,6 +76,43 @@ pub(super) fn targets(
         selections.push(Selection { name, kind, paths });
     }
     Ok((selections, awaited))
+}
+
+/// What was typed, with the id of the container that it names in the place of the name. The runtimes are asked only when
+/// the cgroups do not tell.
+fn known_by_id(
+    typed: &TargetSpec,
+    tree: &CgroupTree,
+    addresses: &Addresses,
+    wait: bool,
+) -> Result<TargetSpec> {
+    let unknown = matches!(
+        resolve(typed, tree),
+        Err(ResolveError::NameUnsupported { .. } | ResolveError::NotFound { .. })
+    );
+    let Some((scope, name)) = named::name_of(typed).filter(|_| unknown) else {
+        return Ok(typed.clone());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtimes could not be asked")?;
+    let inventory = runtime.block_on(ask(addresses));
+    let only_a_name =
+        typed.meanings.iter().all(|meaning| matches!(meaning, Meaning::ContainerName { .. }));
+    let container = match named::find(scope, name, &inventory) {
+        Ok(container) => container,
+        Err(NameError::Unknown { .. }) if !only_a_name => return Ok(typed.clone()),
+        Err(error) => return Err(error.into()),
+    };
+    let known = named::by_id(typed, container);
+    match resolve(&known, tree) {
+        Err(ResolveError::NotFound { .. }) if !wait => {
+            let (name, state) = (name.to_owned(), container.state);
+            Err(NameError::NotRunning { name, state }.into())
+        }
+        _ => Ok(known),
+    }
 }
 
 /// The command to run; None when none was typed.

@@ -90,6 +90,15 @@ pub enum Answer {
 }
 
 impl Inventory {
+    /// Adds containers, each id once: the first who tells of one is believed.
+    pub fn add(&mut self, containers: Vec<Container>) {
+        for container in containers {
+            if self.container(&container.id).is_none() {
+                self.containers.push(container);
+            }
+        }
+    }
+
     /// The container with that id.
     pub fn container(&self, id: &str) -> Option<&Container> {
         self.containers.iter().find(|container| container.id == id)

@@ -12,8 +12,10 @@ pub mod grammar;
 pub mod inventory;
 pub mod listing;
 pub mod mountinfo;
+pub mod named;
 pub mod names;
 pub mod resolve;
+pub mod runtime;
 pub mod watch;
 
 pub use cgroup::{CgroupNode, CgroupRoot, CgroupTree, populated};

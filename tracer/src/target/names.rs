@@ -201,7 +201,7 @@ fn engine(prefix: &str) -> Option<Engine> {
 }
 
 /// A full id.
-fn is_container_id(id: &str) -> bool {
+pub fn is_container_id(id: &str) -> bool {
     id.len() == CONTAINER_ID_LENGTH && is_lower_hex(id)
 }
 

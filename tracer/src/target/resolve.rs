@@ -61,11 +61,10 @@ pub enum ResolveError {
         /// What fits.
         candidates: Vec<Candidate>,
     },
-    /// Names of containers and pods are known to the runtime only, which is not asked.
+    /// Names of pods are known to Kubernetes only, which is not asked.
     #[error(
-        "`{}` is a name, and names of containers and pods are not supported yet\n\nhint: use the container id \
-         (`docker ps`, `podman ps`, `crictl ps`), the pod's UID (`kubectl get pod POD -o jsonpath='{{.metadata.uid}}'`), \
-         a cgroup path, or pid:NUMBER",
+        "`{}` is a name that only Kubernetes knows, which is not asked\n\nhint: use the pod's UID (`kubectl get pod POD -o \
+         jsonpath='{{.metadata.uid}}'`), a container's id (`crictl ps`), a cgroup path, or pid:NUMBER",
         escape(.text)
     )]
     NameUnsupported {
@@ -255,7 +254,7 @@ fn name_hint(meanings: &[Meaning]) -> String {
     if prefix.bytes().all(|byte| byte.is_ascii_digit()) && prefix.len() < 10 {
         return format!("; for a process write pid:{prefix}");
     }
-    "; container names are not supported yet".to_owned()
+    String::new()
 }
 
 fn listed(candidates: &[Candidate]) -> String {

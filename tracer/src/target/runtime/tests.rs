@@ -1,0 +1,107 @@
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread;
+
+use super::*;
+use crate::target::inventory::ContainerState;
+
+/// A socket whose every connection gets the bytes for each request that it sends; none: it is never answered.
+fn serve(socket: &Path, answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    // Ends with the test's process.
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.expect("a connection");
+            let mut request = [0; 4096];
+            while let Ok(length @ 1..) = connection.read(&mut request) {
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                match answer(&request) {
+                    Some(answer) if connection.write_all(&answer).is_ok() => {}
+                    Some(_) => break,
+                    None => thread::park(),
+                }
+            }
+        }
+    });
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn ask_at(folder: &Path) -> Inventory {
+    let addresses = Addresses {
+        docker: folder.join("docker.sock"),
+        podman: folder.join("podman.sock"),
+        storage: folder.join("storage"),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(ask(&addresses))
+}
+
+fn answer_of<'a>(inventory: &'a Inventory, name: &str) -> &'a Answer {
+    let source = inventory.sources.iter().find(|source| source.name == name);
+    let source = source.unwrap_or_else(|| panic!("{name} was asked: {inventory:?}"));
+    assert!(source.time < PATIENCE * 2, "bounded: {source:?}");
+    &source.answer
+}
+
+#[test]
+fn an_old_docker_is_understood_and_only_ids_are_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let id = "0123456789abcdef".repeat(4);
+    let list = format!(
+        r#"[{{"Id":"{id}","Names":["/web"],"Image":"nginx","State":"created"}},{{"Id":"../../x","Names":["/evil"]}}]"#
+    );
+    serve(&folder.path().join("docker.sock"), move |request| {
+        let line = request.lines().next().unwrap_or_default();
+        if line.contains("/version") {
+            return Some(ok(r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#));
+        }
+        assert!(line.starts_with("GET /") && line.contains("/containers/json?"), "{line}");
+        Some(ok(&list))
+    });
+    let inventory = ask_at(folder.path());
+    assert_eq!(answer_of(&inventory, "docker"), &Answer::Containers(1));
+    let web = inventory.container(&id).expect("the one with an id");
+    assert_eq!((web.name.as_str(), web.state), ("web", ContainerState::Created));
+    assert_eq!(answer_of(&inventory, "podman"), &Answer::Absent);
+}
+
+#[test]
+fn a_socket_that_refuses_hangs_or_talks_garbage_is_a_failure_that_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let docker = folder.path().join("docker.sock");
+    drop(UnixListener::bind(&docker).expect("a socket"));
+    serve(&folder.path().join("podman.sock"), |_| Some(b"\x1b[2Jwhat?\r\n\r\n".to_vec()));
+    let inventory = ask_at(folder.path());
+    for name in ["docker", "podman"] {
+        let Answer::Failed(why) = answer_of(&inventory, name) else { panic!("{inventory:?}") };
+        assert!(!why.contains('\u{1b}'), "{why:?}");
+    }
+    std::fs::remove_file(&docker).expect("removed");
+    serve(&docker, |_| None);
+    let inventory = ask_at(folder.path());
+    assert!(matches!(answer_of(&inventory, "docker"), Answer::Failed(_)), "{inventory:?}");
+}
+
+#[test]
+fn without_a_socket_podman_is_read_from_its_storage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let containers = folder.path().join("storage/overlay-containers");
+    std::fs::create_dir_all(&containers).expect("made");
+    let id = "fedcba9876543210".repeat(4);
+    let text =
+        format!(r#"[{{"id":"{id}","names":["web"],"layer":"x"}},{{"id":"short","names":["no"]}}]"#);
+    std::fs::write(containers.join("containers.json"), text).expect("written");
+    let inventory = ask_at(folder.path());
+    assert_eq!(answer_of(&inventory, "podman's storage"), &Answer::Containers(1));
+    assert_eq!(inventory.container(&id).expect("it").name, "web");
+    std::fs::write(containers.join("volatile-containers.json"), "{").expect("written");
+    assert!(matches!(answer_of(&ask_at(folder.path()), "podman's storage"), Answer::Failed(_)));
+}
