@@ -137,12 +137,7 @@ mod tests {
             engine,
             id: digit.to_string().repeat(64),
             name: name.to_owned(),
-            pod: None,
-            is_sandbox: false,
-            image: None,
-            runtime: None,
             state: ContainerState::Running,
-            process: None,
         }
     }
 

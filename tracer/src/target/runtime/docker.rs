@@ -40,17 +40,7 @@ pub(super) async fn containers(
             }
             _ => ContainerState::Unknown,
         };
-        Some(Container {
-            engine,
-            id,
-            name: name.trim_start_matches('/').to_owned(),
-            pod: None,
-            is_sandbox: false,
-            image: summary.image,
-            runtime: None,
-            state,
-            process: None,
-        })
+        Some(Container { engine, id, name: name.trim_start_matches('/').to_owned(), state })
     });
     Ok(known.collect())
 }

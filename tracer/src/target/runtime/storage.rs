@@ -48,11 +48,6 @@ fn container(stored: Stored) -> Option<Container> {
         engine: Engine::Podman,
         id: stored.id,
         name,
-        pod: None,
-        is_sandbox: false,
-        image: None,
-        runtime: None,
         state: ContainerState::Unknown,
-        process: None,
     })
 }
