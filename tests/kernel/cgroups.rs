@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use tests::{
-    Cgroup, HARMLESS, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require,
+    Cgroup, HARMLESS, Outcome, Running, Tracer, call_in, calls, ground_truth, kernel_tier, require,
 };
 use tracer::syscalls::Abi::X86_64;
 
@@ -14,13 +14,6 @@ const CANARY: i32 = 452;
 const CGROUPS: usize = 2000;
 /// What tracer may take for them, in bytes.
 const MEMORY: u64 = 64 << 20;
-
-/// Lets the fixture make one call in the cgroup.
-fn call_in(cgroup: &Cgroup, number: i32) {
-    let steps = [cgroup.hop(), format!("x86_64:{number}")];
-    let finished = Running::start(&mut ground_truth(steps)).finish();
-    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
-}
 
 /// The native numbers of each recorded cgroup, by path.
 fn recorded(outcome: &Outcome) -> BTreeMap<String, BTreeSet<i32>> {

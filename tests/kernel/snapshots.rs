@@ -5,19 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::Signal;
-use tests::{Cgroup, Running, Tracer, entries, ground_truth, kernel_tier, require};
+use tests::{Cgroup, Tracer, call_in, entries, kernel_tier, require};
 use tracer::recording::Recording;
 
 /// fchmodat2 and cachestat: in no base set.
 const FIRST: i32 = 452;
 const SECOND: i32 = 451;
-
-/// Lets the fixture make one call in the cgroup.
-fn call_in(cgroup: &Cgroup, number: i32) {
-    let finished =
-        Running::start(&mut ground_truth([cgroup.hop(), format!("x86_64:{number}")])).finish();
-    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
-}
 
 /// The native numbers in a recording on disk, and whether its profile allows the two calls.
 fn written(folder: &Path) -> (BTreeSet<i32>, [bool; 2]) {

@@ -2,20 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tests::{
-    Cgroup, HARMLESS, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require,
-};
+use tests::{Cgroup, HARMLESS, Outcome, Tracer, call_in, calls, kernel_tier, require};
 use tracer::syscalls::Abi::X86_64;
 
 const CANARY: i32 = 452;
 const EXIT_GROUP: i32 = 231;
-
-/// Lets the fixture make one call in the cgroup.
-fn call_in(cgroup: &Cgroup, number: i32) {
-    let finished =
-        Running::start(&mut ground_truth([cgroup.hop(), format!("x86_64:{number}")])).finish();
-    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
-}
 
 /// The native numbers of everything that was recorded.
 fn recorded(outcome: &Outcome) -> BTreeSet<i32> {

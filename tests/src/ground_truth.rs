@@ -1,5 +1,6 @@
 //! The fixture program that makes exactly the calls it is told to, and numbers that it can make without harm.
 
+use crate::{Cgroup, Running};
 use std::ffi::OsStr;
 use std::process::Command;
 
@@ -7,6 +8,13 @@ use std::process::Command;
 pub const GROUND_TRUTH: &str = env!("GROUND_TRUTH");
 /// A static program with the standard library: `fixtures/worker.rs`.
 pub const WORKER: &str = env!("WORKER");
+
+/// Lets the program make one call of the native ABI in a cgroup, and end.
+pub fn call_in(cgroup: &Cgroup, number: i32) {
+    let steps = [cgroup.hop(), format!("x86_64:{number}")];
+    let finished = Running::start(&mut ground_truth(steps)).finish();
+    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+}
 
 /// The program with its steps.
 pub fn ground_truth(steps: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {

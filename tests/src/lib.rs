@@ -18,7 +18,9 @@ pub use self::tracer::{Outcome, Tracer, Tracing, tracer_program};
 pub use bpf::{Loaded, loaded, loaded_by};
 pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_folder};
 pub use files::{Mount, entries, file_names, temporary_folder};
-pub use ground_truth::{GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, WORKER, ground_truth};
+pub use ground_truth::{
+    GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, WORKER, call_in, ground_truth,
+};
 pub use process::{Finished, Running};
 pub use recorded::{Calls, calls, names};
 

@@ -24,7 +24,9 @@ use self::{
     ending::Roots,
     events::Sightings,
     late::Late,
-    setup::{announcement, boot_time, cgroup_kind, options, populated_below, selections},
+    setup::{
+        announcement, boot_time, cgroup_kind, options, populated_below, selections, take_arrived,
+    },
     stops::Asked,
 };
 pub use self::{
@@ -144,14 +146,18 @@ pub async fn record(
 ) -> Result<Outcome> {
     let group =
         request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
-    let selections = selections(request, group.as_ref());
+    let mut selections = selections(request, group.as_ref());
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selections)?;
+    late.extend(take_arrived(&request.awaited, &mut selections, &tree));
     let roots = Roots::of(&request.root, &selections, !request.awaited.is_empty())?;
     let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selections)?);
+    if !request.awaited.is_empty() {
+        late.extend(take_arrived(&request.awaited, &mut selections, &request.root.tree()?));
+    }
     let mut sightings = Sightings::new(events, selections, request.awaited.clone(), began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;

@@ -9,7 +9,12 @@ use std::{
 use anyhow::{Context, Result};
 use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
 
-use super::{Observers, late::Late, names::Names, setup::cgroup_kind};
+use super::{
+    Observers,
+    late::Late,
+    names::Names,
+    setup::{cgroup_kind, select},
+};
 use crate::{
     kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
@@ -120,15 +125,8 @@ impl Sightings {
 
     /// Takes a new cgroup into the selections when it is an awaited target's.
     fn select(&mut self, path: &str, observers: &mut Observers<'_>) {
-        for awaited in &self.awaited {
-            let Some(found) = awaited.find(path) else { continue };
-            for selection in self.selections.iter_mut().filter(|one| one.name == awaited.name) {
-                if selection.paths.contains(&found) {
-                    continue;
-                }
-                observers.live.line(&format!("{} is {}", escape(&awaited.name), escape(&found)));
-                selection.paths.push(found.clone());
-            }
+        if let Some((name, found, true)) = select(&self.awaited, &mut self.selections, path) {
+            observers.live.line(&format!("{} is {}", escape(name), escape(&found)));
         }
     }
 

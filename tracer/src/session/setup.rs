@@ -10,6 +10,7 @@ use crate::{
     kernel::{Options, host_mount_namespace},
     recording::{TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
+        awaited::Awaited,
         cgroup::{CgroupTree, populated},
         names::kind,
     },
@@ -41,6 +42,41 @@ pub(super) fn populated_below(
         );
     }
     Ok(found)
+}
+
+/// Takes the awaited targets that are there by now into the selections; paths of those that hold processes, by id: calls
+/// of theirs may have been made before tracing began.
+pub(super) fn take_arrived(
+    awaited: &[Awaited],
+    selections: &mut [Selection],
+    tree: &CgroupTree,
+) -> BTreeMap<u64, String> {
+    let mut populated = BTreeMap::new();
+    for node in &tree.nodes {
+        let found = select(awaited, selections, &node.path);
+        if found.is_some() && node.occupied {
+            populated.insert(node.id, node.path.clone());
+        }
+    }
+    populated
+}
+
+/// Takes a cgroup into the selections when it is an awaited target's. The target, its cgroup, and whether that is new.
+pub(super) fn select<'a>(
+    awaited: &'a [Awaited],
+    selections: &mut [Selection],
+    path: &str,
+) -> Option<(&'a str, String, bool)> {
+    let (name, found) =
+        awaited.iter().find_map(|one| Some((one.name.as_str(), one.find(path)?)))?;
+    let mut is_new = false;
+    for selection in selections.iter_mut().filter(|selection| selection.name == name) {
+        if !selection.paths.contains(&found) {
+            selection.paths.push(found.clone());
+            is_new = true;
+        }
+    }
+    Some((name, found, is_new))
 }
 
 pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Options {
