@@ -49,6 +49,9 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         exact: true,
         ambiguous: false,
         no_new_privs: false,
+        filtered: false,
+        exec_sessions: false,
+        container: None,
         calls,
     });
     Recording {

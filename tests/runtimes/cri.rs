@@ -25,12 +25,18 @@ pub struct Containerd {
     folder: TempDir,
 }
 
+/// A pod. Dropping it ends and removes it with its containers.
+pub struct Pod<'a> {
+    containerd: &'a Containerd,
+    id: String,
+    config: api::PodConfig,
+}
+
 /// A container in a pod of its own.
 struct Started<'a> {
-    containerd: &'a Containerd,
-    pod: String,
+    pod: Pod<'a>,
     container: String,
-    log: PathBuf,
+    name: String,
 }
 
 /// A network plug-in that gives a pod its loopback interface and claims that it has an address.
@@ -122,79 +128,85 @@ BinaryName = {}
     )
 }
 
-impl Engine for Containerd {
-    fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
-        let name = format!("tracer-tests-{}", MADE.fetch_add(1, Ordering::Relaxed));
-        let logs = self.folder.path().join("logs");
-        let pod_config = api::PodConfig {
+impl Containerd {
+    /// A pod in a namespace that nothing else uses, with a UID as Kubernetes makes them.
+    pub fn pod(&self, cgroup_parent: impl FnOnce(&str) -> String) -> Result<Pod<'_>, String> {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let uid = format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id());
+        let config = api::PodConfig {
             metadata: Some(api::PodMetadata {
-                name: name.clone(),
-                uid: name.clone(),
-                namespace: "tests".into(),
+                name: format!("pod-{number}"),
+                uid: uid.clone(),
+                namespace: "tracer-tests".into(),
             }),
-            log_directory: logs.display().to_string(),
-            linux: Some(api::LinuxPodConfig { cgroup_parent: order.parent.into() }),
+            log_directory: self.folder.path().join("logs").display().to_string(),
+            linux: Some(api::LinuxPodConfig { cgroup_parent: cgroup_parent(&uid) }),
         };
-        let request = api::RunPod { config: Some(pod_config.clone()) };
+        let request = api::RunPod { config: Some(config.clone()) };
         let pod: api::Id = self.call("RunPodSandbox", request)?;
-        // From here on the pod is removed whatever happens.
-        let log = logs.join(&name);
-        let mut started =
-            Started { containerd: self, pod: pod.id.clone(), container: String::new(), log };
+        Ok(Pod { containerd: self, id: pod.id, config })
+    }
+}
+
+impl Pod<'_> {
+    fn metadata(&self) -> &api::PodMetadata {
+        self.config.metadata.as_ref().expect("it has a name")
+    }
+
+    /// `NAMESPACE/NAME`
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.metadata().namespace, self.metadata().name)
+    }
+
+    /// Its UID.
+    pub fn uid(&self) -> &str {
+        &self.metadata().uid
+    }
+
+    /// The id of its pause container.
+    pub fn sandbox(&self) -> &str {
+        &self.id
+    }
+
+    /// Makes a container, the so manieth of that name, and does not start it; its id.
+    pub fn create(&self, name: &str, attempt: u32, order: &Order) -> Result<String, String> {
         let request = api::CreateContainer {
-            pod: pod.id,
-            config: Some(container_config(order, &name)),
-            pod_config: Some(pod_config),
+            pod: self.id.clone(),
+            config: Some(container_config(order, name, attempt)),
+            pod_config: Some(self.config.clone()),
         };
-        let container: api::Id = self.call("CreateContainer", request)?;
-        started.container.clone_from(&container.id);
-        self.call::<_, api::Empty>("StartContainer", container)?;
-        Ok(Box::new(started))
+        let container: api::Id = self.containerd.call("CreateContainer", request)?;
+        Ok(container.id)
     }
 
-    fn executes_as_user(&self) -> bool {
-        false
-    }
-}
-
-fn container_config(order: &Order, name: &str) -> api::ContainerConfig {
-    let unconfined = api::SecurityProfile { profile_type: 1, localhost_ref: String::new() };
-    let seccomp = order.profile.map_or(unconfined, |path| api::SecurityProfile {
-        profile_type: 2,
-        localhost_ref: path.display().to_string(),
-    });
-    let user = Some(api::Number { value: order.user.into() });
-    let security_context = api::SecurityContext {
-        run_as_user: user,
-        run_as_group: user,
-        no_new_privs: order.no_new_privs,
-        seccomp: Some(seccomp),
-    };
-    api::ContainerConfig {
-        metadata: Some(api::Name { name: name.into() }),
-        image: Some(api::Name { name: IMAGE.into() }),
-        command: order.words.iter().map(|&word| word.to_owned()).collect(),
-        log_path: name.into(),
-        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
-    }
-}
-
-impl Container for Started<'_> {
-    fn output(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+    /// Starts a container.
+    pub fn start(&self, container: &str) -> Result<(), String> {
+        let request = api::Id { id: container.to_owned() };
+        self.containerd.call::<_, api::Empty>("StartContainer", request).map(drop)
     }
 
-    fn is_running(&self) -> bool {
-        let request = api::Id { id: self.container.clone() };
+    /// The state of a container: 1 running, 2 ended.
+    pub fn state(&self, container: &str) -> Option<i32> {
+        let request = api::Id { id: container.to_owned() };
         let answer: Result<api::StatusResponse, _> =
             self.containerd.call("ContainerStatus", request);
-        answer.is_ok_and(|answer| answer.status.is_some_and(|status| status.state == 1))
+        Some(answer.ok()?.status?.state)
     }
 
-    fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
-        assert_eq!(user, None, "the interface takes no user");
+    /// Starts a container, waits until it has ended, and removes it.
+    pub fn run_to_its_end(&self, container: &str) -> Result<(), String> {
+        self.start(container)?;
+        if !holds_within(BOUND, || self.state(container) == Some(2)) {
+            return Err(format!("the container {container} does not end"));
+        }
+        let request = api::Id { id: container.to_owned() };
+        self.containerd.call::<_, api::Empty>("RemoveContainer", request).map(drop)
+    }
+
+    /// Executes a program in a container.
+    pub fn exec(&self, container: &str, words: &[&str]) -> Result<String, String> {
         let request = api::ExecSync {
-            container: self.container.clone(),
+            container: container.to_owned(),
             command: words.iter().map(|&word| word.to_owned()).collect(),
             timeout: BOUND.as_secs().cast_signed(),
         };
@@ -208,10 +220,67 @@ impl Container for Started<'_> {
     }
 }
 
-impl Drop for Started<'_> {
+impl Engine for Containerd {
+    fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
+        let pod = self.pod(|_| order.parent.to_owned())?;
+        let name = pod.metadata().name.clone();
+        // From here on the pod is removed whatever happens.
+        let container = pod.create(&name, 0, order)?;
+        pod.start(&container)?;
+        Ok(Box::new(Started { pod, container, name }))
+    }
+
+    fn socket(&self) -> Option<&str> {
+        self.socket.to_str()
+    }
+
+    fn executes_as_user(&self) -> bool {
+        false
+    }
+}
+
+fn container_config(order: &Order, name: &str, attempt: u32) -> api::ContainerConfig {
+    let unconfined = api::SecurityProfile { profile_type: 1, localhost_ref: String::new() };
+    let seccomp = order.profile.map_or(unconfined, |path| api::SecurityProfile {
+        profile_type: 2,
+        localhost_ref: path.display().to_string(),
+    });
+    let user = Some(api::Number { value: order.user.into() });
+    let security_context = api::SecurityContext {
+        run_as_user: user,
+        run_as_group: user,
+        no_new_privs: order.no_new_privs,
+        seccomp: Some(seccomp),
+    };
+    api::ContainerConfig {
+        metadata: Some(api::ContainerMetadata { name: name.into(), attempt }),
+        image: Some(api::Name { name: IMAGE.into() }),
+        command: order.words.iter().map(|&word| word.to_owned()).collect(),
+        log_path: format!("{name}-{attempt}.log"),
+        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+    }
+}
+
+impl Container for Started<'_> {
+    fn output(&self) -> String {
+        let log = Path::new(&self.pod.config.log_directory).join(format!("{}-0.log", self.name));
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
+    fn is_running(&self) -> bool {
+        self.pod.state(&self.container) == Some(1)
+    }
+
+    fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
+        assert_eq!(user, None, "the interface takes no user");
+        self.pod.exec(&self.container, words)
+    }
+}
+
+impl Drop for Pod<'_> {
     fn drop(&mut self) {
         for method in ["StopPodSandbox", "RemovePodSandbox"] {
-            let request = api::Id { id: self.pod.clone() };
+            let request = api::Id { id: self.id.clone() };
             if let Err(error) = self.containerd.call::<_, api::Empty>(method, request) {
                 eprintln!("{error}");
             }

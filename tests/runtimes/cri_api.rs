@@ -57,7 +57,17 @@ pub struct Id {
 #[derive(Clone, PartialEq, Message)]
 pub struct Empty {}
 
-/// `ContainerMetadata`, and `ImageSpec`.
+/// `ContainerMetadata`
+#[derive(Clone, PartialEq, Message)]
+pub struct ContainerMetadata {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// How often it was made before.
+    #[prost(uint32, tag = "2")]
+    pub attempt: u32,
+}
+
+/// `ImageSpec`
 #[derive(Clone, PartialEq, Message)]
 pub struct Name {
     #[prost(string, tag = "1")]
@@ -105,7 +115,7 @@ pub struct LinuxContainerConfig {
 #[derive(Clone, PartialEq, Message)]
 pub struct ContainerConfig {
     #[prost(message, optional, tag = "1")]
-    pub metadata: Option<Name>,
+    pub metadata: Option<ContainerMetadata>,
     #[prost(message, optional, tag = "2")]
     pub image: Option<Name>,
     #[prost(string, repeated, tag = "3")]

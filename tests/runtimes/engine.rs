@@ -36,7 +36,7 @@ pub trait Engine: Send + Sync {
         true
     }
 
-    /// Where its API is served, as `unix://PATH`.
+    /// Where its API is served, with or without `unix://`.
     fn socket(&self) -> Option<&str> {
         None
     }

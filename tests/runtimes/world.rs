@@ -133,13 +133,17 @@ impl World {
                 let shim = self.crun_without_limits()?;
                 self.podman(&shim, Place::Version2)
             }),
-            Kind::Containerd => {
-                let made = self.containerd.get_or_init(|| self.start_containerd());
-                return made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone);
-            }
+            Kind::Containerd => return Ok(self.containerd()?),
             Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
         };
         made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
+    }
+
+    /// containerd, or why there is none.
+    pub fn containerd(&self) -> Result<&Containerd, String> {
+        kernel_tier()?;
+        let made = self.containerd.get_or_init(|| self.start_containerd());
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// A low-level runtime, or why there is none.

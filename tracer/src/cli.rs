@@ -26,8 +26,8 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Targets: a cgroup path (/system.slice/nginx.service), a pod's UID, a container's name, its id or a unique prefix of that, pid:N. \
-A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
+Targets: a cgroup path (/system.slice/nginx.service), a unit, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a pod's UID, a container's \
+name, its id or a unique prefix of that, pid:N. A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
 
 Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
 
@@ -46,7 +46,7 @@ pub enum Action {
     Check(Check),
     /// List what can be traced here: pods, containers and units
     ///
-    /// Reads the cgroups, and asks no runtime: containers are listed by their ids, pods by their UIDs.
+    /// Reads the cgroups, and asks the container runtimes for names.
     List(List),
     /// Run a command under a profile
     ///
@@ -82,9 +82,9 @@ pub struct Record {
     /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until_quiet: Option<Duration>,
-    /// Where Docker is asked for the names of containers
-    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
-    pub docker_host: Option<PathBuf>,
+    /// Where names are asked for.
+    #[command(flatten)]
+    pub sockets: Sockets,
     /// Await targets that do not exist yet, and go on when they end
     #[arg(long, requires = "targets")]
     pub wait: bool,
@@ -112,6 +112,18 @@ pub struct Record {
     /// Run this command in a cgroup of its own and record it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// Where container runtimes are asked for the names of their containers.
+#[derive(Debug, Args)]
+pub struct Sockets {
+    /// Where Docker is asked for the names of containers
+    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
+    pub docker_host: Option<PathBuf>,
+    /// Where the container runtime of Kubernetes is asked for the names of pods, in place of the usual sockets; may be given
+    /// several times
+    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
+    pub cri_endpoint: Vec<PathBuf>,
 }
 
 /// Options of a derivation, of what was just recorded or of recordings.
@@ -187,6 +199,9 @@ pub struct Check {
 /// Options of `list`.
 #[derive(Debug, Args)]
 pub struct List {
+    /// Where names are asked for.
+    #[command(flatten)]
+    pub sockets: Sockets,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -206,6 +221,9 @@ pub struct Verify {
         conflicts_with = "command"
     )]
     pub targets: Vec<String>,
+    /// Where names are asked for.
+    #[command(flatten)]
+    pub sockets: Sockets,
     /// Write the profile with the denied calls allowed
     #[arg(long, value_name = "FILE")]
     pub amend: Option<PathBuf>,

@@ -6,6 +6,7 @@ mod ending;
 mod events;
 mod late;
 mod names;
+mod selecting;
 mod setup;
 mod stops;
 
@@ -16,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use self::{
     audit::Audit,
@@ -24,6 +25,7 @@ use self::{
     ending::Roots,
     events::Sightings,
     late::Late,
+    selecting::Selecting,
     setup::{
         announcement, boot_time, cgroup_kind, options, populated_below, selections, take_arrived,
     },
@@ -43,11 +45,18 @@ use crate::{
         facts::Snapshot,
         filters::{Filters, filters},
     },
-    target::{awaited::Awaited, cgroup::CgroupRoot},
+    target::{
+        cgroup::CgroupRoot,
+        inventory::Inventory,
+        runtime::{self, Addresses, Listener, News},
+        wanted::Wanted,
+    },
 };
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
 const TICK: Duration = Duration::from_millis(250);
+/// How long the runtimes are asked at the end for the names of containers that nobody told of.
+const NAMES_SETTLE: Duration = Duration::from_secs(5);
 /// How often the recording is saved, when it changed.
 const AUTOSAVE: Duration = Duration::from_secs(10);
 
@@ -58,8 +67,14 @@ pub struct Request {
     pub root: CgroupRoot,
     /// The targets, resolved.
     pub selections: Vec<Selection>,
-    /// Those of them that do not exist yet and that their cgroups' names will tell, by the names of the selections.
-    pub awaited: Vec<Awaited>,
+    /// Those of them that are followed as containers come and go, by the names of the selections.
+    pub wanted: Vec<Wanted>,
+    /// Some of them may come to be anywhere in the hierarchy.
+    pub anywhere: bool,
+    /// What the runtimes told so far.
+    pub inventory: Inventory,
+    /// Where they are asked for the names of new containers; None when no name matters.
+    pub addresses: Option<Addresses>,
     /// The end of the targets does not end the recording, and they need not exist when it begins.
     pub wait: bool,
     /// A command to run in a cgroup of its own.
@@ -146,19 +161,25 @@ pub async fn record(
 ) -> Result<Outcome> {
     let group =
         request.command.as_ref().map(|_| CommandGroup::create(&request.root)).transpose()?;
-    let mut selections = selections(request, group.as_ref());
+    let (asker, listener) = request.addresses.clone().map(runtime::follow).unzip();
+    let mut selecting = Selecting::new(
+        selections(request, group.as_ref()),
+        request.wanted.clone(),
+        request.inventory.clone(),
+        asker,
+    );
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
-    let mut late = populated_below(request, &selections)?;
-    late.extend(take_arrived(&request.awaited, &mut selections, &tree));
-    let roots = Roots::of(&request.root, &selections, !request.awaited.is_empty())?;
+    let mut late = populated_below(request, &selecting.selections)?;
+    late.extend(take_arrived(&mut selecting, &tree));
+    let roots = Roots::of(&request.root, &selecting.selections, request.anywhere)?;
     let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
-    late.extend(populated_below(request, &selections)?);
-    if !request.awaited.is_empty() {
-        late.extend(take_arrived(&request.awaited, &mut selections, &request.root.tree()?));
+    late.extend(populated_below(request, &selecting.selections)?);
+    if !request.wanted.is_empty() {
+        late.extend(take_arrived(&mut selecting, &request.root.tree()?));
     }
-    let mut sightings = Sightings::new(events, selections, request.awaited.clone(), began)?;
+    let mut sightings = Sightings::new(events, selecting, began)?;
     sightings.names.learn(&tree.nodes);
     let late = Late::watch(&request.root, late)?;
     let audit = match request.purpose {
@@ -168,7 +189,7 @@ pub async fn record(
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
-    observers.live.line(&announcement(request, &sightings.selections));
+    observers.live.line(&announcement(request, &sightings.selecting.selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
         _ => None,
@@ -178,6 +199,7 @@ pub async fn record(
         roots,
         recorder,
         sightings,
+        listener,
         late,
         audit,
         cut_off: 0,
@@ -192,6 +214,7 @@ pub async fn record(
     session.recorder.detach()?;
     session.late.settle().await;
     session.settle_audit(&mut observers).await?;
+    session.settle_names(&mut observers).await?;
     session.finish(stop, &mut observers)
 }
 
@@ -201,6 +224,8 @@ struct Session<'a> {
     roots: Roots,
     recorder: Recorder,
     sightings: Sightings,
+    /// Hears what runtimes tell.
+    listener: Option<Listener>,
     late: Late,
     audit: Option<Audit>,
     command: Option<RunningCommand>,
@@ -233,9 +258,13 @@ impl Session<'_> {
                     return Ok(Stop::CommandEnded);
                 }
                 ready = self.sightings.ready() => ready?,
+                news = told(&mut self.listener) => self.take_news(news, observers),
                 () = audited(&self.audit) => {}
                 () = self.late.next_restart() => {}
-                _ = tick.tick() => self.show_status(observers)?,
+                _ = tick.tick() => {
+                    self.sightings.selecting.ask_again();
+                    self.show_status(observers)?;
+                }
                 _ = autosave.tick() => {
                     if self.sightings.calls_seen() != saved {
                         saved = self.sightings.calls_seen();
@@ -272,6 +301,27 @@ impl Session<'_> {
             Some(audit) => audit.take(&self.sightings, &self.request.root, observers),
             None => Ok(()),
         }
+    }
+
+    /// Takes what a runtime told of containers.
+    fn take_news(&mut self, news: News, observers: &mut Observers<'_>) {
+        for line in self.sightings.selecting.take_news(news, &self.request.root) {
+            observers.live.line(&line);
+        }
+    }
+
+    /// Asks a last time for the containers that nobody told of.
+    async fn settle_names(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+        self.take(observers)?;
+        let deadline = tokio::time::Instant::now() + NAMES_SETTLE;
+        while self.sightings.selecting.is_open() {
+            self.sightings.selecting.ask_again();
+            match timeout_at(deadline, told(&mut self.listener)).await {
+                Ok(news) => self.take_news(news, observers),
+                Err(_) => break,
+            }
+        }
+        self.take(observers)
     }
 
     /// Takes the audit records that are on their way.
@@ -335,7 +385,9 @@ impl Session<'_> {
         Ok(judgement(&Parts {
             snapshot,
             paths: &self.sightings.names.paths,
-            selections: &self.sightings.selections,
+            selections: &self.sightings.selecting.selections,
+            identity: &|path| self.sightings.selecting.identity(path),
+            unresolved: self.sightings.selecting.unresolved(&self.request.root),
             labels: &self.sightings.labels,
             late: &self.late.ids(),
             restarted: &self.late.restarted,
@@ -362,6 +414,14 @@ impl Session<'_> {
 async fn ended(command: &mut Option<RunningCommand>) -> Result<ExitStatus> {
     match command {
         Some(command) => command.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a runtime tells; never, when none is asked.
+async fn told(listener: &mut Option<Listener>) -> News {
+    match listener {
+        Some(listener) => listener.next().await,
         None => std::future::pending().await,
     }
 }

@@ -9,7 +9,8 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Exit, derivation, owner, request,
+    Exit, derivation, owner,
+    request::{self, Search},
     summary::{self, Source},
     usage,
 };
@@ -23,7 +24,7 @@ use crate::{
     profile::{Options, Profile},
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
-    target::{cgroup::CgroupRoot, runtime::Addresses},
+    target::cgroup::CgroupRoot,
     text::escape_path,
 };
 
@@ -44,15 +45,19 @@ pub fn run(typed: &Record) -> Result<Exit> {
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
-    let (selections, awaited) = request::targets(&root, &specs, &addresses(typed), typed.wait)?;
+    let search = Search { wait: typed.wait, verbose: choices.verbose, ..Search::default() };
+    let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
     let events =
         typed.events.as_deref().map(|path| events(path, destination.as_ref())).transpose()?;
     let request = Request {
         root,
-        selections,
-        awaited,
+        selections: targets.selections,
+        wanted: targets.wanted,
+        anywhere: targets.anywhere,
+        inventory: targets.inventory,
+        addresses: targets.addresses,
         wait: typed.wait,
         command,
         duration: typed.duration,
@@ -85,15 +90,6 @@ pub fn run(typed: &Record) -> Result<Exit> {
         destination,
     );
     Ok(exit(typed, &outcome))
-}
-
-/// Where the runtimes are asked.
-fn addresses(typed: &Record) -> Addresses {
-    let mut addresses = Addresses::default();
-    if let Some(socket) = &typed.docker_host {
-        addresses.docker.clone_from(socket);
-    }
-    addresses
 }
 
 /// The file for events, which must not be one of the others.

@@ -8,18 +8,19 @@ use tokio::runtime::Runtime;
 
 use super::{lookup::look_up, usage};
 use crate::{
+    cli::Sockets,
     kernel::{Filter, User},
     message::tell,
     recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
     target::{
-        CgroupError, CgroupTree, ResolveError,
-        awaited::Awaited,
+        CgroupError, ResolveError,
         cgroup::CgroupRoot,
-        grammar::{Meaning, TargetSpec},
-        named::{self, NameError},
-        resolve::resolve,
+        grammar::TargetSpec,
+        inventory::Inventory,
+        resolve::{ResolvedTarget, resolve},
         runtime::{Addresses, ask},
+        wanted::Wanted,
     },
 };
 
@@ -41,78 +42,110 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
     Ok((runtime, stops))
 }
 
-/// The targets that exist, resolved.
-pub(super) fn selections(root: &CgroupRoot, specs: &[TargetSpec]) -> Result<Vec<Selection>> {
-    let (selections, _) = targets(root, specs, &Addresses::default(), false)?;
-    Ok(selections)
+/// The targets of a session, found.
+pub(super) struct Targets {
+    /// What was named, with the cgroups that are there.
+    pub(super) selections: Vec<Selection>,
+    /// What is followed as containers come and go.
+    pub(super) wanted: Vec<Wanted>,
+    /// Some of it may come to be anywhere in the hierarchy.
+    pub(super) anywhere: bool,
+    /// What the runtimes told.
+    pub(super) inventory: Inventory,
+    /// Where they are asked on; None when no name matters.
+    pub(super) addresses: Option<Addresses>,
 }
 
-/// The targets, resolved; with `wait`, those that do not exist yet as well.
+/// How targets are looked for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Search {
+    /// Those that do not exist yet are awaited, and all are followed under their names.
+    pub(super) wait: bool,
+    /// Every container is a target.
+    pub(super) all_containers: bool,
+    /// The names of containers are wanted, whatever was typed.
+    pub(super) names: bool,
+    /// Who was asked is told.
+    pub(super) verbose: bool,
+}
+
+/// Finds the targets. The runtimes are asked only when names matter.
 pub(super) fn targets(
     root: &CgroupRoot,
     specs: &[TargetSpec],
     addresses: &Addresses,
-    wait: bool,
-) -> Result<(Vec<Selection>, Vec<Awaited>)> {
-    let (mut selections, mut awaited) = (Vec::new(), Vec::new());
-    if specs.is_empty() {
-        return Ok((selections, awaited));
-    }
+    search: Search,
+) -> Result<Targets> {
+    let all = search.all_containers.then(Wanted::all_containers);
+    let rules: Vec<Option<Wanted>> = specs.iter().map(Wanted::new).collect();
+    let needs_names = search.names
+        || rules.iter().flatten().chain(&all).any(Wanted::needs_names);
+    let inventory = if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
     let tree = root.tree()?;
-    for typed in specs {
-        let spec = &known_by_id(typed, &tree, addresses, wait)?;
-        let (name, kind, paths) = match (resolve(spec, &tree), Awaited::new(spec)) {
-            (Ok(target), _) => (target.name, target.kind, target.cgroups),
-            (Err(ResolveError::NotFound { .. }), Some(target)) if wait => {
-                let kind = target.kind();
-                awaited.push(target);
-                (spec.text.clone(), kind, Vec::new())
-            }
-            (Err(ResolveError::Cgroup(CgroupError::Missing { path, .. })), _) if wait => {
-                (spec.text.clone(), TargetKind::Path, vec![root.place(&path)?])
-            }
-            (Err(error), _) => return Err(error.into()),
-        };
-        selections.push(Selection { name, kind, paths });
+    let (mut selections, mut wanted) = (Vec::new(), Vec::new());
+    for (spec, rule) in specs.iter().zip(rules) {
+        let found = resolve(spec, &tree, &inventory);
+        selections.push(selection(root, spec, rule.as_ref(), found, search.wait)?);
+        // The containers of a pod come and go, also while it is there.
+        wanted.extend(rule.filter(|rule| search.wait || rule.kind() == TargetKind::Pod));
     }
-    Ok((selections, awaited))
+    if let Some(all) = all {
+        let (name, kind) = (all.name.clone(), all.kind());
+        selections.push(Selection { name, kind, paths: Vec::new(), without: Vec::new() });
+        wanted.push(all);
+    }
+    let anywhere = !wanted.is_empty() && (search.wait || search.all_containers);
+    let addresses = needs_names.then(|| addresses.clone());
+    Ok(Targets { selections, wanted, anywhere, inventory, addresses })
 }
 
-/// What was typed, with the id of the container that it names in the place of the name. The runtimes are asked only when
-/// the cgroups do not tell.
-fn known_by_id(
-    typed: &TargetSpec,
-    tree: &CgroupTree,
-    addresses: &Addresses,
+/// What was found of a target; what was not is awaited when it may come.
+fn selection(
+    root: &CgroupRoot,
+    spec: &TargetSpec,
+    rule: Option<&Wanted>,
+    found: Result<ResolvedTarget, ResolveError>,
     wait: bool,
-) -> Result<TargetSpec> {
-    let unknown = matches!(
-        resolve(typed, tree),
-        Err(ResolveError::NameUnsupported { .. } | ResolveError::NotFound { .. })
-    );
-    let Some((scope, name)) = named::name_of(typed).filter(|_| unknown) else {
-        return Ok(typed.clone());
-    };
+) -> Result<Selection> {
+    let name = spec.text.clone();
+    match (found, rule) {
+        (Ok(ResolvedTarget { name, kind, cgroups, without }), _) => {
+            Ok(Selection { name, kind, paths: cgroups, without })
+        }
+        (Err(error), Some(rule)) if wait && error.is_absence() => {
+            Ok(Selection { name, kind: rule.kind(), paths: Vec::new(), without: Vec::new() })
+        }
+        (Err(ResolveError::Cgroup(CgroupError::Missing { path, .. })), _) if wait => {
+            let paths = vec![root.place(&path)?];
+            Ok(Selection { name, kind: TargetKind::Path, paths, without: Vec::new() })
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// Asks the runtimes of this host for their containers and pods.
+pub(super) fn ask_all(addresses: &Addresses, verbose: bool) -> Result<Inventory> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtimes could not be asked")?;
     let inventory = runtime.block_on(ask(addresses));
-    let only_a_name =
-        typed.meanings.iter().all(|meaning| matches!(meaning, Meaning::ContainerName { .. }));
-    let container = match named::find(scope, name, &inventory) {
-        Ok(container) => container,
-        Err(NameError::Unknown { .. }) if !only_a_name => return Ok(typed.clone()),
-        Err(error) => return Err(error.into()),
-    };
-    let known = named::by_id(typed, container);
-    match resolve(&known, tree) {
-        Err(ResolveError::NotFound { .. }) if !wait => {
-            let (name, state) = (name.to_owned(), container.state);
-            Err(NameError::NotRunning { name, state }.into())
-        }
-        _ => Ok(known),
+    if verbose {
+        inventory.sources.iter().for_each(|source| tell(&source.to_string()));
     }
+    Ok(inventory)
+}
+
+/// Where the runtimes are asked.
+pub(super) fn addresses(typed: &Sockets) -> Addresses {
+    let mut addresses = Addresses::default();
+    if let Some(socket) = &typed.docker_host {
+        addresses.docker.clone_from(socket);
+    }
+    if !typed.cri_endpoint.is_empty() {
+        addresses.cri.clone_from(&typed.cri_endpoint);
+    }
+    addresses
 }
 
 /// The command to run; None when none was typed.

@@ -14,7 +14,8 @@ use super::{
     denied::{self, DeniedCall},
     derivation,
     profile_file::ProfileFile,
-    request, summary,
+    request::{self, Search},
+    summary,
 };
 use crate::{
     cli::Verify,
@@ -46,13 +47,17 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let filter = if typed.command.is_empty() { None } else { Some(profile.filter()?) };
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
-    let selections = request::selections(&root, &specs)?;
+    let search = Search { verbose: typed.verbose, ..Search::default() };
+    let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
     let request = Request {
         root,
-        selections,
-        awaited: Vec::new(),
+        selections: targets.selections,
+        wanted: targets.wanted,
+        anywhere: targets.anywhere,
+        inventory: targets.inventory,
+        addresses: targets.addresses,
         wait: false,
         command,
         duration: typed.duration,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tracer_ebpf::{Evidence, EvidenceKey, Stats};
 
 use super::{
-    Call, Cgroup, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
+    Call, Cgroup, ContainerIdentity, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
     completeness::reasons,
     denied::{self, Logged},
     facts::{CgroupFacts, Snapshot},
@@ -22,6 +22,8 @@ pub struct Selection {
     pub kind: TargetKind,
     /// Paths of cgroups; everything at or below them is the target's.
     pub paths: Vec<String>,
+    /// But what is at or below these: pause containers.
+    pub without: Vec<String>,
 }
 
 /// Who was first seen to make a call, and when. A label: losing it changes no result.
@@ -52,6 +54,10 @@ pub struct Parts<'a> {
     pub restarted: &'a BTreeSet<String>,
     /// What each path's last component says of it.
     pub kind_of: &'a dyn Fn(&str) -> CgroupKind,
+    /// The container that a cgroup is in, by its path.
+    pub identity: &'a dyn Fn(&str) -> Option<ContainerIdentity>,
+    /// Containers that may be the target's and that nobody told the names of.
+    pub unresolved: u64,
     /// The machine.
     pub host: Host,
     /// RFC 3339.
@@ -86,6 +92,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         compat: parts.snapshot.stats.compat_lost,
         replaced: parts.replaced,
         cut_off: parts.cut_off,
+        unresolved: parts.unresolved,
         ..Losses::default()
     };
     let mut cgroups = Vec::new();
@@ -99,9 +106,9 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
             continue;
         }
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
-        let (cgroup, filtered) = cgroup(parts, facts, evidence, path);
+        let cgroup = cgroup(parts, facts, evidence, path);
         losses.unnamed += unnamed(&cgroup);
-        losses.filtered += u64::from(filtered && !parts.every_denial_seen);
+        losses.filtered += u64::from(cgroup.filtered);
         cgroups.push(cgroup);
     }
     let late_starts = late_starts(parts);
@@ -127,7 +134,8 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
 impl Selection {
     /// The cgroup of that path is the target's.
     pub fn holds(&self, path: &str) -> bool {
-        self.paths.iter().any(|root| is_at_or_below(path, root))
+        let is_below = |roots: &[String]| roots.iter().any(|root| is_at_or_below(path, root));
+        is_below(&self.paths) && !is_below(&self.without)
     }
 }
 
@@ -166,13 +174,13 @@ fn targets(selections: &[Selection], cgroups: &[Cgroup]) -> Vec<Target> {
         .collect()
 }
 
-/// One cgroup of the recording, and whether a filter may have hidden calls.
+/// One cgroup of the recording.
 fn cgroup(
     parts: &Parts<'_>,
     facts: &CgroupFacts,
     evidence: &[(EvidenceKey, Evidence)],
     path: &str,
-) -> (Cgroup, bool) {
+) -> Cgroup {
     let phases = phases::decide(&facts.record, evidence, kind(parts, path));
     let mut other_counts: BTreeMap<(Abi, i32), u64> = BTreeMap::new();
     let mut labels: HashMap<(Abi, i32), Label> = HashMap::new();
@@ -209,16 +217,18 @@ fn cgroup(
     calls.extend(denied::calls(parts, facts.id, &phases));
     // Stable: what was made stands before what was refused.
     calls.sort_by_key(|call| (call.abi, call.number));
-    let cgroup = Cgroup {
+    Cgroup {
         id: facts.id,
         path: path.to_owned(),
         late_start: parts.late.contains(&facts.id),
         exact: phases.exact,
         ambiguous: phases.ambiguous,
         no_new_privs: phases.no_new_privs,
+        filtered: phases.filtered && !parts.every_denial_seen,
+        exec_sessions: phases.exec_sessions,
+        container: (parts.identity)(path),
         calls,
-    };
-    (cgroup, phases.filtered)
+    }
 }
 
 /// What the target says of its cgroups, before their names do.

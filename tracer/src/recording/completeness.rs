@@ -58,6 +58,11 @@ pub(super) fn reasons(
         "processes of the command that still ran, or had to be killed, at the end",
         "let the command end by itself, or record its cgroup",
     );
+    lost(
+        losses.unresolved,
+        "containers that may belong to the target and ended before their runtime told their names",
+        "record again, with the container runtime's socket in its usual place or named (--docker-host, --cri-endpoint)",
+    );
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
@@ -90,13 +95,14 @@ mod tests {
             unplaced: 1,
             replaced: 1,
             cut_off: 1,
+            unresolved: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], false);
-        assert_eq!(told.len(), 9, "{told:#?}");
+        assert_eq!(told.len(), 10, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], true).len(),
-            8,
+            9,
             "the late start is accepted"
         );
     }

@@ -89,6 +89,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unplaced,
         replaced,
         cut_off,
+        unresolved,
     } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
@@ -100,6 +101,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unplaced: one.unplaced.saturating_add(unplaced),
         replaced: one.replaced.saturating_add(replaced),
         cut_off: one.cut_off.saturating_add(cut_off),
+        unresolved: one.unresolved.saturating_add(unresolved),
     }
 }
 

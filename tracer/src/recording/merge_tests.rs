@@ -32,6 +32,9 @@ fn cgroup(path: &str, name: &str) -> Cgroup {
         exact: true,
         ambiguous: false,
         no_new_privs: false,
+        filtered: false,
+        exec_sessions: false,
+        container: None,
         calls: vec![call(name, Phase::Workload)],
     }
 }

@@ -120,8 +120,50 @@ pub struct Cgroup {
     pub ambiguous: bool,
     /// Its tasks had no_new_privs set.
     pub no_new_privs: bool,
+    /// Its workload ran under a filter that may deny calls, and what that denied was not watched.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub filtered: bool,
+    /// A runtime put processes into it after its workload had started: exec sessions or probes are among its calls.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub exec_sessions: bool,
+    /// The container that it is, or is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerIdentity>,
     /// Sorted by ABI and number; at most one entry for each that was made, and one for each way in which it was refused.
     pub calls: Vec<Call>,
+}
+
+/// A container, by what its cgroup's name says and what its runtime told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ContainerIdentity {
+    /// What made it: `docker`, `podman`, `containerd`, `cri-o`, `nerdctl`; absent when nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// As its runtime calls it, in a pod as the pod does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Namespace of its pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name of its pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The image that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl ContainerIdentity {
+    /// What it is called: `NAMESPACE/POD/CONTAINER`, a name, or the first twelve digits of the id. Not escaped.
+    pub fn label(&self) -> String {
+        let name = self.name.clone().unwrap_or_else(|| self.id.chars().take(12).collect());
+        match (&self.namespace, &self.pod) {
+            (Some(namespace), Some(pod)) => format!("{namespace}/{pod}/{name}"),
+            _ => name,
+        }
+    }
 }
 
 /// One system call of one cgroup.
@@ -235,6 +277,9 @@ pub struct Losses {
     /// Processes of the traced command that still ran, or had to be killed, when the recording ended.
     #[serde(default)]
     pub cut_off: u64,
+    /// Containers that may be the target's, and whose names nobody told: they had ended by then.
+    #[serde(default)]
+    pub unresolved: u64,
 }
 
 /// How the traced command ended.

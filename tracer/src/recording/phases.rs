@@ -42,6 +42,8 @@ pub struct Phases {
     /// it may load more by itself; elsewhere the most, for whoever started it may have loaded them in the same cgroup. None
     /// when no such call was seen.
     pub filters: Option<usize>,
+    /// A runtime put processes into the container after the workload had started.
+    pub exec_sessions: bool,
     /// A container was made in the cgroup: its calls have phases.
     container: bool,
     /// The filter count of the cgroup's earliest calls.
@@ -156,9 +158,15 @@ pub fn decide(
         } else {
             sightings.iter().map(|sighting| sighting.facts.filters()).max()
         },
+        exec_sessions: container && sightings.iter().any(is_exec_session),
         container,
         base,
     }
+}
+
+/// A runtime's call in a container whose workload runs.
+fn is_exec_session(sighting: &Sighting) -> bool {
+    sighting.facts.has(class::STARTED) && origin(sighting.facts) == Origin::Runtime
 }
 
 /// The phase of a call made with these facts.

@@ -117,7 +117,7 @@ impl Audit {
         };
         let AuditedCall::Known(abi, number) = record.call else { return Ok(()) };
         let Some((cgroup, path)) = self.cgroup(record.pid, sightings, root) else { return Ok(()) };
-        if !sightings.is_selected(&path) {
+        if !sightings.selecting.is_selected(&path) {
             return Ok(());
         }
         let key = (cgroup, abi, number, refused);

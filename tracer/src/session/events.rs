@@ -13,24 +13,25 @@ use super::{
     Observers,
     late::Late,
     names::Names,
-    setup::{cgroup_kind, select},
+    selecting::Selecting,
+    setup::cgroup_kind,
 };
 use crate::{
     kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
     recording::{
         Phase, Refusal,
-        assembly::{Label, LabelKey, Selection},
+        assembly::{Label, LabelKey},
         denied::refusal,
         event::NewCall,
         phases::during,
     },
     syscalls,
-    target::{awaited::Awaited, cgroup::CgroupRoot},
+    target::cgroup::CgroupRoot,
     text::{escape, escape_bytes},
 };
 
-/// Most calls of cgroups without a known place that are kept for later.
+/// Most calls that are kept for later: of cgroups without a known place, or whose target is not known yet.
 const MAX_UNPLACED: usize = 1 << 16;
 
 /// The event buffers, and what was learned from them.
@@ -45,17 +46,14 @@ pub(super) struct Sightings {
     unplaced: Vec<CallEvent>,
     unplaced_denials: Vec<DenialEvent>,
     denied: HashSet<(LabelKey, Refusal)>,
-    /// The targets; the paths of an awaited one come as its cgroups do.
-    pub(super) selections: Vec<Selection>,
-    awaited: Vec<Awaited>,
+    pub(super) selecting: Selecting,
     began: u64,
 }
 
 impl Sightings {
     pub(super) fn new(
         events: Events,
-        selections: Vec<Selection>,
-        awaited: Vec<Awaited>,
+        selecting: Selecting,
         began: u64,
     ) -> Result<Self> {
         Ok(Self {
@@ -69,8 +67,7 @@ impl Sightings {
             unplaced: Vec::new(),
             unplaced_denials: Vec::new(),
             denied: HashSet::new(),
-            selections,
-            awaited,
+            selecting,
             began,
         })
     }
@@ -109,7 +106,9 @@ impl Sightings {
         let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
         for (id, path) in self.names.place(new, root) {
             late.announced(id, &path);
-            self.select(&path, observers);
+            for line in self.selecting.place(&path) {
+                observers.live.line(&line);
+            }
         }
         for event in calls {
             self.take_call(&event, observers);
@@ -123,13 +122,6 @@ impl Sightings {
         }
     }
 
-    /// Takes a new cgroup into the selections when it is an awaited target's.
-    fn select(&mut self, path: &str, observers: &mut Observers<'_>) {
-        if let Some((name, found, true)) = select(&self.awaited, &mut self.selections, path) {
-            observers.live.line(&format!("{} is {}", escape(name), escape(&found)));
-        }
-    }
-
     fn take_call(&mut self, event: &CallEvent, observers: &mut Observers<'_>) {
         let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
         let command = command(&event.command);
@@ -139,14 +131,14 @@ impl Sightings {
             let label = Label { time: event.time, command: command.clone() };
             self.labels.insert(known, label);
         }
-        let Some(path) = self.names.paths.get(&event.key.cgroup) else {
+        let Some(path) = self.decided_path(event.key.cgroup) else {
             if self.unplaced.len() < MAX_UNPLACED {
                 self.labels.remove(&known);
                 self.unplaced.push(*event);
             }
             return;
         };
-        if !is_new || !self.is_selected(path) {
+        if !is_new || !self.selecting.is_selected(path) {
             return;
         }
         let new = NewCall {
@@ -168,33 +160,33 @@ impl Sightings {
         let call = &event.key.call;
         let (abi, number) = syscalls::classify(call.number, call.compat != 0);
         let refused = refusal(event.key.verdict);
-        let Some(path) = self.names.paths.get(&call.cgroup) else {
+        let Some(path) = self.decided_path(call.cgroup).cloned() else {
             if self.unplaced_denials.len() < MAX_UNPLACED {
                 self.unplaced_denials.push(*event);
             }
             return;
         };
         let is_new = self.denied.insert(((call.cgroup, abi, number), refused));
-        if !is_new || !self.is_selected(path) {
+        if !is_new || !self.selecting.is_selected(&path) {
             return;
         }
         let new = NewCall {
             seconds: self.seconds(event.time),
-            cgroup: escape(path),
+            cgroup: escape(&path),
             abi,
             number,
             name: syscalls::name(abi, number),
             pid: event.pid,
             command: command(&event.command),
             refused: Some(refused),
-            during: Some(during(call.class, cgroup_kind(path))),
+            during: Some(during(call.class, cgroup_kind(&path))),
         };
         self.show(&new, observers);
     }
 
-    /// The cgroup of that path is the target's.
-    pub(super) fn is_selected(&self, path: &str) -> bool {
-        self.selections.iter().any(|selection| selection.holds(path))
+    /// The path of a cgroup; None as long as it is not known, or not whether it is the target's.
+    fn decided_path(&self, cgroup: u64) -> Option<&String> {
+        self.names.paths.get(&cgroup).filter(|path| !self.selecting.is_undecided(path))
     }
 
     /// Seconds since the recording began, to the microsecond.

@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use anyhow::{Context, Result};
 use nix::time::{ClockId, clock_gettime};
 
-use super::{CommandGroup, Purpose, Request, ending::Roots};
+use super::{CommandGroup, Purpose, Request, ending::Roots, selecting::Selecting};
 use crate::{
     kernel::{Options, host_mount_namespace},
     recording::{TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
-        awaited::Awaited,
         cgroup::{CgroupTree, populated},
         names::kind,
     },
@@ -22,6 +21,7 @@ pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec
         name: command.name(),
         kind: TargetKind::Command,
         paths: vec![group.path.clone()],
+        without: Vec::new(),
     });
     request.selections.iter().cloned().chain(command).collect()
 }
@@ -44,39 +44,15 @@ pub(super) fn populated_below(
     Ok(found)
 }
 
-/// Takes the awaited targets that are there by now into the selections; paths of those that hold processes, by id: calls
-/// of theirs may have been made before tracing began.
-pub(super) fn take_arrived(
-    awaited: &[Awaited],
-    selections: &mut [Selection],
-    tree: &CgroupTree,
-) -> BTreeMap<u64, String> {
-    let mut populated = BTreeMap::new();
+/// Takes the targets' cgroups that are there by now into the selections; paths of those that hold processes, by id: calls
+/// of theirs may have been made before tracing began. Containers that may be the target's are among them.
+pub(super) fn take_arrived(selecting: &mut Selecting, tree: &CgroupTree) -> BTreeMap<u64, String> {
     for node in &tree.nodes {
-        let found = select(awaited, selections, &node.path);
-        if found.is_some() && node.occupied {
-            populated.insert(node.id, node.path.clone());
-        }
+        selecting.place(&node.path);
     }
-    populated
-}
-
-/// Takes a cgroup into the selections when it is an awaited target's. The target, its cgroup, and whether that is new.
-pub(super) fn select<'a>(
-    awaited: &'a [Awaited],
-    selections: &mut [Selection],
-    path: &str,
-) -> Option<(&'a str, String, bool)> {
-    let (name, found) =
-        awaited.iter().find_map(|one| Some((one.name.as_str(), one.find(path)?)))?;
-    let mut is_new = false;
-    for selection in selections.iter_mut().filter(|selection| selection.name == name) {
-        if !selection.paths.contains(&found) {
-            selection.paths.push(found.clone());
-            is_new = true;
-        }
-    }
-    Some((name, found, is_new))
+    let may_be = |path: &str| selecting.is_selected(path) || selecting.is_undecided(path);
+    let populated = tree.nodes.iter().filter(|node| node.occupied && may_be(&node.path));
+    populated.map(|node| (node.id, node.path.clone())).collect()
 }
 
 pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Options {

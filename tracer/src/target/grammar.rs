@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::inventory::Container;
 use super::names::{self, Engine, PodUid};
 use crate::text::escape;
 
@@ -38,6 +39,15 @@ pub enum Meaning {
         namespace: String,
         /// The pod's name.
         pod: String,
+    },
+    /// A container of a pod, by their names in Kubernetes.
+    PodContainer {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod's name.
+        pod: String,
+        /// The container's name.
+        container: String,
     },
     /// A container, by its id.
     ContainerId {
@@ -81,6 +91,24 @@ impl EngineScope {
             Self::Cri => matches!(engine, Engine::Containerd | Engine::Crio | Engine::Docker),
         }
     }
+
+    /// Can this container be meant by its name? `cri:` means containers of pods.
+    pub fn admits_named(self, container: &Container) -> bool {
+        match self {
+            Self::Cri => container.pod.is_some(),
+            _ => self.admits(container.engine),
+        }
+    }
+}
+
+impl Meaning {
+    /// Does only a container runtime know what is meant?
+    pub fn is_name(&self) -> bool {
+        matches!(
+            self,
+            Self::PodName { .. } | Self::PodContainer { .. } | Self::ContainerName { .. }
+        )
+    }
 }
 
 /// Why a text names no target.
@@ -104,9 +132,9 @@ pub enum GrammarError {
         /// What stands behind the prefix.
         value: String,
     },
-    /// `pod:` with something that is neither a UID nor NAMESPACE/POD.
+    /// `pod:` with something that is neither a UID nor names.
     #[error(
-        "`{}` is neither a pod UID nor NAMESPACE/POD\n\nhint: `kubectl get pod POD -o jsonpath='{{.metadata.uid}}'` prints the UID",
+        "`{}` is neither a pod UID nor NAMESPACE/POD nor NAMESPACE/POD/CONTAINER\n\nhint: `kubectl get pod POD -o jsonpath='{{.metadata.uid}}'` prints the UID",
         escape(.value)
     )]
     NotAPod {
@@ -137,8 +165,8 @@ pub enum GrammarError {
 }
 
 /// The forms that a target has, for messages.
-const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service), a pod UID, \
-     a container id, or pid:NUMBER";
+const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service), NAMESPACE/POD, \
+     NAMESPACE/POD/CONTAINER, a pod UID, a container's name or id, or pid:NUMBER";
 
 impl std::str::FromStr for TargetSpec {
     type Err = GrammarError;
@@ -168,9 +196,9 @@ fn forced(prefix: &str, value: &str) -> Option<Result<Vec<Meaning>, GrammarError
         "path" => Err(GrammarError::RelativePath { value: owned() }),
         "pid" => process(value).map(|id| vec![id]),
         "pod" => pod(value),
-        "docker" => container(EngineScope::Docker, value),
-        "podman" => container(EngineScope::Podman, value),
-        "cri" => container(EngineScope::Cri, value),
+        "docker" => forced_container(EngineScope::Docker, value),
+        "podman" => forced_container(EngineScope::Podman, value),
+        "cri" => forced_container(EngineScope::Cri, value),
         "unit" => unit(value).map(|unit| vec![unit]),
         _ => return None,
     })
@@ -184,11 +212,13 @@ fn bare(text: &str) -> Result<Vec<Meaning>, GrammarError> {
     if let Some(pod) = pod_name(text) {
         return Ok(vec![pod]);
     }
-    let mut meanings: Vec<Meaning> = PodUid::parse(text).map(Meaning::PodUid).into_iter().collect();
-    meanings.extend(container_id(EngineScope::Any, text, BARE_ID_MIN));
-    if meanings.is_empty() {
-        meanings.extend(container_name(EngineScope::Any, text));
-    }
+    let meanings: Vec<Meaning> = match PodUid::parse(text).map(Meaning::PodUid) {
+        Some(uid) => {
+            let id = container_id(EngineScope::Any, text, BARE_ID_MIN);
+            std::iter::once(uid).chain(id).collect()
+        }
+        None => container(EngineScope::Any, text, BARE_ID_MIN),
+    };
     if meanings.is_empty() {
         return Err(GrammarError::Unknown { text: text.to_owned() });
     }
@@ -212,11 +242,24 @@ fn pod(value: &str) -> Result<Vec<Meaning>, GrammarError> {
         .ok_or_else(|| GrammarError::NotAPod { value: value.to_owned() })
 }
 
-fn container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, GrammarError> {
-    container_id(scope, value, FORCED_ID_MIN)
-        .or_else(|| container_name(scope, value))
-        .map(|meaning| vec![meaning])
-        .ok_or_else(|| GrammarError::NotAContainer { value: value.to_owned() })
+/// What looks like the beginning of an id may be a name as well.
+fn container(scope: EngineScope, text: &str, shortest: usize) -> Vec<Meaning> {
+    let id = container_id(scope, text, shortest);
+    let name = container_name(scope, text).filter(|_| text.len() < ID_MAX || id.is_none());
+    id.into_iter().chain(name).collect()
+}
+
+fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, GrammarError> {
+    let mut meanings = container(scope, value, FORCED_ID_MIN);
+    if scope == EngineScope::Cri {
+        meanings.extend(
+            pod_name(value).filter(|meaning| matches!(meaning, Meaning::PodContainer { .. })),
+        );
+    }
+    if meanings.is_empty() {
+        return Err(GrammarError::NotAContainer { value: value.to_owned() });
+    }
+    Ok(meanings)
 }
 
 /// As systemctl does: a name without a suffix is a service.
@@ -240,11 +283,23 @@ fn container_name(scope: EngineScope, text: &str) -> Option<Meaning> {
     fits.then(|| Meaning::ContainerName { scope, name: text.to_owned() })
 }
 
-/// A namespace is a DNS label of at most 63 characters, a pod's name a DNS subdomain of at most 253.
+/// A namespace and a container's name are DNS labels of at most 63 characters, a pod's name is a DNS subdomain of at most 253.
 fn pod_name(text: &str) -> Option<Meaning> {
-    let (namespace, pod) = text.split_once('/')?;
-    let fits = is_label(namespace) && pod.len() <= 253 && pod.split('.').all(is_label);
-    fits.then(|| Meaning::PodName { namespace: namespace.to_owned(), pod: pod.to_owned() })
+    let mut parts = text.split('/');
+    let (namespace, pod) = (parts.next()?, parts.next()?);
+    let container = parts.next();
+    let fits = parts.next().is_none()
+        && is_label(namespace)
+        && pod.len() <= 253
+        && pod.split('.').all(is_label)
+        && container.is_none_or(is_label);
+    let (namespace, pod) = (namespace.to_owned(), pod.to_owned());
+    fits.then(|| match container {
+        None => Meaning::PodName { namespace, pod },
+        Some(container) => {
+            Meaning::PodContainer { namespace, pod, container: container.to_owned() }
+        }
+    })
 }
 
 /// Labels in a pod's name may be longer than 63 characters; only the whole is limited.
@@ -278,6 +333,11 @@ mod tests {
         Meaning::ContainerName { scope, name: name.to_owned() }
     }
 
+    fn in_pod(container: &str) -> Meaning {
+        let [namespace, pod, container] = ["shop", "web-0", container].map(str::to_owned);
+        Meaning::PodContainer { namespace, pod, container }
+    }
+
     #[test]
     fn forms_without_prefix() {
         let uid = || Meaning::PodUid(PodUid::parse(UID).expect("a UID"));
@@ -293,11 +353,12 @@ mod tests {
             (UID, vec![uid()]),
             ("123E4567_E89B_12D3_A456_426614174000", vec![uid()]),
             (HASH, vec![hash(), id(EngineScope::Any, HASH)]),
-            ("facade", vec![id(EngineScope::Any, "facade")]),
-            ("FACADE12", vec![id(EngineScope::Any, "facade12")]),
+            ("facade", vec![id(EngineScope::Any, "facade"), name(EngineScope::Any, "facade")]),
+            ("FACADE12", vec![id(EngineScope::Any, "facade12"), name(EngineScope::Any, "FACADE12")]),
             ("cafe", vec![name(EngineScope::Any, "cafe")]),
             ("web_1", vec![name(EngineScope::Any, "web_1")]),
             ("shop/web-7d4b9-xk2.v1", vec![pod]),
+            ("shop/web-0/proxy", vec![in_pod("proxy")]),
         ] {
             assert_eq!(parse(text), meanings, "{text}");
         }
@@ -309,15 +370,19 @@ mod tests {
             ("path:/x", Meaning::Path("/x".to_owned())),
             ("pid:1", Meaning::Process(1)),
             ("pod:123e4567e89b12d3a456426614174000", parse(UID).remove(0)),
-            ("docker:cafe", id(EngineScope::Docker, "cafe")),
             ("docker:web.service", name(EngineScope::Docker, "web.service")),
             ("podman:abc", name(EngineScope::Podman, "abc")),
-            ("cri:0123abcd", id(EngineScope::Cri, "0123abcd")),
+            ("pod:shop/web-0/proxy", in_pod("proxy")),
+            ("cri:shop/web-0/proxy", in_pod("proxy")),
             ("unit:nginx", Meaning::Unit("nginx.service".to_owned())),
             ("unit:user.slice", Meaning::Unit("user.slice".to_owned())),
         ] {
             assert_eq!(parse(text), [meaning], "{text}");
         }
+        let both = [id(EngineScope::Cri, "0123abcd"), name(EngineScope::Cri, "0123abcd")];
+        assert_eq!(parse("cri:0123abcd"), both, "an id or a name");
+        let full = "0123456789abcdef".repeat(4);
+        assert_eq!(parse(&format!("docker:{full}")), [id(EngineScope::Docker, &full)]);
     }
 
     #[test]
@@ -329,7 +394,7 @@ mod tests {
         for text in ["pid:0", "pid:-1", "pid:+1", "pid:x", "pid:99999999999"] {
             assert!(matches!(refuse(text), GrammarError::NotAProcess { .. }), "{text}");
         }
-        for text in ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c", "x\u{1b}[2J"] {
+        for text in ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c/d", "a/b/c.d", "x\u{1b}[2J"] {
             assert!(matches!(refuse(text), GrammarError::Unknown { .. }), "{text}");
         }
         assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));

@@ -3,15 +3,21 @@
 //! Everything here came from a runtime or from files that others write: names are data. What ties a container to a cgroup
 //! is its id, which the cgroup's name carries.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
-use super::names::Engine;
+use super::names::{Engine, PodUid};
 
-/// The containers of this host, and how they were found.
+/// The containers and pods of this host, and how they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
-    /// Every container that somebody knows, those that do not run among them. Each once.
-    pub containers: Vec<Container>,
+    /// Every container that somebody knows, those that do not run among them; by id.
+    pub containers: BTreeMap<String, Container>,
+    /// Every pod that somebody knows, by UID.
+    pub pods: BTreeMap<String, Pod>,
+    /// Ids of the containers that hold the namespaces of pods (pause containers): they run no workload.
+    pub sandboxes: BTreeSet<String>,
     /// Who was asked, and what came of it.
     pub sources: Vec<Source>,
 }
@@ -23,10 +29,43 @@ pub struct Container {
     pub engine: Engine,
     /// 64 hexadecimal digits, lower case.
     pub id: String,
-    /// As its engine calls it, without a leading slash.
+    /// As its engine calls it, without a leading slash; in a pod as the pod calls it. Empty when it is not known.
     pub name: String,
     /// What it is doing.
     pub state: ContainerState,
+    /// The pod that it is in.
+    pub pod: Option<Pod>,
+    /// The image that it was made of, as its engine spells it.
+    pub image: Option<String>,
+}
+
+/// A pod of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID as the cgroups spell it; of a static pod the hash of its configuration.
+    pub uid: String,
+}
+
+impl Pod {
+    /// As `--cgroup` takes it: `NAMESPACE/NAME`.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+impl Container {
+    /// Its name in full: `NAMESPACE/POD/CONTAINER` in a pod; the id when nobody named it.
+    pub fn full_name(&self) -> String {
+        match &self.pod {
+            Some(pod) => format!("{}/{}", pod.path(), self.name),
+            None if self.name.is_empty() => self.id.clone(),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// What a container is doing.
@@ -45,7 +84,7 @@ pub enum ContainerState {
 /// Somebody who was asked for containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Who: `docker`, `podman`, `podman's storage`.
+    /// Who: `docker`, `podman`, `podman's storage`, `CRI`, `the kubelet's logs`.
     pub name: &'static str,
     /// The socket or the folder, escaped.
     pub address: String,
@@ -53,6 +92,23 @@ pub struct Source {
     pub answer: Answer,
     /// How long it took.
     pub time: Duration,
+}
+
+/// One line: who was asked, and what came of it.
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, address, answer, time } = self;
+        let millis = time.as_secs_f64() * 1e3;
+        match answer {
+            Answer::Containers(count) => {
+                write!(formatter, "{name} at {address}: {count} containers, in {millis:.1} ms")
+            }
+            Answer::Absent => write!(formatter, "{name} at {address}: not there"),
+            Answer::Failed(why) => {
+                write!(formatter, "warning: {name} at {address}: {why} (after {millis:.1} ms)")
+            }
+        }
+    }
 }
 
 /// What came of asking.
@@ -67,17 +123,46 @@ pub enum Answer {
 }
 
 impl Inventory {
-    /// Adds containers, each id once: the first who tells of one is believed.
-    pub fn add(&mut self, containers: Vec<Container>) {
-        for container in containers {
-            if self.container(&container.id).is_none() {
-                self.containers.push(container);
+    /// Adds what somebody told. Who knows the pod of a container is believed, else who told of it first; of a container's
+    /// state the last.
+    pub fn add(&mut self, told: Told) {
+        for container in told.containers {
+            match self.containers.get_mut(&container.id) {
+                Some(known) if known.pod.is_some() || container.pod.is_none() => {
+                    known.state = container.state;
+                }
+                _ => {
+                    self.containers.insert(container.id.clone(), container);
+                }
             }
         }
+        self.pods.extend(told.pods.into_iter().map(|pod| (pod.uid.clone(), pod)));
+        self.sandboxes.extend(told.sandboxes);
     }
 
     /// The container with that id.
     pub fn container(&self, id: &str) -> Option<&Container> {
-        self.containers.iter().find(|container| container.id == id)
+        self.containers.get(id)
     }
+
+    /// Somebody told what that id is.
+    pub fn knows(&self, id: &str) -> bool {
+        self.sandboxes.contains(id) || self.container(id).is_some()
+    }
+
+    /// The pod whose cgroup carries that UID.
+    pub fn pod(&self, uid: &PodUid) -> Option<&Pod> {
+        self.pods.values().find(|pod| PodUid::parse(&pod.uid).as_ref() == Some(uid))
+    }
+}
+
+/// What one of those who were asked told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Containers.
+    pub containers: Vec<Container>,
+    /// Pods.
+    pub pods: Vec<Pod>,
+    /// Ids of pause containers.
+    pub sandboxes: Vec<String>,
 }

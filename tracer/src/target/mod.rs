@@ -4,7 +4,6 @@
 //! reads the cgroup v2 file system, and [`resolve`](mod@resolve) brings them together. [`fresh`] makes a cgroup for a command,
 //! [`watch`] tells when a cgroup ends.
 
-pub mod awaited;
 pub mod cgroup;
 pub mod error;
 pub mod fresh;
@@ -16,6 +15,7 @@ pub mod named;
 pub mod names;
 pub mod resolve;
 pub mod runtime;
+pub mod wanted;
 pub mod watch;
 
 pub use cgroup::{CgroupNode, CgroupRoot, CgroupTree, populated};

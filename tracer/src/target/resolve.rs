@@ -1,6 +1,7 @@
 //! From what the user named to cgroups.
 //!
-//! Works on a snapshot of the hierarchy; only processes and typed paths are looked up in the file system.
+//! Works on a snapshot of the hierarchy and on what the runtimes told; only processes and typed paths are looked up in the
+//! file system.
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,10 @@ use thiserror::Error;
 use super::cgroup::{CgroupNode, CgroupTree};
 use super::error::CgroupError;
 use super::grammar::{EngineScope, Meaning, TargetSpec};
-use super::names::{self, ContainerName, PodUid};
+use super::inventory::Inventory;
+use super::named::{self, NameError};
+use super::names::{self, ContainerName};
+use super::wanted::{Verdict, Wanted};
 use crate::recording::TargetKind;
 use crate::text::escape;
 
@@ -24,8 +28,10 @@ pub struct ResolvedTarget {
     /// What kind of thing it is.
     pub kind: TargetKind,
     /// Its cgroups, by their paths in the hierarchy: never empty, none below another. Everything below them belongs
-    /// to the target.
+    /// to the target, but for `without`.
     pub cgroups: Vec<String>,
+    /// Cgroups of pause containers in it: they and what is below are not the target's.
+    pub without: Vec<String>,
 }
 
 /// One of several things that a name can mean.
@@ -42,10 +48,9 @@ pub struct Candidate {
 pub enum ResolveError {
     /// Nothing fits.
     #[error(
-        "no {} `{}` is running\n\nhint: `tracer list` shows what runs, `docker ps` or `crictl ps` which names it has; --wait awaits it{}",
+        "no {} `{}` is running\n\nhint: `tracer list` shows what runs; --wait awaits what does not yet",
         wanted(.meanings),
-        escape(.text),
-        name_hint(.meanings)
+        escape(.text)
     )]
     NotFound {
         /// As typed.
@@ -61,16 +66,9 @@ pub enum ResolveError {
         /// What fits.
         candidates: Vec<Candidate>,
     },
-    /// Names of pods are known to Kubernetes only, which is not asked.
-    #[error(
-        "`{}` is a name that only Kubernetes knows, which is not asked\n\nhint: use the pod's UID (`kubectl get pod POD -o \
-         jsonpath='{{.metadata.uid}}'`), a container's id (`crictl ps`), a cgroup path, or pid:NUMBER",
-        escape(.text)
-    )]
-    NameUnsupported {
-        /// As typed.
-        text: String,
-    },
+    /// The runtimes know no container or pod of that name that runs.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The process is not in a cgroup of its own.
     #[error(
         "process {process} is in the root of cgroup v2, together with everything that is in no cgroup of its own{}\n\nhint: \
@@ -90,26 +88,48 @@ pub enum ResolveError {
     Cgroup(#[from] CgroupError),
 }
 
-/// Finds the cgroups of what the user named.
-pub fn resolve(spec: &TargetSpec, tree: &CgroupTree) -> Result<ResolvedTarget, ResolveError> {
-    let mut found = Vec::new();
+impl ResolveError {
+    /// There is nothing of that name now; it may come.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NotFound { .. } | Self::Name(_))
+    }
+}
+
+/// Finds the cgroups of what the user named. Names need an inventory; without one, no name is known.
+pub fn resolve(
+    spec: &TargetSpec,
+    tree: &CgroupTree,
+    inventory: &Inventory,
+) -> Result<ResolvedTarget, ResolveError> {
+    let mut found: Vec<Match> = Vec::new();
     for meaning in &spec.meanings {
-        found.extend(look_up(meaning, tree)?);
+        for one in look_up(meaning, tree, inventory)? {
+            // The beginning of a container's id may be its name as well.
+            if !found.iter().any(|known| known.cgroups == one.cgroups) {
+                found.push(one);
+            }
+        }
     }
     let text = || spec.text.clone();
     match found.len() {
         1 => {}
-        0 if spec.meanings.iter().all(is_name) => {
-            return Err(ResolveError::NameUnsupported { text: text() });
-        }
-        0 => return Err(ResolveError::NotFound { text: text(), meanings: spec.meanings.clone() }),
+        0 => return Err(absent(spec, inventory)),
         _ => {
             let candidates = found.into_iter().flat_map(Match::candidates).collect();
             return Err(ResolveError::Ambiguous { text: text(), candidates });
         }
     }
-    let Match { kind, cgroups, .. } = found.remove(0);
-    Ok(ResolvedTarget { name: text(), kind, cgroups })
+    let Match { kind, cgroups, without, .. } = found.remove(0);
+    Ok(ResolvedTarget { name: text(), kind, cgroups, without })
+}
+
+/// Why nothing fits.
+fn absent(spec: &TargetSpec, inventory: &Inventory) -> ResolveError {
+    let named = named::why_absent(spec, inventory);
+    named.map_or_else(
+        || ResolveError::NotFound { text: spec.text.clone(), meanings: spec.meanings.clone() },
+        ResolveError::Name,
+    )
 }
 
 /// One thing that fits.
@@ -117,26 +137,39 @@ struct Match {
     kind: TargetKind,
     name: String,
     cgroups: Vec<String>,
+    without: Vec<String>,
 }
 
 impl Match {
+    fn new(kind: TargetKind, name: String, cgroup: String) -> Self {
+        Self { kind, name, cgroups: vec![cgroup], without: Vec::new() }
+    }
+
     fn candidates(self) -> impl Iterator<Item = Candidate> {
         let name = self.name;
         self.cgroups.into_iter().map(move |path| Candidate { name: name.clone(), path })
     }
 }
 
-fn look_up(meaning: &Meaning, tree: &CgroupTree) -> Result<Vec<Match>, ResolveError> {
+fn look_up(
+    meaning: &Meaning,
+    tree: &CgroupTree,
+    inventory: &Inventory,
+) -> Result<Vec<Match>, ResolveError> {
     Ok(match meaning {
         Meaning::Path(typed) => {
             let path = tree.root.locate(typed)?;
-            vec![Match { kind: TargetKind::Path, name: path.clone(), cgroups: vec![path] }]
+            vec![Match::new(TargetKind::Path, path.clone(), path)]
         }
         Meaning::Process(process) => vec![of_process(*process, tree)?],
-        Meaning::PodUid(uid) => pod(uid, tree).into_iter().collect(),
+        Meaning::PodUid(_) | Meaning::PodName { .. } => {
+            pod(meaning, tree, inventory).into_iter().collect()
+        }
         Meaning::ContainerId { scope, prefix } => containers(*scope, prefix, tree),
+        Meaning::PodContainer { .. } | Meaning::ContainerName { .. } => {
+            named_containers(meaning, tree, inventory)
+        }
         Meaning::Unit(name) => units(name, tree),
-        Meaning::PodName { .. } | Meaning::ContainerName { .. } => Vec::new(),
     })
 }
 
@@ -148,21 +181,51 @@ fn of_process(process: u32, tree: &CgroupTree) -> Result<Match, ResolveError> {
     }
     // A cgroup that this program cannot reach is found out now, not when tracing begins.
     tree.root.id(&path)?;
-    Ok(Match { kind: TargetKind::Process, name: format!("pid:{process}"), cgroups: vec![path] })
+    Ok(Match::new(TargetKind::Process, format!("pid:{process}"), path))
 }
 
 /// A pod is one thing however many cgroups it has.
-fn pod(uid: &PodUid, tree: &CgroupTree) -> Option<Match> {
-    let cgroups = topmost(
-        tree.nodes
-            .iter()
-            .filter(|node| names::pod(names::leaf(&node.path).1).as_ref() == Some(uid)),
-    );
-    (!cgroups.is_empty()).then(|| Match {
-        kind: TargetKind::Pod,
-        name: format!("pod:{uid}"),
-        cgroups,
-    })
+fn pod(meaning: &Meaning, tree: &CgroupTree, inventory: &Inventory) -> Option<Match> {
+    let wanted = Wanted::meaning(meaning);
+    let (mut cgroups, mut without) = (Vec::new(), Vec::new());
+    for node in &tree.nodes {
+        match wanted.judge(&node.path, inventory) {
+            Verdict::Target(top) => push_new(&mut cgroups, top),
+            Verdict::Pause(top) => push_new(&mut without, top),
+            Verdict::Undecided | Verdict::Other => {}
+        }
+    }
+    let name = match meaning {
+        Meaning::PodUid(uid) => format!("pod:{uid}"),
+        Meaning::PodName { namespace, pod } => format!("{namespace}/{pod}"),
+        _ => String::new(),
+    };
+    (!cgroups.is_empty()).then_some(Match { kind: TargetKind::Pod, name, cgroups, without })
+}
+
+/// The containers of a name that have a cgroup.
+fn named_containers(meaning: &Meaning, tree: &CgroupTree, inventory: &Inventory) -> Vec<Match> {
+    let wanted = Wanted::meaning(meaning);
+    let mut found: Vec<Match> = Vec::new();
+    for node in &tree.nodes {
+        let Verdict::Target(top) = wanted.judge(&node.path, inventory) else { continue };
+        if found.iter().any(|known| known.cgroups.contains(&top)) {
+            continue;
+        }
+        let known = container_of(&top).and_then(|name| inventory.container(&name.id));
+        let name = known.map_or_else(String::new, |container| match container.pod {
+            Some(_) => container.full_name(),
+            None => format!("{}:{}", container.engine, container.id),
+        });
+        found.push(Match::new(TargetKind::Container, name, top));
+    }
+    found
+}
+
+fn push_new(paths: &mut Vec<String>, path: String) {
+    if !paths.contains(&path) {
+        paths.push(path);
+    }
 }
 
 /// All containers whose id begins so; a container that several cgroups claim is ambiguous as well.
@@ -175,7 +238,7 @@ fn containers(scope: EngineScope, prefix: &str, tree: &CgroupTree) -> Vec<Match>
         .into_iter()
         .filter_map(|path| {
             let name = container_of(&path)?.id;
-            Some(Match { kind: TargetKind::Container, name, cgroups: vec![path] })
+            Some(Match::new(TargetKind::Container, name, path))
         })
         .collect()
 }
@@ -192,11 +255,7 @@ fn units(name: &str, tree: &CgroupTree) -> Vec<Match> {
     let chosen = if host.is_empty() { paths } else { host };
     chosen
         .into_iter()
-        .map(|path| Match {
-            kind: TargetKind::Unit,
-            name: format!("path:{path}"),
-            cgroups: vec![path.to_owned()],
-        })
+        .map(|path| Match::new(TargetKind::Unit, format!("path:{path}"), path.to_owned()))
         .collect()
 }
 
@@ -225,36 +284,22 @@ fn topmost<'a>(nodes: impl Iterator<Item = &'a CgroupNode>) -> Vec<String> {
         .collect()
 }
 
-fn is_name(meaning: &Meaning) -> bool {
-    matches!(meaning, Meaning::PodName { .. } | Meaning::ContainerName { .. })
-}
-
 /// What was looked for, in words.
 fn wanted(meanings: &[Meaning]) -> String {
-    let words: Vec<&str> = meanings
+    let mut words: Vec<&str> = meanings
         .iter()
         .map(|meaning| match meaning {
             Meaning::Path(_) => "cgroup",
             Meaning::Process(_) => "process",
             Meaning::PodUid(_) | Meaning::PodName { .. } => "pod",
-            Meaning::ContainerId { .. } | Meaning::ContainerName { .. } => "container",
+            Meaning::ContainerId { .. }
+            | Meaning::ContainerName { .. }
+            | Meaning::PodContainer { .. } => "container",
             Meaning::Unit(_) => "unit",
         })
         .collect();
+    words.dedup();
     words.join(" or ")
-}
-
-/// A text that was taken for the beginning of an id may have been meant as a name, or as a process.
-fn name_hint(meanings: &[Meaning]) -> String {
-    let Some(Meaning::ContainerId { prefix, .. }) =
-        meanings.iter().find(|meaning| matches!(meaning, Meaning::ContainerId { .. }))
-    else {
-        return String::new();
-    };
-    if prefix.bytes().all(|byte| byte.is_ascii_digit()) && prefix.len() < 10 {
-        return format!("; for a process write pid:{prefix}");
-    }
-    String::new()
 }
 
 fn listed(candidates: &[Candidate]) -> String {

@@ -1,6 +1,8 @@
 //! Tests of the resolver on hierarchies made of plain files.
 
 use super::*;
+use crate::target::inventory::{Container, ContainerState, Pod, Told};
+use crate::target::names::Engine;
 use crate::target::testing::FakeHost;
 
 const WEB: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -10,7 +12,7 @@ const HASH: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
 fn resolve_in(host: &FakeHost, text: &str) -> Result<ResolvedTarget, ResolveError> {
     let tree = host.root().tree().expect("a tree");
-    resolve(&text.parse().expect("a target"), &tree)
+    resolve(&text.parse().expect("a target"), &tree, &Inventory::default())
 }
 
 fn cgroups(host: &FakeHost, text: &str) -> Vec<String> {
@@ -42,9 +44,9 @@ fn containers_by_the_beginning_of_their_id() {
         other => panic!("{other:?}"),
     }
     let missing = resolve_in(&host, "facade").expect_err("missing").to_string();
-    assert!(missing.starts_with("no container `facade` is running\n\nhint: `tracer list` shows"));
+    assert!(missing.starts_with("no container is named `facade`\n\nhint: `tracer list` shows"), "{missing}");
     let number = resolve_in(&host, "987654").expect_err("missing").to_string();
-    assert!(number.ends_with("write pid:987654"), "{number}");
+    assert!(number.ends_with("for a process write pid:987654"), "{number}");
 }
 
 #[test]
@@ -132,12 +134,51 @@ fn processes_and_paths() {
     ));
 }
 
+/// The container `WEB` is app of the pod shop/web-0 with the UID, `OTHER` its pause container.
+fn inventory() -> Inventory {
+    let pod = Pod { namespace: "shop".into(), name: "web-0".into(), uid: UID.into() };
+    let container = |id: &str, engine, name: &str, pod| Container {
+        engine,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        state: ContainerState::Exited,
+        pod,
+        image: None,
+    };
+    let mut inventory = Inventory::default();
+    inventory.add(Told {
+        containers: vec![
+            container(WEB, Engine::Containerd, "app", Some(pod.clone())),
+            container(&"a".repeat(64), Engine::Docker, "db", None),
+        ],
+        pods: vec![pod],
+        sandboxes: vec![OTHER.to_owned()],
+    });
+    inventory
+}
+
 #[test]
-fn names_are_not_supported_yet() {
+fn names_are_those_that_runtimes_told() {
     let host = FakeHost::new();
-    for text in ["shop/web", "web", "docker:web", "pod:shop/web"] {
-        let error = resolve_in(&host, text).expect_err(text);
-        assert!(matches!(error, ResolveError::NameUnsupported { .. }), "{text}");
-        assert!(error.to_string().contains("crictl ps"), "{error}");
+    let pod = format!("/kubepods/pod{UID}");
+    host.cgroup(&format!("{pod}/{WEB}"), &[10]);
+    host.cgroup(&format!("{pod}/{OTHER}"), &[11]);
+    let tree = host.root().tree().expect("a tree");
+    let found = |text: &str| resolve(&text.parse().expect("a target"), &tree, &inventory());
+    for text in ["shop/web-0", UID] {
+        let target = found(text).expect(text);
+        assert_eq!(target.kind, TargetKind::Pod);
+        assert_eq!(target.cgroups, std::slice::from_ref(&pod), "{text}");
+        assert_eq!(target.without, [format!("{pod}/{OTHER}")], "{text}: the pause container");
     }
+    for text in ["shop/web-0/app", "cri:app", "app", "0123456789ab"] {
+        let target = found(text).expect(text);
+        assert_eq!(target.kind, TargetKind::Container);
+        assert_eq!(target.cgroups, [format!("{pod}/{WEB}")], "{text}");
+    }
+    let told = |text: &str| found(text).expect_err(text).to_string();
+    assert!(told("docker:db").starts_with("the container `db` has ended\n"), "{}", told("db"));
+    assert!(told("dbb").starts_with("no container is named `dbb`; there is db"), "{}", told("dbb"));
+    assert!(told("shop/web").contains("; there is shop/web-0\n"), "{}", told("shop/web"));
+    assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app\n"));
 }

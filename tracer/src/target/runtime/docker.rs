@@ -1,30 +1,23 @@
 //! Docker's API, which Podman speaks as well.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::{
-    API_DEFAULT_VERSION, Docker, models::ContainerSummaryStateEnum,
-    query_parameters::ListContainersOptions,
+    API_DEFAULT_VERSION, Docker,
+    models::{ContainerSummaryStateEnum, EventMessage},
+    query_parameters::{EventsOptions, ListContainersOptions},
 };
+use futures_util::StreamExt as _;
 
 use super::PATIENCE;
-use crate::target::inventory::{Container, ContainerState};
+use crate::target::inventory::{Container, ContainerState, Told};
 use crate::target::names::{self, Engine};
 
 /// All containers, those that do not run among them. The error is None when there is no socket.
-pub(super) async fn containers(
-    socket: &Path,
-    engine: Engine,
-) -> Result<Vec<Container>, Option<String>> {
-    if !socket.exists() {
-        return Err(None);
-    }
+pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<String>> {
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
-    let socket = socket.to_str().ok_or_else(|| Some("the path is not UTF-8".to_owned()))?;
-    let docker = Docker::connect_with_unix(socket, PATIENCE.as_secs(), API_DEFAULT_VERSION)
-        .map_err(failed)?;
-    // An older one refuses the version that this program would like.
-    let docker = docker.negotiate_version().await.map_err(failed)?;
+    let docker = connect(socket).await?;
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
     let found = docker.list_containers(Some(options)).await.map_err(failed)?;
     let known = found.into_iter().filter_map(|summary| {
@@ -40,7 +33,44 @@ pub(super) async fn containers(
             }
             _ => ContainerState::Unknown,
         };
-        Some(Container { engine, id, name: name.trim_start_matches('/').to_owned(), state })
+        let name = name.trim_start_matches('/').to_owned();
+        Some(Container { engine, id, name, state, pod: None, image: summary.image })
     });
-    Ok(known.collect())
+    Ok(Told { containers: known.collect(), ..Told::default() })
+}
+
+/// Hands out each container that is made from now on, until the socket is closed or nobody takes them any more: of those
+/// that live for milliseconds only, nobody tells later.
+pub(super) async fn follow(socket: &Path, engine: Engine, take: impl Fn(Container) -> bool) {
+    let Ok(docker) = connect(socket).await else { return };
+    let filters = [("type", "container"), ("event", "create")];
+    let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()]));
+    let options = EventsOptions { filters: Some(HashMap::from(filters)), ..EventsOptions::default() };
+    let mut events = std::pin::pin!(docker.events(Some(options)));
+    while let Some(Ok(event)) = events.next().await {
+        if created(event, engine).is_some_and(|container| !take(container)) {
+            return;
+        }
+    }
+}
+
+fn created(event: EventMessage, engine: Engine) -> Option<Container> {
+    let actor = event.actor?;
+    let id = actor.id.filter(|id| names::is_container_id(id))?;
+    let mut attributes = actor.attributes.unwrap_or_default();
+    let name = attributes.remove("name")?;
+    let image = attributes.remove("image");
+    Some(Container { engine, id, name, state: ContainerState::Created, pod: None, image })
+}
+
+async fn connect(socket: &Path) -> Result<Docker, Option<String>> {
+    if !socket.exists() {
+        return Err(None);
+    }
+    let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
+    let socket = socket.to_str().ok_or_else(|| Some("the path is not UTF-8".to_owned()))?;
+    let docker = Docker::connect_with_unix(socket, PATIENCE.as_secs(), API_DEFAULT_VERSION)
+        .map_err(failed)?;
+    // An older one refuses the version that this program would like.
+    docker.negotiate_version().await.map_err(failed)
 }

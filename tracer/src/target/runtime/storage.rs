@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::target::inventory::{Container, ContainerState};
+use crate::target::inventory::{Container, ContainerState, Told};
 use crate::target::names::{self, Engine};
 
 /// The most bytes that a file may have.
@@ -21,7 +21,7 @@ struct Stored {
 }
 
 /// All containers. The error is None when there is no such folder.
-pub(super) fn containers(storage: &Path) -> Result<Vec<Container>, Option<String>> {
+pub(super) fn told(storage: &Path) -> Result<Told, Option<String>> {
     let mut found = Vec::new();
     let mut present = false;
     for driver in ["overlay", "vfs", "btrfs", "zfs"] {
@@ -39,7 +39,7 @@ pub(super) fn containers(storage: &Path) -> Result<Vec<Container>, Option<String
             found.extend(stored.into_iter().filter_map(container));
         }
     }
-    if present { Ok(found) } else { Err(None) }
+    if present { Ok(Told { containers: found, ..Told::default() }) } else { Err(None) }
 }
 
 fn container(stored: Stored) -> Option<Container> {
@@ -49,5 +49,7 @@ fn container(stored: Stored) -> Option<Container> {
         id: stored.id,
         name,
         state: ContainerState::Unknown,
+        pod: None,
+        image: None,
     })
 }

@@ -39,6 +39,8 @@ fn ask_at(folder: &Path) -> Inventory {
         docker: folder.join("docker.sock"),
         podman: folder.join("podman.sock"),
         storage: folder.join("storage"),
+        cri: vec![folder.join("cri.sock")],
+        logs: folder.join("logs"),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(ask(&addresses))
@@ -79,15 +81,18 @@ fn a_socket_that_refuses_hangs_or_talks_garbage_is_a_failure_that_is_told() {
     let docker = folder.path().join("docker.sock");
     drop(UnixListener::bind(&docker).expect("a socket"));
     serve(&folder.path().join("podman.sock"), |_| Some(b"\x1b[2Jwhat?\r\n\r\n".to_vec()));
+    serve(&folder.path().join("cri.sock"), |_| Some(b"HTTP/1.1 200 OK\r\n\x1b\r\n".to_vec()));
     let inventory = ask_at(folder.path());
-    for name in ["docker", "podman"] {
+    for name in ["docker", "podman", "CRI"] {
         let Answer::Failed(why) = answer_of(&inventory, name) else { panic!("{inventory:?}") };
         assert!(!why.contains('\u{1b}'), "{why:?}");
     }
-    std::fs::remove_file(&docker).expect("removed");
-    serve(&docker, |_| None);
-    let inventory = ask_at(folder.path());
-    assert!(matches!(answer_of(&inventory, "docker"), Answer::Failed(_)), "{inventory:?}");
+    for (name, socket) in [("docker", docker), ("CRI", folder.path().join("cri.sock"))] {
+        std::fs::remove_file(&socket).expect("removed");
+        serve(&socket, |_| None);
+        let inventory = ask_at(folder.path());
+        assert!(matches!(answer_of(&inventory, name), Answer::Failed(_)), "{inventory:?}");
+    }
 }
 
 #[test]
@@ -104,4 +109,24 @@ fn without_a_socket_podman_is_read_from_its_storage() {
     assert_eq!(inventory.container(&id).expect("it").name, "web");
     std::fs::write(containers.join("volatile-containers.json"), "{").expect("written");
     assert!(matches!(answer_of(&ask_at(folder.path()), "podman's storage"), Answer::Failed(_)));
+}
+
+#[test]
+fn without_a_container_runtime_interface_the_logs_tell_pods_and_containers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (id, uid) = ("0123456789abcdef".repeat(4), "123e4567-e89b-12d3-a456-426614174000");
+    let logs = folder.path().join("logs");
+    for name in [&format!("shop_web-0_{uid}"), "no", "a_b_c_d"] {
+        std::fs::create_dir_all(logs.join("pods").join(name)).expect("made");
+    }
+    std::fs::create_dir(logs.join("containers")).expect("made");
+    for name in [&format!("web-0_shop_app-{id}.log"), "web-0_shop_app-short.log", "x_y-z.log"] {
+        std::fs::write(logs.join("containers").join(name), "").expect("written");
+    }
+    let inventory = ask_at(folder.path());
+    assert_eq!(answer_of(&inventory, "the kubelet's logs"), &Answer::Containers(1));
+    assert_eq!(inventory.container(&id).expect("it").full_name(), "shop/web-0/app");
+    let pods: Vec<String> = inventory.pods.values().map(|pod| pod.path()).collect();
+    assert_eq!(pods, ["shop/web-0"]);
+    assert_eq!(inventory.pods[uid].uid, uid);
 }

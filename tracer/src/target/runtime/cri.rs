@@ -1,0 +1,189 @@
+//! The container runtime interface of Kubernetes (`runtime.v1`), as containerd, CRI-O and cri-dockerd serve it: the few calls
+//! and fields of it that names take.
+//!
+//! The messages are written out here because the crates that have all of them need a protobuf compiler on the machine that builds.
+//! Field numbers are those of `api.proto` in `k8s.io/cri-api`.
+
+use std::path::Path;
+
+use prost::Message;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
+
+use crate::target::inventory::{Container, ContainerState, Pod, Told};
+use crate::target::names::{self, Engine};
+use crate::text::escape;
+
+/// The largest answer that is read, as the kubelet reads it (`maxMsgSize` of `pkg/kubelet/cri/remote`).
+const MAX_BYTES: usize = 16 << 20;
+
+/// `VersionRequest`, and requests without a filter.
+#[derive(Clone, PartialEq, Message)]
+struct Everything {}
+
+/// `VersionResponse`
+#[derive(Clone, PartialEq, Message)]
+struct Version {
+    #[prost(string, tag = "2")]
+    runtime_name: String,
+}
+
+/// `ListPodSandboxResponse`
+#[derive(Clone, PartialEq, Message)]
+struct Sandboxes {
+    #[prost(message, repeated, tag = "1")]
+    items: Vec<Sandbox>,
+}
+
+/// `PodSandbox`
+#[derive(Clone, PartialEq, Message)]
+struct Sandbox {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(message, optional, tag = "2")]
+    metadata: Option<SandboxMetadata>,
+}
+
+/// `PodSandboxMetadata`
+#[derive(Clone, PartialEq, Message)]
+struct SandboxMetadata {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    uid: String,
+    #[prost(string, tag = "3")]
+    namespace: String,
+}
+
+/// `ListContainersResponse`
+#[derive(Clone, PartialEq, Message)]
+struct Containers {
+    #[prost(message, repeated, tag = "1")]
+    containers: Vec<ListedContainer>,
+}
+
+/// `Container`
+#[derive(Clone, PartialEq, Message)]
+struct ListedContainer {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, tag = "2")]
+    pod_sandbox_id: String,
+    /// `ContainerMetadata`
+    #[prost(message, optional, tag = "3")]
+    metadata: Option<Name>,
+    /// `ImageSpec`
+    #[prost(message, optional, tag = "4")]
+    image: Option<Name>,
+    #[prost(int32, tag = "6")]
+    state: i32,
+}
+
+/// A message of whose fields only the first, a text, is wanted.
+#[derive(Clone, PartialEq, Message)]
+struct Name {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+/// All pods and containers, those that do not run among them. The error is None when there is no socket.
+pub(super) async fn told(socket: &Path) -> Result<Told, Option<String>> {
+    if !socket.exists() {
+        return Err(None);
+    }
+    let channel = connect(socket).await.map_err(Some)?;
+    let (version, sandboxes, containers) = tokio::try_join!(
+        call::<Version>(&channel, "Version"),
+        call::<Sandboxes>(&channel, "ListPodSandbox"),
+        call::<Containers>(&channel, "ListContainers"),
+    )
+    .map_err(Some)?;
+    Ok(assembled(engine(&version.runtime_name), sandboxes.items, containers.containers))
+}
+
+async fn connect(socket: &Path) -> Result<Channel, String> {
+    let path = socket.to_str().ok_or("the path is not UTF-8")?;
+    let endpoint = Endpoint::from_shared(format!("unix://{path}"))
+        .map_err(|error| escape(&error.to_string()))?;
+    endpoint.connect().await.map_err(|error| story(&error))
+}
+
+async fn call<A>(channel: &Channel, method: &str) -> Result<A, String>
+where
+    A: Message + Default + 'static,
+{
+    let path: PathAndQuery = format!("/runtime.v1.RuntimeService/{method}")
+        .parse()
+        .map_err(|_| "the method has no path".to_owned())?;
+    let mut client = Grpc::new(channel.clone()).max_decoding_message_size(MAX_BYTES);
+    client.ready().await.map_err(|error| story(&error))?;
+    let codec = ProstCodec::<Everything, A>::default();
+    let answer = client.unary(tonic::Request::new(Everything {}), path, codec).await;
+    match answer {
+        Ok(answer) => Ok(answer.into_inner()),
+        Err(status) if status.code() == tonic::Code::Unimplemented => Err(
+            "it does not serve runtime.v1 of the container runtime interface: it is older, or not meant for Kubernetes"
+                .to_owned(),
+        ),
+        Err(status) => Err(escape(&format!("{method}: {}", status.message()))),
+    }
+}
+
+/// An error with its causes, on one line.
+fn story(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    escape(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+}
+
+fn engine(runtime: &str) -> Engine {
+    match runtime {
+        "containerd" => Engine::Containerd,
+        "cri-o" => Engine::Crio,
+        "docker" => Engine::Docker,
+        _ => Engine::Unknown,
+    }
+}
+
+/// Only ids of the right form are taken.
+fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedContainer>) -> Told {
+    let mut told = Told::default();
+    let sandboxes: Vec<(String, Pod)> = sandboxes
+        .into_iter()
+        .filter(|sandbox| names::is_container_id(&sandbox.id))
+        .filter_map(|Sandbox { id, metadata }| {
+            let SandboxMetadata { name, uid, namespace } = metadata?;
+            Some((id, Pod { namespace, name, uid }))
+        })
+        .collect();
+    for container in containers {
+        let pod = sandboxes.iter().find(|(id, _)| *id == container.pod_sandbox_id);
+        if !names::is_container_id(&container.id) {
+            continue;
+        }
+        told.containers.push(Container {
+            engine,
+            id: container.id,
+            name: container.metadata.unwrap_or_default().text,
+            state: state(container.state),
+            pod: pod.map(|(_, pod)| pod.clone()),
+            image: container.image.map(|image| image.text).filter(|image| !image.is_empty()),
+        });
+    }
+    for (id, pod) in sandboxes {
+        told.sandboxes.push(id);
+        told.pods.push(pod);
+    }
+    told
+}
+
+/// `ContainerState`
+fn state(number: i32) -> ContainerState {
+    match number {
+        0 => ContainerState::Created,
+        1 => ContainerState::Running,
+        2 => ContainerState::Exited,
+        _ => ContainerState::Unknown,
+    }
+}

@@ -1,0 +1,93 @@
+//! Asks the runtimes again and again, in the background, while a recording goes on.
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Addresses, ask, docker};
+use crate::target::inventory::{Container, Inventory, Told};
+use crate::target::names::Engine;
+
+/// Puts questions on behalf of a recording.
+#[derive(Debug)]
+pub struct Asker(mpsc::Sender<()>);
+
+/// Hears what comes of it.
+#[derive(Debug)]
+pub struct Listener(UnboundedReceiver<News>);
+
+/// What is new.
+#[derive(Debug)]
+pub enum News {
+    /// Everything, after a question.
+    All(Inventory),
+    /// A container that was made.
+    Made(Container),
+}
+
+/// Begins to listen to what Docker and Podman tell by themselves, and to answer questions. Within a tokio runtime.
+pub fn follow(addresses: Addresses) -> (Asker, Listener) {
+    // Questions that come while one is being answered are one question.
+    let (questions, asked) = mpsc::channel(1);
+    let (sender, news) = unbounded_channel();
+    for (socket, engine) in
+        [(&addresses.docker, Engine::Docker), (&addresses.podman, Engine::Podman)]
+    {
+        let (socket, sender) = (socket.clone(), sender.clone());
+        tokio::spawn(async move {
+            let take = |container| sender.send(News::Made(container)).is_ok();
+            docker::follow(&socket, engine, take).await;
+        });
+    }
+    tokio::spawn(answer(addresses, asked, sender));
+    (Asker(questions), Listener(news))
+}
+
+impl Asker {
+    /// Asks for everything. An answer will come that began after this call.
+    pub fn ask(&self) {
+        // A question that waits already will be answered after now.
+        let _ = self.0.try_send(());
+    }
+}
+
+impl Listener {
+    /// The next news; never, when there will be none.
+    pub async fn next(&mut self) -> News {
+        match self.0.recv().await {
+            Some(news) => news,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn answer(
+    addresses: Addresses,
+    mut asked: mpsc::Receiver<()>,
+    sender: UnboundedSender<News>,
+) {
+    while asked.recv().await.is_some() {
+        let inventory = ask(&addresses).await;
+        if sender.send(News::All(inventory)).is_err() {
+            return;
+        }
+    }
+}
+
+impl News {
+    /// Takes it into an inventory; true when it answers a question.
+    pub fn take_into(self, inventory: &mut Inventory) -> bool {
+        match self {
+            Self::All(all) => {
+                let pods = all.pods.into_values().collect();
+                let containers = all.containers.into_values().collect();
+                let sandboxes = all.sandboxes.into_iter().collect();
+                inventory.add(Told { containers, pods, sandboxes });
+                inventory.sources = all.sources;
+                true
+            }
+            Self::Made(container) => {
+                inventory.add(Told { containers: vec![container], ..Told::default() });
+                false
+            }
+        }
+    }
+}

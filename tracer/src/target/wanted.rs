@@ -1,0 +1,337 @@
+//! What the user wants, as a rule that tells of each cgroup whether it is the target's. Pure.
+//!
+//! The same rule finds a target among the cgroups that are there, and follows it: a container that is started again has another
+//! id and another cgroup, and the same name. Only runtimes know names ([`Inventory`]), so that a rule may have to wait for
+//! what they say of a container that is new.
+
+use super::grammar::{EngineScope, Meaning, TargetSpec};
+use super::inventory::{Container, Inventory};
+use super::names::{self, ContainerName};
+use crate::recording::TargetKind;
+
+/// What the user wants to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// As the user typed it.
+    pub name: String,
+    /// What it can mean.
+    rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Meaning(Meaning),
+    /// Every container but those that hold a pod's namespaces.
+    AllContainers,
+}
+
+/// Whether a cgroup is the target's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is: this is the target's uppermost cgroup in its path.
+    Target(String),
+    /// It lies in the target, in the pause container that has this cgroup: that is nobody's workload.
+    Pause(String),
+    /// It depends on what its runtime says of a container that nobody told of yet.
+    Undecided,
+    /// It is not.
+    Other,
+}
+
+impl Wanted {
+    /// The target; None when it is a path or a process, which are cgroups by themselves.
+    pub fn new(spec: &TargetSpec) -> Option<Self> {
+        let rules: Vec<Rule> = spec
+            .meanings
+            .iter()
+            .filter(|meaning| !matches!(meaning, Meaning::Path(_) | Meaning::Process(_)))
+            .cloned()
+            .map(Rule::Meaning)
+            .collect();
+        (!rules.is_empty()).then(|| Self { name: spec.text.clone(), rules })
+    }
+
+    /// One meaning alone.
+    pub(super) fn meaning(meaning: &Meaning) -> Self {
+        Self { name: String::new(), rules: vec![Rule::Meaning(meaning.clone())] }
+    }
+
+    /// Every container of this host.
+    pub fn all_containers() -> Self {
+        Self { name: "all containers".to_owned(), rules: vec![Rule::AllContainers] }
+    }
+
+    /// What kind of thing is wanted.
+    pub fn kind(&self) -> TargetKind {
+        match self.rules.first() {
+            Some(Rule::Meaning(Meaning::PodUid(_) | Meaning::PodName { .. })) => TargetKind::Pod,
+            Some(Rule::Meaning(Meaning::Unit(_))) => TargetKind::Unit,
+            _ => TargetKind::Container,
+        }
+    }
+
+    /// Does it take the runtimes to tell what is the target's?
+    pub fn needs_names(&self) -> bool {
+        self.rules.iter().any(|rule| match rule {
+            Rule::AllContainers => true,
+            Rule::Meaning(meaning) => meaning.is_name() || matches!(meaning, Meaning::PodUid(_)),
+        })
+    }
+
+    /// Whether the cgroup of that path is the target's, as far as is known of containers.
+    pub fn judge(&self, path: &str, inventory: &Inventory) -> Verdict {
+        let mut verdict = Verdict::Other;
+        for rule in &self.rules {
+            match (judge(rule, path, inventory), &verdict) {
+                (Verdict::Other, _) | (Verdict::Undecided, Verdict::Undecided) => {}
+                (Verdict::Undecided, _) => verdict = Verdict::Undecided,
+                (decided, _) => return decided,
+            }
+        }
+        verdict
+    }
+}
+
+/// The containers in a path, with their cgroups, from the top.
+pub fn containers_in(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
+    tops(path).filter_map(|top| {
+        let (parent, last) = names::leaf(top);
+        Some((top, names::container(parent, last)?))
+    })
+}
+
+/// The cgroup of a path and those above it but the root, from the top.
+fn tops(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end))
+}
+
+fn judge(rule: &Rule, path: &str, inventory: &Inventory) -> Verdict {
+    match rule {
+        Rule::AllContainers => match containers_in(path).next() {
+            None => Verdict::Other,
+            Some((top, name)) if inventory.sandboxes.contains(&name.id) => {
+                Verdict::Pause(top.to_owned())
+            }
+            Some((top, _)) => Verdict::Target(top.to_owned()),
+        },
+        Rule::Meaning(Meaning::ContainerId { scope, prefix }) => {
+            let mut containers = containers_in(path);
+            target(containers.find(|(_, name)| {
+                scope.admits(name.engine) && name.id.starts_with(prefix)
+            }))
+        }
+        Rule::Meaning(Meaning::Unit(unit)) => {
+            let found = tops(path).find(|top| names::unit(names::leaf(top).1) == Some(unit));
+            target(found.map(|top| (top, ())))
+        }
+        Rule::Meaning(Meaning::PodUid(uid)) => {
+            let is = |top: &&str| names::pod(names::leaf(top).1).as_ref() == Some(uid);
+            tops(path).find(is).map_or(Verdict::Other, |top| in_pod(top, path, inventory))
+        }
+        Rule::Meaning(Meaning::PodName { namespace, pod }) => {
+            let is = |top: &&str| {
+                let uid = names::pod(names::leaf(top).1);
+                let known = uid.and_then(|uid| inventory.pod(&uid));
+                known.is_some_and(|known| known.namespace == *namespace && known.name == *pod)
+            };
+            match tops(path).find(is) {
+                Some(top) => in_pod(top, path, inventory),
+                None => by_name(EngineScope::Cri, path, inventory, |container| {
+                    is_in(container, namespace, pod)
+                }),
+            }
+        }
+        Rule::Meaning(Meaning::PodContainer { namespace, pod, container: name }) => {
+            by_name(EngineScope::Cri, path, inventory, |container| {
+                container.name == *name && is_in(container, namespace, pod)
+            })
+        }
+        Rule::Meaning(Meaning::ContainerName { scope, name }) => {
+            by_name(*scope, path, inventory, |container| container.name == *name)
+        }
+        Rule::Meaning(Meaning::Path(_) | Meaning::Process(_)) => Verdict::Other,
+    }
+}
+
+fn target<T>(found: Option<(&str, T)>) -> Verdict {
+    found.map_or(Verdict::Other, |(top, _)| Verdict::Target(top.to_owned()))
+}
+
+fn is_in(container: &Container, namespace: &str, name: &str) -> bool {
+    container.pod.as_ref().is_some_and(|pod| pod.namespace == namespace && pod.name == name)
+}
+
+/// A cgroup of the pod that has this cgroup.
+fn in_pod(top: &str, path: &str, inventory: &Inventory) -> Verdict {
+    let below = containers_in(path).find(|(container, _)| container.len() >= top.len());
+    match below {
+        Some((pause, name)) if inventory.sandboxes.contains(&name.id) => {
+            Verdict::Pause(pause.to_owned())
+        }
+        _ => Verdict::Target(top.to_owned()),
+    }
+}
+
+/// A container inside one that is known to be another is that one's business, unless it is known to be wanted.
+fn by_name(
+    scope: EngineScope,
+    path: &str,
+    inventory: &Inventory,
+    is_wanted: impl Fn(&Container) -> bool,
+) -> Verdict {
+    let mut verdict = Verdict::Other;
+    let mut in_another = false;
+    for (top, name) in containers_in(path) {
+        match inventory.container(&name.id) {
+            Some(known) if scope.admits_named(known) && is_wanted(known) => {
+                return Verdict::Target(top.to_owned());
+            }
+            None if !in_another
+                && !inventory.sandboxes.contains(&name.id)
+                && scope.admits(name.engine) =>
+            {
+                verdict = Verdict::Undecided;
+            }
+            _ => in_another = true,
+        }
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inventory::{ContainerState, Pod, Told};
+    use super::super::names::Engine;
+    use super::*;
+
+    const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+    fn id(digit: char) -> String {
+        digit.to_string().repeat(64)
+    }
+
+    fn wanted(text: &str) -> Wanted {
+        Wanted::new(&text.parse().expect("a target")).expect("not a path")
+    }
+
+    /// `a`: docker's web; `b`: podman's web; `c`: the container app of the pod shop/web-0, whose pause container is `d`.
+    fn inventory() -> Inventory {
+        let pod =
+            Pod { namespace: "shop".to_owned(), name: "web-0".to_owned(), uid: UID.to_owned() };
+        let container = |engine, digit, name: &str, pod| Container {
+            engine,
+            id: id(digit),
+            name: name.to_owned(),
+            state: ContainerState::Running,
+            pod,
+            image: None,
+        };
+        let mut inventory = Inventory::default();
+        inventory.add(Told {
+            containers: vec![
+                container(Engine::Docker, 'a', "web", None),
+                container(Engine::Podman, 'b', "web", None),
+                container(Engine::Containerd, 'c', "app", Some(pod.clone())),
+            ],
+            pods: vec![pod],
+            sandboxes: vec![id('d')],
+        });
+        inventory
+    }
+
+    fn judged(text: &str, path: &str) -> Verdict {
+        wanted(text).judge(path, &inventory())
+    }
+
+    fn is(path: &str) -> Verdict {
+        Verdict::Target(path.to_owned())
+    }
+
+    #[test]
+    fn the_uppermost_cgroup_of_that_name_is_the_target() {
+        let container = format!("/system.slice/docker-{}.scope", id('a'));
+        for (text, path, verdict) in [
+            ("aaaaaaaaaaaa", format!("{container}/init"), is(&container)),
+            ("aaaaaaaaaaaa", format!("/docker/{}", id('a')), is(&format!("/docker/{}", id('a')))),
+            ("docker:bbbb", format!("/libpod_parent/libpod-{}", id('b')), Verdict::Other),
+            (UID, format!("/kubepods/pod{UID}/{}", id('c')), is(&format!("/kubepods/pod{UID}"))),
+            ("web.service", "/system.slice/web.service/a".into(), is("/system.slice/web.service")),
+            ("web.service", "/system.slice/other.service".into(), Verdict::Other),
+        ] {
+            assert_eq!(judged(text, &path), verdict, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_container_of_its_engine() {
+        let [docker, podman, pod] = [
+            format!("/docker/{}", id('a')),
+            format!("/machine.slice/libpod-{}.scope", id('b')),
+            format!("/somewhere/{}", id('c')),
+        ];
+        for (text, path, verdict) in [
+            ("docker:web", format!("{docker}/inner"), is(&docker)),
+            ("docker:web", podman.clone(), Verdict::Other),
+            ("podman:web", podman.clone(), is(&podman)),
+            ("podman:web", docker.clone(), Verdict::Other),
+            ("web", docker.clone(), is(&docker)),
+            ("web", podman.clone(), is(&podman)),
+            ("cri:app", pod.clone(), is(&pod)),
+            ("cri:web", docker.clone(), Verdict::Other),
+            ("shop/web-0/app", pod.clone(), is(&pod)),
+            ("shop/web-0/other", pod.clone(), Verdict::Other),
+            ("shop/web-0", pod.clone(), is(&pod)),
+            ("other/web-0", pod, Verdict::Other),
+        ] {
+            assert_eq!(judged(text, &path), verdict, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_its_cgroup_without_the_pause_container() {
+        let pod = format!("/kubepods/pod{UID}");
+        let pause = format!("{pod}/{}", id('d'));
+        for text in [UID, "shop/web-0"] {
+            assert_eq!(judged(text, &format!("{pod}/{}", id('c'))), is(&pod), "{text}");
+            assert_eq!(judged(text, &format!("{pod}/{}", id('e'))), is(&pod), "{text}: a new one");
+            assert_eq!(judged(text, &pause), Verdict::Pause(pause.clone()), "{text}");
+        }
+        assert_eq!(judged("shop/web-1", &pause), Verdict::Other);
+    }
+
+    #[test]
+    fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
+        let unknown = format!("/docker/{}", id('e'));
+        for (text, verdict) in [
+            ("docker:web", Verdict::Undecided),
+            ("web", Verdict::Undecided),
+            ("shop/web-0", Verdict::Undecided),
+            ("podman:web", Verdict::Other),
+            ("aaaaaaaaaaaa", Verdict::Undecided),
+            ("web.service", Verdict::Other),
+        ] {
+            assert_eq!(judged(text, &unknown), verdict, "{text}");
+        }
+        let nested = format!("/docker/{}/{}", id('a'), id('e'));
+        assert_eq!(judged("docker:other", &nested), Verdict::Other, "inside another one");
+        assert_eq!(judged("docker:web", "/docker"), Verdict::Other, "no container");
+    }
+
+    #[test]
+    fn all_containers_are_all_but_the_pause_containers() {
+        let all = |path: &str| Wanted::all_containers().judge(path, &inventory());
+        let container = format!("/x/{}", id('e'));
+        assert_eq!(all(&format!("{container}/deep")), is(&container));
+        let pause = format!("/kubepods/pod{UID}/{}", id('d'));
+        assert_eq!(all(&pause), Verdict::Pause(pause.clone()));
+        assert_eq!(all("/system.slice/x.service"), Verdict::Other);
+    }
+
+    #[test]
+    fn a_path_and_a_process_are_no_rules() {
+        for text in ["/a", "pid:1"] {
+            assert_eq!(Wanted::new(&text.parse().expect("a target")), None, "{text}");
+        }
+    }
+}
