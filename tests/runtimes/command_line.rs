@@ -34,7 +34,7 @@ pub struct CommandLine {
     refusal: i32,
     /// dockerd; podman has no daemon.
     daemon: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A container that was started in the background.
@@ -79,7 +79,7 @@ impl CommandLine {
             image: vec!["--rootfs".into(), format!("{}:O", root.display())],
             refusal: ENOSYS,
             daemon: None,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -106,7 +106,7 @@ impl CommandLine {
             image: vec![IMAGE.into()],
             refusal: ENOSYS,
             daemon: Some(daemon),
-            _folder: folder,
+            folder,
         };
         let mut version = String::new();
         let answers = || {
@@ -125,7 +125,13 @@ impl CommandLine {
         Ok(engine)
     }
 
-    fn command(&self, verb: &[&str]) -> Command {
+    /// The folder that holds the folder `storage` of podman's containers, as `/var/lib/containers` does.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command of the engine.
+    pub fn command(&self, verb: &[&str]) -> Command {
         let mut command = self.namespace.command(&self.words[0]);
         command.args(&self.words[1..]).args(verb);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -222,7 +222,7 @@ impl Pod<'_> {
 
 impl Engine for Containerd {
     fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
-        let pod = self.pod(|_| order.parent.to_owned())?;
+        let pod = self.pod(|uid| format!("{}/pod{uid}", order.parent))?;
         let name = pod.metadata().name.clone();
         // From here on the pod is removed whatever happens.
         let container = pod.create(&name, 0, order)?;

@@ -123,8 +123,17 @@ impl World {
     /// An engine, or why there is none.
     pub fn engine(&self, kind: Kind) -> Result<&dyn Engine, String> {
         kernel_tier()?;
+        match kind {
+            Kind::Runc | Kind::Crun => Ok(self.runtime(kind)?),
+            Kind::Containerd => Ok(self.containerd()?),
+            Kind::PodmanRunc | Kind::PodmanCrun | Kind::Docker => Ok(self.command_line(kind)?),
+        }
+    }
+
+    /// podman or Docker, or why there is none.
+    pub fn command_line(&self, kind: Kind) -> Result<&CommandLine, String> {
+        kernel_tier()?;
         let made = match kind {
-            Kind::Runc | Kind::Crun => return Ok(self.runtime(kind)?),
             Kind::PodmanRunc => self.podman_runc.get_or_init(|| {
                 let runc = tool("runc")?;
                 self.podman(&runc, Place::Private)
@@ -133,10 +142,9 @@ impl World {
                 let shim = self.crun_without_limits()?;
                 self.podman(&shim, Place::Version2)
             }),
-            Kind::Containerd => return Ok(self.containerd()?),
-            Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
+            _ => self.docker.get_or_init(|| self.start_docker()),
         };
-        made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// containerd, or why there is none.

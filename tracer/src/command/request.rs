@@ -78,16 +78,21 @@ pub(super) fn targets(
 ) -> Result<Targets> {
     let all = search.all_containers.then(Wanted::all_containers);
     let rules: Vec<Option<Wanted>> = specs.iter().map(Wanted::new).collect();
-    let needs_names = search.names
-        || rules.iter().flatten().chain(&all).any(Wanted::needs_names);
-    let inventory = if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
+    let needs_names = search.names || rules.iter().flatten().chain(&all).any(Wanted::needs_names);
+    let inventory =
+        if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
     let tree = root.tree()?;
     let (mut selections, mut wanted) = (Vec::new(), Vec::new());
     for (spec, rule) in specs.iter().zip(rules) {
         let found = resolve(spec, &tree, &inventory);
-        selections.push(selection(root, spec, rule.as_ref(), found, search.wait)?);
-        // The containers of a pod come and go, also while it is there.
-        wanted.extend(rule.filter(|rule| search.wait || rule.kind() == TargetKind::Pod));
+        let found = selection(root, spec, rule.as_ref(), found, search.wait)?;
+        wanted.extend(match rule {
+            Some(rule) if search.wait => Some(rule),
+            // The containers of a pod come and go, also while it is there.
+            Some(rule) if found.kind == TargetKind::Pod => Some(rule.of_found_pod(&found.paths)),
+            _ => None,
+        });
+        selections.push(found);
     }
     if let Some(all) = all {
         let (name, kind) = (all.name.clone(), all.kind());

@@ -217,15 +217,18 @@ fn cgroup(
     calls.extend(denied::calls(parts, facts.id, &phases));
     // Stable: what was made stands before what was refused.
     calls.sort_by_key(|call| (call.abi, call.number));
+    let late_start = parts.late.contains(&facts.id);
+    // Of a workload that had started before, no call need have been seen before the runtime's.
+    let late_exec = late_start && !parts.restarted.contains(path) && phases.runtime_calls;
     Cgroup {
         id: facts.id,
         path: path.to_owned(),
-        late_start: parts.late.contains(&facts.id),
+        late_start,
         exact: phases.exact,
         ambiguous: phases.ambiguous,
         no_new_privs: phases.no_new_privs,
         filtered: phases.filtered && !parts.every_denial_seen,
-        exec_sessions: phases.exec_sessions,
+        exec_sessions: phases.exec_sessions || late_exec,
         container: (parts.identity)(path),
         calls,
     }

@@ -44,6 +44,8 @@ pub struct Phases {
     pub filters: Option<usize>,
     /// A runtime put processes into the container after the workload had started.
     pub exec_sessions: bool,
+    /// A runtime made calls in it.
+    pub runtime_calls: bool,
     /// A container was made in the cgroup: its calls have phases.
     container: bool,
     /// The filter count of the cgroup's earliest calls.
@@ -159,6 +161,8 @@ pub fn decide(
             sightings.iter().map(|sighting| sighting.facts.filters()).max()
         },
         exec_sessions: container && sightings.iter().any(is_exec_session),
+        runtime_calls: container
+            && sightings.iter().any(|sighting| origin(sighting.facts) == Origin::Runtime),
         container,
         base,
     }

@@ -81,7 +81,8 @@ impl Session<'_> {
         if self.request.wait {
             return false;
         }
-        let mut paths = self.sightings.selecting.selections.iter().flat_map(|selection| &selection.paths);
+        let mut paths =
+            self.sightings.selecting.selections.iter().flat_map(|selection| &selection.paths);
         if paths.any(|path| self.request.root.id(path).is_ok()) {
             return false;
         }

@@ -9,13 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
 
-use super::{
-    Observers,
-    late::Late,
-    names::Names,
-    selecting::Selecting,
-    setup::cgroup_kind,
-};
+use super::{Observers, late::Late, names::Names, selecting::Selecting, setup::cgroup_kind};
 use crate::{
     kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
@@ -51,11 +45,7 @@ pub(super) struct Sightings {
 }
 
 impl Sightings {
-    pub(super) fn new(
-        events: Events,
-        selecting: Selecting,
-        began: u64,
-    ) -> Result<Self> {
+    pub(super) fn new(events: Events, selecting: Selecting, began: u64) -> Result<Self> {
         Ok(Self {
             names: Names::default(),
             labels: HashMap::new(),

@@ -14,9 +14,9 @@ use crate::{
     target::{
         cgroup::CgroupRoot,
         inventory::{Answer, Inventory},
-        names,
+        names::{ContainerName, Engine},
         runtime::{Asker, News},
-        wanted::{Verdict, Wanted, containers_in},
+        wanted::{Verdict, Wanted, containers_in, is_in_pod_cgroup},
     },
     text::escape,
 };
@@ -39,6 +39,8 @@ pub(super) struct Selecting {
     unknown: BTreeMap<String, Unknown>,
     /// Containers that run and that nobody knows.
     foreign: BTreeSet<String>,
+    /// Docker tells of every container that it makes.
+    docker_tells: bool,
 }
 
 struct Unknown {
@@ -49,6 +51,8 @@ struct Unknown {
     answers: u32,
     /// Whether it is the target's depends on its name.
     undecided: bool,
+    /// And somebody else than Docker may know that.
+    beyond_docker: bool,
 }
 
 impl Selecting {
@@ -58,6 +62,7 @@ impl Selecting {
         inventory: Inventory,
         asker: Option<Asker>,
     ) -> Self {
+        let docker_tells = asker.is_some();
         Self {
             wanted,
             selections,
@@ -65,6 +70,7 @@ impl Selecting {
             asker,
             unknown: BTreeMap::new(),
             foreign: BTreeSet::new(),
+            docker_tells,
         }
     }
 
@@ -82,8 +88,9 @@ impl Selecting {
 
     /// Takes a cgroup into the selections when it is a target's; lines that say which targets came.
     pub(super) fn place(&mut self, path: &str) -> Vec<String> {
+        self.inventory.pods_without_cgroups |= self.is_loose(path);
         let mut lines = Vec::new();
-        let mut undecided = false;
+        let (mut undecided, mut beyond_docker) = (false, false);
         for wanted in &self.wanted {
             match wanted.judge(path, &self.inventory) {
                 Verdict::Target(top) => {
@@ -98,18 +105,31 @@ impl Selecting {
                         &mut selection.without
                     });
                 }
-                Verdict::Undecided => undecided = true,
+                Verdict::Undecided => {
+                    undecided = true;
+                    beyond_docker |= !wanted.is_dockers();
+                }
                 Verdict::Other => {}
             }
         }
         if undecided || self.is_selected(path) {
-            self.inquire(path, undecided);
+            self.inquire(path, undecided, beyond_docker);
         }
         lines
     }
 
+    /// A container of a pod, outside the cgroup of a pod.
+    fn is_loose(&self, path: &str) -> bool {
+        let is_pods = |name: &ContainerName| {
+            self.inventory.container(&name.id).is_some_and(|container| container.pod.is_some())
+        };
+        !self.inventory.pods_without_cgroups
+            && containers_in(path).any(|(_, name)| is_pods(&name))
+            && !is_in_pod_cgroup(path)
+    }
+
     /// Asks for the containers in a path that nobody told of.
-    fn inquire(&mut self, path: &str, undecided: bool) {
+    fn inquire(&mut self, path: &str, undecided: bool, beyond_docker: bool) {
         let Some(asker) = &self.asker else { return };
         for (_, name) in containers_in(path) {
             if self.inventory.knows(&name.id) || self.foreign.contains(&name.id) {
@@ -117,15 +137,23 @@ impl Selecting {
             }
             let unknown = self.unknown.entry(name.id).or_insert_with(|| {
                 asker.ask();
-                Unknown { paths: BTreeSet::new(), since: Instant::now(), answers: 0, undecided }
+                Unknown {
+                    paths: BTreeSet::new(),
+                    since: Instant::now(),
+                    answers: 0,
+                    undecided,
+                    beyond_docker,
+                }
             });
             unknown.undecided |= undecided;
+            unknown.beyond_docker |= beyond_docker;
             unknown.paths.insert(path.to_owned());
         }
     }
 
     /// Takes what a runtime told; lines that say which targets came.
     pub(super) fn take_news(&mut self, news: News, root: &CgroupRoot) -> Vec<String> {
+        self.docker_tells &= !matches!(news, News::Silent(Engine::Docker));
         let is_answer = news.take_into(&mut self.inventory);
         let told: Vec<String> =
             self.unknown.keys().filter(|id| self.inventory.knows(id)).cloned().collect();
@@ -158,9 +186,8 @@ impl Selecting {
 
     /// Asks again for those that nobody told of.
     pub(super) fn ask_again(&self) {
-        let open = |unknown: &Unknown| {
-            unknown.answers < ANSWERS || unknown.since.elapsed() < PATIENCE * 2
-        };
+        let open =
+            |unknown: &Unknown| unknown.answers < ANSWERS || unknown.since.elapsed() < PATIENCE * 2;
         if let Some(asker) = &self.asker
             && self.unknown.values().any(open)
         {
@@ -176,30 +203,26 @@ impl Selecting {
     /// Containers that may be the target's and that nobody told of: they have ended, or a runtime that may know them did
     /// not answer.
     pub(super) fn unresolved(&self, root: &CgroupRoot) -> u64 {
-        let failed = self
-            .inventory
-            .sources
-            .iter()
-            .any(|source| matches!(source.answer, Answer::Failed(_)));
-        let missing = |unknown: &&Unknown| unknown.undecided && (failed || !unknown.runs(root));
+        let failed =
+            self.inventory.sources.iter().any(|source| matches!(source.answer, Answer::Failed(_)));
+        let missing = |unknown: &&Unknown| {
+            let is_dockers = self.docker_tells && !unknown.beyond_docker;
+            unknown.undecided && !is_dockers && (failed || !unknown.runs(root))
+        };
         self.unknown.values().filter(missing).count() as u64
     }
 
-    /// The container that a cgroup belongs to: the uppermost, but for one in a pod whose node is a container itself.
+    /// The container that a cgroup belongs to: the innermost that a runtime of this host told of (a node may be a container
+    /// itself), else the outermost.
     pub(super) fn identity(&self, path: &str) -> Option<ContainerIdentity> {
-        let mut containers = containers_in(path);
-        let first = containers.next()?;
-        let known = |name: &names::ContainerName| self.inventory.container(&name.id);
-        let (_, name) = std::iter::once(first.clone())
-            .chain(containers)
-            .filter(|(_, name)| known(name).is_some())
-            .last()
-            .unwrap_or(first);
-        let container = known(&name);
+        let found: Vec<ContainerName> = containers_in(path).map(|(_, name)| name).collect();
+        let known = |name: &ContainerName| self.inventory.container(&name.id);
+        let name = found.iter().rfind(|name| known(name).is_some()).or(found.first())?;
+        let container = known(name);
         let pod = container.and_then(|container| container.pod.as_ref());
         let engine = container.map_or(name.engine, |container| container.engine);
         Some(ContainerIdentity {
-            engine: (engine != names::Engine::Unknown).then(|| engine.to_string()),
+            engine: (engine != Engine::Unknown).then(|| engine.to_string()),
             id: name.id.clone(),
             name: container.map(|one| one.name.clone()).filter(|name| !name.is_empty()),
             namespace: pod.map(|pod| pod.namespace.clone()),

@@ -354,7 +354,10 @@ mod tests {
             ("123E4567_E89B_12D3_A456_426614174000", vec![uid()]),
             (HASH, vec![hash(), id(EngineScope::Any, HASH)]),
             ("facade", vec![id(EngineScope::Any, "facade"), name(EngineScope::Any, "facade")]),
-            ("FACADE12", vec![id(EngineScope::Any, "facade12"), name(EngineScope::Any, "FACADE12")]),
+            (
+                "FACADE12",
+                vec![id(EngineScope::Any, "facade12"), name(EngineScope::Any, "FACADE12")],
+            ),
             ("cafe", vec![name(EngineScope::Any, "cafe")]),
             ("web_1", vec![name(EngineScope::Any, "web_1")]),
             ("shop/web-7d4b9-xk2.v1", vec![pod]),
@@ -394,7 +397,9 @@ mod tests {
         for text in ["pid:0", "pid:-1", "pid:+1", "pid:x", "pid:99999999999"] {
             assert!(matches!(refuse(text), GrammarError::NotAProcess { .. }), "{text}");
         }
-        for text in ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c/d", "a/b/c.d", "x\u{1b}[2J"] {
+        for text in
+            ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c/d", "a/b/c.d", "x\u{1b}[2J"]
+        {
             assert!(matches!(refuse(text), GrammarError::Unknown { .. }), "{text}");
         }
         assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));

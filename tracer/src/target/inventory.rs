@@ -18,6 +18,8 @@ pub struct Inventory {
     pub pods: BTreeMap<String, Pod>,
     /// Ids of the containers that hold the namespaces of pods (pause containers): they run no workload.
     pub sandboxes: BTreeSet<String>,
+    /// A container of a pod was seen outside any cgroup of a pod: the kubelet makes none here (`cgroupsPerQOS: false`).
+    pub pods_without_cgroups: bool,
     /// Who was asked, and what came of it.
     pub sources: Vec<Source>,
 }

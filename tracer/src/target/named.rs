@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::grammar::{EngineScope, Meaning, TargetSpec};
-use super::inventory::{Answer, Container, ContainerState, Inventory};
+use super::inventory::{Answer, Container, ContainerState, Inventory, Pod};
 use crate::text::escape;
 
 /// How many names a message lists.
@@ -68,7 +68,7 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
         }
         Meaning::PodName { namespace, pod } => {
             let name = format!("{namespace}/{pod}");
-            let names: Vec<String> = inventory.pods.values().map(|pod| pod.path()).collect();
+            let names: Vec<String> = inventory.pods.values().map(Pod::path).collect();
             Some(if names.contains(&name) {
                 NameError::EmptyPod { name }
             } else {

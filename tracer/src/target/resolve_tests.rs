@@ -44,7 +44,10 @@ fn containers_by_the_beginning_of_their_id() {
         other => panic!("{other:?}"),
     }
     let missing = resolve_in(&host, "facade").expect_err("missing").to_string();
-    assert!(missing.starts_with("no container is named `facade`\n\nhint: `tracer list` shows"), "{missing}");
+    assert!(
+        missing.starts_with("no container is named `facade`\n\nhint: `tracer list` shows"),
+        "{missing}"
+    );
     let number = resolve_in(&host, "987654").expect_err("missing").to_string();
     assert!(number.ends_with("for a process write pid:987654"), "{number}");
 }

@@ -56,6 +56,18 @@ impl Wanted {
         Self { name: String::new(), rules: vec![Rule::Meaning(meaning.clone())] }
     }
 
+    /// The same pod, when its own cgroups were found: nothing outside them is of it.
+    pub fn of_found_pod(self, cgroups: &[String]) -> Self {
+        let uids: Option<Vec<Rule>> = cgroups
+            .iter()
+            .map(|path| Some(Rule::Meaning(Meaning::PodUid(names::pod(names::leaf(path).1)?))))
+            .collect();
+        Self {
+            rules: uids.filter(|_| self.kind() == TargetKind::Pod).unwrap_or(self.rules),
+            ..self
+        }
+    }
+
     /// Every container of this host.
     pub fn all_containers() -> Self {
         Self { name: "all containers".to_owned(), rules: vec![Rule::AllContainers] }
@@ -75,6 +87,19 @@ impl Wanted {
         self.rules.iter().any(|rule| match rule {
             Rule::AllContainers => true,
             Rule::Meaning(meaning) => meaning.is_name() || matches!(meaning, Meaning::PodUid(_)),
+        })
+    }
+
+    /// Can Docker alone tell what is the target's?
+    pub fn is_dockers(&self) -> bool {
+        self.rules.iter().all(|rule| {
+            matches!(
+                rule,
+                Rule::Meaning(
+                    Meaning::ContainerName { scope: EngineScope::Docker, .. }
+                        | Meaning::ContainerId { .. }
+                )
+            )
         })
     }
 
@@ -117,9 +142,10 @@ fn judge(rule: &Rule, path: &str, inventory: &Inventory) -> Verdict {
         },
         Rule::Meaning(Meaning::ContainerId { scope, prefix }) => {
             let mut containers = containers_in(path);
-            target(containers.find(|(_, name)| {
-                scope.admits(name.engine) && name.id.starts_with(prefix)
-            }))
+            target(
+                containers
+                    .find(|(_, name)| scope.admits(name.engine) && name.id.starts_with(prefix)),
+            )
         }
         Rule::Meaning(Meaning::Unit(unit)) => {
             let found = tops(path).find(|top| names::unit(names::leaf(top).1) == Some(unit));
@@ -189,7 +215,8 @@ fn by_name(
             }
             None if !in_another
                 && !inventory.sandboxes.contains(&name.id)
-                && scope.admits(name.engine) =>
+                && scope.admits(name.engine)
+                && (scope != EngineScope::Cri || may_be_pods(path, inventory)) =>
             {
                 verdict = Verdict::Undecided;
             }
@@ -197,6 +224,16 @@ fn by_name(
         }
     }
     verdict
+}
+
+/// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless it was seen not to.
+fn may_be_pods(path: &str, inventory: &Inventory) -> bool {
+    inventory.pods_without_cgroups || is_in_pod_cgroup(path)
+}
+
+/// A cgroup in the path has the name of a pod's.
+pub fn is_in_pod_cgroup(path: &str) -> bool {
+    tops(path).any(|top| names::pod(names::leaf(top).1).is_some())
 }
 
 #[cfg(test)]
@@ -306,12 +343,19 @@ mod tests {
         for (text, verdict) in [
             ("docker:web", Verdict::Undecided),
             ("web", Verdict::Undecided),
-            ("shop/web-0", Verdict::Undecided),
+            ("shop/web-0", Verdict::Other),
             ("podman:web", Verdict::Other),
             ("aaaaaaaaaaaa", Verdict::Undecided),
             ("web.service", Verdict::Other),
         ] {
             assert_eq!(judged(text, &unknown), verdict, "{text}");
+        }
+        let in_pod = format!("/kubepods/pod{}/{}", UID.replace('1', "2"), id('e'));
+        for text in ["shop/web-0", "shop/web-0/app", "cri:app"] {
+            assert_eq!(judged(text, &in_pod), Verdict::Undecided, "{text}: it may be a new one");
+            let mut loose = inventory();
+            loose.pods_without_cgroups = true;
+            assert_eq!(wanted(text).judge(&unknown, &loose), Verdict::Undecided, "{text}");
         }
         let nested = format!("/docker/{}/{}", id('a'), id('e'));
         assert_eq!(judged("docker:other", &nested), Verdict::Other, "inside another one");

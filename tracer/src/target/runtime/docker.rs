@@ -39,13 +39,22 @@ pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<S
     Ok(Told { containers: known.collect(), ..Told::default() })
 }
 
-/// Hands out each container that is made from now on, until the socket is closed or nobody takes them any more: of those
-/// that live for milliseconds only, nobody tells later.
-pub(super) async fn follow(socket: &Path, engine: Engine, take: impl Fn(Container) -> bool) {
+/// Hands out each container that is made since a moment (seconds since 1970), until the socket is closed or nobody takes them
+/// any more: of those that live for milliseconds only, nobody tells later.
+pub(super) async fn follow(
+    socket: &Path,
+    engine: Engine,
+    since: u64,
+    take: impl Fn(Container) -> bool,
+) {
     let Ok(docker) = connect(socket).await else { return };
     let filters = [("type", "container"), ("event", "create")];
     let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()]));
-    let options = EventsOptions { filters: Some(HashMap::from(filters)), ..EventsOptions::default() };
+    let options = EventsOptions {
+        since: Some(since.to_string()),
+        filters: Some(HashMap::from(filters)),
+        ..EventsOptions::default()
+    };
     let mut events = std::pin::pin!(docker.events(Some(options)));
     while let Some(Ok(event)) = events.next().await {
         if created(event, engine).is_some_and(|container| !take(container)) {

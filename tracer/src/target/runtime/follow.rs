@@ -1,5 +1,7 @@
 //! Asks the runtimes again and again, in the background, while a recording goes on.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Addresses, ask, docker};
@@ -21,20 +23,26 @@ pub enum News {
     All(Inventory),
     /// A container that was made.
     Made(Container),
+    /// That engine tells nothing by itself, or no more.
+    Silent(Engine),
 }
 
-/// Begins to listen to what Docker and Podman tell by themselves, and to answer questions. Within a tokio runtime.
+/// Begins to listen to what Docker and Podman tell by themselves of containers that are made from now on, and to answer
+/// questions. Within a tokio runtime.
 pub fn follow(addresses: Addresses) -> (Asker, Listener) {
     // Questions that come while one is being answered are one question.
     let (questions, asked) = mpsc::channel(1);
     let (sender, news) = unbounded_channel();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     for (socket, engine) in
         [(&addresses.docker, Engine::Docker), (&addresses.podman, Engine::Podman)]
     {
         let (socket, sender) = (socket.clone(), sender.clone());
         tokio::spawn(async move {
             let take = |container| sender.send(News::Made(container)).is_ok();
-            docker::follow(&socket, engine, take).await;
+            docker::follow(&socket, engine, now, take).await;
+            // Nobody listens any more when the recording has ended.
+            let _ = sender.send(News::Silent(engine));
         });
     }
     tokio::spawn(answer(addresses, asked, sender));
@@ -88,6 +96,7 @@ impl News {
                 inventory.add(Told { containers: vec![container], ..Told::default() });
                 false
             }
+            Self::Silent(_) => false,
         }
     }
 }

@@ -36,7 +36,7 @@ pub struct Addresses {
 
 impl Default for Addresses {
     /// The usual places of a host: those of containerd, CRI-O and cri-dockerd, and of the distributions of Kubernetes that bring
-    /// a containerd of their own (k3s and RKE2, k0s, MicroK8s).
+    /// a containerd of their own (k3s and RKE2, k0s, `MicroK8s`).
     fn default() -> Self {
         let cri = [
             "/run/containerd/containerd.sock",

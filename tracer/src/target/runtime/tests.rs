@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 
 use super::*;
-use crate::target::inventory::ContainerState;
+use crate::target::inventory::{ContainerState, Pod};
 
 /// A socket whose every connection gets the bytes for each request that it sends; none: it is never answered.
 fn serve(socket: &Path, answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) {
@@ -126,7 +126,7 @@ fn without_a_container_runtime_interface_the_logs_tell_pods_and_containers() {
     let inventory = ask_at(folder.path());
     assert_eq!(answer_of(&inventory, "the kubelet's logs"), &Answer::Containers(1));
     assert_eq!(inventory.container(&id).expect("it").full_name(), "shop/web-0/app");
-    let pods: Vec<String> = inventory.pods.values().map(|pod| pod.path()).collect();
+    let pods: Vec<String> = inventory.pods.values().map(Pod::path).collect();
     assert_eq!(pods, ["shop/web-0"]);
     assert_eq!(inventory.pods[uid].uid, uid);
 }
