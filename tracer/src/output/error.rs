@@ -46,6 +46,21 @@ pub enum OutputError {
         /// The path.
         path: PathBuf,
     },
+    /// The kubelet's root folder does not exist.
+    #[error(
+        "there is no folder {}, where the kubelet would look for profiles\n\nhint: run tracer on a node of the cluster, or name the kubelet's --root-dir with --kubelet-root",
+        escape_path(.path)
+    )]
+    NoKubelet {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A symbolic link is where a folder should be, and is not followed.
+    #[error("{} is a symbolic link, which is never followed\n\nhint: choose another name, or remove it", escape_path(.path))]
+    Link {
+        /// The path.
+        path: PathBuf,
+    },
     /// Something that is not a regular file has the name already.
     #[error("{} is {found}, which is never replaced\n\nhint: choose another name, or remove it", escape_path(.path))]
     NotAFile {
@@ -63,7 +78,7 @@ pub enum OutputError {
         option: &'static str,
     },
     /// This user may not write there.
-    #[error("no permission to write in the folder {}\n\nhint: choose another folder with {option}", escape_path(.folder))]
+    #[error("no permission to write in the folder {}\n\nhint: use sudo, or choose another folder with {option}", escape_path(.folder))]
     Denied {
         /// The folder.
         folder: PathBuf,

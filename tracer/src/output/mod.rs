@@ -8,11 +8,13 @@
 //!
 //! - [`Destination`]: the files of one profile, by the name that a person gave it;
 //! - [`Folder`]: many of these, by names from outside;
+//! - [`Installation`]: a profile below the kubelet's root;
 //! - [`Stream`]: a file that grows.
 
 mod destination;
 mod error;
 mod folder;
+mod installation;
 mod name;
 mod place;
 mod stream;
@@ -20,6 +22,7 @@ mod stream;
 pub use destination::{Destination, FileKind};
 pub use error::{FileKindFound, OutputError, Step};
 pub use folder::Folder;
+pub use installation::Installation;
 pub use place::Staged;
 pub use stream::Stream;
 

@@ -13,11 +13,20 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::{FileKindFound, OutputError, Owner, Step};
 
-/// Mode of the files, less what the umask takes away.
+/// Mode of the files, unless the umask takes something away.
 const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// Mode of a file that is being written.
 const MODE_UNFINISHED: Mode = Mode::from_raw_mode(0o600);
+
+/// Who may read the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Whom the umask lets.
+    AsTheUmaskSays,
+    /// Everybody, whatever the umask is.
+    Everybody,
+}
 
 /// An open folder. Names in it are names of files: nothing here takes a path apart.
 #[derive(Debug)]
@@ -25,6 +34,7 @@ pub(super) struct Place {
     descriptor: OwnedFd,
     path: PathBuf,
     owner: Option<Owner>,
+    readers: Readers,
     /// The option that chooses another folder, for remedies.
     option: &'static str,
 }
@@ -52,7 +62,12 @@ impl Place {
         owner: Option<Owner>,
         option: &'static str,
     ) -> Self {
-        Self { descriptor, path, owner, option }
+        Self { descriptor, path, owner, readers: Readers::AsTheUmaskSays, option }
+    }
+
+    /// The same folder, with files for these readers.
+    pub(super) fn for_readers(self, readers: Readers) -> Self {
+        Self { readers, ..self }
     }
 
     /// The folder.
@@ -141,6 +156,13 @@ impl Place {
     pub(super) fn failed(&self, step: Step, source: impl Into<io::Error>) -> OutputError {
         failed(step, &self.path, self.option, source.into())
     }
+
+    fn mode(&self) -> Mode {
+        match self.readers {
+            Readers::AsTheUmaskSays => MODE & !umask(),
+            Readers::Everybody => MODE,
+        }
+    }
 }
 
 /// Tells the causes that have a remedy of their own from the others.
@@ -177,7 +199,7 @@ impl Unfinished {
         if let Some(owner) = place.owner {
             give(&self.file, owner).map_err(|errno| place.failed(Step::Own, errno))?;
         }
-        rustix::fs::fchmod(&self.file, MODE & !umask())
+        rustix::fs::fchmod(&self.file, place.mode())
             .map_err(|errno| place.failed(Step::Own, errno))?;
         self.file.sync_all().map_err(|error| place.failed(Step::Sync, error))?;
         Ok(self)
