@@ -9,6 +9,7 @@ mod enforce;
 mod ground_truth;
 mod harness;
 mod hostile_names;
+mod install_localhost;
 mod interrupted;
 mod late_start;
 mod life;

@@ -339,3 +339,25 @@ fn a_profile_that_is_printed_leaves_no_file() {
     assert_eq!(file_names(folder.0.path()), before);
     assert!(!Path::new("-").exists());
 }
+
+#[test]
+fn a_profile_is_installed_below_the_kubelets_root() {
+    let (folder, kubelet) = (Folder::new(), temporary_folder());
+    let one = folder.recording("one", &of(&["read"]));
+    let root = kubelet.path().to_str().expect("the path is text");
+    let install = |name: &str, root: &str| {
+        let name = format!("--install-localhost={name}");
+        folder.derive(&["-q", &one, &name, "--kubelet-root", root])
+    };
+    let (code, message) = install("../web.json", root);
+    assert!(code == 2 && message.contains("'..'"), "{code}: {message}");
+    let (code, message) = install("web.json", "/nonexistent");
+    assert!(code == 1 && message.contains("--kubelet-root"), "{code}: {message}");
+    assert_eq!(file_names(folder.0.path()), ["one.recording.json"], "nothing is written");
+    assert_eq!(install("profiles/web.json", root).0, 0);
+    let installed = fs::read(kubelet.path().join("seccomp/profiles/web.json"));
+    let written = fs::read(folder.path("out.json")).expect("the profile is written");
+    assert_eq!(installed.expect("it is installed"), written);
+    let fragment = fs::read_to_string(folder.path("out.kubernetes.yaml")).expect("a fragment");
+    assert!(fragment.contains("localhostProfile: \"profiles/web.json\""), "{fragment}");
+}

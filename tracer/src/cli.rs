@@ -159,6 +159,12 @@ pub struct Derivation {
     /// Call the result complete though the start was not seen
     #[arg(long)]
     pub accept_late_start: bool,
+    /// Also write the profile where the kubelet of this node finds it, as DIR/seccomp/NAME, and name it so to pods
+    #[arg(long, value_name = "NAME")]
+    pub install_localhost: Option<String>,
+    /// The kubelet's root folder, when it is not /var/lib/kubelet
+    #[arg(long, value_name = "DIR", requires = "install_localhost")]
+    pub kubelet_root: Option<PathBuf>,
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,

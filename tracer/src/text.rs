@@ -1,12 +1,9 @@
-//! Text from outside: made safe for a terminal and for file names.
+//! Text from outside, made safe for a terminal.
 //!
 //! Names of commands, containers, pods and cgroups are chosen by whoever runs them. They reach a person only through
-//! [`escape`], and a folder only through [`file_name`].
+//! [`escape`]. (What they become in a folder: [`crate::output`].)
 
 use std::fmt::Write as _;
-
-/// Longest name that [`file_name`] returns, in bytes: leaves room for suffixes within the 255 of `NAME_MAX`.
-pub const FILE_NAME_MAX: usize = 64;
 
 /// Makes text safe to show: what a terminal would obey or a reader could not see is written as an escape.
 ///
@@ -36,31 +33,6 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
 /// As [`escape`], for a path.
 pub fn escape_path(path: &std::path::Path) -> String {
     escape_bytes(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))
-}
-
-/// Turns a name from outside into a file name: only `[a-z0-9._-]`, neither empty nor beginning with a dot or a dash.
-///
-/// A name that is too long keeps its beginning and ends in a hash of the whole. Different names may become the same
-/// one: the caller numbers those.
-///
-/// ```
-/// assert_eq!(tracer::text::file_name("shop/Web 1"), "shop-web-1");
-/// ```
-pub fn file_name(name: &str) -> String {
-    let mapped: String = name
-        .chars()
-        .map(|character| match character.to_ascii_lowercase() {
-            plain @ ('a'..='z' | '0'..='9' | '.' | '_' | '-') => plain,
-            _ => '-',
-        })
-        .collect();
-    let mut safe = mapped.trim_start_matches(['.', '-']).trim_end_matches('-').to_owned();
-    if safe.len() > FILE_NAME_MAX {
-        let hash = format!("-{:016x}", fnv1a(name.as_bytes()));
-        safe.truncate(FILE_NAME_MAX - hash.len());
-        safe.push_str(&hash);
-    }
-    if safe.is_empty() { "unnamed".to_owned() } else { safe }
 }
 
 fn escape_into(safe: &mut String, text: &str) {
@@ -102,13 +74,6 @@ fn push(safe: &mut String, part: std::fmt::Arguments<'_>) {
     let _ = safe.write_fmt(part);
 }
 
-/// FNV-1a, 64 bits: tells shortened names apart. Not a defence against someone who looks for collisions.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,31 +102,5 @@ mod tests {
         assert_eq!(escape_bytes(br"a\xffb"), r"a\\xffb");
         assert_eq!(escape_bytes(b"\xe2\x80"), r"\xe2\x80");
         assert_eq!(escape_bytes(b""), "");
-    }
-
-    #[test]
-    fn file_names_keep_to_the_safe_characters() {
-        for (raw, safe) in [
-            ("web", "web"),
-            ("shop/Web 1", "shop-web-1"),
-            ("../../etc/passwd", "etc-passwd"),
-            ("--rm", "rm"),
-            (".hidden", "hidden"),
-            ("...", "unnamed"),
-            ("", "unnamed"),
-            ("é\n", "unnamed"),
-            ("under_score.v1", "under_score.v1"),
-        ] {
-            assert_eq!(file_name(raw), safe, "{raw:?}");
-        }
-    }
-
-    #[test]
-    fn long_file_names_stay_apart() {
-        let first = file_name(&format!("{}a", "x".repeat(300)));
-        let second = file_name(&format!("{}b", "x".repeat(300)));
-        assert_eq!(first.len(), FILE_NAME_MAX);
-        assert_eq!(second.len(), FILE_NAME_MAX);
-        assert_ne!(first, second);
     }
 }

@@ -8,7 +8,7 @@ use super::{owner, usage};
 use crate::{
     cli,
     message::print,
-    output::{Destination, FileKind, OutputError},
+    output::{Destination, FileKind, Installation, OutputError, Staged},
     profile::{
         DefaultAction, Derivation, Errno, Options, RuntimeChoice,
         kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
@@ -65,25 +65,77 @@ pub(super) fn prepare_file(out: &Path) -> Result<Destination> {
     })
 }
 
-/// Writes the profile and what belongs beside it, or prints it alone.
+/// Opens the kubelet's folder; None when nothing is to be installed.
+pub(super) fn prepare_installation(typed: &cli::Derivation) -> Result<Option<Installation>> {
+    let Some(name) = &typed.install_localhost else { return Ok(None) };
+    let profile = LocalhostProfile::new(name)
+        .map_err(|error| usage(&format!("--install-localhost: {error}")))?;
+    let root = typed.kubelet_root.as_deref().unwrap_or(Path::new(DEFAULT_KUBELET_ROOT));
+    Ok(Some(Installation::prepare(root, profile)?))
+}
+
+/// Writes the profile and what belongs beside it, or prints it alone; installs it.
 pub(super) fn write(
     destination: Option<&Destination>,
+    installation: Option<&Installation>,
     recording: &Recording,
     derivation: &Derivation,
 ) -> Result<()> {
-    let Some(destination) = destination else {
+    let files = stage(destination, installation, recording, derivation)?;
+    if destination.is_none() {
         print(&oci::write(&derivation.profile))
             .context("the standard output could not be written")?;
-        return Ok(());
-    };
-    let profile = destination.path(FileKind::Profile);
-    let name = profile.file_name().unwrap_or_default().to_string_lossy();
-    let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
-    let fragment = kubernetes::fragment(&place, &name, DEFAULT_KUBELET_ROOT);
-    destination.write(&[
-        (FileKind::Recording, json::to_json(recording).as_bytes()),
-        (FileKind::Kubernetes, fragment.as_bytes()),
-        (FileKind::Profile, oci::write(&derivation.profile).as_bytes()),
-    ])?;
+    }
+    commit(files)
+}
+
+/// As [`write`], and prints nothing.
+pub(super) fn write_files(
+    destination: Option<&Destination>,
+    installation: Option<&Installation>,
+    recording: &Recording,
+    derivation: &Derivation,
+) -> Result<()> {
+    commit(stage(destination, installation, recording, derivation)?)
+}
+
+/// Everything is on the disk before anything old is replaced, wherever it is.
+fn stage(
+    destination: Option<&Destination>,
+    installation: Option<&Installation>,
+    recording: &Recording,
+    derivation: &Derivation,
+) -> Result<Vec<Staged>> {
+    let profile = oci::write(&derivation.profile);
+    let mut staged = Vec::new();
+    if let Some(destination) = destination {
+        let path = destination.path(FileKind::Profile);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        staged.push(destination.stage(&[
+            (FileKind::Recording, json::to_json(recording).as_bytes()),
+            (FileKind::Kubernetes, fragment(&name, installation)?.as_bytes()),
+            (FileKind::Profile, profile.as_bytes()),
+        ])?);
+    }
+    if let Some(installation) = installation {
+        staged.push(installation.stage(profile.as_bytes())?);
+    }
+    Ok(staged)
+}
+
+fn commit(files: Vec<Staged>) -> Result<()> {
+    for staged in files {
+        staged.commit()?;
+    }
     Ok(())
+}
+
+/// How a pod uses the file: as it was installed, or as it might be.
+fn fragment(name: &str, installation: Option<&Installation>) -> Result<String> {
+    if let Some(installation) = installation {
+        let root = installation.root().to_string_lossy();
+        return Ok(kubernetes::fragment(installation.profile(), name, &root));
+    }
+    let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
+    Ok(kubernetes::fragment(&place, name, DEFAULT_KUBELET_ROOT))
 }

@@ -71,13 +71,15 @@ pub fn run(typed: &Rederive) -> Result<Exit> {
         typed.recordings.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let destination = derivation::prepare(&typed.out)?;
     let destination = destination.as_ref();
+    let installation = derivation::prepare_installation(choices)?;
+    let installation = installation.as_ref();
     let derivation = Profile::derive(&recordings, &options)?;
     let merged = merge(&recordings, choices.accept_late_start);
     let mut merged = merged.context("no recording was named")?;
     merged.derived = Some(derivation.derived());
-    derivation::write(destination, &merged, &derivation)?;
+    derivation::write(destination, installation, &merged, &derivation)?;
     let source = Source::Files(recordings.len());
-    summary::tell(choices, &source, &merged, &derivation, destination);
+    summary::tell(choices, &source, &merged, &derivation, destination, installation);
     Ok(if merged.complete { Exit::Complete } else { Exit::Incomplete })
 }
 

@@ -19,7 +19,7 @@ use crate::{
     kernel::forward_kernel_log,
     live::{Detail, Live},
     message::tell,
-    output::{Destination, FileKind, Stream},
+    output::{Destination, FileKind, Installation, Stream},
     preflight,
     profile::{Options, Profile},
     recording::{Recording, event::NewCall, json},
@@ -49,6 +49,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = derivation::prepare(&typed.out)?;
+    let installation = derivation::prepare_installation(choices)?;
+    let installation = installation.as_ref();
     let events =
         typed.events.as_deref().map(|path| events(path, destination.as_ref())).transpose()?;
     let request = Request {
@@ -75,12 +77,13 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&request, &mut stops, observers))
     };
-    let mut snapshot = |recording: &Recording| snapshot(recording, &options, destination.as_ref());
+    let mut snapshot =
+        |recording: &Recording| snapshot(recording, &options, destination.as_ref(), installation);
     let mut outcome = observe(typed, session, destination.as_ref(), events, &mut snapshot)?;
     let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
     let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
     outcome.recording.derived = Some(derivation.derived());
-    derivation::write(destination.as_ref(), &outcome.recording, &derivation)?;
+    derivation::write(destination.as_ref(), installation, &outcome.recording, &derivation)?;
     let destination = destination.as_ref();
     summary::tell(
         choices,
@@ -88,6 +91,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         &outcome.recording,
         &derivation,
         destination,
+        installation,
     );
     Ok(exit(typed, &outcome))
 }
@@ -168,8 +172,14 @@ fn observe(
 
 /// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording
 /// goes on.
-fn snapshot(recording: &Recording, options: &Options, destination: Option<&Destination>) -> String {
-    let Some(destination) = destination else {
+fn snapshot(
+    recording: &Recording,
+    options: &Options,
+    destination: Option<&Destination>,
+    installation: Option<&Installation>,
+) -> String {
+    let profile = destination.map(|destination| destination.path(FileKind::Profile));
+    let Some(profile) = profile.or_else(|| installation.map(Installation::path)) else {
         return "no snapshot: standard output takes one profile, at the end".to_owned();
     };
     let written = Profile::derive(std::slice::from_ref(recording), options)
@@ -177,10 +187,10 @@ fn snapshot(recording: &Recording, options: &Options, destination: Option<&Desti
         .and_then(|derivation| {
             let mut recording = recording.clone();
             recording.derived = Some(derivation.derived());
-            derivation::write(Some(destination), &recording, &derivation)?;
+            derivation::write_files(destination, installation, &recording, &derivation)?;
             Ok(derivation.profile.allowed.len())
         });
-    let profile = escape_path(&destination.path(FileKind::Profile));
+    let profile = escape_path(&profile);
     match written {
         Ok(calls) => format!("snapshot: {profile} allows {calls} calls; the recording goes on"),
         Err(error) => format!("warning: no snapshot was written: {error:#}\nthe recording goes on"),

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::denied;
 use crate::{
     cli, message,
-    output::{Destination, FileKind},
+    output::{Destination, FileKind, Installation},
     profile::{
-        Derivation,
+        Derivation, kubernetes,
         summary::{DOCKER_DEFAULT, Summary},
     },
     recording::{Phase, Recording},
@@ -30,9 +30,11 @@ pub(super) fn tell(
     recording: &Recording,
     derivation: &Derivation,
     destination: Option<&Destination>,
+    installation: Option<&Installation>,
 ) {
     if !choices.quiet {
-        message::tell(&render(choices.verbose, source, recording, derivation, destination));
+        let files = (destination, installation);
+        message::tell(&render(choices.verbose, source, recording, derivation, files));
     } else if !recording.complete {
         message::tell(&incomplete(recording));
     }
@@ -44,7 +46,7 @@ fn render(
     source: &Source<'_>,
     recording: &Recording,
     derivation: &Derivation,
-    destination: Option<&Destination>,
+    (destination, installation): (Option<&Destination>, Option<&Installation>),
 ) -> String {
     let mut text = String::from("\n");
     // Writing to a String cannot fail.
@@ -69,6 +71,11 @@ fn render(
         let _ = writeln!(text, "{}: the profile", path(FileKind::Profile));
         let _ = writeln!(text, "{}: the evidence", path(FileKind::Recording));
         let _ = writeln!(text, "{}: how a pod uses the profile", path(FileKind::Kubernetes));
+    }
+    if let Some(installation) = installation {
+        let path = escape_path(&installation.path());
+        let _ = writeln!(text, "{path}: the profile, for pods on this node");
+        text.push_str(&kubernetes::security_context(installation.profile()));
     }
     if recording.complete {
         text.push_str("complete: nothing was lost\n");

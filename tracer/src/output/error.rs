@@ -1,10 +1,9 @@
 //! Why files could not be written.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::FileType;
-use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::text::escape_path;
@@ -47,6 +46,21 @@ pub enum OutputError {
         /// The path.
         path: PathBuf,
     },
+    /// The kubelet's root folder does not exist.
+    #[error(
+        "there is no folder {}, where the kubelet would look for profiles\n\nhint: run tracer on a node of the cluster, or name the kubelet's --root-dir with --kubelet-root",
+        escape_path(.path)
+    )]
+    NoKubelet {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A symbolic link is where a folder should be, and is not followed.
+    #[error("{} is a symbolic link, which is never followed\n\nhint: choose another name, or remove it", escape_path(.path))]
+    Link {
+        /// The path.
+        path: PathBuf,
+    },
     /// Something that is not a regular file has the name already.
     #[error("{} is {found}, which is never replaced\n\nhint: choose another name, or remove it", escape_path(.path))]
     NotAFile {
@@ -56,22 +70,28 @@ pub enum OutputError {
         found: FileKindFound,
     },
     /// The file system is mounted read-only.
-    #[error("the folder {} is on a read-only file system\n\nhint: choose another folder with --out", escape_path(.folder))]
+    #[error("the folder {} is on a read-only file system\n\nhint: choose another folder with {option}", escape_path(.folder))]
     ReadOnly {
         /// The folder.
         folder: PathBuf,
+        /// The option that names it.
+        option: &'static str,
     },
     /// This user may not write there.
-    #[error("no permission to write in the folder {}\n\nhint: choose another folder with --out", escape_path(.folder))]
+    #[error("no permission to write in the folder {}\n\nhint: use sudo, or choose another folder with {option}", escape_path(.folder))]
     Denied {
         /// The folder.
         folder: PathBuf,
+        /// The option that names it.
+        option: &'static str,
     },
     /// No space, or the quota is used up.
-    #[error("no space left for files in the folder {}\n\nhint: the files that were there are untouched; free some space, or choose another folder with --out", escape_path(.folder))]
+    #[error("no space left for files in the folder {}\n\nhint: the files that were there are untouched; free some space, or choose another folder with {option}", escape_path(.folder))]
     Full {
         /// The folder.
         folder: PathBuf,
+        /// The option that names it.
+        option: &'static str,
     },
     /// Something else.
     #[error("cannot {step} in the folder {}", escape_path(.folder))]
@@ -83,19 +103,6 @@ pub enum OutputError {
         /// What the kernel said.
         source: io::Error,
     },
-}
-
-impl OutputError {
-    /// Tells the causes that have a remedy of their own from the others.
-    pub(super) fn new(step: Step, folder: &Path, source: io::Error) -> Self {
-        let folder = folder.to_owned();
-        match Errno::from_io_error(&source) {
-            Some(Errno::ROFS) => Self::ReadOnly { folder },
-            Some(Errno::ACCESS | Errno::PERM) => Self::Denied { folder },
-            Some(Errno::NOSPC | Errno::DQUOT) => Self::Full { folder },
-            _ => Self::Io { step, folder, source },
-        }
-    }
 }
 
 /// What was being done.

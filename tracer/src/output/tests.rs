@@ -1,7 +1,10 @@
 //! Tests in temporary folders.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode};
 
 use super::*;
 
@@ -242,7 +245,7 @@ fn a_read_only_disk_is_found_out_before_tracing() {
 }
 
 /// Says why a test was not run; in CI it must run.
-fn skip(reason: &str) {
+pub(super) fn skip(reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "not run: {reason}");
     eprintln!("skipped: {reason}");
 }

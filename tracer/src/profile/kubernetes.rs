@@ -89,7 +89,7 @@ pub fn fragment(
     let root = kubelet_root.trim_end_matches('/');
     let place = quoted(&format!("{root}/seccomp/{}", localhost_profile.as_str()));
     let file = quoted(file_name);
-    let path = quoted(localhost_profile.as_str());
+    let context = security_context(localhost_profile);
     format!(
         "\
 # Runs a pod, or one of its containers, under a learned seccomp profile.
@@ -101,6 +101,15 @@ pub fn fragment(
 #
 # In a pod: below `spec`. In a container: below `spec.containers[*]`; it is stronger
 # than the pod's. A container with `privileged: true` runs without any profile.
+{context}"
+    )
+}
+
+/// The fragment without a word.
+pub fn security_context(localhost_profile: &LocalhostProfile) -> String {
+    let path = quoted(localhost_profile.as_str());
+    format!(
+        "\
 securityContext:
   seccompProfile:
     type: Localhost

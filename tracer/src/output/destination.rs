@@ -1,0 +1,134 @@
+//! The files of one profile: an open folder and the names in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::place::{Place, Staged, folder_of};
+use super::{NAME_MAX, OutputError, Owner};
+
+/// One of the files that belong to an output name `X.json`. Their order is the order of writing: the profile comes
+/// last, so that whoever sees a new profile finds its evidence beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileKind {
+    /// `X.recording.json.partial`, while recording.
+    Partial,
+    /// `X.recording.json`.
+    Recording,
+    /// `X.kubernetes.yaml`.
+    Kubernetes,
+    /// `X.json`.
+    Profile,
+}
+
+impl FileKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Partial, Self::Recording, Self::Kubernetes, Self::Profile];
+
+    /// What comes after the `X`.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Partial => ".recording.json.partial",
+            Self::Recording => ".recording.json",
+            Self::Kubernetes => ".kubernetes.yaml",
+            Self::Profile => ".json",
+        }
+    }
+}
+
+/// Where the results go: an open folder and the names in it.
+#[derive(Debug)]
+pub struct Destination {
+    place: Arc<Place>,
+    stem: String,
+}
+
+impl Destination {
+    /// Opens the folder of `path`, which must end in `.json`, and finds out what would make writing fail: before
+    /// tracing begins rather than after it. Nothing is changed.
+    ///
+    /// The files will belong to `owner` when the folder does and this process is root.
+    ///
+    /// # Errors
+    /// The name or the folder cannot be used, or something else than a regular file has one of the names.
+    pub fn prepare(path: &Path, owner: Option<Owner>) -> Result<Self, OutputError> {
+        let stem = stem(path)?;
+        let folder =
+            folder_of(path).ok_or_else(|| OutputError::NotAJsonName { path: path.to_owned() })?;
+        let destination = Self::new(Arc::new(Place::open(&folder, owner, "--out")?), stem)?;
+        destination.place.check_writable()?;
+        Ok(destination)
+    }
+
+    /// Names in an open folder. What is there already must be regular files.
+    pub(super) fn new(place: Arc<Place>, stem: String) -> Result<Self, OutputError> {
+        let destination = Self { place, stem };
+        for kind in FileKind::ALL {
+            destination.place.check_target(&destination.name(kind))?;
+        }
+        Ok(destination)
+    }
+
+    /// The path of a file, for messages.
+    pub fn path(&self, kind: FileKind) -> PathBuf {
+        self.place.path_of(&self.name(kind))
+    }
+
+    /// Writes the files, in the order of [`FileKind`] whatever the order here; old ones are replaced.
+    ///
+    /// All are written and synced under other names before the first is renamed: when the disk is full, the old files
+    /// are as they were. A partial recording is removed once a whole one is there.
+    ///
+    /// # Errors
+    /// As [`Destination::stage`] and [`Staged::commit`].
+    pub fn write(&self, files: &[(FileKind, &[u8])]) -> Result<(), OutputError> {
+        self.stage(files)?.commit()
+    }
+
+    /// The first half of [`Destination::write`]: everything that may well fail.
+    ///
+    /// # Errors
+    /// A file could not be written, or may not have its name: all old ones are as they were.
+    pub fn stage(&self, files: &[(FileKind, &[u8])]) -> Result<Staged, OutputError> {
+        let mut files = files.to_vec();
+        files.sort_by_key(|(kind, _)| *kind);
+        let whole = files.iter().any(|(kind, _)| *kind == FileKind::Recording);
+        let files: Vec<_> =
+            files.into_iter().map(|(kind, bytes)| (self.name(kind), bytes)).collect();
+        let staged = self.place.stage(&files)?;
+        Ok(if whole { staged.outdating(self.name(FileKind::Partial)) } else { staged })
+    }
+
+    /// Replaces the partial recording.
+    ///
+    /// # Errors
+    /// It could not be written: the old one is as it was.
+    pub fn save_partial(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.write(&[(FileKind::Partial, bytes)])
+    }
+
+    /// Removes the partial recording, if there is one.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub fn remove_partial(&self) -> Result<(), OutputError> {
+        self.place.remove(&self.name(FileKind::Partial))
+    }
+
+    fn name(&self, kind: FileKind) -> String {
+        format!("{}{}", self.stem, kind.suffix())
+    }
+}
+
+/// The file name without `.json`.
+fn stem(path: &Path) -> Result<String, OutputError> {
+    let wrong = || OutputError::NotAJsonName { path: path.to_owned() };
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
+    let typed_as_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let stem = name.strip_suffix(".json").filter(|stem| !stem.is_empty() && !typed_as_folder);
+    let stem = stem.ok_or_else(wrong)?;
+    let longest = stem.len() + FileKind::Partial.suffix().len();
+    if longest > NAME_MAX {
+        return Err(OutputError::NameTooLong { path: path.to_owned(), excess: longest - NAME_MAX });
+    }
+    Ok(stem.to_owned())
+}
