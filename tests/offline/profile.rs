@@ -393,9 +393,12 @@ fn the_profile_of_a_web_server_is_as_agreed() {
 #[test]
 fn the_kubernetes_fragment_is_as_agreed() {
     let localhost = LocalhostProfile::new("profiles/web.json").expect("a path");
-    golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT));
+    golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT, None));
     let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
-    golden("hostile.kubernetes.yaml", &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/"));
+    golden(
+        "hostile.kubernetes.yaml",
+        &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/", None),
+    );
 }
 
 #[test]

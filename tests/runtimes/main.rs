@@ -9,6 +9,7 @@ mod cri_api;
 mod engine;
 mod kill;
 mod learned;
+mod life;
 mod matrix;
 mod names;
 mod namespace;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let cases = Cases::new(&world);
     // The longest first.
     let mut trials = kill::trials(&cases);
+    trials.extend(life::trials(&cases));
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));

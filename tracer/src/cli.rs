@@ -71,9 +71,13 @@ pub enum Action {
 #[derive(Debug, Args)]
 pub struct Record {
     /// What to watch; may be given several times
-    #[arg(long = "cgroup", value_name = "TARGET", required_unless_present = "command")]
+    #[arg(long = "cgroup", value_name = "TARGET", required_unless_present_any = ["command", "all_containers"])]
     pub targets: Vec<String>,
-    /// Where the profile goes; the recording and the Kubernetes fragment go beside it. `-` prints the profile alone
+    /// Watch every container, those that are started later as well, and write a profile for each
+    #[arg(long, conflicts_with = "targets")]
+    pub all_containers: bool,
+    /// Where the profile goes; the recording and the Kubernetes fragment go beside it. `-` prints the profile alone; a folder
+    /// (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE", default_value = "profile.json")]
     pub out: PathBuf,
     /// Stop after this time (60s, 10m, 1h)
@@ -156,6 +160,9 @@ pub struct Derivation {
     /// Allow the calls that a filter denied while they were recorded (implies --denied while recording)
     #[arg(long)]
     pub include_denied: bool,
+    /// Write a profile for each container as well, with the fragment for that container of a pod
+    #[arg(long)]
+    pub per_container: bool,
     /// Call the result complete though the start was not seen
     #[arg(long)]
     pub accept_late_start: bool,
@@ -180,7 +187,8 @@ pub struct Rederive {
     /// Recordings: the files NAME.recording.json that tracer writes beside a profile
     #[arg(value_name = "RECORDING", required = true)]
     pub recordings: Vec<PathBuf>,
-    /// Where the profile goes; the merged recording and the Kubernetes fragment go beside it. `-` prints the profile alone
+    /// Where the profile goes; the merged recording and the Kubernetes fragment go beside it. `-` prints the profile alone; a
+    /// folder (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
     /// How the profile is derived.

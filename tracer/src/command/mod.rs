@@ -7,6 +7,7 @@ pub mod enforce;
 pub mod keep;
 mod list;
 mod lookup;
+mod outputs;
 pub mod profile;
 mod profile_file;
 pub mod record;

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 
 use super::{
     Exit, derivation,
+    outputs::Outputs,
     summary::{self, Source},
 };
 use crate::{
     cli::Rederive,
-    profile::Profile,
     recording::{
         Recording,
         json::{self, RecordingError},
@@ -69,18 +69,14 @@ pub fn run(typed: &Rederive) -> Result<Exit> {
     let options = derivation::options(choices)?;
     let recordings =
         typed.recordings.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let destination = derivation::prepare(&typed.out)?;
-    let destination = destination.as_ref();
-    let installation = derivation::prepare_installation(choices)?;
-    let installation = installation.as_ref();
-    let derivation = Profile::derive(&recordings, &options)?;
+    let mut outputs = Outputs::prepare(&typed.out, choices, options, false)?;
     let merged = merge(&recordings, choices.accept_late_start);
-    let mut merged = merged.context("no recording was named")?;
-    merged.derived = Some(derivation.derived());
-    derivation::write(destination, installation, &merged, &derivation)?;
+    let merged = merged.context("no recording was named")?;
+    let products = outputs.derive(&recordings, &merged)?;
+    outputs.write(&products)?;
     let source = Source::Files(recordings.len());
-    summary::tell(choices, &source, &merged, &derivation, destination, installation);
-    Ok(if merged.complete { Exit::Complete } else { Exit::Incomplete })
+    summary::tell(choices, &source, &merged, &products, &outputs);
+    Ok(if summary::is_complete(&products) { Exit::Complete } else { Exit::Incomplete })
 }
 
 /// Reads a recording. A pipe is as good as a file; one byte more than is allowed is enough to refuse it.

@@ -1,6 +1,7 @@
 //! `tracer`: record, derive, write.
 
 use std::{
+    cell::RefCell,
     io::{IsTerminal, stderr},
     path::Path,
     process::ExitStatus,
@@ -9,7 +10,9 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Exit, derivation, owner,
+    Exit, derivation,
+    outputs::{self, Outputs, Product},
+    owner,
     request::{self, Search},
     summary::{self, Source},
     usage,
@@ -19,9 +22,8 @@ use crate::{
     kernel::forward_kernel_log,
     live::{Detail, Live},
     message::tell,
-    output::{Destination, FileKind, Installation, Stream},
+    output::{Destination, FileKind, Stream},
     preflight,
-    profile::{Options, Profile},
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     target::cgroup::CgroupRoot,
@@ -36,7 +38,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let choices = &typed.derivation;
     let options = derivation::options(choices)?;
     let specs = request::specs(&typed.targets)?;
-    if derivation::is_printed(&typed.out) && !typed.command.is_empty() {
+    if outputs::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
@@ -45,14 +47,16 @@ pub fn run(typed: &Record) -> Result<Exit> {
     preflight::required_for_tracing(&preflight::judge(&facts))?;
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
-    let search = Search { wait: typed.wait, verbose: choices.verbose, ..Search::default() };
+    let search = Search {
+        wait: typed.wait,
+        all_containers: typed.all_containers,
+        names: choices.per_container,
+        verbose: choices.verbose,
+    };
     let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
     let (runtime, mut stops) = request::event_loop()?;
-    let destination = derivation::prepare(&typed.out)?;
-    let installation = derivation::prepare_installation(choices)?;
-    let installation = installation.as_ref();
-    let events =
-        typed.events.as_deref().map(|path| events(path, destination.as_ref())).transpose()?;
+    let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
+    let events = typed.events.as_deref().map(|path| events(path, outputs.whole())).transpose()?;
     let request = Request {
         root,
         selections: targets.selections,
@@ -60,7 +64,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         anywhere: targets.anywhere,
         inventory: targets.inventory,
         addresses: targets.addresses,
-        wait: typed.wait,
+        wait: typed.wait || typed.all_containers,
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
@@ -77,23 +81,13 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&request, &mut stops, observers))
     };
-    let mut snapshot =
-        |recording: &Recording| snapshot(recording, &options, destination.as_ref(), installation);
-    let mut outcome = observe(typed, session, destination.as_ref(), events, &mut snapshot)?;
-    let derivation = Profile::derive(std::slice::from_ref(&outcome.recording), &options);
-    let derivation = derivation.inspect_err(|_| discard_partial(destination.as_ref()))?;
-    outcome.recording.derived = Some(derivation.derived());
-    derivation::write(destination.as_ref(), installation, &outcome.recording, &derivation)?;
-    let destination = destination.as_ref();
-    summary::tell(
-        choices,
-        &Source::Session(&outcome),
-        &outcome.recording,
-        &derivation,
-        destination,
-        installation,
-    );
-    Ok(exit(typed, &outcome))
+    let outcome = observe(typed, session, &mut outputs, events)?;
+    let recording = &outcome.recording;
+    let products = outputs.derive(std::slice::from_ref(recording), recording);
+    let products = products.inspect_err(|_| outputs.discard_unfinished())?;
+    outputs.write(&products)?;
+    summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
+    Ok(exit(typed, &outcome, &products))
 }
 
 /// The file for events, which must not be one of the others.
@@ -110,10 +104,10 @@ fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
     Ok(Stream::prepare(path, owner())?)
 }
 
-fn exit(typed: &Record, outcome: &Outcome) -> Exit {
+fn exit(typed: &Record, outcome: &Outcome, products: &[Product]) -> Exit {
     match outcome.command {
         Some(status) if typed.forward_exit => Exit::Forwarded(forwarded(status)),
-        _ if outcome.recording.complete => Exit::Complete,
+        _ if summary::is_complete(products) => Exit::Complete,
         _ => Exit::Incomplete,
     }
 }
@@ -129,9 +123,8 @@ fn forwarded(status: ExitStatus) -> u8 {
 fn observe(
     typed: &Record,
     session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
-    destination: Option<&Destination>,
+    outputs: &mut Outputs,
     mut events: Option<Stream>,
-    snapshot: &mut dyn FnMut(&Recording) -> String,
 ) -> Result<Outcome> {
     let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
     {
@@ -140,8 +133,10 @@ fn observe(
         (false, false) => Detail::Lines,
     };
     let mut live = Live::new(detail);
+    let outputs = RefCell::new(outputs);
     let mut autosave = |recording: &Recording| {
-        let Some(destination) = destination else { return };
+        let outputs = outputs.borrow();
+        let Some(destination) = outputs.unfinished() else { return };
         if let Err(error) = destination.save_partial(json::to_json(recording).as_bytes()) {
             tell(&format!("warning: the recording so far could not be saved: {error}"));
         }
@@ -155,12 +150,18 @@ fn observe(
             tell(&format!("warning: events could not be written: {error}"));
         }
     };
-    let observers =
-        Observers { live: &mut live, autosave: &mut autosave, snapshot, new_call: &mut new_call };
+    let mut snapshot = |recording: &Recording| snapshot(recording, &mut outputs.borrow_mut());
+    let observers = Observers {
+        live: &mut live,
+        autosave: &mut autosave,
+        snapshot: &mut snapshot,
+        new_call: &mut new_call,
+    };
     let outcome = session(observers);
     live.finish();
     outcome.inspect_err(|_| {
-        let partial = destination.map(|destination| destination.path(FileKind::Partial));
+        let outputs = outputs.borrow();
+        let partial = outputs.unfinished().map(|unfinished| unfinished.path(FileKind::Partial));
         if let Some(partial) = partial.filter(|partial| partial.exists()) {
             tell(&format!(
                 "what was recorded until shortly before is in {}",
@@ -172,34 +173,22 @@ fn observe(
 
 /// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording
 /// goes on.
-fn snapshot(
-    recording: &Recording,
-    options: &Options,
-    destination: Option<&Destination>,
-    installation: Option<&Installation>,
-) -> String {
-    let profile = destination.map(|destination| destination.path(FileKind::Profile));
-    let Some(profile) = profile.or_else(|| installation.map(Installation::path)) else {
+fn snapshot(recording: &Recording, outputs: &mut Outputs) -> String {
+    if outputs.unfinished().is_none() && outputs.installation.is_none() {
         return "no snapshot: standard output takes one profile, at the end".to_owned();
-    };
-    let written = Profile::derive(std::slice::from_ref(recording), options)
-        .map_err(anyhow::Error::from)
-        .and_then(|derivation| {
-            let mut recording = recording.clone();
-            recording.derived = Some(derivation.derived());
-            derivation::write_files(destination, installation, &recording, &derivation)?;
-            Ok(derivation.profile.allowed.len())
-        });
-    let profile = escape_path(&profile);
-    match written {
-        Ok(calls) => format!("snapshot: {profile} allows {calls} calls; the recording goes on"),
-        Err(error) => format!("warning: no snapshot was written: {error:#}\nthe recording goes on"),
     }
-}
-
-fn discard_partial(destination: Option<&Destination>) {
-    if let Some(destination) = destination {
-        // What failed before is reported; a partial recording that stays behind is no second failure.
-        let _ = destination.remove_partial();
+    let written = outputs
+        .derive(std::slice::from_ref(recording), recording)
+        .map_err(anyhow::Error::from)
+        .and_then(|products| {
+            outputs.write_files(&products)?;
+            Ok(products)
+        });
+    match written {
+        Ok(products) => {
+            let lines = summary::profiles(&products, outputs);
+            format!("snapshot: {lines}; the recording goes on")
+        }
+        Err(error) => format!("warning: no snapshot was written: {error:#}\nthe recording goes on"),
     }
 }

@@ -2,18 +2,24 @@
 
 use std::fmt::Write;
 
-use super::denied;
+use super::{
+    denied,
+    outputs::{Outputs, Product},
+};
 use crate::{
     cli, message,
-    output::{Destination, FileKind, Installation},
+    output::{FileKind, Installation},
     profile::{
         Derivation, kubernetes,
         summary::{DOCKER_DEFAULT, Summary},
     },
-    recording::{Phase, Recording},
+    recording::{Phase, Recording, starts::starts},
     session::{Outcome, Stop},
     text::{escape, escape_path},
 };
+
+/// The most lines about many things of one kind.
+const LINES: usize = 20;
 
 /// Where the evidence came from.
 pub(super) enum Source<'a> {
@@ -28,61 +34,155 @@ pub(super) fn tell(
     choices: &cli::Derivation,
     source: &Source<'_>,
     recording: &Recording,
-    derivation: &Derivation,
-    destination: Option<&Destination>,
-    installation: Option<&Installation>,
+    products: &[Product],
+    outputs: &Outputs,
 ) {
+    let mut text = String::new();
+    let whole = products.iter().find(|product| product.label.is_none());
     if !choices.quiet {
-        let files = (destination, installation);
-        message::tell(&render(choices.verbose, source, recording, derivation, files));
-    } else if !recording.complete {
-        message::tell(&incomplete(recording));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{}", opening(source, recording));
+        if let Some(Product { derivation: Ok(derivation), .. }) = whole {
+            write_whole(&mut text, choices.verbose, source, recording, derivation);
+        }
+        if choices.verbose
+            && let Source::Session(Outcome { table_fill: (used, places), .. }) = source
+        {
+            let _ = writeln!(text, "kernel table: {used} of {places} places taken");
+        }
+        write_starts(&mut text, recording);
+        write_files(&mut text, products, outputs);
+    }
+    write_completeness(&mut text, choices.quiet, products);
+    if !text.is_empty() {
+        message::tell(&text);
     }
 }
 
-/// The summary of a recording, its profile and the files that were written.
-fn render(
+/// Nothing was lost of anything that was written.
+pub(super) fn is_complete(products: &[Product]) -> bool {
+    products.iter().all(|product| product.recording.complete)
+}
+
+/// What is told of the profile of everything together.
+fn write_whole(
+    text: &mut String,
     verbose: bool,
     source: &Source<'_>,
     recording: &Recording,
     derivation: &Derivation,
-    (destination, installation): (Option<&Destination>, Option<&Installation>),
-) -> String {
-    let mut text = String::from("\n");
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", opening(source, recording));
-    write_numbers(&mut text, derivation);
+) {
+    write_numbers(text, derivation);
     if let Source::Session(_) = source
         && let Some(last) = last_new_call(recording)
     {
         let _ = writeln!(text, "the last new call came {last:.1} s before the end");
     }
-    write_killed(&mut text, derivation);
-    write_notes(&mut text, derivation);
-    write_denied(&mut text, recording, derivation);
+    write_killed(text, derivation);
+    write_notes(text, derivation);
+    write_denied(text, recording, derivation);
     if verbose {
-        write_reasons(&mut text, derivation);
-        if let Source::Session(Outcome { table_fill: (used, places), .. }) = source {
-            let _ = writeln!(text, "kernel table: {used} of {places} places taken");
-        }
+        write_reasons(text, derivation);
     }
-    if let Some(destination) = destination {
-        let path = |kind| escape_path(&destination.path(kind));
-        let _ = writeln!(text, "{}: the profile", path(FileKind::Profile));
-        let _ = writeln!(text, "{}: the evidence", path(FileKind::Recording));
-        let _ = writeln!(text, "{}: how a pod uses the profile", path(FileKind::Kubernetes));
+}
+
+/// The files, of one profile in full, of many in short.
+fn write_files(text: &mut String, products: &[Product], outputs: &Outputs) {
+    for product in products.iter().take(LINES) {
+        let destination = outputs.files(product);
+        let path = |kind| destination.map(|one| escape_path(&one.path(kind))).unwrap_or_default();
+        let _ = match (&product.label, &product.derivation) {
+            (None, _) if destination.is_none() => Ok(()),
+            (None, _) => writeln!(
+                text,
+                "{}: the profile\n{}: the evidence\n{}: how a pod uses the profile",
+                path(FileKind::Profile),
+                path(FileKind::Recording),
+                path(FileKind::Kubernetes)
+            ),
+            (Some(label), Ok(derivation)) => {
+                let allowed = derivation.profile.allowed.len();
+                let profile = path(FileKind::Profile);
+                writeln!(text, "{profile}: the profile of {}, {allowed} calls", escape(label))
+            }
+            (Some(label), Err(error)) => {
+                writeln!(text, "no profile of {}: {error}", escape(label))
+            }
+        };
     }
-    if let Some(installation) = installation {
+    write_more(text, products.len(), "profiles");
+    if let Some(installation) = &outputs.installation {
         let path = escape_path(&installation.path());
         let _ = writeln!(text, "{path}: the profile, for pods on this node");
         text.push_str(&kubernetes::security_context(installation.profile()));
     }
-    if recording.complete {
-        text.push_str("complete: nothing was lost\n");
-    } else {
-        text.push_str(&incomplete(recording));
+}
+
+/// What was written, on one line.
+pub(super) fn profiles(products: &[Product], outputs: &Outputs) -> String {
+    let path = |product| {
+        let destination = outputs.files(product);
+        let installed = || outputs.installation.as_ref().map(Installation::path);
+        destination.map(|one| one.path(FileKind::Profile)).or_else(installed)
+    };
+    let told = products.iter().filter_map(|product| {
+        let calls = product.derivation.as_ref().ok()?.profile.allowed.len();
+        Some(format!("{} allows {calls} calls", escape_path(&path(product)?)))
+    });
+    let told: Vec<String> = told.collect();
+    match told.len() {
+        0..=LINES => told.join(", "),
+        many => format!("{many} profiles were written"),
     }
-    text
+}
+
+/// How often each container was started.
+fn write_starts(text: &mut String, recording: &Recording) {
+    let found = starts(recording);
+    for one in found.iter().take(LINES) {
+        let plural = if one.whole == 1 { "" } else { "s" };
+        let late = if one.late { ", and a late one" } else { "" };
+        let sessions =
+            if one.exec_sessions { "; exec sessions or probes are among its calls" } else { "" };
+        let _ = writeln!(
+            text,
+            "{}: {} start{plural} recorded whole{late}{sessions}",
+            escape(&one.label),
+            one.whole
+        );
+    }
+    write_more(text, found.len(), "containers");
+}
+
+fn write_more(text: &mut String, count: usize, what: &str) {
+    if count > LINES {
+        let _ = writeln!(text, "and {} more {what}", count - LINES);
+    }
+}
+
+/// What is missing, of each product that is incomplete.
+fn write_completeness(text: &mut String, quiet: bool, products: &[Product]) {
+    let lacking: Vec<&Product> =
+        products.iter().filter(|product| !product.recording.complete).collect();
+    if lacking.is_empty() && !quiet {
+        text.push_str("complete: nothing was lost\n");
+    }
+    // What the whole one lacks, its parts lack.
+    let whole = lacking.iter().any(|product| product.label.is_none());
+    let told = lacking.iter().filter(|product| !whole || product.label.is_none());
+    for product in told.take(LINES) {
+        match &product.label {
+            None => text.push_str(&incomplete(&product.recording)),
+            Some(label) => {
+                for reason in &product.recording.incomplete_reasons {
+                    let _ = writeln!(text, "incomplete: {}: {reason}", escape(label));
+                }
+            }
+        }
+    }
+    if !whole {
+        write_more(text, lacking.len(), "incomplete profiles");
+    }
 }
 
 /// Why a recording is incomplete, and what follows.

@@ -68,6 +68,11 @@ impl Destination {
         Ok(destination)
     }
 
+    /// The open folder, and the `X` of the names in it.
+    pub(super) fn parts(&self) -> (&Arc<Place>, &str) {
+        (&self.place, &self.stem)
+    }
+
     /// The path of a file, for messages.
     pub fn path(&self, kind: FileKind) -> PathBuf {
         self.place.path_of(&self.name(kind))

@@ -26,6 +26,8 @@ const OPTION: &str = "--out";
 #[derive(Debug)]
 pub struct Folder {
     place: Arc<Place>,
+    /// What every name begins with.
+    prefix: String,
     taken: Mutex<BTreeSet<String>>,
 }
 
@@ -43,9 +45,16 @@ impl Folder {
             Err(OutputError::NoFolder { .. }) => make(path, owner)?,
             other => other?,
         };
-        let folder = Self { place: Arc::new(place), taken: Mutex::default() };
+        let folder =
+            Self { place: Arc::new(place), prefix: String::new(), taken: Mutex::default() };
         folder.place.check_writable()?;
         Ok(folder)
+    }
+
+    /// The folder of other files `X.json`, for files `X.NAME.json`.
+    pub fn beside(destination: &Destination) -> Self {
+        let (place, stem) = destination.parts();
+        Self { place: Arc::clone(place), prefix: format!("{stem}."), taken: Mutex::default() }
     }
 
     /// The path of the folder, for messages.
@@ -59,7 +68,8 @@ impl Folder {
     /// # Errors
     /// Something else than a regular file has one of the names.
     pub fn destination(&self, name: &str) -> Result<Destination, OutputError> {
-        Destination::new(Arc::clone(&self.place), self.take(&name::stem(name)))
+        let stem = name::prefixed(&self.prefix, name);
+        Destination::new(Arc::clone(&self.place), self.take(&stem))
     }
 
     /// The stem, with the first number that makes it free.
@@ -144,6 +154,28 @@ mod tests {
         let error = Folder::prepare(&deep, None).expect_err("only the last one is made");
         assert!(error.to_string().contains("/missing\n"), "{error}");
         assert_eq!(listing(above.path()), ["profiles"]);
+    }
+
+    #[test]
+    fn files_beside_others_are_never_theirs() {
+        let above = temporary();
+        let main = Destination::prepare(&above.path().join("My.json"), None).expect("it");
+        let folder = Folder::beside(&main);
+        write(&folder, "web");
+        write(&folder, "web");
+        write(&folder, "recording");
+        main.write(&[(FileKind::Recording, b"main"), (FileKind::Profile, b"main")]).expect("it");
+        let names = listing(above.path());
+        let profiles: Vec<&String> = names
+            .iter()
+            .filter(|name| name.ends_with(".json") && !name.ends_with(".recording.json"))
+            .collect();
+        assert_eq!(profiles.len(), 4, "{names:?}");
+        for name in ["My.json", "My.web-2.json", "My.web.json"] {
+            assert!(profiles.contains(&&name.to_owned()), "{names:?}");
+        }
+        let kept = fs::read(above.path().join("My.recording.json")).expect("the recording");
+        assert_eq!(kept, b"main");
     }
 
     #[test]

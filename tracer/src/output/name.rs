@@ -31,6 +31,12 @@ pub(super) fn stem(name: &str) -> String {
     format!("{}{hash}", if kept.is_empty() { UNNAMED } else { kept })
 }
 
+/// The same behind a prefix that is kept as it is, unless the whole is too long or another one's.
+pub(super) fn prefixed(prefix: &str, name: &str) -> String {
+    let joined = format!("{prefix}{}", stem(name));
+    if is_free(&joined) { joined } else { stem(&joined) }
+}
+
 fn replacement(character: char) -> char {
     match character.to_ascii_lowercase() {
         plain @ ('a'..='z' | '0'..='9' | '.' | '_' | '-') => plain,

@@ -80,27 +80,45 @@ impl LocalhostProfile {
 /// The YAML that goes into a pod's or a container's specification.
 ///
 /// `file_name` is the profile's file as it was written here, `kubelet_root` the kubelet's root folder on the nodes
-/// ([`DEFAULT_KUBELET_ROOT`]).
+/// ([`DEFAULT_KUBELET_ROOT`]). `container` is the name of the container that it is for, when it is for one only.
 pub fn fragment(
     localhost_profile: &LocalhostProfile,
     file_name: &str,
     kubelet_root: &str,
+    container: Option<&str>,
 ) -> String {
     let root = kubelet_root.trim_end_matches('/');
     let place = quoted(&format!("{root}/seccomp/{}", localhost_profile.as_str()));
     let file = quoted(file_name);
     let context = security_context(localhost_profile);
+    let (what, where_to) = match container {
+        None => (
+            "a pod, or one of its containers,".to_owned(),
+            "# In a pod: below `spec`. In a container: below `spec.containers[*]`; it is stronger
+# than the pod's."
+                .to_owned(),
+        ),
+        Some(container) => {
+            let container = quoted(container);
+            (
+                format!("the container {container}"),
+                format!(
+                    "# Below the entry of the container {container} in `spec.containers`, or in
+# `initContainers` or `ephemeralContainers`; it is stronger than the pod's."
+                ),
+            )
+        }
+    };
     format!(
         "\
-# Runs a pod, or one of its containers, under a learned seccomp profile.
+# Runs {what} under a learned seccomp profile.
 #
 # The file {file} goes on every node where the pod may run, as
 #   {place}
 # The container runtime reads it each time a container starts: a container whose
 # file is missing is not created, a changed file counts from the next start on.
 #
-# In a pod: below `spec`. In a container: below `spec.containers[*]`; it is stronger
-# than the pod's. A container with `privileged: true` runs without any profile.
+{where_to} A container with `privileged: true` runs without any profile.
 {context}"
     )
 }
@@ -188,7 +206,7 @@ mod tests {
     #[test]
     fn hostile_names_do_not_leave_a_comment() {
         let localhost = LocalhostProfile::new("a\nprivileged: true").expect("a path");
-        let text = fragment(&localhost, "b\r\nspec: {}", "/root\n/");
+        let text = fragment(&localhost, "b\r\nspec: {}", "/root\n/", None);
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
             "securityContext:",

@@ -267,7 +267,7 @@ pub(super) fn seconds_between(start: u64, end: u64) -> f64 {
 }
 
 /// Workload calls without a name that a newer kernel may have: the profile cannot hold them.
-fn unnamed(cgroup: &Cgroup) -> u64 {
+pub(super) fn unnamed(cgroup: &Cgroup) -> u64 {
     let missing = |call: &&Call| {
         matches!(call.phase, Phase::ContainerInit | Phase::Workload)
             && call.name.is_none()

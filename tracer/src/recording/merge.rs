@@ -155,7 +155,7 @@ fn is_whole(recording: &Recording, cgroup: &Cgroup) -> bool {
 }
 
 /// The workload made a call in it.
-fn ran(cgroup: &Cgroup) -> bool {
+pub(super) fn ran(cgroup: &Cgroup) -> bool {
     cgroup.calls.iter().any(|call| call.phase == Phase::Workload)
 }
 
@@ -201,7 +201,7 @@ fn is_stable_name(target: &Target, path: &str) -> bool {
 
 /// The container that a path is in, and the path below it. The cgroups of container monitors (`conmon`) carry the id as
 /// well, and are none.
-fn container(path: &str) -> Option<(&str, &str)> {
+pub(super) fn container(path: &str) -> Option<(&str, &str)> {
     let mut below = path.trim_start_matches('/');
     while !below.is_empty() {
         let (component, rest) = below.split_once('/').unwrap_or((below, ""));

@@ -11,7 +11,9 @@ pub mod facts;
 pub mod filters;
 pub mod json;
 pub mod merge;
+pub mod parts;
 pub mod phases;
+pub mod starts;
 
 use serde::{Deserialize, Serialize};
 

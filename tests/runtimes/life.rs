@@ -1,0 +1,215 @@
+//! Targets that end and start again, and that do not exist yet: every start is recorded, under the name that it had.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use libtest_mimic::Trial;
+use tests::{BOUND, Cgroup, Outcome, Tracer, holds_within, names};
+use tracer::recording::{Losses, Phase};
+
+use crate::case::{Cases, Stop};
+use crate::command_line::{CommandLine, IMAGE};
+use crate::cri::{Containerd, Pod};
+use crate::engine::{Engine, Order, succeed};
+use crate::matrix::SET_UP;
+use crate::world::{Kind, World};
+
+/// Calls that no runtime makes, nor the shell of the workload: one for each run.
+const MARKERS: [(i32, &str); 6] = [
+    (36, "getitimer"),
+    (37, "alarm"),
+    (100, "times"),
+    (120, "getresgid"),
+    (124, "getsid"),
+    (147, "sched_get_priority_min"),
+];
+/// How often a container is started again.
+const RESTARTS: usize = 5;
+/// Starts of a container that makes one call and ends.
+const STARTS: usize = 100;
+
+/// Counts its runs in a file, and makes the call of that run.
+const COUNTED: &str = r#"
+n=$(cat /tmp/runs || echo 0)
+echo $((n + 1)) > /tmp/runs
+set -- 36 37 100 120 124 147
+shift $n
+exec /program x86_64:$1 "say:run $n" pause
+"#;
+
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// All cases.
+pub fn trials(cases: &Cases) -> Vec<Trial> {
+    vec![
+        cases.trial("life::docker_hundred_starts".into(), hundred_starts_of_docker),
+        cases.trial("life::cri_hundred_starts".into(), hundred_starts_of_cri),
+        cases.trial("life::docker_restarts".into(), docker_restarts),
+        cases.trial("life::cri_again".into(), a_container_of_a_pod_is_made_again),
+    ]
+}
+
+fn new_name(label: &str) -> String {
+    format!("tracer-tests-{label}-{}", MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A container of docker that is removed whatever happens.
+struct Removed<'a>(&'a CommandLine, String);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        // It may be gone by itself.
+        let _ = self.0.command(&["rm", "--force", &self.1]).output();
+    }
+}
+
+/// The options of `docker run` and `docker create`.
+fn options(parent: &Cgroup, name: &str) -> [String; 5] {
+    [
+        format!("--name={name}"),
+        format!("--cgroup-parent={}", parent.name()),
+        "--network=none".into(),
+        "--stop-signal=KILL".into(),
+        "--security-opt=seccomp=unconfined".into(),
+    ]
+}
+
+fn docker_host(docker: &CommandLine) -> String {
+    format!("--docker-host={}", docker.socket().expect("docker has a socket"))
+}
+
+fn cri_endpoint(containerd: &Containerd) -> String {
+    format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"))
+}
+
+/// Every call of every run is allowed, nothing of the runtimes' is, and nothing was lost.
+fn is_whole(outcome: &Outcome) {
+    let recording = outcome.recording();
+    assert_eq!(recording.losses, Losses::default());
+    let allowed = outcome.allowed();
+    for (_, marker) in MARKERS {
+        assert!(allowed.iter().any(|name| name == marker), "{marker}: {allowed:?}");
+    }
+    assert!(!allowed.iter().any(|name| SET_UP.contains(&name.as_str())), "{allowed:?}");
+}
+
+fn docker_restarts(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
+    let parent = Cgroup::new("restarts");
+    let name = new_name("restarts");
+    let mut create = docker.command(&["create"]);
+    create.args(options(&parent, &name)).args([IMAGE, "/bin/busybox", "sh", "-c", COUNTED]);
+    let container = Removed(docker, name.clone());
+    succeed(&mut create)?;
+    let tracer = Tracer::new().args([&docker_host(docker), "--wait", "--cgroup", &name]);
+    let tracing = tracer.start();
+    for run in 0..=RESTARTS {
+        let verb: &[&str] = if run == 0 { &["start"] } else { &["restart", "--time=0"] };
+        succeed(docker.command(verb).arg(&name))?;
+        let said = || succeed(docker.command(&["logs"]).arg(&name)).unwrap_or_default();
+        let line = format!("run {run}");
+        if !holds_within(BOUND, || said().lines().any(|said| said == line)) {
+            return Err(Stop::Fail(format!("{line} is not said: {}", said())));
+        }
+    }
+    let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
+    is_whole(&outcome);
+    let told = format!("{name}: {} starts recorded whole", RESTARTS + 1);
+    outcome.says(&[&told]);
+    drop(container);
+    Ok(())
+}
+
+/// The same name, and another id and cgroup each time.
+fn a_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let containerd = world.containerd().map_err(Stop::Skip)?;
+    let above = Cgroup::new("again");
+    let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
+    let trace = |target: &str| {
+        let options = [&cri_endpoint(containerd), "--wait", "--cgroup", target];
+        Tracer::new().args(options).start()
+    };
+    let tracings = [pod.path(), pod.uid().to_owned(), format!("{}/app", pod.path())];
+    let tracings = tracings.map(|target| trace(&target));
+    for (attempt, (number, _)) in (0..).zip(MARKERS) {
+        let call = format!("x86_64:{number}");
+        run(&pod, "app", attempt, &["/program", &call], &above)?;
+        run(&pod, "other", attempt, &["/program", "x86_64:452"], &above)?;
+    }
+    let [by_name, by_uid, app] = tracings.map(|tracing| tracing.stop().exits(0));
+    for outcome in [&by_name, &by_uid, &app] {
+        is_whole(outcome);
+    }
+    let others = [&by_name, &by_uid, &app]
+        .map(|outcome| outcome.allowed().iter().filter(|name| *name == "fchmodat2").count());
+    assert_eq!(others, [1, 1, 0], "the other container is the pod's, and not the one");
+    let told = format!("{}/app: {} starts recorded whole", pod.path(), MARKERS.len());
+    app.says(&[&told]);
+    by_name.says(&[&told, &format!("{}/other: 6 starts recorded whole", pod.path())]);
+    Ok(())
+}
+
+fn run(pod: &Pod, name: &str, attempt: u32, words: &[&str], above: &Cgroup) -> Result<(), String> {
+    let order = Order { words, user: 0, no_new_privs: false, profile: None, parent: above.name() };
+    let container = pod.create(name, attempt, &order)?;
+    pod.run_to_its_end(&container)
+}
+
+/// Asserts that every start is there, under its name, with its call in the workload and the runtime's outside.
+fn all_are_there(outcome: &Outcome, label: &str) {
+    let recording = outcome.recording();
+    assert_eq!(recording.losses, Losses::default());
+    assert_eq!(recording.cgroups.len(), STARTS, "one cgroup for each start");
+    let mut starts: Vec<(u64, BTreeSet<&str>)> = Vec::new();
+    for cgroup in &recording.cgroups {
+        let identity = cgroup.container.as_ref().expect("it is a container");
+        assert_eq!(identity.label(), label, "{}", cgroup.path);
+        assert!(!cgroup.late_start && !cgroup.exec_sessions, "{}", cgroup.path);
+        let setup = names(cgroup, Phase::Setup);
+        assert!(setup.contains("mount") && setup.contains("pivot_root"), "{setup:?}");
+        starts.push((cgroup.id, names(cgroup, Phase::Workload)));
+    }
+    // Ids of cgroups grow.
+    starts.sort();
+    for (turn, (id, workload)) in starts.iter().enumerate() {
+        let (_, marker) = MARKERS[turn % MARKERS.len()];
+        assert_eq!(*workload, BTreeSet::from([marker, "exit_group"]), "start {turn}, cgroup {id}");
+    }
+}
+
+fn hundred_starts_of_docker(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
+    let parent = Cgroup::new("hundred");
+    let name = new_name("hundred");
+    let target = format!("docker:{name}");
+    let options = options(&parent, &name);
+    let tracing = Tracer::new().args([&docker_host(docker), "--wait", "--cgroup", &target]).start();
+    let container = Removed(docker, name.clone());
+    for turn in 0..STARTS {
+        let call = format!("x86_64:{}", MARKERS[turn % MARKERS.len()].0);
+        let mut run = docker.command(&["run", "--rm"]);
+        succeed(run.args(&options).args([IMAGE, "/program", &call]))?;
+    }
+    drop(container);
+    all_are_there(&tracing.stop().exits(0), &name);
+    Ok(())
+}
+
+fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let containerd = world.containerd().map_err(Stop::Skip)?;
+    let above = Cgroup::new("hundred-pods");
+    let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
+    let target = format!("{}/app", pod.path());
+    let tracing =
+        Tracer::new().args([&cri_endpoint(containerd), "--wait", "--cgroup", &target]).start();
+    for turn in 0..STARTS {
+        let call = format!("x86_64:{}", MARKERS[turn % MARKERS.len()].0);
+        run(&pod, "app", turn as u32, &["/program", &call], &above)?;
+    }
+    all_are_there(&tracing.stop().exits(0), &target);
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Takes a recording apart: one for each container, or for each target.
+//!
+//! What is known of a cgroup goes with it. What was lost nobody knows where is lost to every part.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Cgroup, ContainerIdentity, Losses, Recording, Target, TargetKind,
+    assembly::{is_at_or_below, unnamed},
+    completeness,
+};
+
+/// A part of a recording, which is one by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// What it is of: the name of a container or a target; not escaped. No two parts have the same.
+    pub label: String,
+    /// The container.
+    pub container: Option<ContainerIdentity>,
+    /// Its recording.
+    pub recording: Recording,
+}
+
+/// A recording for each container, by name: those that were made again under their name are one.
+pub fn by_container(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
+    let mut containers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, cgroup) in recording.cgroups.iter().enumerate() {
+        if let Some(identity) = &cgroup.container {
+            containers.entry(identity.label()).or_default().push(index);
+        }
+    }
+    containers
+        .into_iter()
+        .filter_map(|(label, indexes)| {
+            let newest = recording.cgroups.get(*indexes.last()?)?.container.clone()?;
+            let target = Target {
+                name: label.clone(),
+                kind: TargetKind::Container,
+                runtime: newest.engine.clone(),
+                image: newest.image.clone(),
+                cgroups: indexes,
+            };
+            let recording = part(recording, target, accept_late_start);
+            Some(Part { label, container: Some(newest), recording })
+        })
+        .collect()
+}
+
+/// A recording for each target.
+pub fn by_target(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
+    let part = |target: &Target| Part {
+        label: target.name.clone(),
+        container: None,
+        recording: part(recording, target.clone(), accept_late_start),
+    };
+    let mut parts: Vec<Part> = recording.targets.iter().map(part).collect();
+    parts.sort_by(|one, other| one.label.cmp(&other.label));
+    // What was named twice is one target.
+    parts.dedup_by(|one, other| one.label == other.label);
+    parts
+}
+
+/// The recording of one target; its indexes are those in the whole.
+fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording {
+    let cgroups: Vec<Cgroup> =
+        target.cgroups.iter().filter_map(|index| whole.cgroups.get(*index)).cloned().collect();
+    let late = |path: &&String| is_of(path, &cgroups) || !is_of(path, &whole.cgroups);
+    let late_starts: Vec<String> = whole.late_starts.iter().filter(late).cloned().collect();
+    let losses = Losses {
+        unnamed: cgroups.iter().map(unnamed).sum(),
+        filtered: cgroups.iter().filter(|cgroup| cgroup.filtered).count() as u64,
+        late_start: late_starts.len() as u64,
+        ..whole.losses
+    };
+    let incomplete_reasons = completeness::reasons(&losses, &late_starts, accept_late_start);
+    let command = whole.command.clone().filter(|_| target.kind == TargetKind::Command);
+    Recording {
+        targets: vec![Target { cgroups: (0..cgroups.len()).collect(), ..target }],
+        cgroups,
+        losses,
+        late_starts,
+        complete: incomplete_reasons.is_empty(),
+        incomplete_reasons,
+        command,
+        derived: None,
+        ..whole.clone()
+    }
+}
+
+/// The path is that of one of these cgroups, or in the same container, or above or below one of them.
+fn is_of(path: &str, cgroups: &[Cgroup]) -> bool {
+    cgroups.iter().any(|cgroup| {
+        is_at_or_below(path, &cgroup.path)
+            || is_at_or_below(&cgroup.path, path)
+            || cgroup.container.as_ref().is_some_and(|identity| path.contains(&identity.id))
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{Call, Host, Phase, VERSION};
+    use super::*;
+    use crate::syscalls::Abi;
+
+    /// A cgroup of a container of that name, in which the workload made a call.
+    pub(in super::super) fn cgroup(path: &str, name: &str) -> Cgroup {
+        Cgroup {
+            id: 1,
+            path: path.to_owned(),
+            late_start: false,
+            exact: false,
+            ambiguous: false,
+            no_new_privs: false,
+            filtered: false,
+            exec_sessions: false,
+            container: Some(ContainerIdentity {
+                engine: None,
+                id: path.rsplit('/').next().unwrap_or_default().to_owned(),
+                name: Some(name.to_owned()),
+                namespace: None,
+                pod: None,
+                image: None,
+            }),
+            calls: vec![Call {
+                abi: Abi::X86_64,
+                number: 39,
+                name: Some("getpid".to_owned()),
+                phase: Phase::Workload,
+                count: None,
+                first_seen_seconds: None,
+                command: None,
+                ambiguous: false,
+                refused: None,
+                during: None,
+            }],
+        }
+    }
+
+    pub(in super::super) fn recording(cgroups: Vec<Cgroup>) -> Recording {
+        let target = Target {
+            name: "all".to_owned(),
+            kind: TargetKind::Path,
+            runtime: None,
+            image: None,
+            cgroups: (0..cgroups.len()).collect(),
+        };
+        Recording {
+            version: VERSION,
+            tracer: "0".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            duration_seconds: 1.0,
+            host: Host { kernel: "6.18".to_owned(), arch: "x86_64".to_owned(), cpus: 1, btf: true },
+            targets: vec![target],
+            cgroups,
+            losses: Losses::default(),
+            late_starts: Vec::new(),
+            complete: true,
+            incomplete_reasons: Vec::new(),
+            command: None,
+            derived: None,
+        }
+    }
+
+    #[test]
+    fn containers_of_one_name_are_one_part() {
+        let whole = recording(vec![cgroup("/a", "web"), cgroup("/b", "db"), cgroup("/c", "web")]);
+        let parts = by_container(&whole, false);
+        let told: Vec<(&str, Vec<&str>)> = parts
+            .iter()
+            .map(|part| {
+                let paths = part.recording.cgroups.iter().map(|cgroup| cgroup.path.as_str());
+                (part.label.as_str(), paths.collect())
+            })
+            .collect();
+        assert_eq!(told, [("db", vec!["/b"]), ("web", vec!["/a", "/c"])]);
+        assert_eq!(parts[1].recording.targets[0].cgroups, [0, 1]);
+        assert_eq!(parts[1].recording.targets[0].kind, TargetKind::Container);
+    }
+
+    #[test]
+    fn a_loss_goes_with_its_cgroup_and_one_without_to_all() {
+        let [mut web, db] = [cgroup("/a", "web"), cgroup("/b", "db")];
+        web.filtered = true;
+        let mut whole = recording(vec![web, db]);
+        whole.losses.filtered = 1;
+        whole.late_starts = vec!["/b".to_owned()];
+        whole.losses.late_start = 1;
+        let complete = |parts: &[Part]| -> Vec<(u64, u64, bool)> {
+            let losses = |part: &Part| {
+                let Losses { filtered, late_start, .. } = part.recording.losses;
+                (filtered, late_start, part.recording.complete)
+            };
+            parts.iter().map(losses).collect()
+        };
+        assert_eq!(complete(&by_container(&whole, false)), [(0, 1, false), (1, 0, false)]);
+        assert_eq!(complete(&by_container(&whole, true)), [(0, 1, true), (1, 0, false)]);
+        whole.late_starts = vec!["/silent".to_owned()];
+        assert_eq!(complete(&by_container(&whole, false)), [(0, 1, false), (1, 1, false)]);
+        whole.losses.recursion_misses = 1;
+        assert!(by_container(&whole, true).iter().all(|part| !part.recording.complete));
+    }
+
+    #[test]
+    fn each_target_is_a_part() {
+        let mut whole = recording(vec![cgroup("/a", "web"), cgroup("/b", "db")]);
+        let mut second = whole.targets[0].clone();
+        second.name = "second".to_owned();
+        second.cgroups = vec![1];
+        whole.targets.push(second);
+        let parts = by_target(&whole, false);
+        let sizes: Vec<_> =
+            parts.iter().map(|part| (part.label.as_str(), part.recording.cgroups.len())).collect();
+        assert_eq!(sizes, [("all", 2), ("second", 1)]);
+        assert_eq!(parts[1].recording.cgroups[0].path, "/b");
+    }
+}

@@ -1,0 +1,108 @@
+//! How often each container was started while it was recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Cgroup, Recording,
+    merge::{container, ran},
+};
+
+/// What a recording shows of a container's starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Starts {
+    /// What the container is called; not escaped.
+    pub label: String,
+    /// Starts that were recorded from their first call to one of the workload.
+    pub whole: usize,
+    /// Its start was not seen, and none since.
+    pub late: bool,
+    /// Exec sessions or probes are among its calls.
+    pub exec_sessions: bool,
+}
+
+/// The starts of each container, by name; what has no name is told by its id.
+pub fn starts(recording: &Recording) -> Vec<Starts> {
+    let mut containers: BTreeMap<String, Vec<&Cgroup>> = BTreeMap::new();
+    for cgroup in &recording.cgroups {
+        if let Some(identity) = &cgroup.container {
+            containers.entry(identity.label()).or_default().push(cgroup);
+        }
+    }
+    containers
+        .into_iter()
+        .map(|(label, cgroups)| Starts {
+            label,
+            whole: whole(recording, &cgroups),
+            late: cgroups.iter().any(|cgroup| recording.late_starts.contains(&cgroup.path)),
+            exec_sessions: cgroups.iter().any(|cgroup| cgroup.exec_sessions),
+        })
+        .collect()
+}
+
+/// A container that is started again has another cgroup. What it makes cgroups for itself is counted for each place by itself: each start
+/// makes as many.
+fn whole(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
+    let new: BTreeSet<&str> = cgroups
+        .iter()
+        .filter(|cgroup| !cgroup.late_start)
+        .map(|cgroup| cgroup.path.as_str())
+        .collect();
+    let is_whole = |cgroup: &&&Cgroup| {
+        // Started again in its place, if not in a new one.
+        let again =
+            !recording.late_starts.contains(&cgroup.path) && !new.contains(cgroup.path.as_str());
+        ran(cgroup) && (!cgroup.late_start || again)
+    };
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for cgroup in cgroups.iter().filter(is_whole) {
+        let place = container(&cgroup.path).map_or("", |(_, below)| below);
+        *places.entry(place).or_default() += 1;
+    }
+    places.into_values().max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts::tests::{cgroup, recording};
+    use super::*;
+
+    fn counted(recording: &Recording) -> Vec<(String, usize, bool)> {
+        starts(recording).into_iter().map(|one| (one.label, one.whole, one.late)).collect()
+    }
+
+    #[test]
+    fn each_new_cgroup_of_a_container_is_a_start() {
+        let [a, b] = ["a", "b"].map(|digit| digit.repeat(64));
+        let again = cgroup(&format!("/docker/{b}/inner"), "web");
+        let found = recording(vec![
+            cgroup(&format!("/docker/{a}"), "web"),
+            cgroup(&format!("/docker/{a}"), "web"),
+            cgroup(&format!("/docker/{b}"), "web"),
+            again,
+            cgroup("/elsewhere", "db"),
+        ]);
+        let told = [("db".to_owned(), 1, false), ("web".to_owned(), 3, false)];
+        assert_eq!(counted(&found), told);
+    }
+
+    #[test]
+    fn a_late_start_is_none_until_it_was_started_again() {
+        let path = format!("/docker/{}", "a".repeat(64));
+        let mut late = cgroup(&path, "web");
+        late.late_start = true;
+        let mut found = recording(vec![late.clone()]);
+        found.late_starts = vec![path.clone()];
+        assert_eq!(counted(&found), [("web".to_owned(), 0, true)]);
+        found.late_starts.clear();
+        assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in its place");
+        let found = recording(vec![late, cgroup(&path, "web")]);
+        assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in a new cgroup");
+    }
+
+    #[test]
+    fn a_cgroup_in_which_no_workload_ran_is_no_start() {
+        let mut failed = cgroup("/x", "web");
+        failed.calls.clear();
+        assert_eq!(counted(&recording(vec![failed])), [("web".to_owned(), 0, false)]);
+    }
+}
