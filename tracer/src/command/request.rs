@@ -87,7 +87,7 @@ pub(super) fn targets(
         let found = resolve(spec, &tree, &inventory);
         let found = selection(root, spec, rule.as_ref(), found, search.wait)?;
         wanted.extend(match rule {
-            Some(rule) if search.wait => Some(rule),
+            Some(rule) if search.wait => Some(rule.of_known(&inventory)),
             // The containers of a pod come and go, also while it is there.
             Some(rule) if found.kind == TargetKind::Pod => Some(rule.of_found_pod(&found.paths)),
             _ => None,

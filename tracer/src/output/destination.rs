@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Place, Staged, folder_of};
+use super::place::{Durability, Place, Staged, folder_of};
 use super::{NAME_MAX, OutputError, Owner};
 
 /// One of the files that belong to an output name `X.json`. Their order is the order of writing: the profile comes
@@ -99,7 +99,10 @@ impl Destination {
         let whole = files.iter().any(|(kind, _)| *kind == FileKind::Recording);
         let files: Vec<_> =
             files.into_iter().map(|(kind, bytes)| (self.name(kind), bytes)).collect();
-        let staged = self.place.stage(&files)?;
+        // What is saved now and then while recording must not wait for the disk.
+        let is_partial = files.iter().all(|(name, _)| *name == self.name(FileKind::Partial));
+        let durability = if is_partial { Durability::InMemory } else { Durability::OnDisk };
+        let staged = self.place.stage(&files, durability)?;
         Ok(if whole { staged.outdating(self.name(FileKind::Partial)) } else { staged })
     }
 

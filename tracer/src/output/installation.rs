@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::place::{self, Place, Readers, Staged};
+use super::place::{self, Durability, Place, Readers, Staged};
 use super::{NAME_MAX, OutputError, Step};
 use crate::profile::kubernetes::LocalhostProfile;
 
@@ -85,7 +85,7 @@ impl Installation {
                 None => make_below(&folder, name)?,
             };
         }
-        Arc::new(folder).stage(&[(self.file.clone(), bytes)])
+        Arc::new(folder).stage(&[(self.file.clone(), bytes)], Durability::OnDisk)
     }
 
     /// Looks as far as folders exist.

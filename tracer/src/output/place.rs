@@ -126,15 +126,16 @@ impl Place {
     pub(super) fn stage(
         self: &Arc<Self>,
         files: &[(String, &[u8])],
+        durability: Durability,
     ) -> Result<Staged, OutputError> {
         let mut finished = Vec::with_capacity(files.len());
         for (name, bytes) in files {
-            finished.push((name.clone(), self.create()?.fill(bytes)?));
+            finished.push((name.clone(), self.create()?.fill(bytes, durability)?));
         }
         for (name, _) in files {
             self.check_target(name)?;
         }
-        Ok(Staged { place: Arc::clone(self), files: finished, outdated: None })
+        Ok(Staged { place: Arc::clone(self), files: finished, outdated: None, durability })
     }
 
     /// Removes a file, if there is one.
@@ -183,6 +184,15 @@ pub(super) fn failed(
     }
 }
 
+/// What a file survives. Waiting for a disk takes as long as it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// The end of this process.
+    InMemory,
+    /// That of the machine as well.
+    OnDisk,
+}
+
 /// A file under a random name, removed unless it is renamed.
 pub(super) struct Unfinished {
     place: Arc<Place>,
@@ -193,7 +203,11 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     /// Writes the content to the disk, and gives the file its owner and mode.
-    pub(super) fn fill(mut self, bytes: &[u8]) -> Result<Self, OutputError> {
+    pub(super) fn fill(
+        mut self,
+        bytes: &[u8],
+        durability: Durability,
+    ) -> Result<Self, OutputError> {
         let place = &self.place;
         self.file.write_all(bytes).map_err(|error| place.failed(Step::Write, error))?;
         if let Some(owner) = place.owner {
@@ -201,7 +215,9 @@ impl Unfinished {
         }
         rustix::fs::fchmod(&self.file, place.mode())
             .map_err(|errno| place.failed(Step::Own, errno))?;
-        self.file.sync_all().map_err(|error| place.failed(Step::Sync, error))?;
+        if durability == Durability::OnDisk {
+            self.file.sync_all().map_err(|error| place.failed(Step::Sync, error))?;
+        }
         Ok(self)
     }
 
@@ -232,6 +248,7 @@ pub struct Staged {
     place: Arc<Place>,
     files: Vec<(String, Unfinished)>,
     outdated: Option<String>,
+    durability: Durability,
 }
 
 impl Staged {
@@ -251,7 +268,10 @@ impl Staged {
         if let Some(outdated) = &self.outdated {
             self.place.remove(outdated)?;
         }
-        self.place.sync()
+        match self.durability {
+            Durability::OnDisk => self.place.sync(),
+            Durability::InMemory => Ok(()),
+        }
     }
 }
 

@@ -92,6 +92,16 @@ impl EngineScope {
         }
     }
 
+    /// That of a container's engine.
+    pub fn of(container: &Container) -> Self {
+        match container.engine {
+            _ if container.pod.is_some() => Self::Cri,
+            Engine::Docker => Self::Docker,
+            Engine::Podman => Self::Podman,
+            _ => Self::Any,
+        }
+    }
+
     /// Can this container be meant by its name? `cri:` means containers of pods.
     pub fn admits_named(self, container: &Container) -> bool {
         match self {

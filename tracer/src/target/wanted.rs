@@ -68,6 +68,21 @@ impl Wanted {
         }
     }
 
+    /// The same; a name that one engine alone gave to a container is followed among that one's.
+    pub fn of_known(mut self, inventory: &Inventory) -> Self {
+        for rule in &mut self.rules {
+            if let Rule::Meaning(Meaning::ContainerName { scope, name }) = rule {
+                let known = inventory.containers.values().filter(|one| one.name == *name);
+                let mut scopes: Vec<EngineScope> = known.map(EngineScope::of).collect();
+                scopes.dedup();
+                if let (EngineScope::Any, [only]) = (*scope, scopes.as_slice()) {
+                    *scope = *only;
+                }
+            }
+        }
+        self
+    }
+
     /// Every container of this host.
     pub fn all_containers() -> Self {
         Self { name: "all containers".to_owned(), rules: vec![Rule::AllContainers] }
@@ -323,6 +338,22 @@ mod tests {
         ] {
             assert_eq!(judged(text, &path), verdict, "{text} {path}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_known_is_followed_among_its_engines() {
+        let mut inventory = inventory();
+        let (docker, unknown) = (format!("/docker/{}", id('a')), format!("/x/{}", id('e')));
+        let both = wanted("web").of_known(&inventory);
+        assert!(!both.is_dockers(), "podman has one of that name as well");
+        inventory.containers.remove(&id('b'));
+        let known = wanted("web").of_known(&inventory);
+        assert!(known.is_dockers());
+        assert_eq!(known.judge(&docker, &inventory), is(&docker));
+        assert_eq!(known.judge(&unknown, &inventory), Verdict::Undecided);
+        assert!(!wanted("other").of_known(&inventory).is_dockers(), "it may be anybody's");
+        let pods = wanted("app").of_known(&inventory);
+        assert_eq!(pods.judge(&unknown, &inventory), Verdict::Other, "not in a pod");
     }
 
     #[test]
