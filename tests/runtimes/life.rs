@@ -162,20 +162,21 @@ fn all_are_there(outcome: &Outcome, label: &str) {
     let recording = outcome.recording();
     assert_eq!(recording.losses, Losses::default());
     assert_eq!(recording.cgroups.len(), STARTS, "one cgroup for each start");
-    let mut starts: Vec<(u64, BTreeSet<&str>)> = Vec::new();
+    let mut starts: Vec<(&tracer::recording::Cgroup, BTreeSet<&str>)> = Vec::new();
     for cgroup in &recording.cgroups {
         let identity = cgroup.container.as_ref().expect("it is a container");
         assert_eq!(identity.label(), label, "{}", cgroup.path);
         assert!(!cgroup.late_start && !cgroup.exec_sessions, "{}", cgroup.path);
         let setup = names(cgroup, Phase::Setup);
         assert!(setup.contains("mount") && setup.contains("pivot_root"), "{setup:?}");
-        starts.push((cgroup.id, names(cgroup, Phase::Workload)));
+        starts.push((cgroup, names(cgroup, Phase::Workload)));
     }
     // Ids of cgroups grow.
-    starts.sort();
-    for (turn, (id, workload)) in starts.iter().enumerate() {
+    starts.sort_by_key(|(cgroup, _)| cgroup.id);
+    for (turn, (cgroup, workload)) in starts.iter().enumerate() {
         let (_, marker) = MARKERS[turn % MARKERS.len()];
-        assert_eq!(*workload, BTreeSet::from([marker, "exit_group"]), "start {turn}, cgroup {id}");
+        let made = BTreeSet::from([marker, "exit_group"]);
+        assert_eq!(*workload, made, "start {turn}: {cgroup:#?}");
     }
 }
 
