@@ -23,6 +23,8 @@ pub const ENTER_NOTING: Program = Program { name: "sys_enter_noting", tracepoint
 pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
 /// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
 pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
+/// Tells the host's mount namespace. Run once before the others are loaded, and never attached.
+pub const HOST_NAMESPACE: Program = Program { name: "host_namespace", tracepoint: "sys_enter" };
 
 /// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
 /// that one look-up gives both.
@@ -346,6 +348,8 @@ pub struct Config {
     pub mount_namespace_inode: u32,
     /// `pid_namespace.child_reaper`
     pub pid_namespace_init: u32,
+    /// `pid_namespace.parent`
+    pub pid_namespace_parent: u32,
     /// `mm_struct.exe_file`
     pub memory_executable: u32,
     /// `file.f_path.mnt`
@@ -393,5 +397,5 @@ const _: () = {
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
     assert!(size_of::<Stats>() == 72);
-    assert!(size_of::<Config>() == 31 * 4);
+    assert!(size_of::<Config>() == 32 * 4);
 };

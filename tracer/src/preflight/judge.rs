@@ -169,7 +169,7 @@ fn cgroup(facts: &Facts) -> Check {
     if !cgroup.host_root {
         return check(format!("at {place}, which shows only a part of it")).warning(
             "targets outside that part cannot be found",
-            "run tracer on the host, or give its container the host's cgroup namespace",
+            "run tracer on the host, or mount the host's /sys/fs/cgroup into its container (read-only is enough)",
         );
     }
     match (cgroup.v1, cgroup.occupied) {
