@@ -125,7 +125,8 @@ impl CommandLine {
         Ok(engine)
     }
 
-    fn command(&self, verb: &[&str]) -> Command {
+    /// A command line that begins with this verb.
+    pub fn command(&self, verb: &[&str]) -> Command {
         let mut command = self.namespace.command(&self.words[0]);
         command.args(&self.words[1..]).args(verb);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -123,8 +123,20 @@ impl World {
     /// An engine, or why there is none.
     pub fn engine(&self, kind: Kind) -> Result<&dyn Engine, String> {
         kernel_tier()?;
+        match kind {
+            Kind::Runc | Kind::Crun => Ok(self.runtime(kind)?),
+            Kind::Containerd => {
+                let made = self.containerd.get_or_init(|| self.start_containerd());
+                made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
+            }
+            Kind::PodmanRunc | Kind::PodmanCrun | Kind::Docker => Ok(self.command_line(kind)?),
+        }
+    }
+
+    /// An engine with a command line, or why there is none.
+    pub fn command_line(&self, kind: Kind) -> Result<&CommandLine, String> {
+        kernel_tier()?;
         let made = match kind {
-            Kind::Runc | Kind::Crun => return Ok(self.runtime(kind)?),
             Kind::PodmanRunc => self.podman_runc.get_or_init(|| {
                 let runc = tool("runc")?;
                 self.podman(&runc, Place::Private)
@@ -133,13 +145,12 @@ impl World {
                 let shim = self.crun_without_limits()?;
                 self.podman(&shim, Place::Version2)
             }),
-            Kind::Containerd => {
-                let made = self.containerd.get_or_init(|| self.start_containerd());
-                return made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone);
-            }
             Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
+            Kind::Runc | Kind::Crun | Kind::Containerd => {
+                return Err(format!("{} has no command line like Docker's", kind.name()));
+            }
         };
-        made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// A low-level runtime, or why there is none.
