@@ -21,6 +21,8 @@ use crate::workloads::Workload;
 use crate::world::{Kind, World};
 
 const IMAGE: &str = "localhost/tracer-tests-image:1";
+/// The host's cgroups, as the DaemonSet mounts them.
+const HIERARCHY: &str = "/sys/fs/cgroup:/sys/fs/cgroup:ro";
 /// A call that the workload does not make.
 const EXECUTED: &str = "mkdir";
 
@@ -42,11 +44,12 @@ fn records_as_on_the_host(world: &World, kind: Kind) -> Result<(), Stop> {
     build(podman)?;
     let [own, targets] = ["image", "image-targets"].map(Cgroup::new);
     is_told_what_is_missing(podman, &own, &targets);
+    is_told_that_it_sees_a_part(podman, &own, &targets);
     let (words, user) = Workload::named("busybox").order(world.root()?).map_err(Stop::Skip)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let parent = targets.name();
     let order = Order { words: &words, user, no_new_privs: false, profile: None, parent };
-    let tracers = [from_image(podman, &own, &capabilities()), Tracer::new()];
+    let tracers = [from_image(podman, &own, &capabilities(), &[HIERARCHY]), Tracer::new()];
     let tracings = tracers.map(|tracer| tracer.cgroup(&targets).start());
     for engine in [world.engine(Kind::Runc), world.engine(kind)] {
         let container = engine.map_err(Stop::Skip)?.start(&order)?;
@@ -80,13 +83,18 @@ fn build(podman: &CommandLine) -> Result<(), Stop> {
 /// tracer from the image, in a cgroup namespace of its own, as the DaemonSet runs it. Its results are in the folder of this
 /// value, as those of a tracer on the host are.
 ///
-/// Without the default filter: Podman's refuses bpf(2) whatever the capabilities are.
-fn from_image(podman: &CommandLine, own: &Cgroup, capabilities: &[String]) -> Tracer {
+/// Without the default filter: Podman's refuses bpf(2) to these capabilities.
+fn from_image(
+    podman: &CommandLine,
+    own: &Cgroup,
+    capabilities: &[String],
+    volumes: &[&str],
+) -> Tracer {
     let mut command = podman.command(&["run", "--rm", "--network=none", "--cgroupns=private"]);
     command.args(["--read-only", "--security-opt=no-new-privileges", "--cap-drop=ALL"]);
     command.args(capabilities.iter().map(|name| format!("--cap-add={name}")));
-    command
-        .args(["--security-opt=seccomp=unconfined", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro"]);
+    command.arg("--security-opt=seccomp=unconfined");
+    command.args(volumes.iter().map(|volume| format!("--volume={volume}")));
     command.arg(format!("--cgroup-parent={}", own.name()));
     let tracer = Tracer::new();
     command.arg(format!("--volume={}:/var/lib/tracer", tracer.folder().display()));
@@ -102,10 +110,16 @@ fn from_image(podman: &CommandLine, own: &Cgroup, capabilities: &[String]) -> Tr
 fn is_told_what_is_missing(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
     for missing in capabilities() {
         let others: Vec<_> = capabilities().into_iter().filter(|name| *name != missing).collect();
-        let outcome = from_image(podman, own, &others).cgroup(target).run().exits(1);
+        let outcome = from_image(podman, own, &others, &[HIERARCHY]).cgroup(target).run().exits(1);
         let outcome = outcome.says(&["error:", &format!("no CAP_{missing}"), "hint:"]);
         outcome.writes_nothing();
     }
+}
+
+/// Without the host's cgroups: a target that cannot be seen is not awaited in vain without a word.
+fn is_told_that_it_sees_a_part(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
+    let outcome = from_image(podman, own, &capabilities(), &[]).cgroup(target).run().exits(1);
+    outcome.says(&["error:", "mount the host's /sys/fs/cgroup"]).writes_nothing();
 }
 
 /// The host's recording is what it should be, so that another like it is right as well.

@@ -10,6 +10,7 @@ use super::{lookup::look_up, usage};
 use crate::{
     kernel::{Filter, User},
     message::tell,
+    preflight,
     recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
     target::{
@@ -39,6 +40,16 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
         Stops::catch(!ignores_hangup())?
     };
     Ok((runtime, stops))
+}
+
+/// The cgroup file system, on a host that can trace.
+pub(super) fn host(specs: &[TargetSpec]) -> Result<CgroupRoot> {
+    let facts = preflight::gather(&preflight::Sources::default());
+    preflight::required_for_tracing(&preflight::judge(&facts))?;
+    if let Some(warning) = preflight::hidden_targets(&facts).filter(|_| !specs.is_empty()) {
+        tell(&warning);
+    }
+    Ok(CgroupRoot::find(Path::new("/proc"))?)
 }
 
 /// The targets that exist, resolved.
