@@ -20,13 +20,31 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A containerd of its own.
 pub struct Containerd {
+    ctr: PathBuf,
+    namespace: Arc<Namespace>,
     socket: PathBuf,
     daemon: Running,
     folder: TempDir,
 }
 
+/// What a pod's specification says of a container that is given little: all capabilities are dropped but these, the root file
+/// system is read-only, no privileges can be gained, and the runtime's default filter is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Confined<'a> {
+    /// The image, whose program is run.
+    pub image: &'a str,
+    /// What the program is given.
+    pub arguments: &'a [&'a str],
+    /// The capabilities.
+    pub capabilities: &'a [String],
+    /// Folders of the host, the places where they are mounted, and whether they are read-only.
+    pub mounts: &'a [(&'a Path, &'a str, bool)],
+    /// The cgroup below which the container's own will be.
+    pub parent: &'a str,
+}
+
 /// A container in a pod of its own.
-struct Started<'a> {
+pub struct Started<'a> {
     containerd: &'a Containerd,
     pod: String,
     container: String,
@@ -76,10 +94,56 @@ impl Containerd {
         if !alive || !daemon.is_running() {
             return Err(format!("containerd does not answer; it said:\n{}", daemon.stderr()));
         }
-        let mut import = namespace.command(ctr);
-        import.arg("--address").arg(&socket).args(["--namespace=k8s.io", "images", "import"]);
-        succeed(import.arg(image))?;
-        Ok(Self { socket, daemon, folder })
+        let (ctr, namespace) = (ctr.to_owned(), Arc::clone(namespace));
+        let made = Self { ctr, namespace, socket, daemon, folder };
+        made.import(image)?;
+        Ok(made)
+    }
+
+    /// Loads an image from an archive.
+    pub fn import(&self, archive: &Path) -> Result<(), String> {
+        let mut import = self.namespace.command(&self.ctr);
+        import.arg("--address").arg(&self.socket).args(["--namespace=k8s.io", "images", "import"]);
+        succeed(import.arg(archive)).map(drop)
+    }
+
+    /// Starts a container as the kubelet starts one that is given little.
+    pub fn start_confined(&self, wanted: &Confined) -> Result<Started<'_>, String> {
+        self.launch(wanted.parent, |name| confined_config(wanted, name))
+    }
+
+    /// Starts a container in a pod of its own, both with this name.
+    fn launch(
+        &self,
+        parent: &str,
+        config: impl FnOnce(&str) -> api::ContainerConfig,
+    ) -> Result<Started<'_>, String> {
+        let name = format!("tracer-tests-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        let logs = self.folder.path().join("logs");
+        let pod_config = api::PodConfig {
+            metadata: Some(api::PodMetadata {
+                name: name.clone(),
+                uid: name.clone(),
+                namespace: "tests".into(),
+            }),
+            log_directory: logs.display().to_string(),
+            linux: Some(api::LinuxPodConfig { cgroup_parent: parent.into() }),
+        };
+        let request = api::RunPod { config: Some(pod_config.clone()) };
+        let pod: api::Id = self.call("RunPodSandbox", request)?;
+        // From here on the pod is removed whatever happens.
+        let log = logs.join(&name);
+        let mut started =
+            Started { containerd: self, pod: pod.id.clone(), container: String::new(), log };
+        let request = api::CreateContainer {
+            pod: pod.id,
+            config: Some(config(&name)),
+            pod_config: Some(pod_config),
+        };
+        let container: api::Id = self.call("CreateContainer", request)?;
+        started.container.clone_from(&container.id);
+        self.call::<_, api::Empty>("StartContainer", container)?;
+        Ok(started)
     }
 
     fn call<Q, A>(&self, method: &str, request: Q) -> Result<A, String>
@@ -124,31 +188,7 @@ BinaryName = {}
 
 impl Engine for Containerd {
     fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
-        let name = format!("tracer-tests-{}", MADE.fetch_add(1, Ordering::Relaxed));
-        let logs = self.folder.path().join("logs");
-        let pod_config = api::PodConfig {
-            metadata: Some(api::PodMetadata {
-                name: name.clone(),
-                uid: name.clone(),
-                namespace: "tests".into(),
-            }),
-            log_directory: logs.display().to_string(),
-            linux: Some(api::LinuxPodConfig { cgroup_parent: order.parent.into() }),
-        };
-        let request = api::RunPod { config: Some(pod_config.clone()) };
-        let pod: api::Id = self.call("RunPodSandbox", request)?;
-        // From here on the pod is removed whatever happens.
-        let log = logs.join(&name);
-        let mut started =
-            Started { containerd: self, pod: pod.id.clone(), container: String::new(), log };
-        let request = api::CreateContainer {
-            pod: pod.id,
-            config: Some(container_config(order, &name)),
-            pod_config: Some(pod_config),
-        };
-        let container: api::Id = self.call("CreateContainer", request)?;
-        started.container.clone_from(&container.id);
-        self.call::<_, api::Empty>("StartContainer", container)?;
+        let started = self.launch(order.parent, |name| container_config(order, name))?;
         Ok(Box::new(started))
     }
 
@@ -169,6 +209,7 @@ fn container_config(order: &Order, name: &str) -> api::ContainerConfig {
         run_as_group: user,
         no_new_privs: order.no_new_privs,
         seccomp: Some(seccomp),
+        ..api::SecurityContext::default()
     };
     api::ContainerConfig {
         metadata: Some(api::Name { name: name.into() }),
@@ -176,6 +217,50 @@ fn container_config(order: &Order, name: &str) -> api::ContainerConfig {
         command: order.words.iter().map(|&word| word.to_owned()).collect(),
         log_path: name.into(),
         linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+        ..api::ContainerConfig::default()
+    }
+}
+
+fn confined_config(wanted: &Confined, name: &str) -> api::ContainerConfig {
+    let capabilities =
+        api::Capabilities { add: wanted.capabilities.to_vec(), drop: vec!["ALL".into()] };
+    let runtimes_default = api::SecurityProfile::default();
+    let security_context = api::SecurityContext {
+        capabilities: Some(capabilities),
+        read_only_root: true,
+        no_new_privs: true,
+        seccomp: Some(runtimes_default),
+        ..api::SecurityContext::default()
+    };
+    let mounts = wanted.mounts.iter().map(|&(host, place, read_only)| api::Mount {
+        container_path: place.into(),
+        host_path: host.display().to_string(),
+        read_only,
+    });
+    api::ContainerConfig {
+        metadata: Some(api::Name { name: name.into() }),
+        image: Some(api::Name { name: wanted.image.into() }),
+        arguments: wanted.arguments.iter().map(|&word| word.to_owned()).collect(),
+        mounts: mounts.collect(),
+        log_path: name.into(),
+        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+        ..api::ContainerConfig::default()
+    }
+}
+
+impl Started<'_> {
+    /// Asks it to end, as the kubelet does, and returns its exit code.
+    pub fn stop(&self) -> Result<i32, String> {
+        let container = self.container.clone();
+        let request = api::StopContainer { container, timeout: BOUND.as_secs().cast_signed() };
+        self.containerd.call::<_, api::Empty>("StopContainer", request)?;
+        self.status().map(|status| status.exit_code)
+    }
+
+    fn status(&self) -> Result<api::Status, String> {
+        let request = api::Id { id: self.container.clone() };
+        let answer: api::StatusResponse = self.containerd.call("ContainerStatus", request)?;
+        answer.status.ok_or_else(|| "the container has no status".into())
     }
 }
 
@@ -185,10 +270,7 @@ impl Container for Started<'_> {
     }
 
     fn is_running(&self) -> bool {
-        let request = api::Id { id: self.container.clone() };
-        let answer: Result<api::StatusResponse, _> =
-            self.containerd.call("ContainerStatus", request);
-        answer.is_ok_and(|answer| answer.status.is_some_and(|status| status.state == 1))
+        self.status().is_ok_and(|status| status.state == 1)
     }
 
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! tracer as an image, with the capabilities that the DaemonSet gives it: what it records there is what it records on the
 //! host.
 //!
-//! Podman builds and runs it: Docker before 22 does not know the two capabilities.
+//! Podman builds it, and runs it in a cgroup namespace of its own; containerd runs it as a pod's. Docker 20.10 does not know
+//! the two capabilities.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,12 +11,13 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use tests::deployment::{CONTAINERFILE, capabilities};
-use tests::{Cgroup, Outcome, Tracer, Tracing, names, temporary_folder};
-use tracer::recording::Phase;
+use tests::{BOUND, Cgroup, Outcome, Tracer, Tracing, holds_within, names, temporary_folder};
+use tracer::recording::{self, Phase, Recording};
 
 use crate::case::{Cases, Stop};
 use crate::command_line::CommandLine;
-use crate::engine::{Order, succeed, wait_until_done};
+use crate::cri::Confined;
+use crate::engine::{Container, Order, succeed, wait_until_done};
 use crate::matrix::SOMEBODY;
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
@@ -31,11 +33,13 @@ const KINDS: [Kind; 2] = [Kind::PodmanRunc, Kind::PodmanCrun];
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
+    let mut trials = vec![cases.trial("image::containerd".into(), records_as_a_pod)];
     let trial = |kind: Kind| {
         let name = format!("image::{}", kind.name());
         cases.trial(name, move |world| records_as_on_the_host(world, kind))
     };
-    KINDS.map(trial).into()
+    trials.extend(KINDS.map(trial));
+    trials
 }
 
 /// The starts of two containers, one made by the host's runc, one by the engine that tracer's own is of.
@@ -45,21 +49,67 @@ fn records_as_on_the_host(world: &World, kind: Kind) -> Result<(), Stop> {
     let [own, targets] = ["image", "image-targets"].map(Cgroup::new);
     is_told_what_is_missing(podman, &own, &targets);
     is_told_that_it_sees_a_part(podman, &own, &targets);
+    let tracers = [from_image(podman, &own, &capabilities(), &[HIERARCHY]), Tracer::new()];
+    let tracings = tracers.map(|tracer| tracer.cgroup(&targets).start());
+    work(world, [Kind::Runc, kind], &targets)?;
+    let [image, host] = tracings.map(Tracing::stop).map(|outcome| outcome.exits(0));
+    check(&host)?;
+    compare(&image.recording(), &host.recording())
+}
+
+/// The same through the interface that the kubelet uses, under the runtime's default filter, as the DaemonSet says.
+fn records_as_a_pod(world: &World) -> Result<(), Stop> {
+    let containerd = world.containerd().map_err(Stop::Skip)?;
+    let podman = world.command_line(Kind::PodmanRunc).map_err(Stop::Skip)?;
+    build(podman)?;
+    let [own, targets] = ["image", "image-targets"].map(Cgroup::new);
+    let results = temporary_folder();
+    let archive = results.path().join("image.tar");
+    succeed(podman.command(&["save", "--quiet", IMAGE, "--output"]).arg(&archive))?;
+    containerd.import(&archive)?;
+    let arguments = ["--cgroup", targets.name(), "--out", "/var/lib/tracer/profile.json"];
+    let hierarchy = Path::new("/sys/fs/cgroup");
+    let inside = containerd.start_confined(&Confined {
+        image: IMAGE,
+        arguments: &arguments,
+        capabilities: &capabilities(),
+        mounts: &[(hierarchy, "/sys/fs/cgroup", true), (results.path(), "/var/lib/tracer", false)],
+        parent: own.name(),
+    })?;
+    let records = || inside.output().contains(&format!("recording {}", targets.name()));
+    if !holds_within(BOUND, || records() || !inside.is_running()) || !records() {
+        return Err(Stop::Fail(format!("tracer does not record; it said:\n{}", inside.output())));
+    }
+    let host = Tracer::new().cgroup(&targets).start();
+    work(world, [Kind::Runc, Kind::Containerd], &targets)?;
+    let code = inside.stop()?;
+    assert_eq!(code, 0, "tracer said:\n{}", inside.output());
+    let host = host.stop().exits(0);
+    let text = fs::read_to_string(results.path().join("profile.recording.json"));
+    let image = serde_json::from_str(&text.expect("it wrote the recording")).expect("it is one");
+    compare(&image, &host.recording())
+}
+
+/// Starts a container of each engine, lets it do its work, executes another program in it, and ends it.
+fn work(world: &World, engines: [Kind; 2], targets: &Cgroup) -> Result<(), Stop> {
     let (words, user) = Workload::named("busybox").order(world.root()?).map_err(Stop::Skip)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let parent = targets.name();
     let order = Order { words: &words, user, no_new_privs: false, profile: None, parent };
-    let tracers = [from_image(podman, &own, &capabilities(), &[HIERARCHY]), Tracer::new()];
-    let tracings = tracers.map(|tracer| tracer.cgroup(&targets).start());
-    for engine in [world.engine(Kind::Runc), world.engine(kind)] {
-        let container = engine.map_err(Stop::Skip)?.start(&order)?;
+    for kind in engines {
+        let engine = world.engine(kind).map_err(Stop::Skip)?;
+        let container = engine.start(&order)?;
         wait_until_done(&*container)?;
-        container.exec(Some(SOMEBODY), &["/worker", "probe", EXECUTED])?;
+        let user = engine.executes_as_user().then_some(SOMEBODY);
+        container.exec(user, &["/worker", "probe", EXECUTED])?;
     }
     targets.wait_until_empty();
-    let [image, host] = tracings.map(Tracing::stop).map(|outcome| outcome.exits(0));
-    check(&host)?;
-    let [image, host] = [image, host].map(|outcome| evidence(&outcome));
+    Ok(())
+}
+
+/// Both hold the same.
+fn compare(image: &Recording, host: &Recording) -> Result<(), Stop> {
+    let [image, host] = [image, host].map(evidence);
     if image == host {
         return Ok(());
     }
@@ -141,11 +191,10 @@ fn check(host: &Outcome) -> Result<(), Stop> {
 }
 
 /// A line for each call of each cgroup, with its phase and count; one for what else is known of the cgroup.
-fn evidence(outcome: &Outcome) -> BTreeSet<String> {
-    let recording = outcome.recording();
+fn evidence(recording: &Recording) -> BTreeSet<String> {
     assert!(recording.complete, "{:?}", recording.losses);
     let lines = recording.cgroups.iter().flat_map(|cgroup| {
-        let tracer::recording::Cgroup { path, exact, ambiguous, no_new_privs, .. } = cgroup;
+        let recording::Cgroup { path, exact, ambiguous, no_new_privs, .. } = cgroup;
         let calls = cgroup.calls.iter().map(move |call| {
             let (name, count) = (call.name.as_deref(), call.count);
             format!("{path} {:?} {} {name:?} {:?} {count:?}", call.abi, call.number, call.phase)

@@ -125,12 +125,15 @@ impl World {
         kernel_tier()?;
         match kind {
             Kind::Runc | Kind::Crun => Ok(self.runtime(kind)?),
-            Kind::Containerd => {
-                let made = self.containerd.get_or_init(|| self.start_containerd());
-                made.as_ref().map(|engine| engine as &dyn Engine).map_err(Clone::clone)
-            }
+            Kind::Containerd => Ok(self.containerd()?),
             Kind::PodmanRunc | Kind::PodmanCrun | Kind::Docker => Ok(self.command_line(kind)?),
         }
+    }
+
+    /// containerd, or why there is none.
+    pub fn containerd(&self) -> Result<&Containerd, String> {
+        kernel_tier()?;
+        self.containerd.get_or_init(|| self.start_containerd()).as_ref().map_err(Clone::clone)
     }
 
     /// An engine with a command line, or why there is none.

@@ -5,42 +5,41 @@
 
 use crate::{
     maps::config,
-    task::{Task, load, mount_namespace_of, pid_namespace_of_children},
+    task::{Task, init_of_children, load, mount_namespace_of},
 };
+
+/// How many ancestors are looked at. What is started by hand or by a runtime has a handful.
+const MAX_ANCESTORS: u32 = 32;
 
 /// Inode number of the host's mount namespace; 0 when it cannot be told.
 ///
-/// The host's is that of the init of the pid namespace that containers are made from. That pid namespace is tracer's own,
-/// on the host and in a container that shares the host's; else it is the one around tracer's. A host that is a container
-/// itself, as the nodes of kind are, is found either way: its runtimes work in it.
+/// The nearest ancestor in another mount namespace made tracer's container, and others as well. It may have a mount namespace
+/// of its own: the host's is that of the init of its pid namespace. So it does not matter whose pid namespace tracer is in:
+/// the host's, its own, or one that it shares with the pod. A host that is a container itself, as the nodes of kind are, is
+/// found as well. Outside containers the search ends at the idle task, which is its own parent (`init/init_task.c`), and
+/// whose children are in the pid namespace of the first process.
 #[inline(always)]
 pub fn mount_namespace(task: &Task) -> u32 {
-    let pid_namespace = pid_namespace_of_children(task.namespaces());
-    let inner = mount_namespace_of_init(pid_namespace);
-    if inner == 0 {
+    let own = mount_namespace_of(task.address());
+    let mut maker = task.address();
+    for _ in 0..MAX_ANCESTORS {
+        let parent: usize = load(maker, config!(task_parent));
+        if parent == 0 || parent == maker {
+            break;
+        }
+        maker = parent;
+        if mount_namespace_of(maker) != own {
+            break;
+        }
+    }
+    let namespaces: usize = load(maker, config!(task_namespaces));
+    if namespaces == 0 {
         return 0;
     }
-    if inner != mount_namespace_of(task.address()) {
-        return inode(inner);
-    }
-    let around: usize = load(pid_namespace, config!(pid_namespace_parent));
-    if around == 0 {
-        return inode(inner);
-    }
-    inode(mount_namespace_of_init(around))
-}
-
-/// The mount namespace of the init of a pid namespace; 0 when there is none.
-#[inline(always)]
-fn mount_namespace_of_init(pid_namespace: usize) -> usize {
-    if pid_namespace == 0 {
+    let init = init_of_children(namespaces);
+    if init == 0 {
         return 0;
     }
-    let init: usize = load(pid_namespace, config!(pid_namespace_init));
-    if init == 0 { 0 } else { mount_namespace_of(init) }
-}
-
-#[inline(always)]
-fn inode(mount_namespace: usize) -> u32 {
-    if mount_namespace == 0 { 0 } else { load(mount_namespace, config!(mount_namespace_inode)) }
+    let mount = mount_namespace_of(init);
+    if mount == 0 { 0 } else { load(mount, config!(mount_namespace_inode)) }
 }

@@ -348,8 +348,6 @@ pub struct Config {
     pub mount_namespace_inode: u32,
     /// `pid_namespace.child_reaper`
     pub pid_namespace_init: u32,
-    /// `pid_namespace.parent`
-    pub pid_namespace_parent: u32,
     /// `mm_struct.exe_file`
     pub memory_executable: u32,
     /// `file.f_path.mnt`
@@ -397,5 +395,5 @@ const _: () = {
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
     assert!(size_of::<Stats>() == 72);
-    assert!(size_of::<Config>() == 32 * 4);
+    assert!(size_of::<Config>() == 31 * 4);
 };

@@ -95,12 +95,6 @@ impl Task {
         self.address
     }
 
-    /// The address of its `nsproxy`. Only with BTF, and for a task that has not ended.
-    #[inline(always)]
-    pub fn namespaces(&self) -> usize {
-        load(self.address, config!(task_namespaces))
-    }
-
     /// Facts can be read.
     #[inline(always)]
     pub const fn has_facts(&self) -> bool {
@@ -362,15 +356,9 @@ impl Task {
 
 /// The init of the pid namespace for a task's children; 0 when there is none yet.
 #[inline(always)]
-fn init_of_children(namespaces: usize) -> usize {
-    let pid_namespace = pid_namespace_of_children(namespaces);
+pub fn init_of_children(namespaces: usize) -> usize {
+    let pid_namespace: usize = load(namespaces, config!(namespaces_pid_for_children));
     if pid_namespace == 0 { 0 } else { load(pid_namespace, config!(pid_namespace_init)) }
-}
-
-/// The pid namespace for a task's children; 0 for a task that has ended.
-#[inline(always)]
-pub fn pid_namespace_of_children(namespaces: usize) -> usize {
-    load(namespaces, config!(namespaces_pid_for_children))
 }
 
 /// The mount namespace of a task; 0 for a task that has ended.

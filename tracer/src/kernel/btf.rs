@@ -75,7 +75,6 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         namespaces_pid_for_children: offset("nsproxy", "pid_ns_for_children")?,
         mount_namespace_inode: offset("mnt_namespace", "ns")? + offset("ns_common", "inum")?,
         pid_namespace_init: offset("pid_namespace", "child_reaper")?,
-        pid_namespace_parent: offset("pid_namespace", "parent")?,
         memory_executable: offset("mm_struct", "exe_file")?,
         file_mount: offset("file", "f_path")? + offset("path", "mnt")?,
         mount_namespace: offset("mount", "mnt_ns")?

@@ -108,7 +108,7 @@ pub enum KernelError {
     Load(#[source] Box<aya::EbpfError>),
     /// The kernel permits it, but a filter on this process does not.
     #[error(
-        "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.7 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
+        "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.6.10 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
     )]
     Filtered,
     /// The object lacks a map or a program that this program knows.
