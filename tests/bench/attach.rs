@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{Events, Options, Recorder, host_mount_namespace};
+use tracer::kernel::{Events, Options, Recorder};
 
 use crate::Variant;
 
@@ -66,7 +66,6 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         denied,
         cgroups_present: 0,
         log: false,
-        host_mount_namespace: host_mount_namespace(),
     };
     let tracer = |options| {
         let attached =

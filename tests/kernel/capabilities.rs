@@ -64,3 +64,23 @@ fn bpf_and_perfmon_are_enough_to_trace_a_cgroup() {
     let found = calls(&outcome.recording(), cgroup.name());
     assert!(found.contains_key(&(X86_64, 39)), "it records: {found:?}");
 }
+
+#[test]
+fn a_filter_that_refuses_bpf_is_named() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("filtered");
+    let folder = temporary_folder();
+    let profile = folder.path().join("filter.json");
+    let rules = r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],
+        "syscalls":[{"names":["CALL"],"action":"SCMP_ACT_ERRNO"}]}"#;
+    let under = |call: &str| {
+        fs::write(&profile, rules.replace("CALL", call)).expect("the profile is written");
+        let enforce = [tracer_program(), "enforce".into(), "--profile".into(), profile.clone()];
+        Tracer::new().launcher(enforce).launcher(["--"]).cgroup(&cgroup)
+    };
+    under("bpf").run().exits(1).says(&["error:", "bpf(2)", "seccomp", "hint:"]).writes_nothing();
+    // Another filter is not in the way: the recording ends because nothing happens.
+    let other = under("mkdir").args(["--duration=1ms"]).run();
+    assert!(!other.stderr.contains("bpf(2)"), "{}", other.stderr);
+    assert!(other.stderr.lines().any(|line| line.starts_with("recording")), "{}", other.stderr);
+}

@@ -140,6 +140,26 @@ fn the_set_up_of_an_unconfined_container_is_not_its_workload() {
     check(&outcome, &path, &made);
 }
 
+/// As in a container: the host's processes and its mount namespace are out of sight, and ptrace(2) is not permitted.
+#[test]
+fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() {
+    let runc = require!(runc());
+    let [unshare, setpriv] = [require!(tool("unshare")), require!(tool("setpriv"))];
+    let above = Cgroup::new("runc-namespaces");
+    let path = format!("{}/container", above.name());
+    let (steps, made) = workload();
+    let bundle = Bundle::new(runc, &path, &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    let tracer = Tracer::new().cgroup(&above).launcher([unshare]);
+    let tracer = tracer.launcher(["--mount", "--pid", "--fork", "--mount-proc"]);
+    let tracer = tracer.launcher(["--kill-child=SIGTERM", "--"]).launcher([setpriv]);
+    let tracing = tracer.launcher(["--bounding-set=-all,+bpf,+perfmon", "--"]).start();
+    bundle.run();
+    // Ends the recording: a signal would reach the launcher alone.
+    above.remove();
+    let outcome = tracing.finish().exits(0);
+    check(&outcome, &path, &made);
+}
+
 #[test]
 fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() {
     let runc = require!(runc());

@@ -1,5 +1,6 @@
 //! Tests that need neither root nor a kernel.
 
+mod deployment;
 mod filter;
 mod help;
 mod profile;

@@ -20,6 +20,8 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A containerd of its own.
 pub struct Containerd {
+    ctr: PathBuf,
+    namespace: Arc<Namespace>,
     socket: PathBuf,
     daemon: Running,
     folder: TempDir,
@@ -32,8 +34,24 @@ pub struct Pod<'a> {
     config: api::PodConfig,
 }
 
+/// What a pod's specification says of a container that is given little: all capabilities are dropped but these, the root file
+/// system is read-only, no privileges can be gained, and the runtime's default filter is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Confined<'a> {
+    /// The image, whose program is run.
+    pub image: &'a str,
+    /// What the program is given.
+    pub arguments: &'a [&'a str],
+    /// The capabilities.
+    pub capabilities: &'a [String],
+    /// Folders of the host, the places where they are mounted, and whether they are read-only.
+    pub mounts: &'a [(&'a Path, &'a str, bool)],
+    /// The cgroup below which the container's own will be.
+    pub parent: &'a str,
+}
+
 /// A container in a pod of its own.
-struct Started<'a> {
+pub struct Started<'a> {
     pod: Pod<'a>,
     container: String,
     name: String,
@@ -82,10 +100,36 @@ impl Containerd {
         if !alive || !daemon.is_running() {
             return Err(format!("containerd does not answer; it said:\n{}", daemon.stderr()));
         }
-        let mut import = namespace.command(ctr);
-        import.arg("--address").arg(&socket).args(["--namespace=k8s.io", "images", "import"]);
-        succeed(import.arg(image))?;
-        Ok(Self { socket, daemon, folder })
+        let (ctr, namespace) = (ctr.to_owned(), Arc::clone(namespace));
+        let made = Self { ctr, namespace, socket, daemon, folder };
+        made.import(image)?;
+        Ok(made)
+    }
+
+    /// Loads an image from an archive.
+    pub fn import(&self, archive: &Path) -> Result<(), String> {
+        let mut import = self.namespace.command(&self.ctr);
+        import.arg("--address").arg(&self.socket).args(["--namespace=k8s.io", "images", "import"]);
+        succeed(import.arg(archive)).map(drop)
+    }
+
+    /// Starts a container as the kubelet starts one that is given little.
+    pub fn start_confined(&self, wanted: &Confined) -> Result<Started<'_>, String> {
+        self.launch(|_| wanted.parent.to_owned(), |name| confined_config(wanted, name))
+    }
+
+    /// Starts a container in a pod of its own, both with this name.
+    fn launch(
+        &self,
+        cgroup_parent: impl FnOnce(&str) -> String,
+        config: impl FnOnce(&str) -> api::ContainerConfig,
+    ) -> Result<Started<'_>, String> {
+        // From here on the pod is removed whatever happens.
+        let pod = self.pod(cgroup_parent)?;
+        let name = pod.metadata().name.clone();
+        let container = pod.create_as(config(&name))?;
+        pod.start(&container)?;
+        Ok(Started { pod, container, name })
     }
 
     fn call<Q, A>(&self, method: &str, request: Q) -> Result<A, String>
@@ -170,9 +214,13 @@ impl Pod<'_> {
 
     /// Makes a container, the so manieth of that name, and does not start it; its id.
     pub fn create(&self, name: &str, attempt: u32, order: &Order) -> Result<String, String> {
+        self.create_as(container_config(order, name, attempt))
+    }
+
+    fn create_as(&self, config: api::ContainerConfig) -> Result<String, String> {
         let request = api::CreateContainer {
             pod: self.id.clone(),
-            config: Some(container_config(order, name, attempt)),
+            config: Some(config),
             pod_config: Some(self.config.clone()),
         };
         let container: api::Id = self.containerd.call("CreateContainer", request)?;
@@ -185,12 +233,15 @@ impl Pod<'_> {
         self.containerd.call::<_, api::Empty>("StartContainer", request).map(drop)
     }
 
+    fn status(&self, container: &str) -> Result<api::Status, String> {
+        let request = api::Id { id: container.to_owned() };
+        let answer: api::StatusResponse = self.containerd.call("ContainerStatus", request)?;
+        answer.status.ok_or_else(|| "the container has no status".into())
+    }
+
     /// The state of a container: 1 running, 2 ended.
     pub fn state(&self, container: &str) -> Option<i32> {
-        let request = api::Id { id: container.to_owned() };
-        let answer: Result<api::StatusResponse, _> =
-            self.containerd.call("ContainerStatus", request);
-        Some(answer.ok()?.status?.state)
+        self.status(container).ok().map(|status| status.state)
     }
 
     /// Starts a container, waits until it has ended, and removes it.
@@ -222,12 +273,9 @@ impl Pod<'_> {
 
 impl Engine for Containerd {
     fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
-        let pod = self.pod(|uid| format!("{}/pod{uid}", order.parent))?;
-        let name = pod.metadata().name.clone();
-        // From here on the pod is removed whatever happens.
-        let container = pod.create(&name, 0, order)?;
-        pod.start(&container)?;
-        Ok(Box::new(Started { pod, container, name }))
+        let cgroup = |uid: &str| format!("{}/pod{uid}", order.parent);
+        let started = self.launch(cgroup, |name| container_config(order, name, 0))?;
+        Ok(Box::new(started))
     }
 
     fn socket(&self) -> Option<&str> {
@@ -251,6 +299,7 @@ fn container_config(order: &Order, name: &str, attempt: u32) -> api::ContainerCo
         run_as_group: user,
         no_new_privs: order.no_new_privs,
         seccomp: Some(seccomp),
+        ..api::SecurityContext::default()
     };
     api::ContainerConfig {
         metadata: Some(api::ContainerMetadata { name: name.into(), attempt }),
@@ -258,6 +307,44 @@ fn container_config(order: &Order, name: &str, attempt: u32) -> api::ContainerCo
         command: order.words.iter().map(|&word| word.to_owned()).collect(),
         log_path: format!("{name}-{attempt}.log"),
         linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+        ..api::ContainerConfig::default()
+    }
+}
+
+fn confined_config(wanted: &Confined, name: &str) -> api::ContainerConfig {
+    let capabilities =
+        api::Capabilities { add: wanted.capabilities.to_vec(), drop: vec!["ALL".into()] };
+    let runtimes_default = api::SecurityProfile::default();
+    let security_context = api::SecurityContext {
+        capabilities: Some(capabilities),
+        read_only_root: true,
+        no_new_privs: true,
+        seccomp: Some(runtimes_default),
+        ..api::SecurityContext::default()
+    };
+    let mounts = wanted.mounts.iter().map(|&(host, place, read_only)| api::Mount {
+        container_path: place.into(),
+        host_path: host.display().to_string(),
+        read_only,
+    });
+    api::ContainerConfig {
+        metadata: Some(api::ContainerMetadata { name: name.into(), attempt: 0 }),
+        image: Some(api::Name { name: wanted.image.into() }),
+        arguments: wanted.arguments.iter().map(|&word| word.to_owned()).collect(),
+        mounts: mounts.collect(),
+        log_path: format!("{name}-0.log"),
+        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
+        ..api::ContainerConfig::default()
+    }
+}
+
+impl Started<'_> {
+    /// Asks it to end, as the kubelet does, and returns its exit code.
+    pub fn stop(&self) -> Result<i32, String> {
+        let container = self.container.clone();
+        let request = api::StopContainer { container, timeout: BOUND.as_secs().cast_signed() };
+        self.pod.containerd.call::<_, api::Empty>("StopContainer", request)?;
+        self.pod.status(&self.container).map(|status| status.exit_code)
     }
 }
 

@@ -91,11 +91,35 @@ pub struct Number {
     pub value: i64,
 }
 
+/// `Capability`
+#[derive(Clone, PartialEq, Message)]
+pub struct Capabilities {
+    #[prost(string, repeated, tag = "1")]
+    pub add: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub drop: Vec<String>,
+}
+
+/// `Mount`
+#[derive(Clone, PartialEq, Message)]
+pub struct Mount {
+    #[prost(string, tag = "1")]
+    pub container_path: String,
+    #[prost(string, tag = "2")]
+    pub host_path: String,
+    #[prost(bool, tag = "3")]
+    pub read_only: bool,
+}
+
 /// `LinuxContainerSecurityContext`
 #[derive(Clone, PartialEq, Message)]
 pub struct SecurityContext {
+    #[prost(message, optional, tag = "1")]
+    pub capabilities: Option<Capabilities>,
     #[prost(message, optional, tag = "5")]
     pub run_as_user: Option<Number>,
+    #[prost(bool, tag = "7")]
+    pub read_only_root: bool,
     #[prost(bool, tag = "11")]
     pub no_new_privs: bool,
     #[prost(message, optional, tag = "12")]
@@ -120,6 +144,10 @@ pub struct ContainerConfig {
     pub image: Option<Name>,
     #[prost(string, repeated, tag = "3")]
     pub command: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub arguments: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub mounts: Vec<Mount>,
     #[prost(string, tag = "11")]
     pub log_path: String,
     #[prost(message, optional, tag = "15")]
@@ -150,6 +178,18 @@ pub struct Status {
     /// 1: running.
     #[prost(int32, tag = "3")]
     pub state: i32,
+    #[prost(int32, tag = "7")]
+    pub exit_code: i32,
+}
+
+/// `StopContainerRequest`
+#[derive(Clone, PartialEq, Message)]
+pub struct StopContainer {
+    #[prost(string, tag = "1")]
+    pub container: String,
+    /// Seconds until it is killed.
+    #[prost(int64, tag = "2")]
+    pub timeout: i64,
 }
 
 /// `ExecSyncRequest`

@@ -7,6 +7,7 @@ mod counter;
 mod cri;
 mod cri_api;
 mod engine;
+mod image;
 mod kill;
 mod learned;
 mod life;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
     trials.extend(names::trials(&cases));
+    trials.extend(image::trials(&cases));
     trials.extend(learned::trials(&cases));
     trials.extend(why::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);

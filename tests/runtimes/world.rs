@@ -142,7 +142,10 @@ impl World {
                 let shim = self.crun_without_limits()?;
                 self.podman(&shim, Place::Version2)
             }),
-            _ => self.docker.get_or_init(|| self.start_docker()),
+            Kind::Docker => self.docker.get_or_init(|| self.start_docker()),
+            Kind::Runc | Kind::Crun | Kind::Containerd => {
+                return Err(format!("{} has no command line like Docker's", kind.name()));
+            }
         };
         made.as_ref().map_err(Clone::clone)
     }

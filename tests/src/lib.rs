@@ -3,6 +3,7 @@
 
 mod bpf;
 mod cgroup;
+pub mod deployment;
 mod files;
 mod ground_truth;
 mod process;

@@ -23,6 +23,8 @@ pub const ENTER_NOTING: Program = Program { name: "sys_enter_noting", tracepoint
 pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
 /// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
 pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
+/// Tells the host's mount namespace. Run once before the others are loaded, and never attached.
+pub const HOST_NAMESPACE: Program = Program { name: "host_namespace", tracepoint: "sys_enter" };
 
 /// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
 /// that one look-up gives both.

@@ -16,10 +16,13 @@
 mod atomic;
 mod denied;
 mod evidence;
+mod host;
 mod maps;
 mod task;
 mod verdict;
 mod verifier;
+
+use core::ffi::c_void;
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::{info, warn};
@@ -104,6 +107,16 @@ pub fn task_exit(context: RawTracePointContext) -> i32 {
     let Some(record) = record(&context, cgroup, &task) else { return 0 };
     denied::note_killed(record, cgroup);
     0
+}
+
+/// Inode number of the host's mount namespace, for the configuration of the others; 0 when it cannot be told. The loader
+/// runs it by itself (`BPF_PROG_TEST_RUN`), and only when there is BTF.
+///
+/// Without the attribute of the others: its result is what they do not have.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "raw_tp/sys_enter")]
+pub extern "C" fn host_namespace(_: *mut c_void) -> u32 {
+    host::mount_namespace(&Task::with_btf())
 }
 
 /// A cgroup's record. None: the cgroup is not tracked, or lost.

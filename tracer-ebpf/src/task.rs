@@ -38,7 +38,7 @@ pub struct Task {
 
 /// Loads a value at an offset from a typed kernel pointer.
 #[inline(always)]
-fn load<T: Copy>(base: usize, offset: u32) -> T {
+pub fn load<T: Copy>(base: usize, offset: u32) -> T {
     // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at that offset.
     unsafe { read_volatile((base + offset as usize) as *const T) }
 }
@@ -87,6 +87,12 @@ impl Task {
     #[inline(always)]
     pub const fn without_btf() -> Self {
         Self { address: 0, btf: false }
+    }
+
+    /// The address of its `task_struct`; 0 without BTF.
+    #[inline(always)]
+    pub const fn address(&self) -> usize {
+        self.address
     }
 
     /// Facts can be read.
@@ -350,14 +356,14 @@ impl Task {
 
 /// The init of the pid namespace for a task's children; 0 when there is none yet.
 #[inline(always)]
-fn init_of_children(namespaces: usize) -> usize {
+pub fn init_of_children(namespaces: usize) -> usize {
     let pid_namespace: usize = load(namespaces, config!(namespaces_pid_for_children));
     if pid_namespace == 0 { 0 } else { load(pid_namespace, config!(pid_namespace_init)) }
 }
 
 /// The mount namespace of a task; 0 for a task that has ended.
 #[inline(always)]
-fn mount_namespace_of(task: usize) -> usize {
+pub fn mount_namespace_of(task: usize) -> usize {
     let namespaces: usize = load(task, config!(task_namespaces));
     if namespaces == 0 { 0 } else { load(namespaces, config!(namespaces_mount)) }
 }

@@ -1,46 +1,54 @@
 //! `cargo xtask dist`
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::{ebpf, elf, environment::Purpose, program, workspace::Workspace};
+use crate::{ebpf, program, workspace::Workspace};
 
-/// Runs on any Linux of this architecture, whatever its C library.
-const TARGET: &str = "x86_64-unknown-linux-musl";
+/// What is handed out beside the binary: a file of this package, and its place.
+const DEPLOYMENT: [(&str, &str); 2] =
+    [("Containerfile", "Containerfile"), ("daemonset.yaml", "deploy/daemonset.yaml")];
 
 /// Makes all that is handed out, in `dist` below the target folder.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    ebpf::build(workspace)?;
+    let built = program::static_tracer(workspace, true)?;
     let folder = workspace.target().join("dist");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("failed to create the folder {}", folder.display()))?;
-    let binary = static_binary(workspace, &folder)?;
+    let binary = folder.join("tracer");
+    place(&built, &binary)?;
     println!("{}  {}", binary.display(), program::size(&binary)?);
+    for (name, below) in DEPLOYMENT {
+        let file = folder.join(below);
+        place(&workspace.root().join("xtask/deploy").join(name), &file)?;
+        println!("{}", file.display());
+    }
     Ok(())
 }
 
-fn static_binary(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
-    ebpf::build(workspace)?;
-    let mut build = workspace.cargo(Purpose::Host);
-    build.args(["build", "--locked", "--release", "--package=tracer", "--bin=tracer"]);
-    build.args(["--target", TARGET]);
-    let programs = program::build("tracer, static", &mut build)?;
-    let built = program::find(&programs, "tracer")?;
-    let content = fs::read(built).with_context(|| format!("failed to read {}", built.display()))?;
-    if !elf::is_static(&content).with_context(|| format!("failed to check {}", built.display()))? {
-        bail!("{} needs a dynamic loader: it is not statically linked", built.display());
-    }
-    let place = folder.join("tracer");
+/// Copies a file into its place, whose folder is made.
+fn place(source: &Path, place: &Path) -> Result<()> {
+    let folder = place.parent().with_context(|| format!("{} has no folder", place.display()))?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("failed to create the folder {}", folder.display()))?;
     // A binary that is running cannot be written to, but its name can be taken away.
-    let temporary = folder.join("tracer.tmp");
-    fs::copy(built, &temporary).with_context(|| {
-        format!("failed to copy {} to {}", built.display(), temporary.display())
+    let temporary = place.with_extension("tmp");
+    fs::copy(source, &temporary).with_context(|| {
+        format!("failed to copy {} to {}", source.display(), temporary.display())
     })?;
-    fs::rename(&temporary, &place).with_context(|| {
-        format!("failed to rename {} to {}", temporary.display(), place.display())
-    })?;
-    Ok(place)
+    fs::rename(&temporary, place)
+        .with_context(|| format!("failed to rename {} to {}", temporary.display(), place.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_out_is_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        for (name, _) in DEPLOYMENT {
+            assert!(folder.join(name).is_file(), "{name}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ enum Task {
     Run(run::Options),
     /// Check and test everything, or one tier
     Test(test::Options),
-    /// Make the static binary to hand out
+    /// Make what is handed out: the static binary, and what it takes to run it in a container
     Dist,
     /// Measure what tracing costs
     Bench(bench::Options),

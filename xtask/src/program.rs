@@ -6,10 +6,13 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{command, environment::Purpose, workspace::Workspace};
+use crate::{command, elf, environment::Purpose, workspace::Workspace};
+
+/// Runs on any Linux of this architecture, whatever its C library.
+const STATIC_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// A program that cargo built.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,12 +39,32 @@ pub(crate) fn find<'program>(programs: &'program [Program], name: &str) -> Resul
 
 /// Builds tracer itself. The eBPF object must be there.
 pub(crate) fn tracer(workspace: &Workspace, release: bool) -> Result<PathBuf> {
-    let mut build_tracer = workspace.cargo(Purpose::Host);
-    build_tracer.args(["build", "--locked", "--package=tracer", "--bin=tracer"]);
-    if release {
-        build_tracer.arg("--release");
+    build_tracer(workspace, "tracer", release, &[])
+}
+
+/// The same as one file that needs no other: for images and for machines with another C library.
+pub(crate) fn static_tracer(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    let built = build_tracer(workspace, "tracer, static", release, &["--target", STATIC_TARGET])?;
+    let content =
+        fs::read(&built).with_context(|| format!("failed to read {}", built.display()))?;
+    if !elf::is_static(&content).with_context(|| format!("failed to check {}", built.display()))? {
+        bail!("{} needs a dynamic loader: it is not statically linked", built.display());
     }
-    let programs = build("tracer", &mut build_tracer)?;
+    Ok(built)
+}
+
+fn build_tracer(
+    workspace: &Workspace,
+    title: &str,
+    release: bool,
+    options: &[&str],
+) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo(Purpose::Host);
+    cargo.args(["build", "--locked", "--package=tracer", "--bin=tracer"]).args(options);
+    if release {
+        cargo.arg("--release");
+    }
+    let programs = build(title, &mut cargo)?;
     find(&programs, "tracer").map(Path::to_path_buf)
 }
 

@@ -51,10 +51,21 @@ struct Tier {
     tools: &'static [Tool],
     /// Whether it wants the Debian system of [`system`].
     with_system: bool,
+    /// Whether it wants the static tracer, for an image.
+    with_static: bool,
 }
 
-const KERNEL: Tier = Tier { name: "kernel", tools: tools::KERNEL, with_system: false };
-const RUNTIMES: Tier = Tier { name: "runtimes", tools: tools::RUNTIMES, with_system: true };
+/// What is tested.
+struct Programs {
+    objects: Objects,
+    tracer: PathBuf,
+    static_tracer: Option<PathBuf>,
+}
+
+const KERNEL: Tier =
+    Tier { name: "kernel", tools: tools::KERNEL, with_system: false, with_static: false };
+const RUNTIMES: Tier =
+    Tier { name: "runtimes", tools: tools::RUNTIMES, with_system: true, with_static: true };
 
 impl Selection {
     fn with_offline(self) -> bool {
@@ -93,8 +104,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         return Ok(());
     }
     let tracer = program::tracer(workspace, false)?;
+    let with_static = tiers.iter().any(|tier| tier.with_static);
+    let static_tracer =
+        with_static.then(|| program::static_tracer(workspace, false)).transpose()?;
+    let programs = Programs { objects, tracer, static_tracer };
     for tier in tiers {
-        run_as_root(workspace, tier, &objects, &tracer, &options.arguments)?;
+        run_as_root(workspace, tier, &programs, &options.arguments)?;
     }
     Ok(())
 }
@@ -132,13 +147,12 @@ fn run_offline(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
 fn run_as_root(
     workspace: &Workspace,
     tier: &Tier,
-    objects: &Objects,
-    tracer: &Path,
+    programs: &Programs,
     arguments: &[OsString],
 ) -> Result<()> {
     let title = format!("{} tests", tier.name);
     let program = build_test(workspace, tier.name)?;
-    let mut test = test_command(workspace, &program, objects, tracer)?;
+    let mut test = test_command(workspace, &program, programs)?;
     command::streamed(&title, test.args(arguments))
 }
 
@@ -149,12 +163,8 @@ fn build_test(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     program::find(&programs, name).map(Path::to_path_buf)
 }
 
-fn test_command(
-    workspace: &Workspace,
-    program: &Path,
-    objects: &Objects,
-    tracer: &Path,
-) -> Result<Command> {
+fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> Result<Command> {
+    let Programs { objects, tracer, static_tracer } = programs;
     let package = workspace.root().join("tests");
     let mut variables: Vec<(&str, OsString)> = vec![
         ("CARGO_MANIFEST_DIR", package.clone().into()),
@@ -163,6 +173,7 @@ fn test_command(
         ("TRACER_EMPTY_OBJECT", objects.empty.clone().into()),
         (system::VARIABLE, system::archive(workspace).into()),
     ];
+    variables.extend(static_tracer.iter().map(|path| ("TRACER_STATIC_BIN", path.into())));
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {
         variables.extend(env::var_os(name).map(|value| (name, value)));

@@ -23,10 +23,8 @@ use crate::{
     live::{Detail, Live},
     message::tell,
     output::{Destination, FileKind, Stream},
-    preflight,
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
-    target::cgroup::CgroupRoot,
     text::escape_path,
 };
 
@@ -43,9 +41,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
     }
-    let facts = preflight::gather(&preflight::Sources::default());
-    preflight::required_for_tracing(&preflight::judge(&facts))?;
-    let root = CgroupRoot::find(Path::new("/proc"))?;
+    let root = request::host(&specs)?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
     let search = Search {
         wait: typed.wait,

@@ -11,6 +11,7 @@ use crate::{
     cli::Sockets,
     kernel::{Filter, User},
     message::tell,
+    preflight,
     recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
     target::{
@@ -40,6 +41,16 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
         Stops::catch(!ignores_hangup())?
     };
     Ok((runtime, stops))
+}
+
+/// The cgroup file system, on a host that can trace.
+pub(super) fn host(specs: &[TargetSpec]) -> Result<CgroupRoot> {
+    let facts = preflight::gather(&preflight::Sources::default());
+    preflight::required_for_tracing(&preflight::judge(&facts))?;
+    if let Some(warning) = preflight::hidden_targets(&facts).filter(|_| !specs.is_empty()) {
+        tell(&warning);
+    }
+    Ok(CgroupRoot::find(Path::new("/proc"))?)
 }
 
 /// The targets of a session, found.

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt::Write as _,
     io::{IsTerminal, stderr},
-    path::Path,
 };
 
 use anyhow::Result;
@@ -23,12 +22,10 @@ use crate::{
     live::{Detail, Live},
     message::tell,
     output::{Destination, FileKind},
-    preflight,
     profile::{Architecture, advice::advice, oci},
     recording::{Call, Refusal, event::NewCall, filters::Filters},
     session::{self, Observers, Outcome, Purpose, Request},
     syscalls::{self, Abi},
-    target::cgroup::CgroupRoot,
     text::{escape, escape_path},
 };
 
@@ -42,9 +39,7 @@ type Key = (Abi, i32, Option<Refusal>);
 pub fn run(typed: &Verify) -> Result<Exit> {
     let specs = request::specs(&typed.targets)?;
     let profile = ProfileFile::read(&typed.profile)?;
-    let facts = preflight::gather(&preflight::Sources::default());
-    preflight::required_for_tracing(&preflight::judge(&facts))?;
-    let root = CgroupRoot::find(Path::new("/proc"))?;
+    let root = request::host(&specs)?;
     let filter = if typed.command.is_empty() { None } else { Some(profile.filter()?) };
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
     let search = Search { verbose: typed.verbose, ..Search::default() };

@@ -44,7 +44,6 @@ pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
 use self::maps::{CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
-pub use self::namespace::host_mount_namespace;
 use self::program::Programs;
 pub use self::readiness::Readiness;
 use self::specialise::specialised;
@@ -94,8 +93,6 @@ pub struct Options {
     pub cgroups_present: usize,
     /// Let the kernel side log.
     pub log: bool,
-    /// Inode number of the host's mount namespace.
-    pub host_mount_namespace: u32,
 }
 
 /// Why the kernel side could not be started or read.
@@ -109,6 +106,11 @@ pub enum KernelError {
     /// The object could not be loaded.
     #[error("the kernel object could not be loaded")]
     Load(#[source] Box<aya::EbpfError>),
+    /// The kernel permits it, but a filter on this process does not.
+    #[error(
+        "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.6.10 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
+    )]
+    Filtered,
     /// The object lacks a map or a program that this program knows.
     #[error(
         "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
@@ -204,7 +206,10 @@ impl Recorder {
         if OBJECT.is_empty() {
             return Err(KernelError::NoObject);
         }
-        let (config, btf) = configure(options);
+        let (mut config, btf) = configure(options);
+        if btf.is_ok() {
+            config.host_mount_namespace = namespace::of_host(&config)?;
+        }
         let mut ebpf = load(options, &config)?;
         let log = options
             .log
@@ -335,7 +340,6 @@ fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
     let base = Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },
-        host_mount_namespace: options.host_mount_namespace,
         ..Config::default()
     };
     let offsets = if options.btf { btf::offsets() } else { Err(BtfError::NotWanted) };
@@ -345,7 +349,6 @@ fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
                 btf: 1,
                 verdicts_log2: base.verdicts_log2,
                 count_slots: base.count_slots,
-                host_mount_namespace: base.host_mount_namespace,
                 ..offsets
             },
             Ok(()),
@@ -371,7 +374,30 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
         .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
         .load(&specialised(OBJECT, config)?)
-        .map_err(|error| KernelError::Load(Box::new(error)))
+        .map_err(load_error)
+}
+
+/// Why the object could not be loaded. Who may trace is asked before; what refuses all the same is most likely a filter, and
+/// what the kernel says does not tell.
+fn load_error(error: aya::EbpfError) -> KernelError {
+    let mut causes =
+        std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
+    let refused = causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+    });
+    if refused && is_filtered() {
+        KernelError::Filtered
+    } else {
+        KernelError::Load(Box::new(error))
+    }
+}
+
+/// A filter is loaded on this process (`proc_pid_status(5)`, `Seccomp`).
+fn is_filtered() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() == "2")
 }
 
 fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {

@@ -1,18 +1,27 @@
 //! The host's mount namespace.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use aya::{
+    EbpfLoader,
+    programs::{RawTracePointRunOptions, TestRun as _},
+};
+use tracer_ebpf::{Config, HOST_NAMESPACE};
 
-/// Inode number of the host's mount namespace.
+use super::{
+    KernelError, OBJECT, load_error,
+    program::{find, refused},
+    specialise::specialised,
+};
+
+/// Inode number of the host's mount namespace, by the offsets of `config`; 0 when it cannot be told.
 ///
-/// That of the first process; where it may not be looked at (it may have more capabilities than this process,
-/// ptrace(2)), that of the kernel's thread daemon, which shares it; at last that of this process.
-pub fn host_mount_namespace() -> u32 {
-    let inode = |process: &str| {
-        fs::metadata(format!("/proc/{process}/ns/mnt")).ok().map(|metadata| metadata.ino() as u32)
-    };
-    let is_kernel_thread = || fs::read("/proc/2/comm").is_ok_and(|name| name == b"kthreadd\n");
-    inode("1")
-        .or_else(|| is_kernel_thread().then(|| inode("2")).flatten())
-        .or_else(|| inode("self"))
-        .unwrap_or_default()
+/// The object is loaded for this one program, with maps of the least size: what it finds is a constant of the others.
+pub(super) fn of_host(config: &Config) -> Result<u32, KernelError> {
+    let mut ebpf =
+        EbpfLoader::new().btf(None).load(&specialised(OBJECT, config)?).map_err(load_error)?;
+    let program = find(&mut ebpf, HOST_NAMESPACE)?;
+    program.load().map_err(|error| refused(HOST_NAMESPACE, error))?;
+    let result = program
+        .test_run(RawTracePointRunOptions::default())
+        .map_err(|error| refused(HOST_NAMESPACE, error))?;
+    Ok(result.return_value)
 }

@@ -95,12 +95,12 @@ impl Attached {
     }
 }
 
-fn find(ebpf: &mut Ebpf, program: Program) -> Result<&mut RawTracePoint, KernelError> {
+pub(super) fn find(ebpf: &mut Ebpf, program: Program) -> Result<&mut RawTracePoint, KernelError> {
     let found = ebpf.program_mut(program.name).ok_or(KernelError::Missing(program.name))?;
     found.try_into().map_err(|error| refused(program, error))
 }
 
-fn refused(program: Program, error: ProgramError) -> KernelError {
+pub(super) fn refused(program: Program, error: ProgramError) -> KernelError {
     KernelError::Refused { program: program.name, source: Box::new(error) }
 }
 

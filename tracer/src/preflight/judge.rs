@@ -1,6 +1,6 @@
 //! Judges the facts of a host. Pure.
 
-use super::facts::{Facts, KernelConfig, Tracepoint};
+use super::facts::{CgroupFacts, Facts, KernelConfig, Tracepoint};
 use super::{Check, Status};
 
 /// The oldest kernel that tracing works on: the first whose BPF programs have atomic operations beyond addition on x86
@@ -13,6 +13,9 @@ const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
 const NO_TRACING: &str = "tracer cannot trace";
+const CGROUP: &str = "cgroup v2";
+const IN_A_CONTAINER: &str =
+    "in a container, mount the host's /sys/fs/cgroup into it (read-only is enough)";
 
 /// Decides over the facts: one check for each requirement, always the same ones in the same order.
 pub fn judge(facts: &Facts) -> Vec<Check> {
@@ -155,22 +158,20 @@ fn missing_option(config: &KernelConfig) -> Option<&'static str> {
 
 fn cgroup(facts: &Facts) -> Check {
     let cgroup = &facts.cgroup;
-    let check = |detail: String| ok("cgroup v2", true, detail);
+    let check = |detail: String| ok(CGROUP, true, detail);
     let boot = "boot with systemd.unified_cgroup_hierarchy=1";
     let Some(mount_point) = &cgroup.mount_point else {
         let detail = cgroup.error.as_deref().unwrap_or("not mounted");
-        return check(detail.to_owned()).missing("targets cannot be told apart", boot);
+        return check(detail.to_owned())
+            .missing("targets cannot be told apart", format!("{boot}; {IN_A_CONTAINER}"));
     };
     let place = mount_point.display();
     if let Some(error) = &cgroup.error {
         return check(format!("at {place}, but: {error}"))
             .missing("targets cannot be found", "run it with sudo");
     }
-    if !cgroup.host_root {
-        return check(format!("at {place}, which shows only a part of it")).warning(
-            "targets outside that part cannot be found",
-            "run tracer on the host, or give its container the host's cgroup namespace",
-        );
+    if let Some(part) = part_of_hierarchy(cgroup) {
+        return part;
     }
     match (cgroup.v1, cgroup.occupied) {
         (false, count) => check(format!("at {place}, cgroups with processes: {count}")),
@@ -182,6 +183,15 @@ fn cgroup(facts: &Facts) -> Check {
             check(format!("at {place}, beside cgroup v1; cgroups with processes: {count}"))
         }
     }
+}
+
+/// The warning that the hierarchy is seen in part only; none when it is seen whole, or not at all.
+pub(super) fn part_of_hierarchy(cgroup: &CgroupFacts) -> Option<Check> {
+    let place =
+        cgroup.mount_point.as_ref().filter(|_| cgroup.error.is_none() && !cgroup.host_root)?;
+    let detail = format!("at {}, which shows only a part of it", place.display());
+    let remedy = format!("run tracer on the host; {IN_A_CONTAINER}");
+    Some(ok(CGROUP, true, detail).warning("targets outside that part cannot be found", remedy))
 }
 
 fn btf(facts: &Facts) -> Check {

@@ -89,6 +89,13 @@ pub fn required_for_tracing(checks: &[Check]) -> Result<(), PreflightError> {
     }
 }
 
+/// A warning for whoever names targets, when the hierarchy is seen in part only.
+pub fn hidden_targets(facts: &Facts) -> Option<String> {
+    let Check { detail, consequence, remedy, .. } = judge::part_of_hierarchy(&facts.cgroup)?;
+    let hint = remedy.map(|remedy| format!("\nhint: {remedy}")).unwrap_or_default();
+    Some(format!("warning: cgroup v2 {}: {consequence}{hint}", escape(&detail)))
+}
+
 /// One line for each check, with the remedy in the line below where there is one.
 pub fn render(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);

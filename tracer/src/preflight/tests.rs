@@ -133,6 +133,19 @@ fn cgroups() {
 }
 
 #[test]
+fn whoever_names_targets_is_told_of_a_part() {
+    let mut facts = fine();
+    assert_eq!(hidden_targets(&facts), None);
+    facts.cgroup.host_root = false;
+    let warning = hidden_targets(&facts).expect("a part only");
+    for part in ["warning:", "shows only a part", "hint:", "mount the host's /sys/fs/cgroup"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    facts.cgroup.error = Some("cannot read".to_owned());
+    assert_eq!(hidden_targets(&facts), None, "that is an error of its own");
+}
+
+#[test]
 fn tracepoint_and_configuration() {
     let without = |option: &str| {
         let mut config = config();

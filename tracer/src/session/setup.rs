@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::{CommandGroup, Purpose, Request, ending::Roots, selecting::Selecting};
 use crate::{
-    kernel::{Options, host_mount_namespace},
+    kernel::Options,
     recording::{TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
         cgroup::{CgroupTree, populated},
@@ -63,7 +63,6 @@ pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Op
         denied: request.denied,
         cgroups_present: tree.nodes.len(),
         log: request.log,
-        host_mount_namespace: host_mount_namespace(),
     }
 }
 

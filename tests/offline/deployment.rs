@@ -1,0 +1,106 @@
+//! The shipped DaemonSet: well-formed, with the least privileges, and in line with the program and the image.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use clap::Parser;
+use tests::deployment::{CONTAINERFILE, DAEMONSET, Fields, capabilities, documents, words};
+use tracer::cli::Cli;
+
+const POD: &str = "spec.template.spec";
+const CONTAINER: &str = "spec.template.spec.containers.0";
+
+fn daemon_set() -> Fields {
+    let [namespace, daemon_set] =
+        <[Fields; 2]>::try_from(documents(DAEMONSET).expect("it is well-formed")).expect("two");
+    assert_eq!(namespace["kind"], "Namespace");
+    assert_eq!(daemon_set["kind"], "DaemonSet");
+    assert_eq!(daemon_set["metadata.namespace"], namespace["metadata.name"]);
+    daemon_set
+}
+
+/// The items of a list of mappings, by their names: one field of each, empty where it has none.
+fn list<'a>(fields: &'a Fields, path: &str, field: &str) -> BTreeMap<&'a str, &'a str> {
+    let items = (0..).map(|index| format!("{path}.{index}"));
+    let named = items.map_while(|item| Some((fields.get(&format!("{item}.name"))?, item)));
+    named
+        .map(|(name, item)| {
+            let value = fields.get(&format!("{item}.{field}")).map_or("", String::as_str);
+            (name.as_str(), value)
+        })
+        .collect()
+}
+
+#[test]
+fn the_reader_reads_and_refuses() {
+    let text = "a: 1\nb:\n  # why\n  - c: [X, Y]\n    d: e:f\n  - --word\n---\na: 2\n";
+    let read = documents(text).expect("it is well-formed");
+    let expected = [("a", "1"), ("b.0.c", "[X, Y]"), ("b.0.d", "e:f"), ("b.1", "--word")];
+    assert_eq!(read[0], expected.map(|(path, value)| (path.into(), value.into())).into());
+    assert_eq!(read[1]["a"], "2");
+    for wrong in [
+        "a:\n",
+        "a:\nb: 1",
+        "a: 1\n  b: 2",
+        "a:\n   b: 1",
+        "a:\n  b: 1\n c: 2",
+        "a: 1\na: 2",
+        "\ta: 1",
+        "a:1",
+        "a",
+        "a: {b: c}",
+        "a: 1 # why",
+    ] {
+        assert!(documents(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_container_has_two_capabilities_and_no_more() {
+    let fields = daemon_set();
+    assert_eq!(capabilities(), ["BPF", "PERFMON"]);
+    let context = |field: &str| fields[&format!("{CONTAINER}.securityContext.{field}")].as_str();
+    assert_eq!(words(context("capabilities.drop")), ["ALL"]);
+    assert_eq!(context("privileged"), "false");
+    assert_eq!(context("allowPrivilegeEscalation"), "false");
+    assert_eq!(context("readOnlyRootFilesystem"), "true");
+    assert_eq!(context("seccompProfile.type"), "RuntimeDefault");
+    assert_eq!(fields[&format!("{POD}.hostPID")], "false");
+    for more in ["hostNetwork", "hostIPC", "containers.1.name", "initContainers.0.name"] {
+        assert_eq!(fields.get(&format!("{POD}.{more}")), None, "{more}");
+    }
+}
+
+#[test]
+fn only_the_results_can_be_written() {
+    let fields = daemon_set();
+    let volumes = list(&fields, &format!("{POD}.volumes"), "hostPath.path");
+    let places = list(&fields, &format!("{CONTAINER}.volumeMounts"), "mountPath");
+    // Each at the path that it has on the node, so that paths in messages are those of the node.
+    assert_eq!(volumes, places);
+    assert_eq!(volumes["cgroup"], "/sys/fs/cgroup");
+    for (name, read_only) in list(&fields, &format!("{CONTAINER}.volumeMounts"), "readOnly") {
+        assert_eq!(read_only, if name == "results" { "" } else { "true" }, "{name}");
+    }
+    for path in volumes.values() {
+        let is_runtimes = ["/run", "/var/run"].iter().any(|run| path.starts_with(run));
+        assert!(!is_runtimes && !path.ends_with(".sock"), "{path}: a runtime's socket is root");
+    }
+}
+
+#[test]
+fn the_arguments_and_the_image_are_of_this_version() {
+    let fields = daemon_set();
+    let arguments = (0..).map_while(|index| fields.get(&format!("{CONTAINER}.args.{index}")));
+    let arguments: Vec<&str> = arguments.map(String::as_str).collect();
+    Cli::try_parse_from([&["tracer"], &arguments[..]].concat()).expect("tracer takes them");
+    let places = list(&fields, &format!("{CONTAINER}.volumeMounts"), "mountPath");
+    let results = format!("{}/profile.json", places["results"]);
+    assert!(arguments.ends_with(&["--out", &results]), "{arguments:?}");
+    let image = format!("localhost/tracer:{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(fields[&format!("{CONTAINER}.image")], image);
+    let containerfile = fs::read_to_string(CONTAINERFILE).expect("it is there");
+    assert!(containerfile.contains(&format!("--tag {image} ")), "{containerfile}");
+    assert!(containerfile.lines().any(|line| line == format!("WORKDIR {}", places["results"])));
+    assert!(containerfile.lines().any(|line| line == "FROM scratch"), "{containerfile}");
+}
