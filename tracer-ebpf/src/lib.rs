@@ -165,7 +165,7 @@ pub mod class {
     pub const HOST: u16 = 1 << 6;
     /// The task's process has not exec'd since it was forked.
     pub const FORKED: u16 = 1 << 7;
-    /// The parent of the task's process is in one of those.
+    /// The parent of the task's process is in one of those, or in another cgroup and about to end.
     pub const PARENT_HOST: u16 = 1 << 8;
     /// A task of the container had made a call in this cgroup before.
     pub const STARTED: u16 = 1 << 9;

@@ -204,7 +204,10 @@ impl Task {
     #[inline(always)]
     fn facts_of_parent(&self, parent: &Task, outer: u32) -> u16 {
         let outside = parent.cgroup() != self.cgroup();
-        self.bit_if(parent.is_host(|| outer), class::PARENT_HOST)
+        // A parent that is about to end has no namespaces any more. One in another cgroup is who put the process here: its
+        // children will have another parent in a moment, and what was made here has its parent here.
+        let ends = load::<u64>(parent.address, config!(task_namespaces)) == 0;
+        self.bit_if(parent.is_host(|| outer) || outside && ends, class::PARENT_HOST)
             | self.bit_if(outside, class::PARENT_OUTSIDE)
     }
 

@@ -93,14 +93,31 @@ pub(super) async fn told(socket: &Path) -> Result<Told, Option<String>> {
     if !socket.exists() {
         return Err(None);
     }
-    let channel = connect(socket).await.map_err(Some)?;
-    let (version, sandboxes, containers) = tokio::try_join!(
-        call::<Version>(&channel, "Version"),
-        call::<Sandboxes>(&channel, "ListPodSandbox"),
-        call::<Containers>(&channel, "ListContainers"),
-    )
-    .map_err(Some)?;
-    Ok(assembled(engine(&version.runtime_name), sandboxes.items, containers.containers))
+    let connection = Connection::open(socket).await.map_err(Some)?;
+    connection.told().await.map_err(Some)
+}
+
+/// A connection to somebody who is asked more than once.
+pub(super) struct Connection {
+    channel: Channel,
+    engine: Engine,
+}
+
+impl Connection {
+    pub(super) async fn open(socket: &Path) -> Result<Self, String> {
+        let channel = connect(socket).await?;
+        let version: Version = call(&channel, "Version").await?;
+        Ok(Self { channel, engine: engine(&version.runtime_name) })
+    }
+
+    /// All pods and containers, those that do not run among them.
+    pub(super) async fn told(&self) -> Result<Told, String> {
+        let (sandboxes, containers) = tokio::try_join!(
+            call::<Sandboxes>(&self.channel, "ListPodSandbox"),
+            call::<Containers>(&self.channel, "ListContainers"),
+        )?;
+        Ok(assembled(self.engine, sandboxes.items, containers.containers))
+    }
 }
 
 async fn connect(socket: &Path) -> Result<Channel, String> {

@@ -1,16 +1,22 @@
 //! Asks the runtimes again and again, in the background, while a recording goes on.
 
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
 
-use super::{Addresses, ask, docker};
+use super::{Addresses, PATIENCE, ask, cri, docker};
 use crate::target::inventory::{Container, Inventory, Told};
 use crate::target::names::Engine;
 
 /// Puts questions on behalf of a recording.
 #[derive(Debug)]
-pub struct Asker(mpsc::Sender<()>);
+pub struct Asker {
+    everybody: mpsc::Sender<()>,
+    /// Whose containers may be gone, and forgotten, by the time that everybody has answered.
+    kubernetes: mpsc::Sender<()>,
+}
 
 /// Hears what comes of it.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub struct Listener(UnboundedReceiver<News>);
 pub enum News {
     /// Everything, after a question.
     All(Inventory),
+    /// What one of those who were asked told, before everybody has answered.
+    Told(Told),
     /// A container that was made.
     Made(Container),
     /// That engine tells nothing by itself, or no more.
@@ -31,7 +39,7 @@ pub enum News {
 /// questions. Within a tokio runtime.
 pub fn follow(addresses: Addresses) -> (Asker, Listener) {
     // Questions that come while one is being answered are one question.
-    let (questions, asked) = mpsc::channel(1);
+    let ((everybody, asked), (kubernetes, asked_soon)) = (mpsc::channel(1), mpsc::channel(1));
     let (sender, news) = unbounded_channel();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     for (socket, engine) in
@@ -45,15 +53,17 @@ pub fn follow(addresses: Addresses) -> (Asker, Listener) {
             let _ = sender.send(News::Silent(engine));
         });
     }
+    tokio::spawn(answer_for_kubernetes(addresses.cri.clone(), asked_soon, sender.clone()));
     tokio::spawn(answer(addresses, asked, sender));
-    (Asker(questions), Listener(news))
+    (Asker { everybody, kubernetes }, Listener(news))
 }
 
 impl Asker {
     /// Asks for everything. An answer will come that began after this call.
     pub fn ask(&self) {
         // A question that waits already will be answered after now.
-        let _ = self.0.try_send(());
+        let _ = self.kubernetes.try_send(());
+        let _ = self.everybody.try_send(());
     }
 }
 
@@ -80,6 +90,35 @@ async fn answer(
     }
 }
 
+/// Asks the container runtimes of Kubernetes, on connections that stay open.
+async fn answer_for_kubernetes(
+    sockets: Vec<PathBuf>,
+    mut asked: mpsc::Receiver<()>,
+    sender: UnboundedSender<News>,
+) {
+    let mut connections: Vec<Option<cri::Connection>> = sockets.iter().map(|_| None).collect();
+    while asked.recv().await.is_some() {
+        for (socket, connection) in sockets.iter().zip(&mut connections) {
+            let Some(told) = timeout(PATIENCE, told_by(socket, connection)).await.ok().flatten()
+            else {
+                // Whatever is wrong, the answer of everybody says so.
+                *connection = None;
+                continue;
+            };
+            if sender.send(News::Told(told)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn told_by(socket: &Path, connection: &mut Option<cri::Connection>) -> Option<Told> {
+    if connection.is_none() && socket.exists() {
+        *connection = cri::Connection::open(socket).await.ok();
+    }
+    connection.as_ref()?.told().await.ok()
+}
+
 impl News {
     /// Takes it into an inventory; true when it answers a question.
     pub fn take_into(self, inventory: &mut Inventory) -> bool {
@@ -94,6 +133,10 @@ impl News {
             }
             Self::Made(container) => {
                 inventory.add(Told { containers: vec![container], ..Told::default() });
+                false
+            }
+            Self::Told(told) => {
+                inventory.add(told);
                 false
             }
             Self::Silent(_) => false,
