@@ -6,7 +6,11 @@
 //! container) and outside, alone and on all measured CPUs at once. A sample is the best of eight slices of a worker, or
 //! the mean of two workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
 
+//!
+//! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
+
 mod attach;
+mod listing;
 mod worker;
 
 use std::{env, process::ExitCode};
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         }
     };
     bench(rounds);
+    listing::bench();
     ExitCode::SUCCESS
 }
 
@@ -98,7 +103,7 @@ fn bench(rounds: usize) {
 }
 
 /// The median of some samples.
-fn median(samples: &[f64]) -> f64 {
+pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]

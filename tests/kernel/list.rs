@@ -44,7 +44,7 @@ fn a_container_is_listed_once_with_its_processes_and_filters() {
     let entry = &found[0];
     assert_eq!(entry["kind"], "container");
     assert_eq!(entry["name"], *id);
-    assert_eq!(entry["engine"], "podman");
+    assert_eq!(entry["runtime"], "podman");
     assert_eq!(entry["processes"], 2);
     assert_eq!(entry["seccomp"]["filters"], 2, "{entry}");
     assert!(entries(inner.name()).is_empty(), "what is below belongs to it");

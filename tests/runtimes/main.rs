@@ -11,6 +11,8 @@ mod image;
 mod kill;
 mod learned;
 mod life;
+mod list;
+mod many;
 mod matrix;
 mod names;
 mod namespace;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
     trials.extend(names::trials(&cases));
+    trials.extend(list::trials(&cases));
+    trials.extend(many::trials(&cases));
     trials.extend(image::trials(&cases));
     trials.extend(learned::trials(&cases));
     trials.extend(why::trials(&cases));

@@ -57,6 +57,16 @@ impl Name<'_> {
     }
 }
 
+/// What launches a program that sees podman's containers in their usual place.
+pub fn with_storage(folder: &Path) -> Vec<String> {
+    seen_from(WITH_STORAGE, folder)
+}
+
+fn seen_from(script: &str, place: &Path) -> Vec<String> {
+    let words = ["unshare", "--mount", "--propagation=private", "sh", "-ec", script, "sh"];
+    words.map(str::to_owned).into_iter().chain([place.display().to_string()]).collect()
+}
+
 fn order<'a>(parent: &'a Cgroup, words: &'a [&'a str]) -> Order<'a> {
     Order { words, user: 0, no_new_privs: false, profile: None, parent: parent.name() }
 }
@@ -158,11 +168,7 @@ fn podman(world: &World) -> Result<(), Stop> {
     let address = format!("unix://{}", socket.display());
     let service = Running::start(&mut podman.command(&["system", "service", "--time=0", &address]));
     assert!(holds_within(BOUND, || socket.exists()), "podman serves: {}", service.stderr());
-    let seen_from = |script: &'static str, place: &Path| -> Vec<String> {
-        let words = ["unshare", "--mount", "--propagation=private", "sh", "-ec", script, "sh"];
-        words.map(str::to_owned).into_iter().chain([place.display().to_string()]).collect()
-    };
-    let storage = seen_from(WITH_STORAGE, podman.folder());
+    let storage = with_storage(podman.folder());
     let serving = seen_from(WITH_SOCKET, &socket);
     let of = |launcher: &'_ [String], target: String| -> (Vec<String>, String) {
         (launcher.to_vec(), target)

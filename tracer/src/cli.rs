@@ -219,6 +219,9 @@ pub struct List {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Tell who was asked for names
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// Options of `verify`.

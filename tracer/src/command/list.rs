@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets::NOTHING};
 
-use super::Exit;
+use super::{Exit, request};
 use crate::{
     cli::List,
     message::{print, tell},
@@ -13,6 +13,7 @@ use crate::{
     target::{
         cgroup::CgroupRoot,
         listing::{Traceable, traceables},
+        named::failures,
     },
     text::escape,
 };
@@ -26,13 +27,24 @@ const ID_SHOWN: usize = 12;
 /// The cgroups cannot be read, or nothing can be printed.
 pub fn run(options: &List) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
-    let found = traceables(&root.tree().context("the cgroups of this host could not be read")?);
+    let inventory = request::ask_all(&request::addresses(&options.sockets), options.verbose)?;
+    let tree = root.tree().context("the cgroups of this host could not be read")?;
+    let found = traceables(&tree, &inventory);
     let text = if options.json { json::checks(&found) } else { table(&found) };
     print(&text).context("the standard output could not be written")?;
     if found.is_empty() && !options.json {
         tell(
             "nothing runs here in a cgroup of cgroup v2 that a container runtime, Kubernetes or systemd made\n\nhint: `tracer check` tells whether this host's workloads live in cgroup v2; any cgroup can be named by its path",
         );
+    }
+    for failure in failures(&inventory) {
+        tell(&format!("warning: {failure}"));
+    }
+    let nameless = found.iter().filter(|one| one.is_nameless()).count();
+    if nameless > 0 {
+        tell(&format!(
+            "names that nobody told: {nameless}; their ids are shown\n\nhint: name the sockets of their runtimes (--docker-host, --cri-endpoint); -v tells who was asked; the id does as well"
+        ));
     }
     Ok(Exit::Complete)
 }
@@ -55,17 +67,16 @@ fn table(found: &[Traceable]) -> String {
     }
     let mut table = Table::new();
     table.load_style(NOTHING);
-    table.set_header(["KIND", "NAME", "POD", "ENGINE", "PROCESSES", "SECCOMP", "CGROUP"]);
+    table.set_header(["KIND", "NAME", "RUNTIME", "PROCESSES", "SECCOMP", "CGROUP"]);
     for one in found {
-        let name = match one.kind {
-            TargetKind::Container => one.name.chars().take(ID_SHOWN).collect(),
+        let name = match &one.id {
+            Some(id) if *id == one.name => id.chars().take(ID_SHOWN).collect(),
             _ => escape(&one.name),
         };
         table.add_row([
             kind(one.kind).to_owned(),
             name,
-            one.pod.clone().unwrap_or_default(),
-            one.engine.clone().unwrap_or_default(),
+            one.runtime.clone().unwrap_or_default(),
             one.processes.to_string(),
             one.seccomp.to_string(),
             escape(&one.cgroup),

@@ -286,8 +286,7 @@ fn installation(typed: &cli::Derivation) -> Result<Option<Installation>> {
 
 /// What a container is called where its pod is known anyway.
 fn container_name(container: &ContainerIdentity) -> String {
-    let short = || container.id.chars().take(12).collect();
-    container.name.clone().unwrap_or_else(short)
+    container.name.clone().unwrap_or_else(|| container.id.clone())
 }
 
 /// The name of a target, readable as a file's: what separates its parts becomes an underscore.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{Call, Cgroup, Phase, Recording, VERSION, event::NewCall};
+use super::{Call, Cgroup, ContainerIdentity, Phase, Recording, VERSION, event::NewCall};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -246,6 +246,14 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
     }
     for cgroup in &recording.cgroups {
         bounded("a cgroup's \"path\"", &cgroup.path)?;
+        if let Some(ContainerIdentity { engine, id, name, namespace, pod, image }) =
+            &cgroup.container
+        {
+            bounded("a container's \"id\"", id)?;
+            for text in [engine, name, namespace, pod, image].into_iter().flatten() {
+                bounded("a text of a cgroup's \"container\"", text)?;
+            }
+        }
         for call in &cgroup.calls {
             bounded("a call's \"name\"", call.name.as_deref().unwrap_or_default())?;
             bounded("a call's \"command\"", call.command.as_deref().unwrap_or_default())?;

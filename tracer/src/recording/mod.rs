@@ -158,9 +158,9 @@ pub struct ContainerIdentity {
 }
 
 impl ContainerIdentity {
-    /// What it is called: `NAMESPACE/POD/CONTAINER`, a name, or the first twelve digits of the id. Not escaped.
+    /// What it is called: `NAMESPACE/POD/CONTAINER`, a name, or the id. Not escaped.
     pub fn label(&self) -> String {
-        let name = self.name.clone().unwrap_or_else(|| self.id.chars().take(12).collect());
+        let name = self.name.clone().unwrap_or_else(|| self.id.clone());
         match (&self.namespace, &self.pod) {
             (Some(namespace), Some(pod)) => format!("{namespace}/{pod}/{name}"),
             _ => name,

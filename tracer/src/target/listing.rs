@@ -1,4 +1,4 @@
-//! What can be traced on this host, from the cgroups alone: no runtime is asked.
+//! What can be traced on this host: from the cgroups, under the names that runtimes told.
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::cgroup::{CgroupRoot, CgroupTree};
+use super::inventory::{Container, Inventory, Pod};
 use super::names;
 use crate::recording::TargetKind;
 
@@ -14,20 +15,41 @@ use crate::recording::TargetKind;
 pub struct Traceable {
     /// What it is.
     pub kind: TargetKind,
-    /// What `--cgroup` takes for it: a container's id, a pod's UID, a unit's name.
+    /// What `--cgroup` takes for it: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, the name of a container or a unit; the id or
+    /// UID when no name is known.
     pub name: String,
-    /// Who made the container, as far as the name of its cgroup tells.
+    /// A container's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub engine: Option<String>,
-    /// UID of the pod that a container belongs to.
+    pub id: Option<String>,
+    /// A container's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The pod that a container is in, or that it is: `NAMESPACE/POD`, or the UID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+    /// UID of that pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// Who made the container, as it told itself or the name of its cgroup tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// Path of its cgroup.
     pub cgroup: String,
     /// Processes in it and below.
     pub processes: usize,
     /// The filters of its first process.
     pub seccomp: Seccomp,
+}
+
+impl Traceable {
+    /// It has a name that nobody told.
+    pub fn is_nameless(&self) -> bool {
+        match self.kind {
+            TargetKind::Container => self.container.is_none(),
+            TargetKind::Pod => self.pod == self.pod_uid,
+            _ => false,
+        }
+    }
 }
 
 /// What filters a process has (`proc_pid_status(5)`, `Seccomp` and `Seccomp_filters`).
@@ -57,46 +79,60 @@ impl std::fmt::Display for Seccomp {
     }
 }
 
-/// Everything that can be traced, sorted by cgroup. What ends meanwhile is left out.
-pub fn traceables(tree: &CgroupTree) -> Vec<Traceable> {
-    let named = tree.nodes.iter().filter_map(|node| Some((node.path.as_str(), name(&node.path)?)));
-    named
-        .filter_map(|(path, Name { kind, name, engine, pod })| {
-            let processes = processes(tree, path);
-            let first = *processes.first()?;
-            let seccomp = seccomp(tree.root.proc(), first);
-            let cgroup = path.to_owned();
-            Some(Traceable { kind, name, engine, pod, cgroup, processes: processes.len(), seccomp })
-        })
-        .collect()
+/// Everything that can be traced, sorted by cgroup. What ends meanwhile is left out, and so are the containers that hold the
+/// namespaces of pods.
+pub fn traceables(tree: &CgroupTree, inventory: &Inventory) -> Vec<Traceable> {
+    let named = tree.nodes.iter().filter_map(|node| named(&node.path, inventory)).map(|mut one| {
+        let processes = processes(tree, &one.cgroup);
+        one.processes = processes.len();
+        one.seccomp = seccomp(tree.root.proc(), *processes.first()?);
+        Some(one)
+    });
+    named.flatten().collect()
 }
 
-/// What the name of a cgroup says.
-struct Name {
-    kind: TargetKind,
-    name: String,
-    engine: Option<String>,
-    pod: Option<String>,
-}
-
-/// None for a cgroup that is no target of its own: a slice, or one that a workload made.
-fn name(path: &str) -> Option<Name> {
+/// What the name of a cgroup says, and what runtimes told of that; its processes are still to be counted. None for a
+/// cgroup that is no target of its own: a slice, one that a workload made, a pause container.
+fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
     let (parent, last) = names::leaf(path);
-    if let Some(container) = names::container(parent, last) {
-        let pod = path.split('/').rev().find_map(names::pod).map(|uid| uid.to_string());
-        let engine = Some(container.engine.to_string());
-        return Some(Name { kind: TargetKind::Container, name: container.id, engine, pod });
+    let uid = path.split('/').rev().find_map(names::pod);
+    let known_pod = uid.as_ref().and_then(|uid| inventory.pod(uid)).map(Pod::path);
+    let mut found = Traceable {
+        kind: TargetKind::Unit,
+        name: String::new(),
+        id: None,
+        container: None,
+        pod: known_pod.or_else(|| uid.as_ref().map(ToString::to_string)),
+        pod_uid: uid.as_ref().map(ToString::to_string),
+        runtime: None,
+        cgroup: path.to_owned(),
+        processes: 0,
+        seccomp: Seccomp::Unknown,
+    };
+    if let Some(name) = names::container(parent, last) {
+        if inventory.sandboxes.contains(&name.id) {
+            return None;
+        }
+        let known = inventory.container(&name.id);
+        let engine = known.map_or(name.engine, |container| container.engine);
+        found.kind = TargetKind::Container;
+        found.name = known.map_or_else(|| name.id.clone(), Container::full_name);
+        found.container = known.map(|one| one.name.clone()).filter(|name| !name.is_empty());
+        if let Some(pod) = known.and_then(|container| container.pod.as_ref()) {
+            found.pod = Some(pod.path());
+        }
+        found.runtime = Some(engine.to_string());
+        found.id = Some(name.id);
+        return Some(found);
     }
-    if let Some(uid) = names::pod(last) {
-        return Some(Name {
-            kind: TargetKind::Pod,
-            name: uid.to_string(),
-            engine: None,
-            pod: None,
-        });
+    if names::pod(last).is_some() {
+        found.kind = TargetKind::Pod;
+        found.name = found.pod.clone()?;
+        return Some(found);
     }
     let unit = names::unit(last).filter(|unit| !unit.ends_with(".slice"))?;
-    Some(Name { kind: TargetKind::Unit, name: unit.to_owned(), engine: None, pod: None })
+    found.name = unit.to_owned();
+    Some(found)
 }
 
 /// The processes at and below a cgroup, 0 for those of another pid namespace.
@@ -141,6 +177,8 @@ fn seccomp_of(status: &str) -> Seccomp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::inventory::{ContainerState, Told};
+    use super::super::names::Engine;
     use super::*;
 
     #[test]
@@ -162,21 +200,58 @@ mod tests {
         let id = "0123456789abcdef".repeat(4);
         let uid = "123e4567-e89b-12d3-a456-426614174000";
         let pod = format!("/kubepods/burstable/pod{uid}");
-        let found =
-            |path: &str| name(path).map(|name| (name.kind, name.name, name.engine, name.pod));
-        let some = |kind, name: &str, engine: Option<&str>, pod: Option<&str>| {
-            Some((kind, name.to_owned(), engine.map(str::to_owned), pod.map(str::to_owned)))
+        let told = |path: &str, inventory: &Inventory| {
+            let one = named(path, inventory)?;
+            Some((
+                one.kind,
+                one.name.clone(),
+                one.runtime.clone(),
+                one.pod.clone(),
+                one.is_nameless(),
+            ))
         };
-        assert_eq!(found(&pod), some(TargetKind::Pod, uid, None, None));
-        let container = TargetKind::Container;
+        let nobody = Inventory::default();
+        let some = |kind, name: &str, runtime: Option<&str>, pod: Option<&str>, nameless| {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            Some((kind, name.to_owned(), owned(runtime), owned(pod), nameless))
+        };
+        let (container, unit) = (TargetKind::Container, TargetKind::Unit);
+        let inside = format!("{pod}/{id}");
+        assert_eq!(told(&pod, &nobody), some(TargetKind::Pod, uid, None, Some(uid), true));
         assert_eq!(
-            found(&format!("{pod}/{id}")),
-            some(container, &id, Some("container"), Some(uid))
+            told(&inside, &nobody),
+            some(container, &id, Some("container"), Some(uid), true)
         );
-        assert_eq!(found(&format!("/docker/{id}")), some(container, &id, Some("docker"), None));
-        let unit = TargetKind::Unit;
-        assert_eq!(found("/system.slice/x.service"), some(unit, "x.service", None, None));
-        assert_eq!(found("/system.slice"), None);
-        assert_eq!(found("/whatever"), None);
+        let docker = format!("/docker/{id}");
+        assert_eq!(told(&docker, &nobody), some(container, &id, Some("docker"), None, true));
+        let service = "/system.slice/x.service";
+        assert_eq!(told(service, &nobody), some(unit, "x.service", None, None, false));
+        assert_eq!(told("/system.slice", &nobody), None);
+        assert_eq!(told("/whatever", &nobody), None);
+        let known = Pod { namespace: "shop".into(), name: "web-0".into(), uid: uid.into() };
+        let mut inventory = Inventory::default();
+        inventory.add(Told {
+            containers: vec![Container {
+                engine: Engine::Containerd,
+                id: id.clone(),
+                name: "app".into(),
+                state: ContainerState::Running,
+                pod: Some(known.clone()),
+                image: None,
+            }],
+            pods: vec![known],
+            sandboxes: vec!["f".repeat(64)],
+        });
+        let web = Some("shop/web-0");
+        assert_eq!(told(&pod, &inventory), some(TargetKind::Pod, "shop/web-0", None, web, false));
+        assert_eq!(
+            told(&inside, &inventory),
+            some(container, "shop/web-0/app", Some("containerd"), web, false)
+        );
+        assert_eq!(
+            told(&format!("{pod}/{}", "f".repeat(64)), &inventory),
+            None,
+            "a pause container"
+        );
     }
 }
