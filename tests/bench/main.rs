@@ -5,7 +5,6 @@
 //! measured by workers inside a traced cgroup (a process of the host, and one in a mount namespace of its own as in a
 //! container) and outside, alone and on all measured CPUs at once. A sample is the best of eight slices of a worker, or
 //! the mean of two workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
-
 //!
 //! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
 
