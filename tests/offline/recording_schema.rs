@@ -43,6 +43,7 @@ fn every_key_of_the_form_is_written() {
         ("/$defs/host/properties", "/host"),
         ("/$defs/target/properties", "/targets/0"),
         ("/$defs/cgroup/properties", "/cgroups/0"),
+        ("/$defs/container/properties", "/cgroups/0/container"),
         ("/$defs/losses/properties", "/losses"),
         ("/$defs/command/properties", "/command"),
         ("/$defs/derived/properties", "/derived"),

@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Call, Cgroup, CommandOutcome, Derived, Host, Losses, Phase, Recording, Refusal, Target,
-    TargetKind, VERSION,
+    Call, Cgroup, CommandOutcome, ContainerIdentity, Derived, Host, Losses, Phase, Recording,
+    Refusal, Target, TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -108,7 +108,18 @@ pub fn full() -> Recording {
     ];
     let all = [seen].into_iter().chain(others).collect();
     let mut recording = recording(vec![all, Vec::new()]);
-    recording.cgroups[0].ambiguous = true;
+    let cgroup = &mut recording.cgroups[0];
+    cgroup.ambiguous = true;
+    cgroup.filtered = true;
+    cgroup.exec_sessions = true;
+    cgroup.container = Some(ContainerIdentity {
+        engine: Some("containerd".into()),
+        id: "0123456789abcdef".repeat(4),
+        name: Some("app".into()),
+        namespace: Some("shop".into()),
+        pod: Some("web-0".into()),
+        image: Some("nginx".into()),
+    });
     let target = recording.targets[0].clone();
     for kind in [
         TargetKind::Path,

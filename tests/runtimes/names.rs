@@ -150,6 +150,9 @@ fn docker(world: &World) -> Result<(), Stop> {
     let misspelt = format!("docker:{name}x");
     let failed = Tracer::new().args(&options).args(["--cgroup", &misspelt]).run().exits(1);
     failed.says(&["no container is named", name]).writes_nothing();
+    let nowhere = Tracer::new().args(["--docker-host=unix:///nowhere/docker.sock"]);
+    let failed = nowhere.args(["--cgroup", &format!("docker:{name}")]).run().exits(1);
+    failed.says(&["docker at /nowhere/docker.sock: not there"]).writes_nothing();
     Ok(())
 }
 

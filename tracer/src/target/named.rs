@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::grammar::{EngineScope, Meaning, TargetSpec};
-use super::inventory::{Answer, Container, ContainerState, Inventory, Pod};
+use super::inventory::{Answer, Container, ContainerState, Inventory, Pod, Source};
 use crate::text::escape;
 
 /// How many names a message lists.
@@ -57,14 +57,14 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
             let admitted = || admitted(*scope, inventory);
             let known = admitted().find(|one| one.name == *name);
             let names = admitted().map(|one| one.name.clone());
-            Some(absent_container(name, known, names.collect(), inventory))
+            Some(absent_container(name, *scope, known, names.collect(), inventory))
         }
         Meaning::PodContainer { namespace, pod, container } => {
             let name = format!("{namespace}/{pod}/{container}");
             let in_pods = || admitted(EngineScope::Cri, inventory);
             let known = in_pods().find(|one| one.full_name() == name);
             let names = in_pods().map(Container::full_name);
-            Some(absent_container(&name, known, names.collect(), inventory))
+            Some(absent_container(&name, EngineScope::Cri, known, names.collect(), inventory))
         }
         Meaning::PodName { namespace, pod } => {
             let name = format!("{namespace}/{pod}");
@@ -72,7 +72,7 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
             Some(if names.contains(&name) {
                 NameError::EmptyPod { name }
             } else {
-                unknown("pod", name, names, inventory)
+                unknown("pod", name, EngineScope::Cri, names, inventory)
             })
         }
         _ => None,
@@ -85,6 +85,7 @@ fn admitted(scope: EngineScope, inventory: &Inventory) -> impl Iterator<Item = &
 
 fn absent_container(
     name: &str,
+    scope: EngineScope,
     known: Option<&Container>,
     names: Vec<String>,
     inventory: &Inventory,
@@ -92,13 +93,14 @@ fn absent_container(
     let name = name.to_owned();
     match known {
         Some(container) => NameError::NotRunning { name, state: container.state },
-        None => unknown("container", name, names, inventory),
+        None => unknown("container", name, scope, names, inventory),
     }
 }
 
 fn unknown(
     what: &'static str,
     name: String,
+    scope: EngineScope,
     mut names: Vec<String>,
     inventory: &Inventory,
 ) -> NameError {
@@ -111,7 +113,24 @@ fn unknown(
         .collect();
     alike.sort_by(|one, other| other.0.total_cmp(&one.0));
     let nearest = alike.into_iter().take(NAMES_SHOWN).map(|(_, name)| name).collect();
-    NameError::Unknown { what, name, nearest, failures: failures(inventory) }
+    let mut failures = failures(inventory);
+    failures.extend(missing(scope, inventory));
+    NameError::Unknown { what, name, nearest, failures }
+}
+
+/// Of whom a name is wanted, when nobody of that kind is there to be asked.
+fn missing(scope: EngineScope, inventory: &Inventory) -> Vec<String> {
+    let is_meant = |source: &&Source| match scope {
+        EngineScope::Any => true,
+        EngineScope::Docker => source.name == "docker",
+        EngineScope::Podman => source.name.starts_with("podman"),
+        EngineScope::Cri => matches!(source.name, "CRI" | "the kubelet's logs"),
+    };
+    let meant: Vec<&Source> = inventory.sources.iter().filter(is_meant).collect();
+    if meant.iter().any(|source| source.answer != Answer::Absent) {
+        return Vec::new();
+    }
+    meant.iter().map(|source| format!("{} at {}: not there", source.name, source.address)).collect()
 }
 
 /// Who could not be asked, and why.
