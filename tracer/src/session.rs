@@ -6,6 +6,7 @@ mod ending;
 mod events;
 mod late;
 mod names;
+mod request;
 mod selecting;
 mod setup;
 mod stops;
@@ -33,24 +34,18 @@ use self::{
 };
 pub use self::{
     command::CommandRequest,
+    request::{Observers, Outcome, Purpose, Request, Stop},
     stops::{StopSignal, Stops},
 };
 use crate::{
     kernel::Recorder,
-    live::Live,
     recording::{
-        Host, Recording,
-        assembly::{Parts, Selection, assemble},
-        event::NewCall,
+        Host,
+        assembly::{Parts, assemble},
         facts::Snapshot,
-        filters::{Filters, filters},
+        filters::filters,
     },
-    target::{
-        cgroup::CgroupRoot,
-        inventory::Inventory,
-        runtime::{self, Addresses, Listener, News},
-        wanted::Wanted,
-    },
+    target::runtime::{self, Listener, News},
 };
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
@@ -59,96 +54,6 @@ const TICK: Duration = Duration::from_millis(250);
 const NAMES_SETTLE: Duration = Duration::from_secs(5);
 /// How often the recording is saved, when it changed.
 const AUTOSAVE: Duration = Duration::from_secs(10);
-
-/// What to record, and how long.
-#[derive(Debug)]
-pub struct Request {
-    /// The cgroup file system.
-    pub root: CgroupRoot,
-    /// The targets, resolved.
-    pub selections: Vec<Selection>,
-    /// Those of them that are followed as containers come and go, by the names of the selections.
-    pub wanted: Vec<Wanted>,
-    /// Some of them may come to be anywhere in the hierarchy.
-    pub anywhere: bool,
-    /// What the runtimes told so far.
-    pub inventory: Inventory,
-    /// Where they are asked for the names of new containers; None when no name matters.
-    pub addresses: Option<Addresses>,
-    /// The end of the targets does not end the recording, and they need not exist when it begins.
-    pub wait: bool,
-    /// A command to run in a cgroup of its own.
-    pub command: Option<CommandRequest>,
-    /// Stop after this time.
-    pub duration: Option<Duration>,
-    /// Stop when no new call was seen for this time.
-    pub until_quiet: Option<Duration>,
-    /// Use the kernel's BTF.
-    pub btf: bool,
-    /// Count calls.
-    pub counts: bool,
-    /// Watch the calls that filters refuse.
-    pub denied: bool,
-    /// What for.
-    pub purpose: Purpose,
-    /// Let the kernel side log.
-    pub log: bool,
-    /// A late start counts as complete.
-    pub accept_late_start: bool,
-}
-
-/// What a session is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To derive a profile.
-    Record,
-    /// To see what a profile denies: the kernel's audit records are read as well, for calls that a filter logs.
-    Verify,
-}
-
-/// Who is told of what happens.
-pub struct Observers<'a> {
-    /// The person.
-    pub live: &'a mut Live,
-    /// Takes the recording so far, now and then.
-    pub autosave: &'a mut dyn FnMut(&Recording),
-    /// Takes the recording so far when somebody asked for it; a line that says what came of it.
-    pub snapshot: &'a mut dyn FnMut(&Recording) -> String,
-    /// Takes every new call, the denied ones among them.
-    pub new_call: &'a mut dyn FnMut(&NewCall),
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The evidence.
-    pub recording: Recording,
-    /// Why it ended.
-    pub stop: Stop,
-    /// How the command ended.
-    pub command: Option<ExitStatus>,
-    /// Places of the kernel's table that are taken, and how many there are.
-    pub table_fill: (usize, usize),
-    /// What is known of filters on the target.
-    pub filters: Filters,
-    /// Why calls that a filter logs may be missing, when they were asked for.
-    pub audit: Option<String>,
-}
-
-/// Why a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// A signal.
-    Signal(StopSignal),
-    /// The time was up.
-    Duration,
-    /// No new call for long enough.
-    Quiet,
-    /// The command ended.
-    CommandEnded,
-    /// Every target is gone.
-    TargetsEnded,
-}
 
 /// Records until something ends it.
 ///
