@@ -16,6 +16,7 @@ mod life;
 mod list;
 mod losses;
 mod main_job;
+mod many;
 mod merging;
 mod outlived;
 mod output_files;

@@ -98,9 +98,10 @@ fn what_never_came_is_no_profile_and_without_wait_an_error() {
     let tracing = Tracer::new().args(["--wait", "--cgroup", &id]).start();
     tracing.stop().exits(1).writes_nothing();
     Tracer::new().args(["--cgroup", &id]).run().exits(1).says(&["--wait"]).writes_nothing();
-    Tracer::new()
-        .args(["--wait", "--cgroup", "docker:no-such-name"])
-        .run()
-        .exits(1)
-        .writes_nothing();
+    let options = ["--docker-host=unix:///nowhere/docker.sock", "--wait"];
+    for target in ["docker:no-such-name", "no-such-namespace/no-such-pod"] {
+        let tracing = Tracer::new().args(options).args(["--cgroup", target]).start();
+        tracing.stop().exits(1).writes_nothing();
+        Tracer::new().args(["--cgroup", target]).run().exits(1).says(&["--wait"]).writes_nothing();
+    }
 }

@@ -1,0 +1,87 @@
+//! `--all-containers` and folders: a profile for each, of what it did and nothing else.
+
+use std::fs;
+use std::path::Path;
+
+use tests::{
+    Cgroup, HARMLESS, Tracer, call_in, file_names, kernel_tier, require, temporary_folder,
+};
+use tracer::recording::Recording;
+
+/// Containers that are made, each in a cgroup of its own.
+const CONTAINERS: usize = 300;
+
+/// A container's id that no other test uses.
+fn container_id(label: usize) -> String {
+    format!("{:08x}{label:08x}", std::process::id()) + &"fedcba9876543210".repeat(3)
+}
+
+fn recording(folder: &Path, name: &str) -> Recording {
+    let path = folder.join(format!("{name}.recording.json"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    serde_json::from_str(&text).expect("a recording")
+}
+
+#[test]
+fn hundreds_of_containers_get_a_profile_each() {
+    require!(kernel_tier());
+    let (above, results) = (Cgroup::new("many"), temporary_folder());
+    let folder = results.path().join("profiles/");
+    let tracing = Tracer::new().args(["--all-containers"]).out(&folder).start();
+    let sibling = above.child("no-container");
+    let ids: Vec<String> = (0..CONTAINERS).map(container_id).collect();
+    for (turn, id) in ids.iter().enumerate() {
+        let container = above.child(&format!("docker-{id}.scope"));
+        call_in(&container, HARMLESS[turn % HARMLESS.len()].0);
+        container.remove();
+        call_in(&sibling, 452);
+    }
+    let outcome = tracing.stop();
+    // Containers of others may run on the machine, and be late.
+    assert!(matches!(outcome.status.code(), Some(0 | 3)), "{}", outcome.stderr);
+    for (turn, id) in ids.iter().enumerate() {
+        let recording = recording(&folder, id);
+        assert!(recording.complete, "{id}: {:?}", recording.incomplete_reasons);
+        let [cgroup] = recording.cgroups.as_slice() else { panic!("{id}: one cgroup") };
+        let made = [HARMLESS[turn % HARMLESS.len()].0, 231];
+        let mut found: Vec<i32> = cgroup.calls.iter().map(|call| call.number).collect();
+        found.sort_by_key(|number| *number == 231);
+        assert_eq!(found, made, "{id}");
+        assert!(folder.join(format!("{id}.json")).is_file());
+    }
+    let files = file_names(&folder);
+    assert!(!files.iter().any(|name| name.contains("no-container")), "{files:?}");
+    assert!(!files.iter().any(|name| name.ends_with(".partial")), "{files:?}");
+}
+
+#[test]
+fn targets_get_a_profile_each_in_a_folder() {
+    require!(kernel_tier());
+    let [one, two] = ["folder-one", "folder-two"].map(Cgroup::new);
+    let results = temporary_folder();
+    let folder = results.path().join("profiles");
+    fs::create_dir(&folder).expect("made");
+    let tracing = Tracer::new().cgroup(&one).cgroup(&two).out(&folder).start();
+    call_in(&one, 39);
+    call_in(&two, 102);
+    tracing.stop().exits(0).says(&["complete: nothing was lost"]);
+    for (cgroup, number) in [(&one, 39), (&two, 102)] {
+        let recording = recording(&folder, cgroup.name().trim_start_matches('/'));
+        let found: Vec<i32> =
+            recording.cgroups.iter().flat_map(|one| &one.calls).map(|call| call.number).collect();
+        assert_eq!(found, [number, 231]);
+    }
+}
+
+#[test]
+fn a_folder_is_named_for_what_has_many_profiles() {
+    require!(kernel_tier());
+    let refused = |arguments: &[&str], part: &str| {
+        let outcome = Tracer::new().args(arguments).run().exits(2);
+        outcome.says(&[part]).writes_nothing();
+    };
+    refused(&["--all-containers"], "--out profiles/");
+    refused(&["--cgroup", "/", "--per-container", "--install-localhost", "x.json"], "one profile");
+    let printed = Tracer::new().args(["--cgroup", "/", "--per-container"]).out("-").run().exits(2);
+    printed.says(&["--out profile.json"]).writes_nothing();
+}
