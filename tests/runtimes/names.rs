@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use libtest_mimic::Trial;
 use tests::{BOUND, Cgroup, Outcome, Running, Tracer, Tracing, holds_within, names};
 use tracer::recording::Phase;
 
 use crate::case::{Cases, Stop};
-use crate::engine::{Engine, Order};
+use crate::command_line::IMAGE;
+use crate::engine::{Engine, Order, succeed};
 use crate::matrix::SOMEBODY;
 use crate::world::{Kind, World};
 
@@ -67,7 +69,7 @@ fn seen_from(script: &str, place: &Path) -> Vec<String> {
     words.map(str::to_owned).into_iter().chain([place.display().to_string()]).collect()
 }
 
-fn order<'a>(parent: &'a Cgroup, words: &'a [&'a str]) -> Order<'a> {
+fn order_of<'a>(parent: &'a Cgroup, words: &'a [&'a str]) -> Order<'a> {
     Order { words, user: 0, no_new_privs: false, profile: None, parent: parent.name() }
 }
 
@@ -123,10 +125,10 @@ fn process_in(cgroup: &Path) -> i32 {
 
 fn docker(world: &World) -> Result<(), Stop> {
     world.root()?;
-    let docker = world.engine(Kind::Docker).map_err(Stop::Skip)?;
+    let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
     let [parent, elsewhere] = ["named", "not-named"].map(Cgroup::new);
-    let container = docker.start(&order(&parent, &IDLE))?;
-    let other = docker.start(&order(&elsewhere, &IDLE))?;
+    let container = docker.start(&order_of(&parent, &IDLE))?;
+    let other = docker.start(&order_of(&elsewhere, &IDLE))?;
     let name = container.name().expect("docker names its containers");
     let socket = docker.socket().expect("docker has a socket");
     let (id, process) = only_container(&parent);
@@ -150,6 +152,12 @@ fn docker(world: &World) -> Result<(), Stop> {
     let misspelt = format!("docker:{name}x");
     let failed = Tracer::new().args(&options).args(["--cgroup", &misspelt]).run().exits(1);
     failed.says(&["no container is named", name]).writes_nothing();
+    let created = format!("{name}-created");
+    let mut create = docker.command(&["create", "--name", &created, IMAGE]);
+    succeed(&mut create)?;
+    let failed = Tracer::new().args(&options).args(["--cgroup", &created]).run().exits(1);
+    succeed(docker.command(&["rm"]).arg(&created))?;
+    failed.says(&["was created and never started", "--wait"]).writes_nothing();
     let nowhere = Tracer::new().args(["--docker-host=unix:///nowhere/docker.sock"]);
     let failed = nowhere.args(["--cgroup", &format!("docker:{name}")]).run().exits(1);
     failed.says(&["docker at /nowhere/docker.sock: not there"]).writes_nothing();
@@ -160,8 +168,8 @@ fn podman(world: &World) -> Result<(), Stop> {
     world.root()?;
     let podman = world.command_line(Kind::PodmanRunc).map_err(Stop::Skip)?;
     let [parent, elsewhere] = ["named-podman", "not-named-podman"].map(Cgroup::new);
-    let container = podman.start(&order(&parent, &IDLE))?;
-    let other = podman.start(&order(&elsewhere, &IDLE))?;
+    let container = podman.start(&order_of(&parent, &IDLE))?;
+    let other = podman.start(&order_of(&elsewhere, &IDLE))?;
     let name = container.name().expect("podman names its containers");
     let (cgroup, process) = only_container(&parent);
     let id =
@@ -170,7 +178,12 @@ fn podman(world: &World) -> Result<(), Stop> {
     let socket = podman.folder().join("podman.sock");
     let address = format!("unix://{}", socket.display());
     let service = Running::start(&mut podman.command(&["system", "service", "--time=0", &address]));
-    assert!(holds_within(BOUND, || socket.exists()), "podman serves: {}", service.stderr());
+    // Its first answer may take longer than tracer waits.
+    let answers = || {
+        let mut ask = Command::new("podman");
+        succeed(ask.args(["--remote", "--url", &address, "ps"])).is_ok()
+    };
+    assert!(holds_within(BOUND, answers), "podman serves: {}", service.stderr());
     let storage = with_storage(podman.folder());
     let serving = seen_from(WITH_SOCKET, &socket);
     let of = |launcher: &'_ [String], target: String| -> (Vec<String>, String) {
@@ -211,7 +224,7 @@ fn pods(world: &World) -> Result<(), Stop> {
     let cgroup = |uid: &str| format!("{}/kubepods/besteffort/pod{uid}", above.name());
     let pod = containerd.pod(cgroup)?;
     let other = containerd.pod(cgroup)?;
-    let order = order(&above, &IDLE);
+    let order = order_of(&above, &IDLE);
     let container = pod.create("app", 0, &order)?;
     pod.start(&container)?;
     let elsewhere = other.create("app", 0, &order)?;
@@ -244,6 +257,13 @@ fn pods(world: &World) -> Result<(), Stop> {
     let missing = format!("{}x", pod.path());
     let failed = Tracer::new().args(&options).args(["--cgroup", &missing]).run().exits(1);
     failed.says(&["no pod is named", &pod.path()]).writes_nothing();
+    // A pod without containers is there: what comes is recorded from its start.
+    let empty = containerd.pod(cgroup)?;
+    let tracing = Tracer::new().args(&options).args(["--cgroup", &empty.path()]).start();
+    let first = empty.create("first", 0, &order_of(&above, &["/program", "x86_64:147"]))?;
+    empty.run_to_its_end(&first)?;
+    let outcome = tracing.stop().exits(0);
+    outcome.says(&[&format!("{}/first: 1 start recorded whole", empty.path())]);
     Ok(())
 }
 
@@ -253,7 +273,7 @@ fn two_containers_of_a_pod(world: &World) -> Result<(), Stop> {
     let containerd = world.containerd().map_err(Stop::Skip)?;
     let above = Cgroup::new("two-containers");
     let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
-    let order = order(&above, &IDLE);
+    let order = order_of(&above, &IDLE);
     let containers = [pod.create("one", 0, &order)?, pod.create("two", 0, &order)?];
     for container in &containers {
         pod.start(container)?;
