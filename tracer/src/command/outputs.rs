@@ -72,7 +72,7 @@ impl Outputs {
         options: Options,
         all_containers: bool,
     ) -> Result<Self> {
-        let is_folder = out.as_os_str().as_encoded_bytes().ends_with(b"/") || out.is_dir();
+        let is_folder = names_folder(out);
         let division = match (is_folder, all_containers || typed.per_container) {
             (false, false) => Division::Whole,
             (false, true) => Division::WholeAndContainers,
@@ -273,6 +273,12 @@ fn commit(files: Vec<Staged>) -> Result<()> {
 /// The profile is printed, and no file is written.
 pub(super) fn is_printed(out: &Path) -> bool {
     out == Path::new("-")
+}
+
+/// A folder is meant: the path ends in a slash, or is that of one. `NAME.json` is meant for a file, whatever is there.
+fn names_folder(out: &Path) -> bool {
+    let is_file_name = out.extension().is_some_and(|extension| extension == "json");
+    out.as_os_str().as_encoded_bytes().ends_with(b"/") || out.is_dir() && !is_file_name
 }
 
 /// Opens the kubelet's folder; None when nothing is to be installed.
