@@ -246,10 +246,21 @@ impl Pod<'_> {
 
     /// Starts a container, waits until it has ended, and removes it.
     pub fn run_to_its_end(&self, container: &str) -> Result<(), String> {
+        self.run(container)?;
+        self.remove(container)
+    }
+
+    /// Starts a container, and waits until it has ended.
+    pub fn run(&self, container: &str) -> Result<(), String> {
         self.start(container)?;
-        if !holds_within(BOUND, || self.state(container) == Some(2)) {
-            return Err(format!("the container {container} does not end"));
+        if holds_within(BOUND, || self.state(container) == Some(2)) {
+            return Ok(());
         }
+        Err(format!("the container {container} does not end"))
+    }
+
+    /// Removes a container that has ended.
+    pub fn remove(&self, container: &str) -> Result<(), String> {
         let request = api::Id { id: container.to_owned() };
         self.containerd.call::<_, api::Empty>("RemoveContainer", request).map(drop)
     }

@@ -207,9 +207,23 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
     let target = format!("{}/app", pod.path());
     let tracing =
         Tracer::new().args([&cri_endpoint(containerd), "--wait", "--cgroup", &target]).start();
+    let mut before: Option<String> = None;
     for turn in 0..STARTS {
         let call = format!("x86_64:{}", MARKERS[turn % MARKERS.len()].0);
-        run(&pod, "app", turn as u32, &["/program", &call], &above)?;
+        let words = ["/program", call.as_str()];
+        let order = Order {
+            words: &words,
+            user: 0,
+            no_new_privs: false,
+            profile: None,
+            parent: above.name(),
+        };
+        let container = pod.create("app", turn as u32, &order)?;
+        pod.run(&container)?;
+        // The kubelet keeps the last container that has ended (`maximum-dead-containers-per-container`).
+        if let Some(before) = before.replace(container) {
+            pod.remove(&before)?;
+        }
     }
     all_are_there(&tracing.stop().exits(0), &target);
     Ok(())

@@ -5,7 +5,7 @@
 //! what they say of a container that is new.
 
 use super::grammar::{EngineScope, Meaning, TargetSpec};
-use super::inventory::{Container, Inventory};
+use super::inventory::{Container, Inventory, Pod};
 use super::names::{self, ContainerName};
 use crate::recording::TargetKind;
 
@@ -178,15 +178,25 @@ fn judge(rule: &Rule, path: &str, inventory: &Inventory) -> Verdict {
             };
             match tops(path).find(is) {
                 Some(top) => in_pod(top, path, inventory),
+                None if pod_of(path, inventory).is_some() => Verdict::Other,
                 None => by_name(EngineScope::Cri, path, inventory, |container| {
                     is_in(container, namespace, pod)
                 }),
             }
         }
         Rule::Meaning(Meaning::PodContainer { namespace, pod, container: name }) => {
-            by_name(EngineScope::Cri, path, inventory, |container| {
+            let verdict = by_name(EngineScope::Cri, path, inventory, |container| {
                 container.name == *name && is_in(container, namespace, pod)
-            })
+            });
+            // A container that nobody told of yet, in a pod that is known to be another.
+            match pod_of(path, inventory) {
+                Some(known) if known.namespace != *namespace || known.name != *pod => match verdict
+                {
+                    Verdict::Undecided => Verdict::Other,
+                    decided => decided,
+                },
+                _ => verdict,
+            }
         }
         Rule::Meaning(Meaning::ContainerName { scope, name }) => {
             by_name(*scope, path, inventory, |container| container.name == *name)
@@ -201,6 +211,11 @@ fn target<T>(found: Option<(&str, T)>) -> Verdict {
 
 fn is_in(container: &Container, namespace: &str, name: &str) -> bool {
     container.pod.as_ref().is_some_and(|pod| pod.namespace == namespace && pod.name == name)
+}
+
+/// The pod whose cgroup is in the path, when somebody told of it.
+fn pod_of<'a>(path: &str, inventory: &'a Inventory) -> Option<&'a Pod> {
+    tops(path).find_map(|top| inventory.pod(&names::pod(names::leaf(top).1)?))
 }
 
 /// A cgroup of the pod that has this cgroup.
@@ -253,7 +268,7 @@ pub fn is_in_pod_cgroup(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inventory::{ContainerState, Pod, Told};
+    use super::super::inventory::{ContainerState, Told};
     use super::super::names::Engine;
     use super::*;
 
@@ -381,6 +396,11 @@ mod tests {
         ] {
             assert_eq!(judged(text, &unknown), verdict, "{text}");
         }
+        let elsewhere = format!("/kubepods/pod{UID}/{}", id('e'));
+        for text in ["shop/web-1", "shop/web-1/app"] {
+            assert_eq!(judged(text, &elsewhere), Verdict::Other, "{text}: the pod is another");
+        }
+        assert_eq!(judged("shop/web-0/app", &elsewhere), Verdict::Undecided);
         let in_pod = format!("/kubepods/pod{}/{}", UID.replace('1', "2"), id('e'));
         for text in ["shop/web-0", "shop/web-0/app", "cri:app"] {
             assert_eq!(judged(text, &in_pod), Verdict::Undecided, "{text}: it may be a new one");
