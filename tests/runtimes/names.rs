@@ -28,8 +28,9 @@ const FOREIGN: [&str; 4] = ["times", "setns", "mount", "pivot_root"];
 
 /// Lays a folder over `/var/lib/containers`, for one program only.
 const WITH_STORAGE: &str = r#"mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
-/// The same with a socket at podman's usual place.
-const WITH_SOCKET: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/podman && ln -s "$1" /run/podman/podman.sock && shift && exec "$@""#;
+/// The same, and a socket at podman's usual place. On a busy machine podman may take longer to answer than tracer waits, which
+/// then reads the storage.
+const WITH_SOCKET: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/podman && ln -s "$1/podman.sock" /run/podman/podman.sock && mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
@@ -185,7 +186,7 @@ fn podman(world: &World) -> Result<(), Stop> {
     };
     assert!(holds_within(BOUND, answers), "podman serves: {}", service.stderr());
     let storage = with_storage(podman.folder());
-    let serving = seen_from(WITH_SOCKET, &socket);
+    let serving = seen_from(WITH_SOCKET, podman.folder());
     let of = |launcher: &'_ [String], target: String| -> (Vec<String>, String) {
         (launcher.to_vec(), target)
     };
