@@ -1,0 +1,97 @@
+//! Tests of the forms in which a target is named.
+
+use super::*;
+
+const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
+const HASH: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+fn parse(text: &str) -> Vec<Meaning> {
+    let spec: TargetSpec = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+    assert_eq!(spec.text, text);
+    spec.meanings
+}
+
+fn id(scope: EngineScope, prefix: &str) -> Meaning {
+    Meaning::ContainerId { scope, prefix: prefix.to_owned() }
+}
+
+fn name(scope: EngineScope, name: &str) -> Meaning {
+    Meaning::ContainerName { scope, name: name.to_owned() }
+}
+
+fn in_pod(container: &str) -> Meaning {
+    let [namespace, pod, container] = ["shop", "web-0", container].map(str::to_owned);
+    Meaning::PodContainer { namespace, pod, container }
+}
+
+#[test]
+fn forms_without_prefix() {
+    let uid = || Meaning::PodUid(PodUid::parse(UID).expect("a UID"));
+    let hash = || Meaning::PodUid(PodUid::parse(HASH).expect("a hash"));
+    let pod = Meaning::PodName { namespace: "shop".to_owned(), pod: "web-7d4b9-xk2.v1".to_owned() };
+    for (text, meanings) in [
+        ("/", vec![Meaning::Path("/".to_owned())]),
+        ("/a:b", vec![Meaning::Path("/a:b".to_owned())]),
+        ("nginx.service", vec![Meaning::Unit("nginx.service".to_owned())]),
+        ("user@0.service", vec![Meaning::Unit("user@0.service".to_owned())]),
+        ("foo:bar.scope", vec![Meaning::Unit("foo:bar.scope".to_owned())]),
+        (UID, vec![uid()]),
+        ("123E4567_E89B_12D3_A456_426614174000", vec![uid()]),
+        (HASH, vec![hash(), id(EngineScope::Any, HASH)]),
+        ("facade", vec![id(EngineScope::Any, "facade"), name(EngineScope::Any, "facade")]),
+        ("FACADE12", vec![id(EngineScope::Any, "facade12"), name(EngineScope::Any, "FACADE12")]),
+        ("cafe", vec![name(EngineScope::Any, "cafe")]),
+        ("web_1", vec![name(EngineScope::Any, "web_1")]),
+        ("shop/web-7d4b9-xk2.v1", vec![pod]),
+        ("shop/web-0/proxy", vec![in_pod("proxy")]),
+    ] {
+        assert_eq!(parse(text), meanings, "{text}");
+    }
+}
+
+#[test]
+fn prefixes_force_the_kind() {
+    for (text, meaning) in [
+        ("path:/x", Meaning::Path("/x".to_owned())),
+        ("pid:1", Meaning::Process(1)),
+        ("pod:123e4567e89b12d3a456426614174000", parse(UID).remove(0)),
+        ("docker:web.service", name(EngineScope::Docker, "web.service")),
+        ("podman:abc", name(EngineScope::Podman, "abc")),
+        ("pod:shop/web-0/proxy", in_pod("proxy")),
+        ("cri:shop/web-0/proxy", in_pod("proxy")),
+        ("unit:nginx", Meaning::Unit("nginx.service".to_owned())),
+        ("unit:user.slice", Meaning::Unit("user.slice".to_owned())),
+    ] {
+        assert_eq!(parse(text), [meaning], "{text}");
+    }
+    let both = [id(EngineScope::Cri, "0123abcd"), name(EngineScope::Cri, "0123abcd")];
+    assert_eq!(parse("cri:0123abcd"), both, "an id or a name");
+    let full = "0123456789abcdef".repeat(4);
+    assert_eq!(parse(&format!("docker:{full}")), [id(EngineScope::Docker, &full)]);
+}
+
+#[test]
+fn what_fits_no_form_is_refused() {
+    let refuse = |text: &str| text.parse::<TargetSpec>().expect_err(text);
+    for text in ["", "pod:", "docker:", "pid:"] {
+        assert!(matches!(refuse(text), GrammarError::Empty { .. }), "{text}");
+    }
+    for text in ["pid:0", "pid:-1", "pid:+1", "pid:x", "pid:99999999999"] {
+        assert!(matches!(refuse(text), GrammarError::NotAProcess { .. }), "{text}");
+    }
+    for text in
+        ["a b", "-x", "é", "what:ever", "system.slice/x", "a/b/c/d", "a/b/c.d", "x\u{1b}[2J"]
+    {
+        assert!(matches!(refuse(text), GrammarError::Unknown { .. }), "{text}");
+    }
+    assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));
+    assert!(matches!(refuse("pod:web"), GrammarError::NotAPod { .. }));
+    assert!(matches!(refuse("unit:a.socket"), GrammarError::NotAUnit { .. }));
+    assert!(matches!(refuse("docker:a/b"), GrammarError::NotAContainer { .. }));
+}
+
+#[test]
+fn messages_escape_what_was_typed() {
+    let message = "x\u{1b}[2J\n".parse::<TargetSpec>().expect_err("no form").to_string();
+    assert!(message.starts_with(r"`x\x1b[2J\n` names no kind of target"), "{message}");
+}

@@ -1,0 +1,162 @@
+//! Tests of the rules by which a cgroup is judged.
+
+use super::*;
+use crate::target::inventory::{ContainerState, Told};
+use crate::target::names::Engine;
+
+const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+fn id(digit: char) -> String {
+    digit.to_string().repeat(64)
+}
+
+fn wanted(text: &str) -> Wanted {
+    Wanted::new(&text.parse().expect("a target")).expect("not a path")
+}
+
+/// `a`: docker's web; `b`: podman's web; `c`: the container app of the pod shop/web-0, whose pause container is `d`.
+fn inventory() -> Inventory {
+    let pod = Pod { namespace: "shop".to_owned(), name: "web-0".to_owned(), uid: UID.to_owned() };
+    let container = |engine, digit, name: &str, pod| Container {
+        engine,
+        id: id(digit),
+        name: name.to_owned(),
+        state: ContainerState::Running,
+        pod,
+        image: None,
+    };
+    let mut inventory = Inventory::default();
+    inventory.add(Told {
+        containers: vec![
+            container(Engine::Docker, 'a', "web", None),
+            container(Engine::Podman, 'b', "web", None),
+            container(Engine::Containerd, 'c', "app", Some(pod.clone())),
+        ],
+        pods: vec![pod],
+        sandboxes: vec![id('d')],
+    });
+    inventory
+}
+
+fn judged(text: &str, path: &str) -> Verdict {
+    wanted(text).judge(path, &inventory())
+}
+
+fn is(path: &str) -> Verdict {
+    Verdict::Target(path.to_owned())
+}
+
+#[test]
+fn the_uppermost_cgroup_of_that_name_is_the_target() {
+    let container = format!("/system.slice/docker-{}.scope", id('a'));
+    for (text, path, verdict) in [
+        ("aaaaaaaaaaaa", format!("{container}/init"), is(&container)),
+        ("aaaaaaaaaaaa", format!("/docker/{}", id('a')), is(&format!("/docker/{}", id('a')))),
+        ("docker:bbbb", format!("/libpod_parent/libpod-{}", id('b')), Verdict::Other),
+        (UID, format!("/kubepods/pod{UID}/{}", id('c')), is(&format!("/kubepods/pod{UID}"))),
+        ("web.service", "/system.slice/web.service/a".into(), is("/system.slice/web.service")),
+        ("web.service", "/system.slice/other.service".into(), Verdict::Other),
+    ] {
+        assert_eq!(judged(text, &path), verdict, "{text} {path}");
+    }
+}
+
+#[test]
+fn a_name_is_a_container_of_its_engine() {
+    let [docker, podman, pod] = [
+        format!("/docker/{}", id('a')),
+        format!("/machine.slice/libpod-{}.scope", id('b')),
+        format!("/somewhere/{}", id('c')),
+    ];
+    for (text, path, verdict) in [
+        ("docker:web", format!("{docker}/inner"), is(&docker)),
+        ("docker:web", podman.clone(), Verdict::Other),
+        ("podman:web", podman.clone(), is(&podman)),
+        ("podman:web", docker.clone(), Verdict::Other),
+        ("web", docker.clone(), is(&docker)),
+        ("web", podman.clone(), is(&podman)),
+        ("cri:app", pod.clone(), is(&pod)),
+        ("cri:web", docker.clone(), Verdict::Other),
+        ("shop/web-0/app", pod.clone(), is(&pod)),
+        ("shop/web-0/other", pod.clone(), Verdict::Other),
+        ("shop/web-0", pod.clone(), is(&pod)),
+        ("other/web-0", pod, Verdict::Other),
+    ] {
+        assert_eq!(judged(text, &path), verdict, "{text} {path}");
+    }
+}
+
+#[test]
+fn a_name_that_is_known_is_followed_among_its_engines() {
+    let mut inventory = inventory();
+    let (docker, unknown) = (format!("/docker/{}", id('a')), format!("/x/{}", id('e')));
+    let both = wanted("web").of_known(&inventory);
+    assert!(!both.is_dockers(), "podman has one of that name as well");
+    inventory.containers.remove(&id('b'));
+    let known = wanted("web").of_known(&inventory);
+    assert!(known.is_dockers());
+    assert_eq!(known.judge(&docker, &inventory), is(&docker));
+    assert_eq!(known.judge(&unknown, &inventory), Verdict::Undecided);
+    assert!(!wanted("other").of_known(&inventory).is_dockers(), "it may be anybody's");
+    let pods = wanted("app").of_known(&inventory);
+    assert_eq!(pods.judge(&unknown, &inventory), Verdict::Other, "not in a pod");
+}
+
+#[test]
+fn a_pod_is_its_cgroup_without_the_pause_container() {
+    let pod = format!("/kubepods/pod{UID}");
+    let pause = format!("{pod}/{}", id('d'));
+    for text in [UID, "shop/web-0"] {
+        assert_eq!(judged(text, &format!("{pod}/{}", id('c'))), is(&pod), "{text}");
+        assert_eq!(judged(text, &format!("{pod}/{}", id('e'))), is(&pod), "{text}: a new one");
+        assert_eq!(judged(text, &pause), Verdict::Pause(pause.clone()), "{text}");
+    }
+    assert_eq!(judged("shop/web-1", &pause), Verdict::Other);
+}
+
+#[test]
+fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
+    let unknown = format!("/docker/{}", id('e'));
+    for (text, verdict) in [
+        ("docker:web", Verdict::Undecided),
+        ("web", Verdict::Undecided),
+        ("shop/web-0", Verdict::Other),
+        ("podman:web", Verdict::Other),
+        ("aaaaaaaaaaaa", Verdict::Undecided),
+        ("web.service", Verdict::Other),
+    ] {
+        assert_eq!(judged(text, &unknown), verdict, "{text}");
+    }
+    let elsewhere = format!("/kubepods/pod{UID}/{}", id('e'));
+    for text in ["shop/web-1", "shop/web-1/app"] {
+        assert_eq!(judged(text, &elsewhere), Verdict::Other, "{text}: the pod is another");
+    }
+    assert_eq!(judged("shop/web-0/app", &elsewhere), Verdict::Undecided);
+    let in_pod = format!("/kubepods/pod{}/{}", UID.replace('1', "2"), id('e'));
+    for text in ["shop/web-0", "shop/web-0/app", "cri:app"] {
+        assert_eq!(judged(text, &in_pod), Verdict::Undecided, "{text}: it may be a new one");
+        let mut loose = inventory();
+        loose.pods_without_cgroups = true;
+        assert_eq!(wanted(text).judge(&unknown, &loose), Verdict::Undecided, "{text}");
+    }
+    let nested = format!("/docker/{}/{}", id('a'), id('e'));
+    assert_eq!(judged("docker:other", &nested), Verdict::Other, "inside another one");
+    assert_eq!(judged("docker:web", "/docker"), Verdict::Other, "no container");
+}
+
+#[test]
+fn all_containers_are_all_but_the_pause_containers() {
+    let all = |path: &str| Wanted::all_containers().judge(path, &inventory());
+    let container = format!("/x/{}", id('e'));
+    assert_eq!(all(&format!("{container}/deep")), is(&container));
+    let pause = format!("/kubepods/pod{UID}/{}", id('d'));
+    assert_eq!(all(&pause), Verdict::Pause(pause.clone()));
+    assert_eq!(all("/system.slice/x.service"), Verdict::Other);
+}
+
+#[test]
+fn a_path_and_a_process_are_no_rules() {
+    for text in ["/a", "pid:1"] {
+        assert_eq!(Wanted::new(&text.parse().expect("a target")), None, "{text}");
+    }
+}
