@@ -52,7 +52,9 @@ fn accept_late_start_makes_it_complete() {
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).args(["--accept-late-start"]).start();
     assert!(running.finish().status.success(), "the fixture ends well");
-    tracing.stop().exits(0);
+    let told = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
+    let outcome = tracing.stop().exits(0).says(&[&told]);
+    assert!(!outcome.stderr.contains("nothing was lost"), "{}", outcome.stderr);
 }
 
 #[test]

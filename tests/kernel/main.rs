@@ -24,5 +24,6 @@ mod phases;
 mod ready_profiles;
 mod snapshots;
 mod strace;
+mod unfinished;
 mod verify;
 mod waiting;

@@ -48,6 +48,11 @@ fn a_late_recording_and_a_start_are_complete_together() {
     let alone = Tracer::new().args(["profile", &file(&late)]).run().exits(3);
     let alone = alone.says(&["late start", cgroup.name(), "hint:"]);
     assert!(!alone.recording().complete);
+    let accepted = ["profile", &file(&late), "--accept-late-start"];
+    let accepted = Tracer::new().args(accepted).run().exits(0);
+    let told = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
+    let accepted = accepted.says(&[&told]);
+    assert!(!accepted.stderr.contains("nothing was lost"), "{}", accepted.stderr);
 
     let both = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(0);
     let both = both.says(&["recordings: 2", "complete: nothing was lost"]);

@@ -1,6 +1,7 @@
 //! The recording pipeline: from a request to a recording, top to bottom in [`record`].
 
 mod audit;
+mod autosave;
 mod command;
 mod ending;
 mod events;
@@ -13,7 +14,7 @@ mod stops;
 
 use std::{
     process::ExitStatus,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -22,6 +23,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout_a
 
 use self::{
     audit::Audit,
+    autosave::Autosave,
     command::{CommandGroup, RunningCommand},
     ending::Roots,
     events::Sightings,
@@ -52,8 +54,6 @@ use crate::{
 const TICK: Duration = Duration::from_millis(250);
 /// How long the runtimes are asked at the end for the names of containers that nobody told of.
 const NAMES_SETTLE: Duration = Duration::from_secs(5);
-/// How often the recording is saved, when it changed.
-const AUTOSAVE: Duration = Duration::from_secs(10);
 
 /// Records until something ends it.
 ///
@@ -149,8 +149,7 @@ impl Session<'_> {
         let deadline =
             start + self.request.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
         let mut tick = ticks(TICK);
-        let mut autosave = ticks(AUTOSAVE);
-        let mut saved = 0;
+        let mut autosave = Autosave::new(Instant::now());
         loop {
             tokio::select! {
                 asked = stops.next() => match asked {
@@ -169,12 +168,9 @@ impl Session<'_> {
                 _ = tick.tick() => {
                     self.sightings.selecting.ask_again();
                     self.show_status(observers)?;
-                }
-                _ = autosave.tick() => {
-                    if self.sightings.calls_seen() != saved {
-                        saved = self.sightings.calls_seen();
+                    if autosave.is_due(Instant::now(), self.sightings.calls_seen()) {
                         let snapshot = self.recorder.drain()?;
-                        (observers.autosave)(&self.judge(&snapshot, assemble)?);
+                        (observers.autosave)(&self.judge(&snapshot, true, assemble)?);
                     }
                 }
             }
@@ -194,7 +190,7 @@ impl Session<'_> {
     fn take_snapshot(&mut self, observers: &mut Observers<'_>) -> Result<()> {
         self.take(observers)?;
         let snapshot = self.recorder.drain()?;
-        let line = (observers.snapshot)(&self.judge(&snapshot, assemble)?);
+        let line = (observers.snapshot)(&self.judge(&snapshot, true, assemble)?);
         observers.live.line(&line);
         Ok(())
     }
@@ -269,7 +265,7 @@ impl Session<'_> {
         self.cut_off += left as u64;
         self.roots.look(&self.request.root);
         let (mut recording, filters) =
-            self.judge(&snapshot, |parts| (assemble(parts), filters(parts)))?;
+            self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts)))?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
@@ -284,8 +280,13 @@ impl Session<'_> {
         })
     }
 
-    /// Hands everything that is known to a judgement.
-    fn judge<T>(&self, snapshot: &Snapshot, judgement: impl FnOnce(&Parts<'_>) -> T) -> Result<T> {
+    /// Hands everything that is known to a judgement. `unfinished`: the recording goes on.
+    fn judge<T>(
+        &self,
+        snapshot: &Snapshot,
+        unfinished: bool,
+        judgement: impl FnOnce(&Parts<'_>) -> T,
+    ) -> Result<T> {
         let system = rustix::system::uname();
         Ok(judgement(&Parts {
             snapshot,
@@ -310,6 +311,7 @@ impl Session<'_> {
             logged: &self.audit.as_ref().map(Audit::logged).unwrap_or_default(),
             replaced: self.roots.replaced(),
             cut_off: self.cut_off,
+            unfinished,
             accept_late_start: self.request.accept_late_start,
         }))
     }

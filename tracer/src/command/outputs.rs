@@ -182,11 +182,7 @@ impl Outputs {
             print(&oci::write(&derivation.profile))
                 .context("the standard output could not be written")?;
         }
-        commit(staged)?;
-        if let Place::Folder { .. } = self.place {
-            self.discard_unfinished();
-        }
-        Ok(())
+        commit(staged)
     }
 
     /// As [`Self::write`], and prints nothing.

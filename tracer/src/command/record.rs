@@ -82,6 +82,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let products = outputs.derive(std::slice::from_ref(recording), recording);
     let products = products.inspect_err(|_| outputs.discard_unfinished())?;
     outputs.write(&products)?;
+    outputs.discard_unfinished();
     summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
     Ok(exit(typed, &outcome, &products))
 }

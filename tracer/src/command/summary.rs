@@ -164,8 +164,8 @@ fn write_more(text: &mut String, count: usize, what: &str) {
 fn write_completeness(text: &mut String, quiet: bool, products: &[Product]) {
     let lacking: Vec<&Product> =
         products.iter().filter(|product| !product.recording.complete).collect();
-    if lacking.is_empty() && !quiet {
-        text.push_str("complete: nothing was lost\n");
+    if !quiet {
+        write_complete(text, products, lacking.is_empty());
     }
     // What the whole one lacks, its parts lack.
     let whole = lacking.iter().any(|product| product.label.is_none());
@@ -183,6 +183,37 @@ fn write_completeness(text: &mut String, quiet: bool, products: &[Product]) {
     if !whole {
         write_more(text, lacking.len(), "incomplete profiles");
     }
+}
+
+/// Says that nothing was lost, or what the user accepted to be lost.
+fn write_complete(text: &mut String, products: &[Product], complete: bool) {
+    let accepted: Vec<String> = products
+        .iter()
+        .map(|product| accepted(product.label.as_deref(), &product.recording))
+        .filter(|line| !line.is_empty())
+        .collect();
+    if complete && accepted.is_empty() {
+        text.push_str("complete: nothing was lost\n");
+    }
+    text.extend(accepted.iter().take(LINES).map(String::as_str));
+    write_more(text, accepted.len(), "accepted late starts");
+}
+
+/// What is missing of a recording that is complete because the user said so; nothing of any other.
+pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> String {
+    if !recording.complete || recording.losses.late_start == 0 {
+        return String::new();
+    }
+    let label = label.map(|label| format!("{}: ", escape(label))).unwrap_or_default();
+    let first = recording.late_starts.first().map_or("a cgroup", String::as_str);
+    let more = match recording.losses.late_start {
+        1 => String::new(),
+        count => format!(" and of {} more", count - 1),
+    };
+    format!(
+        "complete as you accepted: {label}the start of {}{more} was not seen (--accept-late-start)\n",
+        escape(first)
+    )
 }
 
 /// Why a recording is incomplete, and what follows.

@@ -148,6 +148,9 @@ fn report(
         }
     }
     text.push_str(&summary::incomplete(&outcome.recording));
+    if !typed.quiet {
+        text.push_str(&summary::accepted(None, &outcome.recording));
+    }
     if let Some(path) = &typed.amend {
         let _ = writeln!(text, "{}: the profile with the denied calls allowed", escape_path(path));
     }

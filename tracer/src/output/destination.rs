@@ -81,7 +81,7 @@ impl Destination {
     /// Writes the files, in the order of [`FileKind`] whatever the order here; old ones are replaced.
     ///
     /// All are written and synced under other names before the first is renamed: when the disk is full, the old files
-    /// are as they were. A partial recording is removed once a whole one is there.
+    /// are as they were.
     ///
     /// # Errors
     /// As [`Destination::stage`] and [`Staged::commit`].
@@ -96,14 +96,12 @@ impl Destination {
     pub fn stage(&self, files: &[(FileKind, &[u8])]) -> Result<Staged, OutputError> {
         let mut files = files.to_vec();
         files.sort_by_key(|(kind, _)| *kind);
-        let whole = files.iter().any(|(kind, _)| *kind == FileKind::Recording);
         let files: Vec<_> =
             files.into_iter().map(|(kind, bytes)| (self.name(kind), bytes)).collect();
         // What is saved now and then while recording must not wait for the disk.
         let is_partial = files.iter().all(|(name, _)| *name == self.name(FileKind::Partial));
         let durability = if is_partial { Durability::InMemory } else { Durability::OnDisk };
-        let staged = self.place.stage(&files, durability)?;
-        Ok(if whole { staged.outdating(self.name(FileKind::Partial)) } else { staged })
+        self.place.stage(&files, durability)
     }
 
     /// Replaces the partial recording.

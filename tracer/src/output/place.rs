@@ -135,7 +135,7 @@ impl Place {
         for (name, _) in files {
             self.check_target(name)?;
         }
-        Ok(Staged { place: Arc::clone(self), files: finished, outdated: None, durability })
+        Ok(Staged { place: Arc::clone(self), files: finished, durability })
     }
 
     /// Removes a file, if there is one.
@@ -247,16 +247,10 @@ impl Drop for Unfinished {
 pub struct Staged {
     place: Arc<Place>,
     files: Vec<(String, Unfinished)>,
-    outdated: Option<String>,
     durability: Durability,
 }
 
 impl Staged {
-    /// The same files; this one is removed once they have their names.
-    pub(super) fn outdating(self, name: String) -> Self {
-        Self { outdated: Some(name), ..self }
-    }
-
     /// Gives the files their names, one after the other; old ones are replaced.
     ///
     /// # Errors
@@ -264,9 +258,6 @@ impl Staged {
     pub fn commit(self) -> Result<(), OutputError> {
         for (name, unfinished) in self.files {
             unfinished.rename(&name)?;
-        }
-        if let Some(outdated) = &self.outdated {
-            self.place.remove(outdated)?;
         }
         match self.durability {
             Durability::OnDisk => self.place.sync(),

@@ -36,6 +36,8 @@ fn three_files_are_written_and_replaced() {
     destination.save_partial(b"half").expect("saved");
     assert_eq!(listing(folder.path()), ["web.recording.json.partial"]);
     destination.write(&all(b"first")).expect("written");
+    assert_eq!(fs::read(folder.path().join("web.recording.json.partial")).expect("it"), b"half");
+    destination.remove_partial().expect("removed");
     let names = ["web.json", "web.kubernetes.yaml", "web.recording.json"];
     assert_eq!(listing(folder.path()), names);
     let before = File::open(folder.path().join("web.json")).expect("the old file");

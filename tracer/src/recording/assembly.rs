@@ -70,6 +70,8 @@ pub struct Parts<'a> {
     pub replaced: u64,
     /// Processes of the command that still ran, or were killed, at the end.
     pub cut_off: u64,
+    /// The recording goes on.
+    pub unfinished: bool,
     /// Denied calls were watched, and none can have escaped.
     pub every_denial_seen: bool,
     /// Calls that a filter logged, by the kernel's audit records.
@@ -93,6 +95,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         replaced: parts.replaced,
         cut_off: parts.cut_off,
         unresolved: parts.unresolved,
+        unfinished: u64::from(parts.unfinished),
         ..Losses::default()
     };
     let mut cgroups = Vec::new();

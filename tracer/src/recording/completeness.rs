@@ -63,6 +63,11 @@ pub(super) fn reasons(
         "containers that may belong to the target and ended before their runtime told their names",
         "record again, with the container runtime's socket in its usual place or named (--docker-host, --cri-endpoint)",
     );
+    lost(
+        losses.unfinished,
+        "recordings that were written while they went on, so that later calls are missing",
+        "record again and let the recording end (Ctrl-C, --duration): what is written then replaces this",
+    );
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
@@ -96,13 +101,14 @@ mod tests {
             replaced: 1,
             cut_off: 1,
             unresolved: 1,
+            unfinished: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], false);
-        assert_eq!(told.len(), 10, "{told:#?}");
+        assert_eq!(told.len(), 11, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], true).len(),
-            9,
+            10,
             "the late start is accepted"
         );
     }

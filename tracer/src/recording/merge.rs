@@ -90,6 +90,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         replaced,
         cut_off,
         unresolved,
+        unfinished,
     } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
@@ -102,6 +103,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         replaced: one.replaced.saturating_add(replaced),
         cut_off: one.cut_off.saturating_add(cut_off),
         unresolved: one.unresolved.saturating_add(unresolved),
+        unfinished: one.unfinished.saturating_add(unfinished),
     }
 }
 

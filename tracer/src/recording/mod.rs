@@ -282,6 +282,9 @@ pub struct Losses {
     /// Containers that may be the target's, and whose names nobody told: they had ended by then.
     #[serde(default)]
     pub unresolved: u64,
+    /// Recordings that were written while they went on: what came later is in none of them.
+    #[serde(default)]
+    pub unfinished: u64,
 }
 
 /// How the traced command ended.

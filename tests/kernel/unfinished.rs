@@ -1,0 +1,66 @@
+//! What a recording says of itself while it goes on, and after its tracer was killed.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use tests::{
+    BOUND, Cgroup, Outcome, Tracer, call_in, entries, file_names, kernel_tier, require, wait_until,
+};
+use tracer::recording::Recording;
+
+const PARTIAL: &str = "profile.recording.json.partial";
+
+fn read(path: &Path) -> Recording {
+    let text = std::fs::read(path).expect("a recording");
+    tracer::recording::json::from_json(&text).expect("a whole recording")
+}
+
+/// The tracer is killed soon after a call was made.
+fn killed(cgroup: &Cgroup) -> Outcome {
+    let tracing = Tracer::new().cgroup(cgroup).start();
+    call_in(cgroup, 452);
+    let partial = tracing.folder().join(PARTIAL);
+    wait_until("the recording so far is saved", BOUND, || partial.exists());
+    tracing.stop_by(Signal::KILL)
+}
+
+#[test]
+fn what_a_killed_tracer_left_says_that_it_is_unfinished() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("killed-while-recording");
+    let left = killed(&cgroup);
+    assert_eq!(file_names(left.folder()), [PARTIAL]);
+    let recording = read(&left.folder().join(PARTIAL));
+    assert_eq!(recording.losses.unfinished, 1);
+    assert!(!recording.complete, "{:?}", recording.incomplete_reasons);
+}
+
+#[test]
+fn it_is_derived_from_as_incomplete_and_stays() {
+    require!(kernel_tier());
+    let left = killed(&Cgroup::new("derived-from-partial"));
+    let before = entries(left.folder());
+    let partial = left.folder().join(PARTIAL);
+    let out = left.folder().join("profile.json");
+    let typed = ["profile".as_ref(), partial.as_os_str()];
+    let derived = Tracer::new().args(typed).out(&out).run().exits(3);
+    let derived = derived.says(&["incomplete: recordings that were written while they went on"]);
+    assert!(!derived.stderr.contains("nothing was lost"), "{}", derived.stderr);
+    assert!(entries(left.folder()).contains(&before[0]), "what was read stays as it was");
+    assert!(!derived.recording().complete);
+}
+
+#[test]
+fn a_snapshot_says_that_the_recording_goes_on_and_the_end_that_it_does_not() {
+    require!(kernel_tier());
+    let cgroup = Cgroup::new("snapshot-unfinished");
+    let tracing = Tracer::new().cgroup(&cgroup).start();
+    call_in(&cgroup, 452);
+    tracing.process.signal(Signal::USR1);
+    tracing.wait_for_message("the recording goes on");
+    let snapshot = read(&tracing.folder().join("profile.recording.json"));
+    assert_eq!((snapshot.losses.unfinished, snapshot.complete), (1, false));
+    let outcome = tracing.stop().exits(0);
+    let recording = outcome.recording();
+    assert_eq!((recording.losses.unfinished, recording.complete), (0, true));
+}

@@ -1,0 +1,57 @@
+//! When the recording so far is saved: soon after the first calls, then ever more seldom.
+
+use std::time::{Duration, Instant};
+
+/// How long after one save the next may be: at first, doubled by each.
+const FIRST: Duration = Duration::from_millis(500);
+/// At most.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Decides when the recording so far is saved.
+pub(super) struct Autosave {
+    due: Instant,
+    period: Duration,
+    saved: usize,
+}
+
+impl Autosave {
+    /// Nothing was saved yet.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { due: now, period: FIRST, saved: 0 }
+    }
+
+    /// Whether it shall be saved now that so many different calls were seen; it counts as saved then.
+    pub(super) fn is_due(&mut self, now: Instant, calls_seen: usize) -> bool {
+        if calls_seen == self.saved || now < self.due {
+            return false;
+        }
+        self.saved = calls_seen;
+        self.due = now + self.period;
+        self.period = (2 * self.period).min(LONGEST);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn soon_after_the_first_call_then_every_ten_seconds_when_it_changed() {
+        let start = Instant::now();
+        let mut autosave = Autosave::new(start);
+        let times = (0..400_u64).map(|tick| 250 * tick);
+        // A new call in each quarter of a second, from the second on.
+        let saves: Vec<u64> = times
+            .filter(|&time| {
+                let calls = (time / 250).saturating_sub(4) as usize;
+                autosave.is_due(start + Duration::from_millis(time), calls)
+            })
+            .collect();
+        assert_eq!(saves[..6], [1250, 1750, 2750, 4750, 8750, 16750]);
+        assert!(saves.windows(2).all(|pair| pair[1] - pair[0] <= 10_000), "{saves:?}");
+        let end = start + Duration::from_secs(1000);
+        assert!(autosave.is_due(end, 400));
+        assert!(!autosave.is_due(end + LONGEST, 400), "nothing changed");
+    }
+}
