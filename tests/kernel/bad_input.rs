@@ -4,10 +4,35 @@ use std::fs;
 use std::process::Command;
 
 use tests::{
-    Cgroup, GROUND_TRUTH, Running, Tracer, calls, cgroup_mount, cgroup_v1_folder, file_names,
-    ground_truth, kernel_tier, require, tool,
+    Cgroup, GROUND_TRUTH, Running, Stop, Tracer, calls, cgroup_mount, cgroup_v1_folder, file_names,
+    ground_truth, require, tool,
 };
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    a_cgroup_that_does_not_exist,
+    a_folder_that_is_no_cgroup,
+    a_folder_of_cgroup_v1,
+    the_file_of_a_cgroup_instead_of_its_folder,
+    a_process_that_does_not_exist,
+    a_process_in_the_root_cgroup,
+    an_id_prefix_of_two_containers_lists_both,
+    a_unique_id_prefix_finds_the_container,
+    a_program_of_the_host_in_a_cgroup_with_a_containers_name_is_a_workload,
+    a_name_that_nothing_has,
+    neither_target_nor_command,
+    values_that_flags_do_not_take,
+    a_call_name_that_no_abi_has,
+    the_profile_on_stdout_beside_a_command,
+    an_out_file_that_does_not_end_in_json,
+    a_command_that_does_not_exist,
+    a_command_that_cannot_be_executed,
+    a_command_whose_interpreter_is_missing,
+    a_command_that_is_no_program,
+    no_call_of_the_workload_means_no_profile,
+    without_kernel_types_it_records_and_says_what_is_lost,
+    without_kernel_types_calls_of_32_bit_programs_make_the_result_incomplete,
+}
 
 /// The target is refused: exit 1, the messages hold the parts, no file is written.
 fn check_target(target: &str, parts: &[&str]) {
@@ -19,9 +44,7 @@ fn check_usage(arguments: &[&str], parts: &[&str]) {
     Tracer::new().without_out().args(arguments).run().exits(2).says(parts).writes_nothing();
 }
 
-#[test]
 fn a_cgroup_that_does_not_exist() {
-    require!(kernel_tier());
     let above = Cgroup::new("existing");
     let child = above.child("present");
     let missing = format!("{}/missing/deeper", above.name());
@@ -30,41 +53,32 @@ fn a_cgroup_that_does_not_exist() {
     drop(child);
 }
 
-#[test]
 fn a_folder_that_is_no_cgroup() {
-    require!(kernel_tier());
     check_target("/etc/ssl", &["error:", "/etc/ssl"]);
     check_target("path:/usr", &["error:", "/usr"]);
 }
 
-#[test]
-fn a_folder_of_cgroup_v1() {
-    require!(kernel_tier());
+fn a_folder_of_cgroup_v1() -> Result<(), Stop> {
     let folder = require!(cgroup_v1_folder());
     let folder = folder.to_str().expect("the path is text");
     check_target(folder, &["error:", folder, "cannot be traced", "hint:"]);
+    Ok(())
 }
 
-#[test]
 fn the_file_of_a_cgroup_instead_of_its_folder() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("file");
     let file = cgroup.processes_file();
     let file = file.to_str().expect("the path is text");
     check_target(file, &["error:", file]);
 }
 
-#[test]
 fn a_process_that_does_not_exist() {
-    require!(kernel_tier());
     check_target("pid:4194400", &["error:", "4194400"]);
     check_usage(&["--cgroup", "pid:0"], &["error:", "0"]);
     check_usage(&["--cgroup", "pid:one"], &["error:", "one"]);
 }
 
-#[test]
 fn a_process_in_the_root_cgroup() {
-    require!(kernel_tier());
     let file = cgroup_mount().join("cgroup.procs");
     let steps = [format!("join:{}", file.display()), "say:here".into(), "barrier".into()];
     let mut running = Running::start(&mut ground_truth(steps));
@@ -74,9 +88,7 @@ fn a_process_in_the_root_cgroup() {
     assert!(running.finish().status.success(), "the fixture ends well");
 }
 
-#[test]
 fn an_id_prefix_of_two_containers_lists_both() {
-    require!(kernel_tier());
     let above = Cgroup::new("prefix");
     let prefix = format!("{:07x}{:08x}", std::process::id(), above.id());
     let ids =
@@ -87,9 +99,7 @@ fn an_id_prefix_of_two_containers_lists_both() {
     drop(containers);
 }
 
-#[test]
-fn a_unique_id_prefix_finds_the_container() {
-    require!(kernel_tier());
+fn a_unique_id_prefix_finds_the_container() -> Result<(), Stop> {
     let unshare = require!(tool("unshare"));
     let above = Cgroup::new("unique");
     let prefix = format!("{:07x}{:08x}", std::process::id(), above.id());
@@ -103,11 +113,10 @@ fn a_unique_id_prefix_finds_the_container() {
     let found = calls(&outcome.recording(), container.name());
     assert!(found.contains_key(&(X86_64, 39)), "the container is recorded: {found:?}");
     drop(container);
+    Ok(())
 }
 
-#[test]
 fn a_program_of_the_host_in_a_cgroup_with_a_containers_name_is_a_workload() {
-    require!(kernel_tier());
     let above = Cgroup::new("named");
     let container = above.child(&format!("docker-{:064x}.scope", above.id()));
     let tracing = Tracer::new().cgroup(&container).start();
@@ -118,24 +127,18 @@ fn a_program_of_the_host_in_a_cgroup_with_a_containers_name_is_a_workload() {
     drop(container);
 }
 
-#[test]
 fn a_name_that_nothing_has() {
-    require!(kernel_tier());
     check_target("no-such-thing-anywhere", &["error:", "no-such-thing-anywhere"]);
     check_target("no-such-namespace/no-such-pod", &["error:", "no-such-namespace/no-such-pod"]);
     check_target("no-such-unit.service", &["error:", "no-such-unit.service"]);
     check_usage(&["--cgroup", ""], &["error:", "hint:"]);
 }
 
-#[test]
 fn neither_target_nor_command() {
-    require!(kernel_tier());
     check_usage(&[], &["--cgroup", "Usage:"]);
 }
 
-#[test]
 fn values_that_flags_do_not_take() {
-    require!(kernel_tier());
     for (flag, value) in [
         ("--errno", "maybe"),
         ("--runtime", "docker"),
@@ -149,9 +152,7 @@ fn values_that_flags_do_not_take() {
     check_usage(&["--no-such-flag", "--cgroup", "/x"], &["error:", "--no-such-flag"]);
 }
 
-#[test]
 fn a_call_name_that_no_abi_has() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("include");
     for flag in ["--include", "--exclude"] {
         let outcome = Tracer::new().cgroup(&cgroup).args([flag, "opne"]).run();
@@ -162,21 +163,15 @@ fn a_call_name_that_no_abi_has() {
     }
 }
 
-#[test]
 fn the_profile_on_stdout_beside_a_command() {
-    require!(kernel_tier());
     check_usage(&["--out", "-", "--", GROUND_TRUTH, "exit:0"], &["error:", "--out"]);
 }
 
-#[test]
 fn an_out_file_that_does_not_end_in_json() {
-    require!(kernel_tier());
     check_usage(&["--out", "profile.txt", "--", GROUND_TRUTH], &["error:", "profile.txt", ".json"]);
 }
 
-#[test]
 fn a_command_that_does_not_exist() {
-    require!(kernel_tier());
     let parts = ["error:", "no-such-command-anywhere"];
     let command = ["no-such-command-anywhere", "x"];
     Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
@@ -185,18 +180,14 @@ fn a_command_that_does_not_exist() {
     Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
 }
 
-#[test]
 fn a_command_that_cannot_be_executed() {
-    require!(kernel_tier());
     let parts = ["error:", "/etc/passwd", "Permission denied"];
     Tracer::new().command(["/etc/passwd"]).run().exits(1).says(&parts).writes_nothing();
     let parts = ["error:", "/etc"];
     Tracer::new().command(["/etc"]).run().exits(1).says(&parts).writes_nothing();
 }
 
-#[test]
 fn a_command_whose_interpreter_is_missing() {
-    require!(kernel_tier());
     let tracer = Tracer::new();
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
@@ -209,9 +200,7 @@ fn a_command_whose_interpreter_is_missing() {
     assert_eq!(file_names(folder.path()), ["program"]);
 }
 
-#[test]
 fn a_command_that_is_no_program() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
     fs::write(&program, "echo no interpreter is named here").expect("the file is written");
@@ -221,17 +210,13 @@ fn a_command_that_is_no_program() {
     Tracer::new().command([&program]).run().exits(1).says(&parts).writes_nothing();
 }
 
-#[test]
 fn no_call_of_the_workload_means_no_profile() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("silent");
     let outcome = Tracer::new().cgroup(&cgroup).start().stop().exits(1).writes_nothing();
     outcome.says(&["error:", cgroup.name()]);
 }
 
-#[test]
 fn without_kernel_types_it_records_and_says_what_is_lost() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("no-btf");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
     let steps = [cgroup.hop(), "x86_64:39*3".into()];
@@ -245,9 +230,7 @@ fn without_kernel_types_it_records_and_says_what_is_lost() {
     assert_eq!(found, std::collections::BTreeMap::from(expected), "left: recorded, right: made");
 }
 
-#[test]
 fn without_kernel_types_calls_of_32_bit_programs_make_the_result_incomplete() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("no-btf-i386");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
     let steps = [cgroup.hop(), "i386:96".into(), "x86_64:39".into()];

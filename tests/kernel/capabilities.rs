@@ -6,10 +6,17 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tests::{
-    Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require, temporary_folder,
-    tool, tracer_program,
+    Cgroup, Outcome, Running, Stop, Tracer, calls, ground_truth, require, temporary_folder, tool,
+    tracer_program,
 };
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    a_user_without_capabilities_is_told_which_and_how,
+    root_without_perfmon_is_told_which,
+    bpf_and_perfmon_are_enough_to_trace_a_cgroup,
+    a_filter_that_refuses_bpf_is_named,
+}
 
 /// A copy of the tracer that every user can execute.
 fn program_for_all() -> (TempDir, PathBuf) {
@@ -31,16 +38,13 @@ fn run_as_nobody(command: &[&str]) -> Result<Outcome, String> {
     Ok(tracer.program(program).command(command).run())
 }
 
-#[test]
-fn a_user_without_capabilities_is_told_which_and_how() {
-    require!(kernel_tier());
+fn a_user_without_capabilities_is_told_which_and_how() -> Result<(), Stop> {
     let outcome = require!(run_as_nobody(&["/bin/true"]));
     outcome.exits(1).says(&["error:", "CAP_BPF", "CAP_PERFMON", "hint:", "sudo"]).writes_nothing();
+    Ok(())
 }
 
-#[test]
-fn root_without_perfmon_is_told_which() {
-    require!(kernel_tier());
+fn root_without_perfmon_is_told_which() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let cgroup = Cgroup::new("perfmon");
     let launcher = [setpriv.to_str().expect("the path is text"), "--bounding-set=-all,+bpf", "--"];
@@ -48,11 +52,10 @@ fn root_without_perfmon_is_told_which() {
     let outcome = tracer.run().exits(1).says(&["error:", "CAP_PERFMON"]).writes_nothing();
     let error = outcome.stderr.lines().find(|line| line.starts_with("error:")).expect("it errs");
     assert!(!error.contains("CAP_BPF"), "CAP_BPF is there: {error}");
+    Ok(())
 }
 
-#[test]
-fn bpf_and_perfmon_are_enough_to_trace_a_cgroup() {
-    require!(kernel_tier());
+fn bpf_and_perfmon_are_enough_to_trace_a_cgroup() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let cgroup = Cgroup::new("two-capabilities");
     let setpriv = setpriv.to_str().expect("the path is text");
@@ -63,11 +66,10 @@ fn bpf_and_perfmon_are_enough_to_trace_a_cgroup() {
     let outcome = tracing.stop().exits(0);
     let found = calls(&outcome.recording(), cgroup.name());
     assert!(found.contains_key(&(X86_64, 39)), "it records: {found:?}");
+    Ok(())
 }
 
-#[test]
 fn a_filter_that_refuses_bpf_is_named() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("filtered");
     let folder = temporary_folder();
     let profile = folder.path().join("filter.json");

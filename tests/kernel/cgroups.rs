@@ -3,10 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use tests::{
-    Cgroup, HARMLESS, Outcome, Running, Tracer, call_in, calls, ground_truth, kernel_tier, require,
-};
+use tests::{Cgroup, HARMLESS, Outcome, Running, Tracer, call_in, calls, ground_truth};
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    calls_of_siblings_and_of_the_cgroup_above_are_not_recorded,
+    calls_made_before_the_start_are_not_recorded,
+    a_process_that_leaves_the_target_is_recorded_until_then,
+    a_process_that_is_born_in_the_target_is_recorded_from_its_first_call,
+    a_target_inside_another_is_recorded_with_both,
+    cgroups_made_below_the_target_later_are_recorded_with_their_paths,
+    three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths,
+    two_thousand_cgroups_that_stay_are_recorded_in_little_memory,
+    two_targets_are_recorded_and_nothing_between_them,
+    the_target_may_be_named_as_a_folder_of_the_file_system,
+}
 
 const EXIT_GROUP: i32 = 231;
 const CANARY: i32 = 452;
@@ -28,9 +39,7 @@ fn recorded(outcome: &Outcome) -> BTreeMap<String, BTreeSet<i32>> {
         .collect()
 }
 
-#[test]
 fn calls_of_siblings_and_of_the_cgroup_above_are_not_recorded() {
-    require!(kernel_tier());
     let above = Cgroup::new("siblings");
     let target = above.child("target");
     // A name that begins like the target's must not match either.
@@ -48,9 +57,7 @@ fn calls_of_siblings_and_of_the_cgroup_above_are_not_recorded() {
     drop((target, sibling));
 }
 
-#[test]
 fn calls_made_before_the_start_are_not_recorded() {
-    require!(kernel_tier());
     let target = Cgroup::new("before");
     call_in(&target, CANARY);
     target.wait_until_empty();
@@ -61,9 +68,7 @@ fn calls_made_before_the_start_are_not_recorded() {
     assert_eq!(recorded(&outcome), expected);
 }
 
-#[test]
 fn a_process_that_leaves_the_target_is_recorded_until_then() {
-    require!(kernel_tier());
     let target = Cgroup::new("left");
     let elsewhere = Cgroup::new("elsewhere");
     let tracing = Tracer::new().cgroup(&target).start();
@@ -78,9 +83,7 @@ fn a_process_that_leaves_the_target_is_recorded_until_then() {
     assert_eq!(found, BTreeMap::from(expected), "left: recorded, right: made");
 }
 
-#[test]
 fn a_process_that_is_born_in_the_target_is_recorded_from_its_first_call() {
-    require!(kernel_tier());
     let target = Cgroup::new("born");
     let tracing = Tracer::new().cgroup(&target).start();
     let into = format!("into:{}", target.folder().display());
@@ -94,9 +97,7 @@ fn a_process_that_is_born_in_the_target_is_recorded_from_its_first_call() {
     assert_eq!(found, BTreeMap::from(expected), "left: recorded, right: made");
 }
 
-#[test]
 fn a_target_inside_another_is_recorded_with_both() {
-    require!(kernel_tier());
     let outer = Cgroup::new("outer");
     let inner = outer.child("inner");
     let tracing = Tracer::new().cgroup(&outer).cgroup(&inner).cgroup(&inner).start();
@@ -117,9 +118,7 @@ fn a_target_inside_another_is_recorded_with_both() {
     drop(inner);
 }
 
-#[test]
 fn cgroups_made_below_the_target_later_are_recorded_with_their_paths() {
-    require!(kernel_tier());
     let target = Cgroup::new("nested");
     let tracing = Tracer::new().cgroup(&target).start();
     let mut expected = BTreeMap::new();
@@ -138,9 +137,7 @@ fn cgroups_made_below_the_target_later_are_recorded_with_their_paths() {
     while chain.pop().is_some() {}
 }
 
-#[test]
 fn three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths() {
-    require!(kernel_tier());
     let target = Cgroup::new("churn");
     let tracing = Tracer::new().cgroup(&target).start();
     let mut expected = BTreeMap::new();
@@ -156,9 +153,7 @@ fn three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths(
 }
 
 /// A container a cgroup, on a big node.
-#[test]
 fn two_thousand_cgroups_that_stay_are_recorded_in_little_memory() {
-    require!(kernel_tier());
     let target = Cgroup::new("many");
     let mut tracing = Tracer::new().cgroup(&target).args(["-v"]).start();
     let mut expected = BTreeMap::new();
@@ -187,9 +182,7 @@ fn most_memory(process: i32) -> u64 {
     kibibytes << 10
 }
 
-#[test]
 fn two_targets_are_recorded_and_nothing_between_them() {
-    require!(kernel_tier());
     let above = Cgroup::new("two");
     let [first, between, last] = ["a", "b", "c"].map(|name| above.child(name));
     let tracing = Tracer::new().cgroup(&first).cgroup(&last).start();
@@ -205,9 +198,7 @@ fn two_targets_are_recorded_and_nothing_between_them() {
     drop((first, between, last));
 }
 
-#[test]
 fn the_target_may_be_named_as_a_folder_of_the_file_system() {
-    require!(kernel_tier());
     let target = Cgroup::new("folder");
     let folder = target.folder().to_str().expect("the path is text");
     let tracing = Tracer::new().args(["--cgroup", folder]).start();

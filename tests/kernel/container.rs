@@ -6,9 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tests::{Cgroup, GROUND_TRUTH, Running, Tracer, kernel_tier, names, require, tool};
+use tests::{Cgroup, GROUND_TRUTH, Running, Stop, Tracer, kernel_tier, names, require, tool};
 use tests::{HARMLESS, cgroup_mount, wait_until};
 use tracer::recording::Phase;
+
+tests::trials! {
+    the_set_up_of_an_unconfined_container_is_not_its_workload,
+    set_up_is_told_apart_from_within_namespaces_with_two_capabilities,
+    the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly,
+    a_container_that_ran_before_is_late,
+    a_sandbox_in_a_container_is_workload,
+    a_program_from_memory_in_a_container_is_workload,
+    a_hook_that_runs_while_the_container_is_made_is_not_workload,
+}
 
 /// Calls that runc makes to build a container, and that no workload here makes.
 const SET_UP: [&str; 6] = ["mount", "pivot_root", "unshare", "socketpair", "execveat", "keyctl"];
@@ -127,8 +137,7 @@ fn check(outcome: &tests::Outcome, path: &str, made: &BTreeSet<&str>) {
     }
 }
 
-#[test]
-fn the_set_up_of_an_unconfined_container_is_not_its_workload() {
+fn the_set_up_of_an_unconfined_container_is_not_its_workload() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("runc");
     let path = format!("{}/container", above.name());
@@ -138,11 +147,11 @@ fn the_set_up_of_an_unconfined_container_is_not_its_workload() {
     bundle.run();
     let outcome = tracing.stop().exits(0);
     check(&outcome, &path, &made);
+    Ok(())
 }
 
 /// As in a container: the host's processes and its mount namespace are out of sight, and ptrace(2) is not permitted.
-#[test]
-fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() {
+fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() -> Result<(), Stop> {
     let runc = require!(runc());
     let [unshare, setpriv] = [require!(tool("unshare")), require!(tool("setpriv"))];
     let above = Cgroup::new("runc-namespaces");
@@ -158,10 +167,10 @@ fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() {
     above.remove();
     let outcome = tracing.finish().exits(0);
     check(&outcome, &path, &made);
+    Ok(())
 }
 
-#[test]
-fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() {
+fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("runc-filter");
     let path = format!("{}/container", above.name());
@@ -182,10 +191,10 @@ fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() {
     let [_, init, workload] = phases(&outcome, &path);
     let all: BTreeSet<_> = &init | &workload;
     assert!(all.contains("execve"), "runc's execve of the workload is in the profile: {init:?}");
+    Ok(())
 }
 
-#[test]
-fn a_container_that_ran_before_is_late() {
+fn a_container_that_ran_before_is_late() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("runc-late");
     let path = format!("{}/container", above.name());
@@ -198,11 +207,12 @@ fn a_container_that_ran_before_is_late() {
     let tracing = Tracer::new().args(["--cgroup", &path]).start();
     assert!(running.finish().status.success(), "the container ends well");
     tracing.stop().exits(3).says(&["late start", "hint:", "merge a recording"]);
+    Ok(())
 }
 
 /// Runs the steps in a container that may make namespaces; they give the names, all of them workload, and runc's own
 /// calls are not among them.
-fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) {
+fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new(label);
     let path = format!("{}/container", above.name());
@@ -225,26 +235,24 @@ fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) {
     for name in ["pivot_root", "socketpair", "keyctl", "sethostname", "mkdirat"] {
         assert!(!workload.contains(name), "{name} is runc's, not the workload's: {workload:?}");
     }
+    Ok(())
 }
 
-#[test]
-fn a_sandbox_in_a_container_is_workload() {
+fn a_sandbox_in_a_container_is_workload() -> Result<(), Stop> {
     let steps = ["x86_64:39", "call:272,131072", "x86_64:165", "exec", "x86_64:102"];
     let expected = ["getpid", "unshare", "mount", "execve", "getuid", "exit_group"];
-    check_steps("sandbox", false, &steps, &expected);
-    check_steps("sandbox-filter", true, &steps, &expected);
+    check_steps("sandbox", false, &steps, &expected)?;
+    check_steps("sandbox-filter", true, &steps, &expected)
 }
 
-#[test]
-fn a_program_from_memory_in_a_container_is_workload() {
+fn a_program_from_memory_in_a_container_is_workload() -> Result<(), Stop> {
     let steps = ["exec-memfd", "x86_64:165", "name:runc:[2:INIT]", "x86_64:102"];
     let expected = ["memfd_create", "execveat", "mount", "prctl", "getuid", "exit_group"];
-    check_steps("memory", false, &steps, &expected);
-    check_steps("memory-filter", true, &steps, &expected);
+    check_steps("memory", false, &steps, &expected)?;
+    check_steps("memory-filter", true, &steps, &expected)
 }
 
-#[test]
-fn a_hook_that_runs_while_the_container_is_made_is_not_workload() {
+fn a_hook_that_runs_while_the_container_is_made_is_not_workload() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("hook");
     let path = format!("{}/container", above.name());
@@ -260,6 +268,7 @@ fn a_hook_that_runs_while_the_container_is_made_is_not_workload() {
     assert!(set_up.contains("fchmodat2"), "the hook was seen: {set_up:?}");
     assert!(!workload.contains("fchmodat2"), "the hook is not the workload: {workload:?}");
     assert!(workload.contains("getpid"), "the workload is: {workload:?}");
+    Ok(())
 }
 
 /// Whether a process of the cgroup executes the fixture program.

@@ -6,12 +6,28 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
-use tests::{
-    BOUND, Cgroup, Outcome, Running, Tracer, ground_truth, kernel_tier, require, temporary_folder,
-    wait_until,
-};
+use tests::{BOUND, Cgroup, Outcome, Running, Tracer, ground_truth, temporary_folder, wait_until};
 use tracer::recording::{Phase, Recording, Refusal};
 use tracer::syscalls::Abi::{self, I386, X86_64};
+
+tests::trials! {
+    an_errno_is_recorded_with_its_count_and_command,
+    denied_calls_are_allowed_on_request,
+    a_killed_process_and_a_trapped_call_are_recorded,
+    a_handler_of_a_trap_is_no_denial,
+    a_thread_that_is_killed_alone_is_recorded,
+    a_call_is_both_allowed_and_denied_by_its_arguments,
+    an_error_of_the_kernel_is_no_denial,
+    new_processes_and_threads_are_no_denials,
+    a_child_that_begins_in_another_cgroup_is_no_denial,
+    a_process_that_is_moved_in_is_no_denial,
+    calls_in_flight_at_the_beginning_are_no_denials,
+    the_first_refused_call_after_one_in_flight_counts,
+    an_execve_into_another_abi_is_no_denial,
+    a_filter_that_may_deny_is_a_loss_unless_denied_calls_are_watched,
+    a_sibling_s_denied_calls_are_not_the_target_s,
+    many_denied_calls_of_many_threads_are_counted_exactly,
+}
 
 const MKDIR: i32 = 83;
 const GETPRIORITY: i32 = 140;
@@ -57,9 +73,7 @@ fn refuse(number: i32, answer: u32) -> String {
     format!("refuse:{number},{answer}")
 }
 
-#[test]
 fn an_errno_is_recorded_with_its_count_and_command() {
-    require!(kernel_tier());
     let outcome = check(
         &["name:bold", &refuse(MKDIR, EPERM), "x86_64:83*7", "x86_64:39", "x86_64:83"],
         &[(X86_64, MKDIR, Refusal::Errno(1), 8)],
@@ -73,9 +87,7 @@ fn an_errno_is_recorded_with_its_count_and_command() {
     outcome.says(&["denied by a filter", "mkdir (x86_64)  EPERM  times: 8  first by bold"]);
 }
 
-#[test]
 fn denied_calls_are_allowed_on_request() {
-    require!(kernel_tier());
     let outcome = record(&["--include-denied"], &[&refuse(MKDIR, EPERM), "x86_64:83"]).exits(0);
     assert!(outcome.allowed().contains(&"mkdir".to_owned()));
     let derived = outcome.recording().derived.expect("a derivation");
@@ -83,9 +95,7 @@ fn denied_calls_are_allowed_on_request() {
     assert_eq!(mkdir.reason, "denied while recording: EPERM (x86_64)");
 }
 
-#[test]
 fn a_killed_process_and_a_trapped_call_are_recorded() {
-    require!(kernel_tier());
     for answer in [KILL_PROCESS, TRAP] {
         check(
             &[&refuse(GETPRIORITY, answer), "x86_64:140"],
@@ -96,18 +106,14 @@ fn a_killed_process_and_a_trapped_call_are_recorded() {
     check(&[&refuse(0, KILL_THREAD), "x86_64:0"], &[(X86_64, 0, Refusal::Signal, 1)]);
 }
 
-#[test]
 fn a_handler_of_a_trap_is_no_denial() {
-    require!(kernel_tier());
     check(
         &["catch:31", &refuse(GETPRIORITY, TRAP), "x86_64:140*3", "x86_64:39*5"],
         &[(X86_64, GETPRIORITY, Refusal::Signal, 3)],
     );
 }
 
-#[test]
 fn a_thread_that_is_killed_alone_is_recorded() {
-    require!(kernel_tier());
     check(
         &[&refuse(GETPRIORITY, KILL_THREAD), "thread", "[", "x86_64:140", "]", "x86_64:39"],
         &[(X86_64, GETPRIORITY, Refusal::ThreadKilled, 1)],
@@ -119,9 +125,7 @@ fn a_thread_that_is_killed_alone_is_recorded() {
     );
 }
 
-#[test]
 fn a_call_is_both_allowed_and_denied_by_its_arguments() {
-    require!(kernel_tier());
     let refuse = format!("refuse-zero:{GETPRIORITY},{EPERM}");
     let outcome = check(
         &[&refuse, "call:140,1", "x86_64:140*2", "call:140,1", "x86_64:140"],
@@ -134,16 +138,12 @@ fn a_call_is_both_allowed_and_denied_by_its_arguments() {
     assert_eq!(phases, [Phase::Workload, Phase::Denied]);
 }
 
-#[test]
 fn an_error_of_the_kernel_is_no_denial() {
-    require!(kernel_tier());
     // mkdir(NULL) fails with EFAULT, 400 with ENOSYS; both were entered.
     check(&[&refuse(GETPRIORITY, EPERM), "x86_64:83*3", "raw:400", "raw:-1", "i386:39"], &[]);
 }
 
-#[test]
 fn new_processes_and_threads_are_no_denials() {
-    require!(kernel_tier());
     let child = &refuse(MKDIR, EPERM);
     check(
         &[child, "fork:3", "[", "x86_64:83", "]", "wait", "thread", "[", "x86_64:83*2", "]"],
@@ -151,9 +151,7 @@ fn new_processes_and_threads_are_no_denials() {
     );
 }
 
-#[test]
 fn a_child_that_begins_in_another_cgroup_is_no_denial() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("parent");
     let inner = cgroup.child("inner");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--denied"]).start();
@@ -168,9 +166,7 @@ fn a_child_that_begins_in_another_cgroup_is_no_denial() {
     assert!(holder.is_some_and(|found| found.calls.iter().any(|call| call.number == MKDIR)));
 }
 
-#[test]
 fn a_process_that_is_moved_in_is_no_denial() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("moved");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--denied"]).start();
     let refuse = refuse(MKDIR, EPERM);
@@ -192,9 +188,7 @@ fn is_in_call(process: i32, number: i32) -> bool {
 }
 
 /// Lets processes be inside a call when tracing begins, then lets them leave it.
-#[test]
 fn calls_in_flight_at_the_beginning_are_no_denials() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("flight");
     let (hop, refuse) = (cgroup.hop(), refuse(MKDIR, EPERM));
     let start = |steps: &[&str], number: i32| {
@@ -218,9 +212,7 @@ fn calls_in_flight_at_the_beginning_are_no_denials() {
     assert_eq!(denied(&tracing.stop().exits(0).recording()), Denied::new());
 }
 
-#[test]
 fn the_first_refused_call_after_one_in_flight_counts() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("flight");
     let (hop, refuse) = (cgroup.hop(), refuse(MKDIR, EPERM));
     let mut running = Running::start(&mut ground_truth([&hop, &refuse, "barrier", "x86_64:83"]));
@@ -232,9 +224,7 @@ fn the_first_refused_call_after_one_in_flight_counts() {
     assert_eq!(denied(&tracing.stop().exits(0).recording()), expected);
 }
 
-#[test]
 fn an_execve_into_another_abi_is_no_denial() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let program = folder.path().join("small");
     fs::write(&program, i386_program()).expect("a file");
@@ -263,9 +253,7 @@ fn i386_program() -> Vec<u8> {
     file
 }
 
-#[test]
 fn a_filter_that_may_deny_is_a_loss_unless_denied_calls_are_watched() {
-    require!(kernel_tier());
     let refuse = refuse(MKDIR, EPERM);
     let under_filter = |options: &[&str]| {
         let cgroup = Cgroup::new("filtered");
@@ -280,9 +268,7 @@ fn a_filter_that_may_deny_is_a_loss_unless_denied_calls_are_watched() {
     assert_eq!(harmless.recording().losses.filtered, 0);
 }
 
-#[test]
 fn a_sibling_s_denied_calls_are_not_the_target_s() {
-    require!(kernel_tier());
     let (cgroup, sibling) = (Cgroup::new("target"), Cgroup::new("sibling"));
     let tracing = Tracer::new().cgroup(&cgroup).args(["--denied"]).start();
     let refuse = refuse(MKDIR, EPERM);
@@ -291,9 +277,7 @@ fn a_sibling_s_denied_calls_are_not_the_target_s() {
     assert_eq!(denied(&tracing.stop().exits(0).recording()), Denied::new());
 }
 
-#[test]
 fn many_denied_calls_of_many_threads_are_counted_exactly() {
-    require!(kernel_tier());
     let block = ["fork:50", "[", "x86_64:83*200", "]"];
     let refuse = refuse(MKDIR, EPERM);
     let steps: Vec<&str> = [&[refuse.as_str()], &block[..], &["wait"]].concat();

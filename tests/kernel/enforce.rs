@@ -5,8 +5,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 
 use serde_json::{Value, json};
-use tests::{GROUND_TRUTH, Outcome, Tracer, kernel_tier, require, tool};
+use tests::{GROUND_TRUTH, Outcome, Stop, Tracer, require, tool};
 use tracer::syscalls::{Abi, entries};
+
+tests::trials! {
+    the_command_runs_under_the_filter_with_its_own_status,
+    a_call_gets_the_error_of_its_rule,
+    a_call_that_was_not_learned_is_refused,
+    killing_ends_a_thread_or_the_process,
+    a_foreign_abi_is_killed_unless_it_is_listed,
+    a_rule_is_about_the_number_of_each_abi,
+    conditions_are_about_arguments,
+    what_cannot_be_started_has_a_status_of_its_own,
+    a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed,
+    names_without_effect_are_told,
+    it_needs_no_capability,
+}
 
 /// The signal of a call that is not allowed.
 const SIGSYS: i32 = 31;
@@ -45,9 +59,7 @@ fn runs(outcome: Outcome) {
     outcome.exits(0);
 }
 
-#[test]
 fn the_command_runs_under_the_filter_with_its_own_status() {
-    require!(kernel_tier());
     let outcome =
         enforce(&allowing(&[]), &["grep", "-E", "Seccomp|NoNewPrivs|SigIgn", "/proc/self/status"]);
     let outcome = outcome.exits(0);
@@ -63,9 +75,7 @@ fn the_command_runs_under_the_filter_with_its_own_status() {
     assert_eq!(ended.status.signal(), Some(15));
 }
 
-#[test]
 fn a_call_gets_the_error_of_its_rule() {
-    require!(kernel_tier());
     let mkdir = |errno: Option<u16>| {
         let mut rule = json!({ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO" });
         rule["errnoRet"] = json!(errno);
@@ -76,9 +86,7 @@ fn a_call_gets_the_error_of_its_rule() {
     mkdir(Some(122)).says(&["Disk quota exceeded"]);
 }
 
-#[test]
 fn a_call_that_was_not_learned_is_refused() {
-    require!(kernel_tier());
     let without = |names: &[&str]| {
         let all = entries(Abi::X86_64).map(|(_, name)| name);
         let learned: Vec<&str> = all.filter(|name| !names.contains(name)).collect();
@@ -91,9 +99,7 @@ fn a_call_that_was_not_learned_is_refused() {
     assert!(!refused.says(&["Function not implemented"]).folder().join("made").exists());
 }
 
-#[test]
 fn killing_ends_a_thread_or_the_process() {
-    require!(kernel_tier());
     let thread = [GROUND_TRUTH, "thread", "[", "x86_64:39", "]", "exit:5"];
     let all = |action| enforce(&allowing(&[rule("getpid", action)]), &thread);
     all("SCMP_ACT_KILL").exits(5);
@@ -104,9 +110,7 @@ fn killing_ends_a_thread_or_the_process() {
     all("SCMP_ACT_TRACE").exits(5);
 }
 
-#[test]
 fn a_foreign_abi_is_killed_unless_it_is_listed() {
-    require!(kernel_tier());
     for default in ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG"] {
         let listing = |architectures: &[&str]| json!({ "defaultAction": default, "architectures": architectures });
         for step in ["i386:20", "x32:39"] {
@@ -119,9 +123,7 @@ fn a_foreign_abi_is_killed_unless_it_is_listed() {
     }
 }
 
-#[test]
 fn a_rule_is_about_the_number_of_each_abi() {
-    require!(kernel_tier());
     // 20 is getpid for a 32-bit caller, 39 for a 64-bit one; 39 is mkdir for a 32-bit one.
     let killing = allowing(&[rule("getpid", "SCMP_ACT_KILL_PROCESS")]);
     for step in ["x86_64:39", "i386:20", "x32:39"] {
@@ -130,9 +132,7 @@ fn a_rule_is_about_the_number_of_each_abi() {
     runs(enforce(&killing, &[GROUND_TRUTH, "i386:39"]));
 }
 
-#[test]
 fn conditions_are_about_arguments() {
-    require!(kernel_tier());
     // Every argument of the program's calls is 0.
     let when = |conditions: Value| {
         let mut rule = rule("getpid", "SCMP_ACT_KILL_PROCESS");
@@ -150,9 +150,7 @@ fn conditions_are_about_arguments() {
     runs(when(json!([masked(1, 1)])));
 }
 
-#[test]
 fn what_cannot_be_started_has_a_status_of_its_own() {
-    require!(kernel_tier());
     enforce(&allowing(&[]), &["no-such-command"]).exits(127).says(&["no-such-command", "PATH"]);
     enforce(&allowing(&[]), &["/no/such/command"]).exits(127).says(&["/no/such/command"]);
     enforce(&allowing(&[]), &["/etc/passwd"]).exits(126).says(&["/etc/passwd", "denied"]);
@@ -170,9 +168,7 @@ fn what_cannot_be_started_has_a_status_of_its_own() {
     without.run().exits(2).says(&["COMMAND"]);
 }
 
-#[test]
 fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
-    require!(kernel_tier());
     let start = |profile: &Value| {
         let tracer = enforced(profile, &[]);
         let script = tracer.folder().join("script");
@@ -186,16 +182,12 @@ fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
     assert!(outcome.status.signal().is_some(), "it ends: {}", outcome.status);
 }
 
-#[test]
 fn names_without_effect_are_told() {
-    require!(kernel_tier());
     let outcome = enforce(&allowing(&[rule("opnat", "SCMP_ACT_KILL")]), &["true"]);
     outcome.exits(0).says(&["warning:", "opnat"]);
 }
 
-#[test]
-fn it_needs_no_capability() {
-    require!(kernel_tier());
+fn it_needs_no_capability() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let folder = tests::temporary_folder();
     let program = folder.path().join("tracer");
@@ -207,4 +199,5 @@ fn it_needs_no_capability() {
     let words = [setpriv.to_str().expect("the path is text"), "--reuid=65534", "--regid=65534"];
     let tracer = tracer.launcher(words).launcher(["--clear-groups", "--bounding-set=-all", "--"]);
     assert_eq!(tracer.program(program).run().exits(0).stdout, "65534\n");
+    Ok(())
 }

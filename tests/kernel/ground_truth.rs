@@ -4,9 +4,22 @@ use std::collections::BTreeSet;
 
 use tests::{
     Calls, Cgroup, HARMLESS, HARMLESS_I386, Outcome, Random, Running, Tracer, calls, ground_truth,
-    kernel_tier, require,
 };
 use tracer::syscalls::Abi::{self, I386, X32, X86_64};
+
+tests::trials! {
+    native_calls_are_recorded_exactly,
+    compat_calls_of_a_64_bit_process_are_resolved_in_the_i386_table,
+    x32_calls_are_recorded_without_bit_30,
+    numbers_that_are_no_calls_stay_numbers_and_never_reach_the_profile,
+    calls_of_threads_are_recorded,
+    calls_of_forked_processes_are_recorded,
+    calls_before_and_after_exec_are_recorded,
+    a_million_calls_of_four_processes_are_counted_exactly,
+    a_call_of_a_process_that_loads_a_filter_is_recorded_before_and_after,
+    without_counts_the_set_is_the_same,
+    calls_drawn_at_random_appear_when_made_and_not_otherwise,
+}
 
 const FORK: i32 = 57;
 const CLONE: i32 = 56;
@@ -34,17 +47,13 @@ fn check(found: &Calls, expected: &[(Abi, i32, u64)]) {
     assert_eq!(*found, expected, "left: recorded, right: made");
 }
 
-#[test]
 fn native_calls_are_recorded_exactly() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["x86_64:39*3", "x86_64:452", "x86_64:110*7"]);
     check(&found, &[(X86_64, 39, 3), (X86_64, 110, 7), (X86_64, 452, 1), (X86_64, EXIT_GROUP, 1)]);
     outcome.exits(0);
 }
 
-#[test]
 fn compat_calls_of_a_64_bit_process_are_resolved_in_the_i386_table() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["i386:20*5", "i386:96", "x86_64:96*2"]);
     check(&found, &[(X86_64, 96, 2), (X86_64, EXIT_GROUP, 1), (I386, 20, 5), (I386, 96, 1)]);
     let outcome = outcome.exits(0);
@@ -59,9 +68,7 @@ fn compat_calls_of_a_64_bit_process_are_resolved_in_the_i386_table() {
     assert_eq!(architectures, serde_json::json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]));
 }
 
-#[test]
 fn x32_calls_are_recorded_without_bit_30() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["x32:39*4", "x32:514", "x86_64:39"]);
     check(&found, &[(X86_64, 39, 1), (X86_64, EXIT_GROUP, 1), (X32, 39, 4), (X32, 514, 1)]);
     let recording = outcome.recording();
@@ -70,9 +77,7 @@ fn x32_calls_are_recorded_without_bit_30() {
     assert_eq!(ioctl.name.as_deref(), Some("ioctl"));
 }
 
-#[test]
 fn numbers_that_are_no_calls_stay_numbers_and_never_reach_the_profile() {
-    require!(kernel_tier());
     let (outcome, found) =
         record(&[], &["raw:-1*2", "raw:1000*3", "raw:511", "raw:512", "x86_64:39"]);
     check(
@@ -96,9 +101,7 @@ fn numbers_that_are_no_calls_stay_numbers_and_never_reach_the_profile() {
     }
 }
 
-#[test]
 fn calls_of_threads_are_recorded() {
-    require!(kernel_tier());
     let steps = ["thread", "[", "x86_64:186*3", "]", "thread", "[", "i386:20", "]", "x86_64:39"];
     let (outcome, found) = record(&[], &steps);
     check(
@@ -115,9 +118,7 @@ fn calls_of_threads_are_recorded() {
     outcome.exits(0);
 }
 
-#[test]
 fn calls_of_forked_processes_are_recorded() {
-    require!(kernel_tier());
     let steps =
         ["fork:3", "[", "x86_64:102", "fork:2", "[", "x86_64:107", "]", "wait", "]", "wait"];
     let (outcome, found) = record(&[], &steps);
@@ -135,9 +136,7 @@ fn calls_of_forked_processes_are_recorded() {
     outcome.exits(0);
 }
 
-#[test]
 fn calls_before_and_after_exec_are_recorded() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["x86_64:39", "exec", "x86_64:102", "exec", "i386:24"]);
     check(
         &found,
@@ -152,9 +151,7 @@ fn calls_before_and_after_exec_are_recorded() {
     outcome.exits(0);
 }
 
-#[test]
 fn a_million_calls_of_four_processes_are_counted_exactly() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["fork:4", "[", "x86_64:110*250000", "]", "wait"]);
     check(
         &found,
@@ -163,9 +160,7 @@ fn a_million_calls_of_four_processes_are_counted_exactly() {
     outcome.exits(0);
 }
 
-#[test]
 fn a_call_of_a_process_that_loads_a_filter_is_recorded_before_and_after() {
-    require!(kernel_tier());
     let (outcome, found) = record(&[], &["x86_64:39", "allow-all", "x86_64:39", "x86_64:102"]);
     check(
         &found,
@@ -180,18 +175,14 @@ fn a_call_of_a_process_that_loads_a_filter_is_recorded_before_and_after() {
     outcome.exits(0);
 }
 
-#[test]
 fn without_counts_the_set_is_the_same() {
-    require!(kernel_tier());
     let (outcome, found) = record(&["--no-counts"], &["x86_64:39*3", "i386:20", "x32:39"]);
     let set: BTreeSet<_> = found.into_keys().collect();
     assert_eq!(set, BTreeSet::from([(X86_64, 39), (X86_64, EXIT_GROUP), (I386, 20), (X32, 39)]));
     outcome.exits(0);
 }
 
-#[test]
 fn calls_drawn_at_random_appear_when_made_and_not_otherwise() {
-    require!(kernel_tier());
     let mut random = Random::new();
     for _ in 0..5 {
         let mut steps = Vec::new();

@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use tests::{BOUND, Cgroup, Running, ground_truth, kernel_tier, require, wait_until};
+use tests::{BOUND, Cgroup, Running, ground_truth, wait_until};
 
-#[test]
+tests::trials! {
+    a_dropped_cgroup_is_removed_with_what_runs_in_it,
+    a_dropped_process_is_ended,
+    steps_that_cannot_be_understood_end_the_program,
+}
+
 fn a_dropped_cgroup_is_removed_with_what_runs_in_it() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("dropped");
     let below = cgroup.child("below");
     let folder = cgroup.folder().to_owned();
@@ -24,9 +28,7 @@ fn a_dropped_cgroup_is_removed_with_what_runs_in_it() {
     });
 }
 
-#[test]
 fn a_dropped_process_is_ended() {
-    require!(kernel_tier());
     let mut running = Running::start(&mut ground_truth(["say:here", "pause"]));
     running.wait_for_line("here");
     let folder = format!("/proc/{}", running.id());
@@ -35,9 +37,7 @@ fn a_dropped_process_is_ended() {
     assert!(!Path::new(&folder).exists(), "it has ended and was waited for");
 }
 
-#[test]
 fn steps_that_cannot_be_understood_end_the_program() {
-    require!(kernel_tier());
     for step in ["getpid", "x86_64:", "x86_64:1x", "fork:1", "exit:"] {
         let status = Running::start(&mut ground_truth([step])).finish().status;
         assert_eq!(status.code(), Some(90), "the step {step} is refused");

@@ -1,6 +1,13 @@
 //! Names that a workload chooses reach a terminal only with their control characters escaped.
 
-use tests::{Cgroup, Running, Tracer, ground_truth, kernel_tier, require, tool, tracer_program};
+use tests::{Cgroup, Running, Stop, Tracer, ground_truth, require, tool, tracer_program};
+
+tests::trials! {
+    a_command_name_with_escape_characters_is_escaped_everywhere,
+    a_cgroup_name_with_escape_characters_is_escaped_in_messages,
+    a_target_name_with_escape_characters_is_escaped_in_the_error,
+    on_a_terminal_a_command_name_with_escape_characters_is_escaped,
+}
 
 const ESCAPE: &str = "\x1b[31mred";
 
@@ -11,9 +18,7 @@ fn rename_and_call(cgroup: &Cgroup) {
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }
 
-#[test]
 fn a_command_name_with_escape_characters_is_escaped_everywhere() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("renamed");
     let tracing = Tracer::new().cgroup(&cgroup).args(["-v", "--events", "events.jsonl"]).start();
     rename_and_call(&cgroup);
@@ -29,9 +34,7 @@ fn a_command_name_with_escape_characters_is_escaped_everywhere() {
     assert!(named.iter().any(|name| name.contains("red")), "the name is there: {named:?}");
 }
 
-#[test]
 fn a_cgroup_name_with_escape_characters_is_escaped_in_messages() {
-    require!(kernel_tier());
     let above = Cgroup::new("hostile");
     let tracing = Tracer::new().cgroup(&above).args(["-v"]).start();
     let hostile = above.child(&format!("{ESCAPE}\u{202e}"));
@@ -43,17 +46,13 @@ fn a_cgroup_name_with_escape_characters_is_escaped_in_messages() {
     drop(hostile);
 }
 
-#[test]
 fn a_target_name_with_escape_characters_is_escaped_in_the_error() {
-    require!(kernel_tier());
     let outcome = Tracer::new().args(["--cgroup", ESCAPE]).run().exits(2).writes_nothing();
     assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
     assert!(outcome.stderr.contains("red"), "the name is there: {:?}", outcome.stderr);
 }
 
-#[test]
-fn on_a_terminal_a_command_name_with_escape_characters_is_escaped() {
-    require!(kernel_tier());
+fn on_a_terminal_a_command_name_with_escape_characters_is_escaped() -> Result<(), Stop> {
     let script = require!(tool("script"));
     let cgroup = Cgroup::new("terminal");
     let folder = tests::temporary_folder();
@@ -75,4 +74,5 @@ fn on_a_terminal_a_command_name_with_escape_characters_is_escaped() {
         terminal.stdout().contains("getpid")
     });
     assert!(!terminal.stdout().contains(ESCAPE), "raw: {:?}", terminal.stdout());
+    Ok(())
 }

@@ -7,9 +7,20 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::{
-    Cgroup, GROUND_TRUTH, Mount, Outcome, Tracer, call_in, entries, file_names, kernel_tier,
-    require, temporary_folder,
+    Cgroup, GROUND_TRUTH, Mount, Outcome, Tracer, call_in, entries, file_names, temporary_folder,
 };
+
+tests::trials! {
+    the_profile_is_where_the_fragment_says,
+    an_installed_profile_is_replaced_and_its_neighbours_stay,
+    without_the_option_nothing_is_installed_and_no_fragment_printed,
+    names_that_kubernetes_refuses,
+    links_below_the_root_are_not_followed,
+    a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay,
+    what_is_in_the_way_is_told_before_tracing,
+    no_space_at_the_kubelets_loses_no_old_file,
+    a_snapshot_is_installed_too_also_when_the_profile_is_printed,
+}
 
 /// fchmodat2 and cachestat: in no base set.
 const FIRST: i32 = 452;
@@ -62,9 +73,7 @@ fn check_installed(kubelet: &Kubelet, tracer: Tracer, name: &str) -> Outcome {
     outcome
 }
 
-#[test]
 fn the_profile_is_where_the_fragment_says() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     let tracer =
         kubelet.tracer("a/b/c.json").launcher(["sh", "-c", "umask 077; exec \"$@\"", "sh"]);
@@ -84,9 +93,7 @@ fn the_profile_is_where_the_fragment_says() {
     outcome.says(&[place, context]);
 }
 
-#[test]
 fn an_installed_profile_is_replaced_and_its_neighbours_stay() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     fs::create_dir_all(kubelet.path("seccomp/profiles")).expect("the folders are made");
     for name in ["web.json", "db.json"] {
@@ -97,9 +104,7 @@ fn an_installed_profile_is_replaced_and_its_neighbours_stay() {
     assert_eq!(file_names(&kubelet.path("seccomp/profiles")), ["db.json", "web.json"]);
 }
 
-#[test]
 fn without_the_option_nothing_is_installed_and_no_fragment_printed() {
-    require!(kernel_tier());
     let outcome = Tracer::new().command(["true"]).run().exits(0);
     assert!(!outcome.stderr.contains("securityContext"), "{}", outcome.stderr);
     assert!(outcome.read("kubernetes.yaml").contains("\"profiles/profile.json\""));
@@ -107,9 +112,7 @@ fn without_the_option_nothing_is_installed_and_no_fragment_printed() {
     check_refused(only_root, 2, &["--install-localhost"]);
 }
 
-#[test]
 fn names_that_kubernetes_refuses() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     for (name, part) in [
         ("", "is empty"),
@@ -124,9 +127,7 @@ fn names_that_kubernetes_refuses() {
     assert!(entries(kubelet.0.path()).is_empty());
 }
 
-#[test]
 fn links_below_the_root_are_not_followed() {
-    require!(kernel_tier());
     for (link, name) in [
         ("seccomp", "web.json"),
         ("seccomp/profiles", "profiles/web.json"),
@@ -150,9 +151,7 @@ fn links_below_the_root_are_not_followed() {
     }
 }
 
-#[test]
 fn a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay() {
-    require!(kernel_tier());
     let (kubelet, elsewhere) = (Kubelet::new(), temporary_folder());
     let target = Cgroup::new("install-link");
     let tracer = kubelet.tracer("web.json").cgroup(&target);
@@ -165,9 +164,7 @@ fn a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay() {
     assert!(entries(elsewhere.path()).is_empty(), "nothing is written through it");
 }
 
-#[test]
 fn what_is_in_the_way_is_told_before_tracing() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     fs::create_dir_all(kubelet.path("seccomp/folder")).expect("the folders are made");
     fs::write(kubelet.path("seccomp/file"), "precious").expect("the file is written");
@@ -181,9 +178,7 @@ fn what_is_in_the_way_is_told_before_tracing() {
     assert_eq!(kubelet.read("seccomp/file"), "precious");
 }
 
-#[test]
 fn no_space_at_the_kubelets_loses_no_old_file() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     let _mount = Mount::tmpfs(kubelet.0.path(), 16 * 4096);
     fs::create_dir(kubelet.path("seccomp")).expect("the folder is made");
@@ -201,9 +196,7 @@ fn no_space_at_the_kubelets_loses_no_old_file() {
     assert_eq!(file_names(&kubelet.path("seccomp")), ["web.json"], "nothing temporary is left");
 }
 
-#[test]
 fn a_snapshot_is_installed_too_also_when_the_profile_is_printed() {
-    require!(kernel_tier());
     let kubelet = Kubelet::new();
     let target = Cgroup::new("install-snapshot");
     let tracer = kubelet.tracer("web.json").cgroup(&target).without_out().args(["--out", "-"]);

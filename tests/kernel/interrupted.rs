@@ -8,9 +8,16 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
-    Cgroup, GROUND_TRUTH, Outcome, Random, Running, Tracer, file_names, ground_truth, kernel_tier,
-    require, tool,
+    Cgroup, GROUND_TRUTH, Outcome, Random, Running, Stop, Tracer, file_names, ground_truth,
+    kernel_tier, require, tool,
 };
+
+tests::trials! {
+    a_second_signal_does_not_tear_the_files,
+    a_signal_at_any_moment_leaves_whole_files_or_none,
+    sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none,
+    sigkill_at_each_operation_on_a_file_leaves_no_torn_file,
+}
 
 const FILES: [&str; 3] = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
 /// The calls that change the folder.
@@ -37,9 +44,7 @@ fn check_whole(folder: &Path, found: &[String]) {
     }
 }
 
-#[test]
 fn a_second_signal_does_not_tear_the_files() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("twice");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     let steps = [cgroup.hop(), "x86_64:39".into()];
@@ -49,9 +54,7 @@ fn a_second_signal_does_not_tear_the_files() {
     check_whole_or_absent(outcome.folder());
 }
 
-#[test]
 fn a_signal_at_any_moment_leaves_whole_files_or_none() {
-    require!(kernel_tier());
     let mut random = Random::new();
     let busy = [GROUND_TRUTH, "fork:200", "[", "x86_64:39", "]", "wait", "say:done", "pause"];
     let mut written = 0;
@@ -106,8 +109,7 @@ fn strace() -> Result<PathBuf, String> {
     tool("strace")
 }
 
-#[test]
-fn sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none() {
+fn sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none() -> Result<(), Stop> {
     let strace = require!(strace());
     let operations = file_operations(&strace);
     assert!(operations.len() > 10, "the operations are seen: {operations:?}");
@@ -117,10 +119,10 @@ fn sigterm_at_each_operation_on_a_file_leaves_whole_files_or_none() {
         println!("SIGTERM at {call} number {at}: {:?}", file_names(outcome.folder()));
         check_whole_or_absent(outcome.folder());
     }
+    Ok(())
 }
 
-#[test]
-fn sigkill_at_each_operation_on_a_file_leaves_no_torn_file() {
+fn sigkill_at_each_operation_on_a_file_leaves_no_torn_file() -> Result<(), Stop> {
     let strace = require!(strace());
     for (in_folder, call, at) in file_operations(&strace) {
         let inject = format!("inject={call}:signal=KILL:when={at}");
@@ -132,4 +134,5 @@ fn sigkill_at_each_operation_on_a_file_leaves_no_torn_file() {
         let names: Vec<String> = names.into_iter().filter(lasting).collect();
         check_whole(outcome.folder(), &names);
     }
+    Ok(())
 }

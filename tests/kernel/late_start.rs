@@ -2,8 +2,20 @@
 
 use std::fs;
 
-use tests::{Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, require};
+use tests::{Cgroup, Outcome, Running, Tracer, calls, ground_truth};
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    attaching_to_a_running_program_is_incomplete_and_says_so,
+    accept_late_start_makes_it_complete,
+    a_start_in_the_emptied_cgroup_makes_it_complete,
+    a_start_that_ends_at_once_makes_it_complete_too,
+    freezing_and_thawing_a_late_target_is_no_start,
+    a_start_in_a_new_cgroup_of_the_same_path_makes_it_complete,
+    a_new_cgroup_of_the_same_path_below_the_target_makes_it_complete,
+    a_start_while_the_first_process_still_runs_leaves_it_incomplete,
+    a_running_neighbour_does_not_make_the_target_late,
+}
 
 const EXIT_GROUP: i32 = 231;
 
@@ -26,9 +38,7 @@ fn is_late(outcome: &Outcome, cgroup: &str) -> bool {
     found.unwrap_or_else(|| panic!("{cgroup} is recorded: {recording:?}")).late_start
 }
 
-#[test]
 fn attaching_to_a_running_program_is_incomplete_and_says_so() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("late");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -45,9 +55,7 @@ fn attaching_to_a_running_program_is_incomplete_and_says_so() {
     assert!(!outcome.allowed().is_empty(), "a profile is written all the same");
 }
 
-#[test]
 fn accept_late_start_makes_it_complete() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("accepted");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).args(["--accept-late-start"]).start();
@@ -57,9 +65,7 @@ fn accept_late_start_makes_it_complete() {
     assert!(!outcome.stderr.contains("nothing was lost"), "{}", outcome.stderr);
 }
 
-#[test]
 fn a_start_in_the_emptied_cgroup_makes_it_complete() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("emptied");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -72,9 +78,7 @@ fn a_start_in_the_emptied_cgroup_makes_it_complete() {
     tracing.stop().exits(0);
 }
 
-#[test]
 fn a_start_that_ends_at_once_makes_it_complete_too() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("short");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -87,9 +91,7 @@ fn a_start_that_ends_at_once_makes_it_complete_too() {
     tracing.stop().exits(0);
 }
 
-#[test]
 fn freezing_and_thawing_a_late_target_is_no_start() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("frozen");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -103,9 +105,7 @@ fn freezing_and_thawing_a_late_target_is_no_start() {
     tracing.stop().exits(3);
 }
 
-#[test]
 fn a_start_in_a_new_cgroup_of_the_same_path_makes_it_complete() {
-    require!(kernel_tier());
     let above = Cgroup::new("again");
     let cgroup = above.child("container");
     let running = running_in(&cgroup);
@@ -120,9 +120,7 @@ fn a_start_in_a_new_cgroup_of_the_same_path_makes_it_complete() {
     drop(again);
 }
 
-#[test]
 fn a_new_cgroup_of_the_same_path_below_the_target_makes_it_complete() {
-    require!(kernel_tier());
     let above = Cgroup::new("below");
     let cgroup = above.child("container");
     let running = running_in(&cgroup);
@@ -135,9 +133,7 @@ fn a_new_cgroup_of_the_same_path_below_the_target_makes_it_complete() {
     drop(again);
 }
 
-#[test]
 fn a_start_while_the_first_process_still_runs_leaves_it_incomplete() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("both");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -146,9 +142,7 @@ fn a_start_while_the_first_process_still_runs_leaves_it_incomplete() {
     assert!(running.finish().status.success(), "the fixture ends well");
 }
 
-#[test]
 fn a_running_neighbour_does_not_make_the_target_late() {
-    require!(kernel_tier());
     let above = Cgroup::new("neighbour");
     let neighbour = above.child("neighbour");
     let target = above.child("target");

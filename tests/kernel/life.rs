@@ -6,10 +6,25 @@ use std::time::Duration;
 use aya::programs::loaded_programs;
 use rustix::process::Signal;
 use tests::{
-    BOUND, Cgroup, GROUND_TRUTH, Loaded, Outcome, Running, Tracer, Tracing, calls, cgroup_mount,
-    file_names, ground_truth, kernel_tier, loaded, loaded_by, require, tool, wait_until,
+    BOUND, Cgroup, GROUND_TRUTH, Loaded, Outcome, Running, Stop, Tracer, Tracing, calls,
+    cgroup_mount, file_names, ground_truth, loaded, loaded_by, require, tool, wait_until,
 };
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    each_signal_that_stops_it_writes_the_files,
+    a_hangup_that_was_inherited_as_ignored_stays_ignored,
+    a_duration_ends_it,
+    quiet_ends_it,
+    the_end_of_the_command_ends_it_and_its_status_is_recorded,
+    forward_exit_gives_the_status_of_the_command,
+    a_signal_while_the_command_runs_ends_both,
+    the_cgroup_of_a_command_is_removed,
+    one_program_is_attached_while_tracing,
+    nothing_stays_loaded_after_the_end,
+    nothing_stays_loaded_after_kill_9,
+    the_cgroup_of_a_command_is_removed_after_kill_9,
+}
 
 const FILES: [&str; 3] = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
 
@@ -26,9 +41,7 @@ fn check_files(outcome: &Outcome, cgroup: &Cgroup) {
     assert!(outcome.allowed().iter().any(|name| name == "getpid"), "the call is allowed");
 }
 
-#[test]
 fn each_signal_that_stops_it_writes_the_files() {
-    require!(kernel_tier());
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let cgroup = Cgroup::new("signal");
         let tracing = Tracer::new().cgroup(&cgroup).start();
@@ -37,9 +50,7 @@ fn each_signal_that_stops_it_writes_the_files() {
     }
 }
 
-#[test]
-fn a_hangup_that_was_inherited_as_ignored_stays_ignored() {
-    require!(kernel_tier());
+fn a_hangup_that_was_inherited_as_ignored_stays_ignored() -> Result<(), Stop> {
     let nohup = require!(tool("nohup"));
     let cgroup = Cgroup::new("hangup");
     let tracing = Tracer::new().launcher([nohup]).cgroup(&cgroup).start();
@@ -51,29 +62,24 @@ fn a_hangup_that_was_inherited_as_ignored_stays_ignored() {
     tracing.process.signal(Signal::HUP);
     call_in(&cgroup);
     check_files(&tracing.stop().exits(0), &cgroup);
+    Ok(())
 }
 
-#[test]
 fn a_duration_ends_it() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("duration");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "8s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }
 
-#[test]
 fn quiet_ends_it() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("quiet");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "8s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }
 
-#[test]
 fn the_end_of_the_command_ends_it_and_its_status_is_recorded() {
-    require!(kernel_tier());
     let command = [GROUND_TRUTH, "x86_64:39", "exit:7"];
     let outcome = Tracer::new().command(command).run().exits(0);
     let ended = outcome.recording().command.expect("the command's end is recorded");
@@ -81,9 +87,7 @@ fn the_end_of_the_command_ends_it_and_its_status_is_recorded() {
     assert_eq!(ended.arguments, command);
 }
 
-#[test]
 fn forward_exit_gives_the_status_of_the_command() {
-    require!(kernel_tier());
     let run = |command: &[&str]| Tracer::new().args(["--forward-exit"]).command(command).run();
     run(&[GROUND_TRUTH, "x86_64:39", "exit:7"]).exits(7);
     run(&[GROUND_TRUTH, "x86_64:39"]).exits(0);
@@ -92,9 +96,7 @@ fn forward_exit_gives_the_status_of_the_command() {
     assert_eq!((ended.exit_code, ended.signal), (None, Some(9)));
 }
 
-#[test]
 fn a_signal_while_the_command_runs_ends_both() {
-    require!(kernel_tier());
     let command = [GROUND_TRUTH, "x86_64:39", "say:here", "pause"];
     let mut tracing = Tracer::new().command(command).start();
     tracing.process.wait_for_line("here");
@@ -111,9 +113,7 @@ fn check_command_is_gone(outcome: &Outcome) {
     }
 }
 
-#[test]
 fn the_cgroup_of_a_command_is_removed() {
-    require!(kernel_tier());
     let outcome = Tracer::new().command([GROUND_TRUTH, "x86_64:39"]).run().exits(0);
     check_command_is_gone(&outcome);
 }
@@ -125,9 +125,7 @@ fn tracing_with_objects(cgroup: &Cgroup) -> (Tracing, Loaded) {
     (tracing, held)
 }
 
-#[test]
 fn one_program_is_attached_while_tracing() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("objects");
     let (tracing, held) = tracing_with_objects(&cgroup);
     assert_eq!(held.links.len(), 1, "one link: {held:?}");
@@ -153,9 +151,7 @@ fn check_unloaded(held: &Loaded) {
     assert!(gone, "still loaded: {left:?}");
 }
 
-#[test]
 fn nothing_stays_loaded_after_the_end() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("ended");
     let (tracing, held) = tracing_with_objects(&cgroup);
     assert!(!held.maps.is_empty(), "maps are seen by their descriptors: {held:?}");
@@ -164,9 +160,7 @@ fn nothing_stays_loaded_after_the_end() {
     check_unloaded(&held);
 }
 
-#[test]
 fn nothing_stays_loaded_after_kill_9() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("killed");
     let (tracing, held) = tracing_with_objects(&cgroup);
     call_in(&cgroup);
@@ -178,9 +172,7 @@ fn nothing_stays_loaded_after_kill_9() {
     assert!(files.iter().all(partial), "only an autosave may be left: {files:?}");
 }
 
-#[test]
 fn the_cgroup_of_a_command_is_removed_after_kill_9() {
-    require!(kernel_tier());
     let command = [GROUND_TRUTH, "x86_64:39", "say:here", "barrier"];
     let mut tracing = Tracer::new().command(command).start();
     tracing.process.wait_for_line("here");

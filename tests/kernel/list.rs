@@ -1,7 +1,12 @@
 //! `tracer list`: what runs in cgroups that a runtime, Kubernetes or systemd named.
 
 use serde_json::Value;
-use tests::{Cgroup, Finished, Running, ground_truth, kernel_tier, require, tracer_program};
+use tests::{Cgroup, Finished, Running, ground_truth, tracer_program};
+
+tests::trials! {
+    a_container_is_listed_once_with_its_processes_and_filters,
+    a_name_with_escape_characters_does_not_reach_the_terminal,
+}
 
 /// Runs `tracer list` with some options.
 fn list(options: &[&str]) -> Finished {
@@ -29,9 +34,7 @@ fn resident(cgroup: &Cgroup, steps: &[&str]) -> Running {
     process
 }
 
-#[test]
 fn a_container_is_listed_once_with_its_processes_and_filters() {
-    require!(kernel_tier());
     let above = Cgroup::new("list");
     let id = format!("{:08x}", std::process::id()) + &"fedcba9876543210".repeat(4)[..56];
     let container = above.child(&format!("libpod-{id}.scope"));
@@ -62,9 +65,7 @@ fn a_container_is_listed_once_with_its_processes_and_filters() {
     drop(container);
 }
 
-#[test]
 fn a_name_with_escape_characters_does_not_reach_the_terminal() {
-    require!(kernel_tier());
     let above = Cgroup::new("list-names");
     let id = format!("{:08x}", std::process::id()) + &"fedcba9876543210".repeat(4)[..56];
     let odd = above.child("\u{1b}[2J");

@@ -1,8 +1,18 @@
 //! What could not be recorded is counted, said, and makes the result incomplete.
 
-use tests::{Cgroup, GROUND_TRUTH, Outcome, Running, Tracer, ground_truth, kernel_tier, require};
+use tests::{Cgroup, GROUND_TRUTH, Outcome, Running, Stop, Tracer, ground_truth, require};
 use tests::{calls, tool};
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    more_numbers_than_the_kernel_table_holds_are_a_counted_loss,
+    a_number_that_a_newer_kernel_may_know_is_a_loss,
+    a_filter_that_denies_hides_calls_and_that_is_said,
+    a_filter_that_the_workload_loads_itself_is_its_own,
+    a_filter_that_allows_everything_hides_nothing,
+    a_storm_of_forks_loses_nothing,
+    the_kernel_reports_no_missed_run,
+}
 
 /// The result is incomplete, and the file and the messages say why.
 fn check_incomplete(outcome: Outcome) -> Outcome {
@@ -16,9 +26,7 @@ fn check_incomplete(outcome: Outcome) -> Outcome {
     outcome
 }
 
-#[test]
 fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("flood");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     let steps = [cgroup.hop(), "sweep:1000..91000".into(), "x86_64:39".into()];
@@ -33,18 +41,14 @@ fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
     assert!(found.contains_key(&(X86_64, 39)), "native calls are recorded all the same");
 }
 
-#[test]
 fn a_number_that_a_newer_kernel_may_know_is_a_loss() {
-    require!(kernel_tier());
     let outcome = Tracer::new().command([GROUND_TRUTH, "raw:500*2", "x86_64:39"]).run();
     let outcome = check_incomplete(outcome);
     assert_eq!(outcome.recording().losses.unnamed, 1, "one call has no name");
     assert!(outcome.stderr.contains("500"), "the number is said: {}", outcome.stderr);
 }
 
-#[test]
 fn a_filter_that_denies_hides_calls_and_that_is_said() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("filtered");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     let steps = ["deny:102", &cgroup.hop(), "x86_64:102", "x86_64:39"];
@@ -56,25 +60,19 @@ fn a_filter_that_denies_hides_calls_and_that_is_said() {
     assert_eq!(denied.filter(|call| call.number == 102).count(), 0, "the kernel does not show it");
 }
 
-#[test]
 fn a_filter_that_the_workload_loads_itself_is_its_own() {
-    require!(kernel_tier());
     let steps = [GROUND_TRUTH, "x86_64:39", "deny:102", "x86_64:102"];
     let outcome = Tracer::new().command(steps).run().exits(0);
     assert_eq!(outcome.recording().losses.filtered, 0);
 }
 
-#[test]
 fn a_filter_that_allows_everything_hides_nothing() {
-    require!(kernel_tier());
     let steps = [GROUND_TRUTH, "allow-all", "x86_64:102"];
     let outcome = Tracer::new().command(steps).run().exits(0);
     assert_eq!(outcome.recording().losses.filtered, 0);
 }
 
-#[test]
 fn a_storm_of_forks_loses_nothing() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("storm");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     let steps = ["fork:40", "[", "fork:50", "[", "x86_64:110*10", "]", "wait", "]", "wait"];
@@ -88,13 +86,12 @@ fn a_storm_of_forks_loses_nothing() {
     assert_eq!(found.get(&(X86_64, 231)), Some(&Some(1 + 40 + 40 * 50)), "exit_group: {found:?}");
 }
 
-#[test]
-fn the_kernel_reports_no_missed_run() {
-    require!(kernel_tier());
+fn the_kernel_reports_no_missed_run() -> Result<(), Stop> {
     let stress = require!(tool("sh"));
     let script = "i=0; while [ $i -lt 200 ]; do /bin/true & i=$((i+1)); done; wait";
     let stress = stress.to_str().expect("the path is text");
     let outcome = Tracer::new().command([stress, "-c", script]).run().exits(0);
     let losses = outcome.recording().losses;
     assert_eq!((losses.recursion_misses, losses.table_full), (0, 0), "{losses:?}");
+    Ok(())
 }

@@ -27,3 +27,57 @@ mod strace;
 mod unfinished;
 mod verify;
 mod waiting;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use tests::{Ending, Stop, function_trial, kernel_tier};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    let modules = [
+        bad_input::trials(),
+        capabilities::trials(),
+        cgroups::trials(),
+        container::trials(),
+        denied::trials(),
+        enforce::trials(),
+        ground_truth::trials(),
+        harness::trials(),
+        hostile_names::trials(),
+        install_localhost::trials(),
+        interrupted::trials(),
+        late_start::trials(),
+        life::trials(),
+        list::trials(),
+        losses::trials(),
+        main_job::trials(),
+        many::trials(),
+        merging::trials(),
+        outlived::trials(),
+        output_files::trials(),
+        phases::trials(),
+        ready_profiles::trials(),
+        snapshots::trials(),
+        strace::trials(),
+        verify::trials(),
+        waiting::trials(),
+    ];
+    modules.into_iter().flatten().collect()
+}
+
+/// A test of this tier: skipped without root and the tracer under test.
+fn trial<E: Ending>(
+    module: &str,
+    function: &str,
+    test: impl FnOnce() -> E + Send + 'static,
+) -> Trial {
+    function_trial(module, function, move || {
+        kernel_tier().map_err(Stop::Skip)?;
+        test().ending()
+    })
+}

@@ -5,17 +5,29 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 
 use serde_json::Value;
-use tests::{Outcome, Tracer, file_names, kernel_tier, names, require};
+use tests::{Outcome, Tracer, file_names, names};
 use tracer::recording::{Phase, TargetKind, VERSION};
 use tracer::syscalls::Abi;
+
+tests::trials! {
+    a_command_gives_three_files,
+    the_profile_has_the_form_that_every_consumer_accepts,
+    the_profile_has_what_the_command_did_and_no_more,
+    the_recording_is_complete_and_holds_the_facts,
+    a_command_is_recorded_from_its_execve_on_and_nothing_before_it,
+    becoming_another_user_is_not_the_workload,
+    files_belong_to_the_user_of_sudo_in_a_folder_of_theirs,
+    the_kubernetes_fragment_points_to_the_profile,
+    the_options_of_the_profile_are_followed,
+    two_recordings_of_the_same_command_give_the_same_bytes,
+    the_profile_alone_goes_to_stdout,
+}
 
 fn record_ls() -> Outcome {
     Tracer::new().command(["ls", "-l", "/"]).run().exits(0)
 }
 
-#[test]
 fn a_command_gives_three_files() {
-    require!(kernel_tier());
     let outcome = record_ls();
     let expected = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
     assert_eq!(file_names(outcome.folder()), expected);
@@ -27,9 +39,7 @@ fn a_command_gives_three_files() {
     assert!(!outcome.stdout.contains("SCMP"), "stdout is the command's: {}", outcome.stdout);
 }
 
-#[test]
 fn the_profile_has_the_form_that_every_consumer_accepts() {
-    require!(kernel_tier());
     let outcome = record_ls();
     let text = outcome.read("json");
     let keys =
@@ -56,9 +66,7 @@ fn the_profile_has_the_form_that_every_consumer_accepts() {
     assert!(allowed.is_sorted_by(|one, next| one < next), "sorted, each once: {allowed:?}");
 }
 
-#[test]
 fn the_profile_has_what_the_command_did_and_no_more() {
-    require!(kernel_tier());
     let outcome = record_ls();
     let allowed = outcome.allowed();
     let has = |name: &str| allowed.iter().any(|allowed| allowed == name);
@@ -85,9 +93,7 @@ fn the_profile_has_what_the_command_did_and_no_more() {
     }
 }
 
-#[test]
 fn the_recording_is_complete_and_holds_the_facts() {
-    require!(kernel_tier());
     let outcome = record_ls();
     let recording = outcome.recording();
     assert_eq!(recording.version, VERSION);
@@ -115,9 +121,7 @@ fn the_recording_is_complete_and_holds_the_facts() {
     assert_eq!((ended.exit_code, ended.signal), (Some(0), None));
 }
 
-#[test]
 fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
-    require!(kernel_tier());
     let command = [tests::GROUND_TRUTH, "x86_64:39*3", "i386:20"];
     let outcome = Tracer::new().command(command).run().exits(0);
     let recording = outcome.recording();
@@ -135,9 +139,7 @@ fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
     assert_eq!(workload, expected, "left: recorded as workload, right: made");
 }
 
-#[test]
 fn becoming_another_user_is_not_the_workload() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
     fs::copy(tests::GROUND_TRUTH, &program).expect("the program is copied");
@@ -153,9 +155,7 @@ fn becoming_another_user_is_not_the_workload() {
     assert_eq!(workload, BTreeSet::from(["execve", "exit_group", "getuid", "write"]));
 }
 
-#[test]
 fn files_belong_to_the_user_of_sudo_in_a_folder_of_theirs() {
-    require!(kernel_tier());
     let tracer = Tracer::new().environment("SUDO_UID", "65534").environment("SUDO_GID", "65534");
     chown(tracer.folder(), Some(65534), Some(65534)).expect("the folder is given away");
     let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:39"]).run().exits(0);
@@ -172,9 +172,7 @@ fn files_belong_to_the_user_of_sudo_in_a_folder_of_theirs() {
     }
 }
 
-#[test]
 fn the_kubernetes_fragment_points_to_the_profile() {
-    require!(kernel_tier());
     let text = record_ls().read("kubernetes.yaml");
     for part in ["seccompProfile:", "type: Localhost", "localhostProfile:", "profiles/profile.json"]
     {
@@ -182,9 +180,7 @@ fn the_kubernetes_fragment_points_to_the_profile() {
     }
 }
 
-#[test]
 fn the_options_of_the_profile_are_followed() {
-    require!(kernel_tier());
     let options = ["--errno=eperm", "--all-arches", "--include=bpf", "--exclude=getdents64"];
     let tracer = Tracer::new().args(options);
     let outcome = tracer.command(["ls", "/"]).run();
@@ -198,9 +194,7 @@ fn the_options_of_the_profile_are_followed() {
     assert!(!allowed.iter().any(|name| name == "getdents64"), "excluded: {allowed:?}");
 }
 
-#[test]
 fn two_recordings_of_the_same_command_give_the_same_bytes() {
-    require!(kernel_tier());
     let profile = || {
         let command = [tests::GROUND_TRUTH, "x86_64:39", "fork:2", "[", "i386:20", "]", "wait"];
         Tracer::new().command(command).run().exits(0).read("json")
@@ -208,9 +202,7 @@ fn two_recordings_of_the_same_command_give_the_same_bytes() {
     assert_eq!(profile(), profile());
 }
 
-#[test]
 fn the_profile_alone_goes_to_stdout() {
-    require!(kernel_tier());
     let cgroup = tests::Cgroup::new("stdout");
     let tracing = Tracer::new().cgroup(&cgroup).out("-").start();
     let steps = [cgroup.hop(), "x86_64:39".into()];

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use tests::{
-    Cgroup, HARMLESS, Tracer, call_in, file_names, kernel_tier, require, temporary_folder,
-};
+use tests::{Cgroup, HARMLESS, Tracer, call_in, file_names, temporary_folder};
 use tracer::recording::Recording;
+
+tests::trials! {
+    hundreds_of_containers_get_a_profile_each,
+    targets_get_a_profile_each_in_a_folder,
+    a_folder_is_named_for_what_has_many_profiles,
+}
 
 /// Containers that are made, each in a cgroup of its own.
 const CONTAINERS: usize = 300;
@@ -22,9 +26,7 @@ fn recording(folder: &Path, name: &str) -> Recording {
     serde_json::from_str(&text).expect("a recording")
 }
 
-#[test]
 fn hundreds_of_containers_get_a_profile_each() {
-    require!(kernel_tier());
     let (above, results) = (Cgroup::new("many"), temporary_folder());
     let folder = results.path().join("profiles/");
     let tracing = Tracer::new().args(["--all-containers"]).out(&folder).start();
@@ -54,9 +56,7 @@ fn hundreds_of_containers_get_a_profile_each() {
     assert!(!files.iter().any(|name| name.ends_with(".partial")), "{files:?}");
 }
 
-#[test]
 fn targets_get_a_profile_each_in_a_folder() {
-    require!(kernel_tier());
     let [one, two] = ["folder-one", "folder-two"].map(Cgroup::new);
     let results = temporary_folder();
     let folder = results.path().join("profiles");
@@ -73,9 +73,7 @@ fn targets_get_a_profile_each_in_a_folder() {
     }
 }
 
-#[test]
 fn a_folder_is_named_for_what_has_many_profiles() {
-    require!(kernel_tier());
     let refused = |arguments: &[&str], part: &str| {
         let outcome = Tracer::new().args(arguments).run().exits(2);
         outcome.says(&[part]).writes_nothing();

@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use tests::{Cgroup, Outcome, Running, Tracer, ground_truth, kernel_tier, require};
+use tests::{Cgroup, Outcome, Running, Tracer, ground_truth};
+
+tests::trials! {
+    a_late_recording_and_a_start_are_complete_together,
+    a_start_of_another_cgroup_does_not_help,
+    a_profile_alone_goes_to_standard_output,
+    inferred_calls_are_added_while_recording_too,
+}
 
 const GETPGRP: &str = "x86_64:111";
 const GETEUID: &str = "x86_64:107";
@@ -37,9 +44,7 @@ fn allows(outcome: &Outcome, name: &str) -> bool {
     outcome.allowed().iter().any(|allowed| allowed == name)
 }
 
-#[test]
 fn a_late_recording_and_a_start_are_complete_together() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("merged");
     let (late, start) = (record_late(&cgroup), record_start(&cgroup));
     assert!(allows(&late, "getpgrp") && !allows(&late, "geteuid"), "what came later is seen");
@@ -61,18 +66,14 @@ fn a_late_recording_and_a_start_are_complete_together() {
     assert_eq!(both.recording().cgroups.len(), 2);
 }
 
-#[test]
 fn a_start_of_another_cgroup_does_not_help() {
-    require!(kernel_tier());
     let (cgroup, other) = (Cgroup::new("mine"), Cgroup::new("another"));
     let (late, start) = (record_late(&cgroup), record_start(&other));
     let merged = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(3);
     assert_eq!(merged.recording().late_starts, [cgroup.name()]);
 }
 
-#[test]
 fn a_profile_alone_goes_to_standard_output() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("printed");
     let start = record_start(&cgroup);
     let printed = Tracer::new().out("-").args(["profile", "--quiet", &file(&start)]).run().exits(0);
@@ -83,9 +84,7 @@ fn a_profile_alone_goes_to_standard_output() {
     printed.writes_nothing();
 }
 
-#[test]
 fn inferred_calls_are_added_while_recording_too() {
-    require!(kernel_tier());
     let inferred = ["--alternatives", "--error-paths", "--runtime", "none"];
     let with = Tracer::new().args(inferred).command(["/bin/true"]).run().exits(0);
     let with = with.says(&["inferred among those added"]);

@@ -4,10 +4,18 @@
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tests::{
-    Cgroup, Outcome, Running, Tracer, calls, ground_truth, kernel_tier, loaded_by, require,
-};
+use tests::{Cgroup, Outcome, Running, Tracer, calls, ground_truth, loaded_by};
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    a_watched_cgroup_that_is_made_again_makes_it_incomplete,
+    a_target_that_is_made_again_below_a_parent_that_stays_is_complete,
+    cgroups_below_ancestors_that_vanished_are_in_it_or_counted,
+    a_command_whose_children_go_on_is_incomplete,
+    an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files,
+    a_reader_of_the_messages_that_leaves_loses_no_file,
+    the_verifier_s_work_stays_small,
+}
 
 /// What the verifier may take: many times less than the million instructions at which it gives up.
 const MOST_VERIFIED: u64 = 100_000;
@@ -26,9 +34,7 @@ fn check_cut_off(outcome: &Outcome) {
     assert!(losses.cut_off > 0, "it is counted: {losses:?}");
 }
 
-#[test]
 fn a_watched_cgroup_that_is_made_again_makes_it_incomplete() {
-    require!(kernel_tier());
     // Right below the hierarchy's root a target is watched by itself.
     let cgroup = Cgroup::new("again");
     let name = cgroup.name().to_owned();
@@ -42,9 +48,7 @@ fn a_watched_cgroup_that_is_made_again_makes_it_incomplete() {
     assert_eq!(outcome.recording().losses.replaced, 1);
 }
 
-#[test]
 fn a_target_that_is_made_again_below_a_parent_that_stays_is_complete() {
-    require!(kernel_tier());
     let parent = Cgroup::new("parent");
     let keep = parent.child("kept");
     let cgroup = parent.child("again");
@@ -63,9 +67,7 @@ fn a_target_that_is_made_again_below_a_parent_that_stays_is_complete() {
     assert!(made(39) && made(102), "{recording:?}");
 }
 
-#[test]
 fn cgroups_below_ancestors_that_vanished_are_in_it_or_counted() {
-    require!(kernel_tier());
     let above = Cgroup::new("vanishing");
     let pod = above.child("pod");
     let name = pod.name().to_owned();
@@ -88,9 +90,7 @@ fn cgroups_below_ancestors_that_vanished_are_in_it_or_counted() {
     assert_eq!(outcome.status.code(), Some(if recording.complete { 0 } else { 3 }));
 }
 
-#[test]
 fn a_command_whose_children_go_on_is_incomplete() {
-    require!(kernel_tier());
     let script = "setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > left; exit 0";
     let outcome = Tracer::new().command(shell(script)).run();
     let left = fs::read_to_string(outcome.folder().join("left")).expect("the shell wrote its id");
@@ -99,9 +99,7 @@ fn a_command_whose_children_go_on_is_incomplete() {
     check_cut_off(&outcome.exits(3).says(&["still run", "hint:"]));
 }
 
-#[test]
 fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {
-    require!(kernel_tier());
     let tracing = Tracer::new()
         .args(["--duration", "1s"])
         .command(shell("trap '' TERM; echo ready; while :; do sleep 1; done"))
@@ -115,9 +113,7 @@ fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {
     check_cut_off(&tracing.finish().exits(3));
 }
 
-#[test]
 fn a_reader_of_the_messages_that_leaves_loses_no_file() {
-    require!(kernel_tier());
     let tracer = Tracer::new();
     let out = tracer.folder().join("profile.json");
     let program = tests::tracer_program();
@@ -127,9 +123,7 @@ fn a_reader_of_the_messages_that_leaves_loses_no_file() {
     tests::wait_until("the profile is there", tests::BOUND, || out.is_file());
 }
 
-#[test]
 fn the_verifier_s_work_stays_small() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("verified");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     let process = tracing.process.id();

@@ -5,9 +5,21 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tests::{
-    Cgroup, GROUND_TRUTH, Mount, Running, Tracer, entries, ground_truth, kernel_tier, require,
-};
+use tests::{Cgroup, GROUND_TRUTH, Mount, Running, Tracer, entries, ground_truth};
+
+tests::trials! {
+    a_folder_that_is_missing,
+    a_folder_in_the_place_of_the_file,
+    a_symbolic_link_in_the_place_of_the_file,
+    a_symbolic_link_in_the_place_of_the_recording,
+    a_pipe_in_the_place_of_the_file,
+    the_null_device,
+    a_read_only_file_system,
+    a_full_file_system_keeps_the_old_files,
+    a_file_system_that_fills_up_while_tracing_keeps_the_old_files,
+    old_files_are_replaced_when_all_is_well,
+    two_tracers_at_once_do_not_disturb_each_other,
+}
 
 /// The place is refused before the command runs: exit 1 or 2, the messages name it, the folder stays as it was.
 fn check_refused(folder: &Path, out: &Path) {
@@ -23,25 +35,19 @@ fn check_refused(folder: &Path, out: &Path) {
     assert_eq!(entries(folder), before, "the folder stays as it was");
 }
 
-#[test]
 fn a_folder_that_is_missing() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     check_refused(folder.path(), &folder.path().join("missing/profile.json"));
 }
 
-#[test]
 fn a_folder_in_the_place_of_the_file() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let out = folder.path().join("profile.json");
     fs::create_dir(&out).expect("the folder is made");
     check_refused(folder.path(), &out);
 }
 
-#[test]
 fn a_symbolic_link_in_the_place_of_the_file() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let victim = folder.path().join("victim");
     fs::write(&victim, "precious").expect("the file is written");
@@ -51,9 +57,7 @@ fn a_symbolic_link_in_the_place_of_the_file() {
     assert!(fs::symlink_metadata(&out).expect("it is there").is_symlink(), "the link stays");
 }
 
-#[test]
 fn a_symbolic_link_in_the_place_of_the_recording() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let victim = folder.path().join("victim");
     fs::write(&victim, "precious").expect("the file is written");
@@ -65,9 +69,7 @@ fn a_symbolic_link_in_the_place_of_the_recording() {
     assert_eq!(entries(folder.path()), before, "the folder stays as it was");
 }
 
-#[test]
 fn a_pipe_in_the_place_of_the_file() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let out = folder.path().join("profile.json");
     mknodat(CWD, &out, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("the pipe is made");
@@ -76,27 +78,21 @@ fn a_pipe_in_the_place_of_the_file() {
     assert!(kind.is_fifo(), "the pipe stays");
 }
 
-#[test]
 fn the_null_device() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     check_refused(folder.path(), Path::new("/dev/null"));
     let kind = fs::symlink_metadata("/dev/null").expect("it is there").file_type();
     assert!(kind.is_char_device(), "the device stays");
 }
 
-#[test]
 fn a_read_only_file_system() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     fs::write(folder.path().join("profile.json"), "old").expect("the file is written");
     let _mount = Mount::read_only(folder.path());
     check_refused(folder.path(), &folder.path().join("profile.json"));
 }
 
-#[test]
 fn a_full_file_system_keeps_the_old_files() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let _mount = Mount::tmpfs(folder.path(), 16 * 4096);
     for name in ["profile.json", "profile.recording.json", "profile.kubernetes.yaml"] {
@@ -112,9 +108,7 @@ fn a_full_file_system_keeps_the_old_files() {
     assert_eq!(entries(folder.path()), before, "old files stay, nothing temporary is left");
 }
 
-#[test]
 fn a_file_system_that_fills_up_while_tracing_keeps_the_old_files() {
-    require!(kernel_tier());
     let folder = tests::temporary_folder();
     let _mount = Mount::tmpfs(folder.path(), 64 * 4096);
     let out = folder.path().join("profile.json");
@@ -134,9 +128,7 @@ fn a_file_system_that_fills_up_while_tracing_keeps_the_old_files() {
     );
 }
 
-#[test]
 fn old_files_are_replaced_when_all_is_well() {
-    require!(kernel_tier());
     let tracer = Tracer::new();
     let old = tracer.folder().join("profile.json");
     fs::write(&old, "old").expect("the file is written");
@@ -144,9 +136,7 @@ fn old_files_are_replaced_when_all_is_well() {
     assert!(outcome.allowed().iter().any(|name| name == "getpid"), "the new profile is there");
 }
 
-#[test]
 fn two_tracers_at_once_do_not_disturb_each_other() {
-    require!(kernel_tier());
     let cgroups = ["one", "two"].map(Cgroup::new);
     let tracings = cgroups.each_ref().map(|cgroup| Tracer::new().cgroup(cgroup).start());
     for (cgroup, number) in cgroups.iter().zip(["39", "102"]) {

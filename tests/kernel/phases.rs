@@ -2,15 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use tests::{GROUND_TRUTH, Tracer, kernel_tier, names, require};
+use tests::{GROUND_TRUTH, Tracer, names};
 use tracer::recording::Phase;
+
+tests::trials! {
+    a_workload_that_takes_the_name_of_the_runtimes_init,
+    a_workload_that_makes_a_mount_namespace_of_its_own,
+    a_workload_that_executes_from_memory,
+    a_workload_that_loads_a_filter_for_itself,
+}
 
 /// The new mount namespace of unshare(2).
 const UNSHARE_MOUNTS: &str = "call:272,131072";
 
 /// The names that the steps of a command give, all of them workload.
 fn check(steps: &[&str], expected: &[&str]) {
-    require!(kernel_tier());
     let command = [&[GROUND_TRUTH], steps].concat();
     let outcome = Tracer::new().command(command).run().exits(0);
     let recording = outcome.recording();
@@ -22,7 +28,6 @@ fn check(steps: &[&str], expected: &[&str]) {
     assert_eq!(names(cgroup, Phase::Workload), all, "left: recorded as workload, right: made");
 }
 
-#[test]
 fn a_workload_that_takes_the_name_of_the_runtimes_init() {
     check(
         &["name:runc:[2:INIT]", "x86_64:165", "x86_64:155", "name:crun", "x86_64:39"],
@@ -30,7 +35,6 @@ fn a_workload_that_takes_the_name_of_the_runtimes_init() {
     );
 }
 
-#[test]
 fn a_workload_that_makes_a_mount_namespace_of_its_own() {
     check(
         &[
@@ -48,7 +52,6 @@ fn a_workload_that_makes_a_mount_namespace_of_its_own() {
     );
 }
 
-#[test]
 fn a_workload_that_executes_from_memory() {
     check(
         &["exec-memfd", "x86_64:165", "x86_64:39", UNSHARE_MOUNTS, "x86_64:102"],
@@ -56,7 +59,6 @@ fn a_workload_that_executes_from_memory() {
     );
 }
 
-#[test]
 fn a_workload_that_loads_a_filter_for_itself() {
     check(
         &["x86_64:165", "allow-all", "x86_64:39", "fork:1", "[", "x86_64:102", "]", "wait"],

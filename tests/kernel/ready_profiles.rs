@@ -6,12 +6,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tests::{
-    BOUND, Cgroup, Running, Tracer, cgroup_mount, names, require, temporary_folder, tool,
+    BOUND, Cgroup, Running, Stop, Tracer, cgroup_mount, names, require, temporary_folder, tool,
     wait_until,
 };
 use tracer::recording::{Phase, Recording};
 
 use crate::container::{Bundle, runc, runs_program};
+
+tests::trials! {
+    learning_under_runc_is_exact,
+    learning_under_crun_is_exact,
+    a_container_under_the_audit_profile_runs,
+    nothing_starts_under_the_profile_that_denies_all,
+}
 
 /// A ready profile.
 fn ready(name: &str) -> Value {
@@ -88,28 +95,27 @@ fn learns(runtime: PathBuf) {
     }
 }
 
-#[test]
-fn learning_under_runc_is_exact() {
+fn learning_under_runc_is_exact() -> Result<(), Stop> {
     learns(require!(runc()));
+    Ok(())
 }
 
-#[test]
-fn learning_under_crun_is_exact() {
+fn learning_under_crun_is_exact() -> Result<(), Stop> {
     let (_folder, crun) = require!(crun());
     learns(crun);
+    Ok(())
 }
 
-#[test]
-fn a_container_under_the_audit_profile_runs() {
+fn a_container_under_the_audit_profile_runs() -> Result<(), Stop> {
     let (_, _, status) = record(require!(runc()), "audit.json", 3);
     assert!(status.contains("Seccomp_filters:\t1\n"), "{status}");
     let (_folder, crun) = require!(crun());
     let (_, _, status) = record(crun, "audit.json", 3);
     assert!(status.contains("Seccomp_filters:\t1\n"), "{status}");
+    Ok(())
 }
 
-#[test]
-fn nothing_starts_under_the_profile_that_denies_all() {
+fn nothing_starts_under_the_profile_that_denies_all() -> Result<(), Stop> {
     let runc = require!(runc());
     let (_folder, crun) = require!(crun());
     for runtime in [runc, crun] {
@@ -121,4 +127,5 @@ fn nothing_starts_under_the_profile_that_denies_all() {
         let finished = Running::start(&mut command).finish();
         assert!(!finished.status.success(), "it does not start: {}", finished.status);
     }
+    Ok(())
 }

@@ -5,8 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::Signal;
-use tests::{Cgroup, Tracer, call_in, entries, kernel_tier, require};
+use tests::{Cgroup, Tracer, call_in, entries};
 use tracer::recording::Recording;
+
+tests::trials! {
+    a_snapshot_holds_what_was_made_and_the_end_holds_everything,
+    a_snapshot_of_nothing_writes_nothing_and_ends_nothing,
+    a_command_does_not_get_the_signal_and_may_use_it,
+}
 
 /// fchmodat2 and cachestat: in no base set.
 const FIRST: i32 = 452;
@@ -23,9 +29,7 @@ fn written(folder: &Path) -> (BTreeSet<i32>, [bool; 2]) {
     (calls.map(|call| call.number).collect(), allowed)
 }
 
-#[test]
 fn a_snapshot_holds_what_was_made_and_the_end_holds_everything() {
-    require!(kernel_tier());
     let target = Cgroup::new("snapshot");
     let tracing = Tracer::new().cgroup(&target).start();
     call_in(&target, FIRST);
@@ -40,9 +44,7 @@ fn a_snapshot_holds_what_was_made_and_the_end_holds_everything() {
     assert_eq!(written(outcome.folder()), (BTreeSet::from([FIRST, SECOND, 231]), [true, true]));
 }
 
-#[test]
 fn a_snapshot_of_nothing_writes_nothing_and_ends_nothing() {
-    require!(kernel_tier());
     let target = Cgroup::new("snapshot-of-nothing");
     let tracing = Tracer::new().cgroup(&target).start();
     tracing.process.signal(Signal::USR1);
@@ -53,9 +55,7 @@ fn a_snapshot_of_nothing_writes_nothing_and_ends_nothing() {
     assert_eq!(written(outcome.folder()).0, BTreeSet::from([FIRST, 231]));
 }
 
-#[test]
 fn a_command_does_not_get_the_signal_and_may_use_it() {
-    require!(kernel_tier());
     let script = "trap 'echo own signal' USR1; kill -USR1 $PPID; kill -USR1 $$; echo end";
     let outcome = Tracer::new().command(["sh", "-c", script]).run().exits(0);
     assert!(outcome.stdout.contains("own signal\nend\n"), "{}", outcome.stdout);

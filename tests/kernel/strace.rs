@@ -4,12 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use tests::{Cgroup, GROUND_TRUTH, Running, Tracer, calls, kernel_tier, require, tool};
+use tests::{Cgroup, GROUND_TRUTH, Running, Stop, Tracer, calls, require, tool};
 use tracer::syscalls::Abi::X86_64;
 
+tests::trials! {
+    ls,
+    cp,
+    tar,
+    grep,
+    sort,
+    find,
+    pipeline,
+    signals,
+    stopped_and_continued,
+    python,
+    python_with_threads,
+    static_program,
+}
+
 /// Runs the command in a traced cgroup under strace, and compares from the moment on when it had joined.
-fn check(program: &str, arguments: &[&str]) {
-    require!(kernel_tier());
+fn check(program: &str, arguments: &[&str]) -> Result<(), Stop> {
     let strace = require!(tool("strace"));
     if !program.contains('/') {
         require!(tool(program));
@@ -54,6 +68,7 @@ fn check(program: &str, arguments: &[&str]) {
         only(&recorded, &seen),
         only(&seen, &recorded),
     );
+    Ok(())
 }
 
 /// How often each number was called after the write that moved the shell. A call is a line `PID [NUMBER] NAME(...`; in
@@ -75,69 +90,57 @@ fn calls_after_joining(log: &str, joined: &str) -> BTreeMap<i32, u64> {
     seen
 }
 
-#[test]
-fn ls() {
-    check("ls", &["-l", "/"]);
+fn ls() -> Result<(), Stop> {
+    check("ls", &["-l", "/"])
 }
 
-#[test]
-fn cp() {
-    check("cp", &["-a", "/etc/passwd", "copy"]);
+fn cp() -> Result<(), Stop> {
+    check("cp", &["-a", "/etc/passwd", "copy"])
 }
 
-#[test]
-fn tar() {
-    check("tar", &["-czf", "archive.tar.gz", "-C", "/etc", "passwd", "hosts"]);
+fn tar() -> Result<(), Stop> {
+    check("tar", &["-czf", "archive.tar.gz", "-C", "/etc", "passwd", "hosts"])
 }
 
-#[test]
-fn grep() {
-    check("grep", &["-r", "root", "/etc/passwd", "/etc/group"]);
+fn grep() -> Result<(), Stop> {
+    check("grep", &["-r", "root", "/etc/passwd", "/etc/group"])
 }
 
-#[test]
-fn sort() {
-    check("sort", &["-r", "/etc/passwd"]);
+fn sort() -> Result<(), Stop> {
+    check("sort", &["-r", "/etc/passwd"])
 }
 
-#[test]
-fn find() {
-    check("find", &["/etc", "-maxdepth", "1", "-name", "host*"]);
+fn find() -> Result<(), Stop> {
+    check("find", &["/etc", "-maxdepth", "1", "-name", "host*"])
 }
 
-#[test]
-fn pipeline() {
-    check("sh", &["-c", "ls / | sort -r | tr a-z A-Z >list; test -s list && cat list | wc -l"]);
+fn pipeline() -> Result<(), Stop> {
+    check("sh", &["-c", "ls / | sort -r | tr a-z A-Z >list; test -s list && cat list | wc -l"])
 }
 
-#[test]
-fn signals() {
-    check("sh", &["-c", "trap 'echo caught' USR1; kill -USR1 $$; (exit 3) || sleep 0.01"]);
+fn signals() -> Result<(), Stop> {
+    check("sh", &["-c", "trap 'echo caught' USR1; kill -USR1 $$; (exit 3) || sleep 0.01"])
 }
 
-#[test]
-fn stopped_and_continued() {
+fn stopped_and_continued() -> Result<(), Stop> {
     let script = "sleep 0.2 & kill -STOP $!; kill -CONT $!; wait; timeout 5 sleep 0.05";
-    check("sh", &["-c", script]);
+    check("sh", &["-c", script])
 }
 
-#[test]
-fn python() {
-    check("python3", &["-c", "import json, os; print(json.dumps(sorted(os.listdir('/'))))"]);
+fn python() -> Result<(), Stop> {
+    check("python3", &["-c", "import json, os; print(json.dumps(sorted(os.listdir('/'))))"])
 }
 
-#[test]
-fn python_with_threads() {
+fn python_with_threads() -> Result<(), Stop> {
     let script = "import threading, time
 threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()";
-    check("python3", &["-c", script]);
+    check("python3", &["-c", script])
 }
 
-#[test]
-fn static_program() {
+fn static_program() -> Result<(), Stop> {
     let steps =
         ["fork:3", "[", "thread", "[", "x86_64:186", "]", "x86_64:39*10", "]", "wait", "raw:1000"];
-    check(GROUND_TRUTH, &steps);
+    check(GROUND_TRUTH, &steps)
 }

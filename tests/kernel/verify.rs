@@ -5,9 +5,24 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tests::{
-    Cgroup, GROUND_TRUTH, Outcome, Running, Tracer, Tracing, ground_truth, kernel_tier, require,
-    temporary_folder,
+    Cgroup, GROUND_TRUTH, Outcome, Running, Tracer, Tracing, ground_truth, temporary_folder,
 };
+
+tests::trials! {
+    nothing_denied_is_told,
+    a_denied_call_is_named_with_errno_command_and_remedy,
+    it_is_told_as_it_happens,
+    an_amended_profile_is_enough,
+    a_foreign_abi_that_kills_a_thread_is_seen_and_amended,
+    a_thread_killed_by_the_default_is_seen,
+    a_logged_call_is_told_by_the_audit_log,
+    without_the_audit_log_a_profile_that_logs_is_incomplete,
+    a_target_without_a_filter_is_told,
+    a_target_that_does_nothing_is_not_verified,
+    a_target_under_its_own_filter_is_watched,
+    a_late_start_is_incomplete_unless_something_was_denied,
+    what_cannot_be_verified_is_told_before_anything_runs,
+}
 
 /// What the fixture program makes by itself.
 const OWN: [&str; 8] = ["execve", "exit", "exit_group", "write", "read", "clone", "fork", "wait4"];
@@ -44,17 +59,13 @@ fn watch(cgroup: &Cgroup, profile: &str, options: &[&str]) -> Tracing {
     tracing
 }
 
-#[test]
 fn nothing_denied_is_told() {
-    require!(kernel_tier());
     verify(&[], &profile("SCMP_ACT_ERRNO", &["getpid"]), &["x86_64:39*3"])
         .exits(0)
         .says(&["nothing was denied"]);
 }
 
-#[test]
 fn a_denied_call_is_named_with_errno_command_and_remedy() {
-    require!(kernel_tier());
     verify(&[], &profile("SCMP_ACT_ERRNO", &["prctl"]), &["name:bold", "x86_64:83*4"])
         .exits(4)
         .says(&[
@@ -65,9 +76,7 @@ fn a_denied_call_is_named_with_errno_command_and_remedy() {
         ]);
 }
 
-#[test]
 fn it_is_told_as_it_happens() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
     let command = [GROUND_TRUTH, "x86_64:83", "barrier"];
@@ -76,9 +85,7 @@ fn it_is_told_as_it_happens() {
     tracing.finish().exits(4);
 }
 
-#[test]
 fn an_amended_profile_is_enough() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let amended = folder.path().join("amended.json");
     let options = ["--amend", amended.to_str().expect("text")];
@@ -103,9 +110,7 @@ fn an_amended_profile_is_enough() {
     }
 }
 
-#[test]
 fn a_foreign_abi_that_kills_a_thread_is_seen_and_amended() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let amended = folder.path().join("amended.json");
     let options = ["--amend", amended.to_str().expect("text")];
@@ -121,18 +126,14 @@ fn a_foreign_abi_that_kills_a_thread_is_seen_and_amended() {
     verify(&[], &wider, &steps).exits(0);
 }
 
-#[test]
 fn a_thread_killed_by_the_default_is_seen() {
-    require!(kernel_tier());
     let steps = ["thread", "[", "x86_64:140", "]", "x86_64:39"];
     verify(&[], &profile("SCMP_ACT_KILL", &["getpid"]), &steps)
         .exits(4)
         .says(&["denied: getpriority (x86_64)  thread killed  times: 1"]);
 }
 
-#[test]
 fn a_logged_call_is_told_by_the_audit_log() {
-    require!(kernel_tier());
     // Also of a process that has ended by the time its record is read.
     let steps = ["fork:20", "[", "x86_64:140*5", "]", "wait", "x86_64:39"];
     verify(&[], &profile("SCMP_ACT_LOG", &["getpid"]), &steps)
@@ -141,9 +142,7 @@ fn a_logged_call_is_told_by_the_audit_log() {
     verify(&[], &profile("SCMP_ACT_LOG", &["getpid"]), &["x86_64:39"]).exits(0);
 }
 
-#[test]
 fn without_the_audit_log_a_profile_that_logs_is_incomplete() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let run = |default: &str| {
         let path = write(folder.path(), &profile(default, &["getpid"]));
@@ -161,9 +160,7 @@ fn without_the_audit_log_a_profile_that_logs_is_incomplete() {
     run("SCMP_ACT_ERRNO").exits(0);
 }
 
-#[test]
 fn a_target_without_a_filter_is_told() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
     let cgroup = Cgroup::new("free");
@@ -172,18 +169,14 @@ fn a_target_without_a_filter_is_told() {
     tracing.stop().exits(1).says(&["nothing is enforced", "security-opt seccomp="]);
 }
 
-#[test]
 fn a_target_that_does_nothing_is_not_verified() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
     let cgroup = Cgroup::new("idle");
     watch(&cgroup, &path, &[]).stop().exits(3).says(&["no call of the target was seen"]);
 }
 
-#[test]
 fn a_target_under_its_own_filter_is_watched() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &["mkdir"]));
     let cgroup = Cgroup::new("own");
@@ -195,9 +188,7 @@ fn a_target_under_its_own_filter_is_watched() {
     ]);
 }
 
-#[test]
 fn a_late_start_is_incomplete_unless_something_was_denied() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
     for (step, options, code) in [
@@ -216,9 +207,7 @@ fn a_late_start_is_incomplete_unless_something_was_denied() {
     }
 }
 
-#[test]
 fn what_cannot_be_verified_is_told_before_anything_runs() {
-    require!(kernel_tier());
     let folder = temporary_folder();
     let marker = folder.path().join("ran");
     let touch = ["touch", marker.to_str().expect("text")];

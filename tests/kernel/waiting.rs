@@ -2,8 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use tests::{Cgroup, HARMLESS, Outcome, Tracer, call_in, calls, kernel_tier, require};
+use tests::{Cgroup, HARMLESS, Outcome, Tracer, call_in, calls};
 use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    a_container_that_does_not_exist_yet_is_recorded_each_time_it_starts,
+    a_unit_and_a_path_that_do_not_exist_yet_are_recorded,
+    the_end_of_the_target_ends_the_recording_only_without_wait,
+    what_never_came_is_no_profile_and_without_wait_an_error,
+}
 
 const CANARY: i32 = 452;
 const EXIT_GROUP: i32 = 231;
@@ -43,9 +50,7 @@ fn starts(above: &Cgroup, name: &str, times: usize) -> BTreeSet<i32> {
     made
 }
 
-#[test]
 fn a_container_that_does_not_exist_yet_is_recorded_each_time_it_starts() {
-    require!(kernel_tier());
     let above = Cgroup::new("awaited");
     let id = container_id(1);
     let tracing = Tracer::new().args(["--wait", "--cgroup", &id[..20]]).start();
@@ -57,9 +62,7 @@ fn a_container_that_does_not_exist_yet_is_recorded_each_time_it_starts() {
     assert_eq!(recording.targets[0].cgroups.len(), 20, "one for each start");
 }
 
-#[test]
 fn a_unit_and_a_path_that_do_not_exist_yet_are_recorded() {
-    require!(kernel_tier());
     let above = Cgroup::new("awaited-more");
     let unit = format!("tracer-test-{}.service", std::process::id());
     let path = format!("{}/deep/down", above.name());
@@ -72,9 +75,7 @@ fn a_unit_and_a_path_that_do_not_exist_yet_are_recorded() {
     drop(deep);
 }
 
-#[test]
 fn the_end_of_the_target_ends_the_recording_only_without_wait() {
-    require!(kernel_tier());
     let above = Cgroup::new("ends");
     let target = above.child("target");
     let path = target.name().to_owned();
@@ -91,9 +92,7 @@ fn the_end_of_the_target_ends_the_recording_only_without_wait() {
     drop(again);
 }
 
-#[test]
 fn what_never_came_is_no_profile_and_without_wait_an_error() {
-    require!(kernel_tier());
     let id = container_id(2);
     let tracing = Tracer::new().args(["--wait", "--cgroup", &id]).start();
     tracing.stop().exits(1).writes_nothing();

@@ -7,6 +7,13 @@ use clap::Parser;
 use tests::deployment::{CONTAINERFILE, DAEMONSET, Fields, capabilities, documents, words};
 use tracer::cli::Cli;
 
+tests::trials! {
+    the_reader_reads_and_refuses,
+    the_container_has_two_capabilities_and_no_more,
+    only_the_results_can_be_written,
+    the_arguments_and_the_image_are_of_this_version,
+}
+
 const POD: &str = "spec.template.spec";
 const CONTAINER: &str = "spec.template.spec.containers.0";
 
@@ -31,7 +38,6 @@ fn list<'a>(fields: &'a Fields, path: &str, field: &str) -> BTreeMap<&'a str, &'
         .collect()
 }
 
-#[test]
 fn the_reader_reads_and_refuses() {
     let text = "a: 1\nb:\n  # why\n  - c: [X, Y]\n    d: e:f\n  - --word\n---\na: 2\n";
     let read = documents(text).expect("it is well-formed");
@@ -55,7 +61,6 @@ fn the_reader_reads_and_refuses() {
     }
 }
 
-#[test]
 fn the_container_has_two_capabilities_and_no_more() {
     let fields = daemon_set();
     assert_eq!(capabilities(), ["BPF", "PERFMON"]);
@@ -71,7 +76,6 @@ fn the_container_has_two_capabilities_and_no_more() {
     }
 }
 
-#[test]
 fn only_the_results_can_be_written() {
     let fields = daemon_set();
     let volumes = list(&fields, &format!("{POD}.volumes"), "hostPath.path");
@@ -88,7 +92,6 @@ fn only_the_results_can_be_written() {
     }
 }
 
-#[test]
 fn the_arguments_and_the_image_are_of_this_version() {
     let fields = daemon_set();
     let arguments = (0..).map_while(|index| fields.get(&format!("{CONTAINER}.args.{index}")));

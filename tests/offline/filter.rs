@@ -7,10 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use tests::{Stop, require};
 use tracer::profile::filter::{self, Instruction};
 use tracer::profile::oci;
 use tracer::profile::policy::{Host, Policy, PolicyError, Verdict};
 use tracer::syscalls::{self, AMD64_NAMES, Abi, entries};
+
+tests::trials! {
+    the_program_does_what_the_policy_says,
+    a_long_profile_fits,
+    libseccomp_says_the_same,
+    what_contradicts_itself_is_refused_by_both,
+}
 
 const X86_64: u32 = 0xc000_003e;
 const I386: u32 = 0x4000_0003;
@@ -306,7 +314,6 @@ fn made_of_lengths() -> Vec<(&'static str, Value)> {
     ]
 }
 
-#[test]
 fn the_program_does_what_the_policy_says() {
     for (name, profile) in profiles() {
         let policy = policy(&profile);
@@ -323,7 +330,6 @@ fn the_program_does_what_the_policy_says() {
     }
 }
 
-#[test]
 fn a_long_profile_fits() {
     let (name, profile) = made_of_lengths().remove(1);
     let program = filter::compile(&policy(&profile)).expect("a program");
@@ -368,9 +374,8 @@ fn has_libseccomp() -> Result<(), String> {
     there.then_some(()).ok_or("needs libseccomp for Python (python3-seccomp)".into())
 }
 
-#[test]
-fn libseccomp_says_the_same() {
-    tests::require!(has_libseccomp());
+fn libseccomp_says_the_same() -> Result<(), Stop> {
+    require!(has_libseccomp());
     for (name, profile) in profiles() {
         let (theirs, unknown) = libseccomp(&profile).expect("it runs");
         let ours = filter::compile(&policy(&profile)).expect("a program");
@@ -385,10 +390,10 @@ fn libseccomp_says_the_same() {
             assert!(same, "{name}: ours {ours:#x}, theirs {theirs:#x}: {call:x?}");
         });
     }
+    Ok(())
 }
 
-#[test]
-fn what_contradicts_itself_is_refused_by_both() {
+fn what_contradicts_itself_is_refused_by_both() -> Result<(), Stop> {
     let checked = has_libseccomp();
     for profile in contradictions() {
         let error = try_policy(&profile).expect_err("a contradiction");
@@ -398,5 +403,6 @@ fn what_contradicts_itself_is_refused_by_both() {
             assert!(error.contains("errno = -17"), "EEXIST: {error}");
         }
     }
-    tests::require!(checked);
+    require!(checked);
+    Ok(())
 }

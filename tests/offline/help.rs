@@ -8,6 +8,11 @@ use std::path::Path;
 use clap::{Command, CommandFactory};
 use tracer::cli::Cli;
 
+tests::trials! {
+    help_is_as_agreed,
+    every_option_says_what_it_does,
+}
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/help");
 
 /// The help of the command and of those below it, by file name.
@@ -23,7 +28,6 @@ fn collect(command: &mut Command, name: &str, found: &mut BTreeMap<String, Strin
     }
 }
 
-#[test]
 fn help_is_as_agreed() {
     let mut command = Cli::command().term_width(100);
     command.build();
@@ -48,7 +52,6 @@ fn help_is_as_agreed() {
     }
 }
 
-#[test]
 fn every_option_says_what_it_does() {
     fn check(command: &Command, silent: &mut Vec<String>) {
         for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {

@@ -8,4 +8,26 @@ mod profile_reading;
 mod recording_schema;
 mod recordings;
 mod rederive;
+mod sources;
 mod tidy;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+use tests::function_trial as trial;
+
+fn main() -> ExitCode {
+    let modules = [
+        deployment::trials(),
+        filter::trials(),
+        help::trials(),
+        profile::trials(),
+        profile_reading::trials(),
+        recording_schema::trials(),
+        rederive::trials(),
+        sources::trials(),
+        tidy::trials(),
+    ];
+    let trials = modules.into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

@@ -18,6 +18,30 @@ use tracer::syscalls::{self, AMD64_NAMES, Abi};
 
 use crate::recordings::{call, calls, denied, full, numbered, recording, web_server};
 
+tests::trials! {
+    a_profile_without_a_runtime_has_the_seen_and_the_standing_calls_alone,
+    the_phase_decides,
+    a_workload_that_mounts_may_mount,
+    all_cgroups_of_all_recordings_count,
+    without_a_workload_there_is_no_profile,
+    runtimes_bring_their_base_sets,
+    a_seen_call_keeps_the_other_reasons,
+    clone_comes_with_clone3,
+    inferred_calls_are_told_from_all_others,
+    i386_calls_go_by_their_own_names,
+    the_architectures_are_those_that_were_seen,
+    a_number_without_a_name_is_reported_and_never_written,
+    the_user_includes_and_excludes,
+    a_name_without_an_architecture_is_reported,
+    the_default_action_is_the_users,
+    every_seen_call_of_every_abi_is_allowed_under_its_name,
+    the_file_has_the_form_that_every_runtime_reads,
+    the_numbers_are_those_of_the_profile,
+    the_profile_of_a_web_server_is_as_agreed,
+    the_kubernetes_fragment_is_as_agreed,
+    denied_calls_are_allowed_on_request_only,
+}
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/profile");
 
 fn derive(recordings: &[Recording], options: &Options) -> Derivation {
@@ -76,7 +100,6 @@ const STANDING: [&str; 21] = [
     "uname",
 ];
 
-#[test]
 fn a_profile_without_a_runtime_has_the_seen_and_the_standing_calls_alone() {
     let derivation = small(|_| {});
     let expected: BTreeSet<&str> = STANDING.into_iter().chain(["write"]).collect();
@@ -86,7 +109,6 @@ fn a_profile_without_a_runtime_has_the_seen_and_the_standing_calls_alone() {
     assert!(derivation.added.iter().all(|added| !added.reason.is_empty()));
 }
 
-#[test]
 fn the_phase_decides() {
     let mut all = calls(Phase::Setup, &["mount", "pivot_root"]);
     all.extend(calls(Phase::ContainerInit, &["capset"]));
@@ -104,13 +126,11 @@ fn the_phase_decides() {
     assert_eq!(derivation.profile.allowed["capset"], seen(Phase::ContainerInit));
 }
 
-#[test]
 fn a_workload_that_mounts_may_mount() {
     let all = vec![calls(Phase::Setup, &["mount"]), calls(Phase::Workload, &["mount"])];
     assert!(names(&derive(&[recording(all)], &Options::default())).contains("mount"));
 }
 
-#[test]
 fn all_cgroups_of_all_recordings_count() {
     let one =
         recording(vec![calls(Phase::Workload, &["listen"]), calls(Phase::Workload, &["accept4"])]);
@@ -124,7 +144,6 @@ fn all_cgroups_of_all_recordings_count() {
     assert_eq!(derive(&[other, one], &Options::default()), derivation, "the order does not matter");
 }
 
-#[test]
 fn without_a_workload_there_is_no_profile() {
     let mut idle = calls(Phase::Setup, &["mount"]);
     idle.extend(calls(Phase::ContainerInit, &["capset"]));
@@ -135,7 +154,6 @@ fn without_a_workload_there_is_no_profile() {
     assert!(Profile::derive(&[], &Options::default()).is_err());
 }
 
-#[test]
 fn runtimes_bring_their_base_sets() {
     let of = |runtime| {
         let derivation = small(|options| options.runtime = runtime);
@@ -153,7 +171,6 @@ fn runtimes_bring_their_base_sets() {
     }
 }
 
-#[test]
 fn a_seen_call_keeps_the_other_reasons() {
     let derivation = small(|options| options.runtime = RuntimeChoice::Any);
     let reasons = &derivation.profile.allowed["write"];
@@ -173,7 +190,6 @@ fn a_seen_call_keeps_the_other_reasons() {
     );
 }
 
-#[test]
 fn clone_comes_with_clone3() {
     let options = || under(RuntimeChoice::None);
     let with = derive(&[recording(vec![calls(Phase::Workload, &["clone3"])])], &options());
@@ -183,7 +199,6 @@ fn clone_comes_with_clone3() {
     assert!(!names(&small(|_| {})).contains("clone"));
 }
 
-#[test]
 fn inferred_calls_are_told_from_all_others() {
     let fork = [recording(vec![calls(Phase::Workload, &["vfork"])])];
     let mut options = under(RuntimeChoice::None);
@@ -204,7 +219,6 @@ fn inferred_calls_are_told_from_all_others() {
     assert_eq!(Summary::of(&derive(&fork, &under(RuntimeChoice::None)).profile).inferred, 0);
 }
 
-#[test]
 fn i386_calls_go_by_their_own_names() {
     // 96 is gettimeofday for a 64-bit caller, getpriority for a 32-bit one.
     let all = vec![
@@ -222,7 +236,6 @@ fn i386_calls_go_by_their_own_names() {
     assert!(!names(&small(|_| {})).contains("clock_gettime64"));
 }
 
-#[test]
 fn the_architectures_are_those_that_were_seen() {
     let of = |all| {
         let derivation = derive(&[recording(vec![all])], &Options::default());
@@ -240,7 +253,6 @@ fn the_architectures_are_those_that_were_seen() {
     assert_eq!(all.profile.architectures, Architecture::ALL.into());
 }
 
-#[test]
 fn a_number_without_a_name_is_reported_and_never_written() {
     let nameless = [(Abi::X86_64, 472), (Abi::X86_64, 400), (Abi::X86_64, -1), (Abi::I386, 600)];
     let mut all: Vec<_> =
@@ -270,7 +282,6 @@ fn a_number_without_a_name_is_reported_and_never_written() {
     );
 }
 
-#[test]
 fn the_user_includes_and_excludes() {
     let recordings = [recording(vec![calls(Phase::Workload, &["write", "ptrace"])])];
     let include =
@@ -293,7 +304,6 @@ fn the_user_includes_and_excludes() {
     }
 }
 
-#[test]
 fn a_name_without_an_architecture_is_reported() {
     let socketcall = || Options::default().with_include(strings(&["socketcall"])).expect("a call");
     let recordings = [recording(vec![calls(Phase::Workload, &["write"])])];
@@ -303,7 +313,6 @@ fn a_name_without_an_architecture_is_reported() {
     assert!(derive(&recordings, &all).ineffective.is_empty());
 }
 
-#[test]
 fn the_default_action_is_the_users() {
     let of = |default_action| {
         let derivation = small(|options| options.default_action = default_action);
@@ -319,7 +328,6 @@ fn the_default_action_is_the_users() {
     assert_eq!(of(DefaultAction::Trap), (json!("SCMP_ACT_TRAP"), None));
 }
 
-#[test]
 fn every_seen_call_of_every_abi_is_allowed_under_its_name() {
     for abi in Abi::ALL {
         for (number, name) in syscalls::entries(abi) {
@@ -333,7 +341,6 @@ fn every_seen_call_of_every_abi_is_allowed_under_its_name() {
     }
 }
 
-#[test]
 fn the_file_has_the_form_that_every_runtime_reads() {
     let mut options = Options::default();
     options.all_architectures = true;
@@ -354,7 +361,6 @@ fn the_file_has_the_form_that_every_runtime_reads() {
     assert!(names.iter().all(|name| syscalls::is_known(name)));
 }
 
-#[test]
 fn the_numbers_are_those_of_the_profile() {
     let mut all = calls(Phase::Workload, &["write"]);
     all.push(call(Abi::I386, "socketcall", Phase::Workload));
@@ -382,7 +388,6 @@ fn golden(name: &str, text: &str) {
     assert_eq!(text, expected, "{name} differs; BLESS=1 writes it anew");
 }
 
-#[test]
 fn the_profile_of_a_web_server_is_as_agreed() {
     let derivation = derive(&[web_server()], &Options::default());
     golden("web.json", &oci::write(&derivation.profile));
@@ -390,7 +395,6 @@ fn the_profile_of_a_web_server_is_as_agreed() {
     golden("web.added.txt", &added.collect::<String>());
 }
 
-#[test]
 fn the_kubernetes_fragment_is_as_agreed() {
     let localhost = LocalhostProfile::new("profiles/web.json").expect("a path");
     golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT, None));
@@ -401,7 +405,6 @@ fn the_kubernetes_fragment_is_as_agreed() {
     );
 }
 
-#[test]
 fn denied_calls_are_allowed_on_request_only() {
     let all = vec![
         call(Abi::X86_64, "write", Phase::Workload),

@@ -9,6 +9,23 @@ use tracer::syscalls::{self, Abi};
 
 use crate::recordings::{calls, recording};
 
+tests::trials! {
+    what_is_right_is_read,
+    the_least_profile_is_read,
+    what_is_written_is_read,
+    text_that_is_not_json_is_placed,
+    comments_are_called_comments,
+    faults_of_the_whole_are_named,
+    faults_of_a_rule_are_named,
+    faults_of_conditions_are_named,
+    a_field_that_comes_twice_is_named,
+    every_fault_is_told_at_once,
+    conditions_on_the_machine_are_dockers,
+    a_map_of_architectures_counts_for_this_machine,
+    the_forms_of_dockers_default_profile_are_understood,
+    a_rule_that_needs_another_process_is_refused,
+}
+
 fn read(profile: &Value) -> Result<OciProfile, ReadError> {
     oci::read(profile.to_string().as_bytes())
 }
@@ -67,7 +84,6 @@ fn refused(place: &str, value: Option<Value>, path: &str, parts: &[&str]) {
     }
 }
 
-#[test]
 fn what_is_right_is_read() {
     let profile = read(&right()).expect("nothing is wrong");
     assert_eq!(profile.default_action, Action::Errno);
@@ -83,7 +99,6 @@ fn what_is_right_is_read() {
     assert_eq!(profile.syscalls[0].comment.as_deref(), Some("files"));
 }
 
-#[test]
 fn the_least_profile_is_read() {
     for text in [
         "{\"defaultAction\":\"SCMP_ACT_LOG\"}",
@@ -95,7 +110,6 @@ fn the_least_profile_is_read() {
     }
 }
 
-#[test]
 fn what_is_written_is_read() {
     let recordings = [recording(vec![calls(Phase::Workload, &["listen"])])];
     let mut options = Options::default();
@@ -107,7 +121,6 @@ fn what_is_written_is_read() {
     assert_eq!(read.syscalls[0].names, profile.allowed.into_keys().collect::<Vec<_>>());
 }
 
-#[test]
 fn text_that_is_not_json_is_placed() {
     let said = |text: &str| oci::read(text.as_bytes()).expect_err(text).to_string();
     assert_eq!(
@@ -121,7 +134,6 @@ fn text_that_is_not_json_is_placed() {
     assert!(!said(place).contains('\u{1b}'), "nothing that a terminal obeys is repeated");
 }
 
-#[test]
 fn comments_are_called_comments() {
     let with = |comment: &str| {
         [
@@ -142,7 +154,6 @@ fn comments_are_called_comments() {
     assert!(matches!(error, ReadError::Json(_)), "{error}");
 }
 
-#[test]
 fn faults_of_the_whole_are_named() {
     refused("/defaultAction", None, "defaultAction", &["missing", "SCMP_ACT_ERRNO", "Docker"]);
     refused(
@@ -199,7 +210,6 @@ fn faults_of_the_whole_are_named() {
     refused("/syscalls", Some(json!({})), "syscalls", &["a list", "an object"]);
 }
 
-#[test]
 fn faults_of_a_rule_are_named() {
     let at = |field: &str| format!("syscalls[0].{field}");
     let pointer = |field: &str| format!("/syscalls/0/{field}");
@@ -239,7 +249,6 @@ fn faults_of_a_rule_are_named() {
     refused("/syscalls/1/errnoRet", Some(json!("EPERM")), "syscalls[1].errnoRet", &["numbers"]);
 }
 
-#[test]
 fn faults_of_conditions_are_named() {
     let condition = |field: &str, value, parts: &[&str]| {
         let place = format!("/syscalls/1/args/0/{field}");
@@ -261,14 +270,12 @@ fn faults_of_conditions_are_named() {
     constraint("minKernel", json!("5.8.1"), "minKernel", &["\"5.8\"", "Docker refuses"]);
 }
 
-#[test]
 fn a_field_that_comes_twice_is_named() {
     let text = r#"{"defaultAction": "SCMP_ACT_LOG", "defaultAction": "SCMP_ACT_ALLOW"}"#;
     let error = oci::read(text.as_bytes()).expect_err("twice").to_string();
     assert!(error.starts_with("defaultAction: ") && error.contains("twice"), "{error}");
 }
 
-#[test]
 fn every_fault_is_told_at_once() {
     let profile = json!({
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -296,7 +303,6 @@ fn allowed(host: &Host, includes: &Value, excludes: &Value) -> bool {
     policy.decide(Abi::X86_64, number("mount"), &[0; 6]) == Verdict::Allow
 }
 
-#[test]
 fn conditions_on_the_machine_are_dockers() {
     let capabilities =
         ["CAP_SYS_ADMIN", "CAP_BPF"].map(|name| Capability::from_name(name).expect("one"));
@@ -320,7 +326,6 @@ fn conditions_on_the_machine_are_dockers() {
     assert!(!allowed(&host, &none, &json!({ "minKernel": "6.1" })));
 }
 
-#[test]
 fn a_map_of_architectures_counts_for_this_machine() {
     let entry =
         |of: &str, others: &[&str]| json!({ "architecture": of, "subArchitectures": others });
@@ -336,7 +341,6 @@ fn a_map_of_architectures_counts_for_this_machine() {
 }
 
 /// Docker's default profile in small: each form of field that it has.
-#[test]
 fn the_forms_of_dockers_default_profile_are_understood() {
     let profile = read(&json!({
         "defaultAction": "SCMP_ACT_ERRNO",
@@ -369,7 +373,6 @@ fn the_forms_of_dockers_default_profile_are_understood() {
     assert_eq!(policy.unknown_names().count(), 0);
 }
 
-#[test]
 fn a_rule_that_needs_another_process_is_refused() {
     let rule = json!({ "names": ["mount"], "action": "SCMP_ACT_NOTIFY" });
     let profile = read(&json!({ "defaultAction": "SCMP_ACT_LOG", "syscalls": [rule] }));

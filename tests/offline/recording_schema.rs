@@ -6,6 +6,13 @@ use tracer::recording::{Recording, json::to_json};
 
 use crate::recordings;
 
+tests::trials! {
+    what_is_written_has_the_published_form,
+    every_key_of_the_form_is_written,
+    what_is_not_a_recording_is_refused,
+    the_top_level_is_open,
+}
+
 const SCHEMA: &str = include_str!("../../docs/recording.schema.json");
 
 fn schema() -> Validator {
@@ -18,7 +25,6 @@ fn value(recording: &Recording) -> Value {
     serde_json::from_str(&to_json(recording)).expect("JSON")
 }
 
-#[test]
 fn what_is_written_has_the_published_form() {
     let schema = schema();
     let examples =
@@ -33,7 +39,6 @@ fn what_is_written_has_the_published_form() {
     }
 }
 
-#[test]
 fn every_key_of_the_form_is_written() {
     // The full example has every key, so that one that the form names and nothing writes is found.
     let full = value(&recordings::full());
@@ -66,7 +71,6 @@ fn every_key_of_the_form_is_written() {
 /// A change of the full example that must be refused.
 type Spoil = (&'static str, &'static str, Option<Value>);
 
-#[test]
 fn what_is_not_a_recording_is_refused() {
     let schema = schema();
     let spoils: [Spoil; 20] = [
@@ -102,7 +106,6 @@ fn what_is_not_a_recording_is_refused() {
     }
 }
 
-#[test]
 fn the_top_level_is_open() {
     let mut value = value(&recordings::full());
     value["note"] = json!("a key of a later version");

@@ -14,6 +14,24 @@ use tracer::recording::{Phase, Recording};
 
 use crate::recordings::{call, calls, recording};
 
+tests::trials! {
+    three_recordings_give_one_profile_and_one_recording,
+    one_recording_gives_the_same_again,
+    a_late_start_is_incomplete_until_a_start_is_merged,
+    other_losses_are_never_made_up_for,
+    the_options_of_a_recording_apply,
+    alternatives_are_added_on_request_alone,
+    error_paths_are_added_on_request_alone,
+    what_happened_before_the_filter_has_no_alternatives,
+    without_a_workload_nothing_is_written,
+    files_that_are_no_recordings_are_refused,
+    what_is_no_file_is_refused,
+    a_hostile_name_is_told_escaped,
+    wrong_usage_writes_nothing,
+    a_profile_that_is_printed_leaves_no_file,
+    a_profile_is_installed_below_the_kubelets_root,
+}
+
 /// A folder with recordings in it.
 struct Folder(TempDir);
 
@@ -108,7 +126,6 @@ fn late(names: &[&str]) -> Recording {
     recording
 }
 
-#[test]
 fn three_recordings_give_one_profile_and_one_recording() {
     let folder = Folder::new();
     let mut other = of(&["listen"]);
@@ -133,7 +150,6 @@ fn three_recordings_give_one_profile_and_one_recording() {
     assert!(folder.path("out.kubernetes.yaml").exists());
 }
 
-#[test]
 fn one_recording_gives_the_same_again() {
     let folder = Folder::new();
     let one = folder.recording("one", &of(&["read"]));
@@ -144,7 +160,6 @@ fn one_recording_gives_the_same_again() {
     assert_eq!((folder.allowed(), folder.merged()), (profile, merged), "in its own place");
 }
 
-#[test]
 fn a_late_start_is_incomplete_until_a_start_is_merged() {
     let folder = Folder::new();
     let lost = folder.recording("late", &late(&["read"]));
@@ -171,7 +186,6 @@ fn a_late_start_is_incomplete_until_a_start_is_merged() {
     folder.exits(3, &["-q", again.to_str().expect("the path is text")]);
 }
 
-#[test]
 fn other_losses_are_never_made_up_for() {
     let folder = Folder::new();
     let mut lossy = of(&["read"]);
@@ -184,7 +198,6 @@ fn other_losses_are_never_made_up_for() {
     folder.exits(0, &["-q", &whole]);
 }
 
-#[test]
 fn the_options_of_a_recording_apply() {
     let folder = Folder::new();
     let one = folder.recording("one", &of(&["read", "ptrace"]));
@@ -203,7 +216,6 @@ fn the_options_of_a_recording_apply() {
     assert_eq!(folder.profile()["defaultAction"], "SCMP_ACT_KILL_PROCESS");
 }
 
-#[test]
 fn alternatives_are_added_on_request_alone() {
     let folder = Folder::new();
     let one = folder.recording("one", &of(&["epoll_wait", "read"]));
@@ -219,7 +231,6 @@ fn alternatives_are_added_on_request_alone() {
     assert!(folder.reason("epoll_wait").is_none(), "it was seen");
 }
 
-#[test]
 fn error_paths_are_added_on_request_alone() {
     let folder = Folder::new();
     let one = folder.recording("one", &of(&["read"]));
@@ -234,7 +245,6 @@ fn error_paths_are_added_on_request_alone() {
     assert!(!folder.allows("tgkill") && folder.allows("sendto"));
 }
 
-#[test]
 fn what_happened_before_the_filter_has_no_alternatives() {
     let folder = Folder::new();
     let mut all = calls(Phase::Setup, &["rename"]);
@@ -244,7 +254,6 @@ fn what_happened_before_the_filter_has_no_alternatives() {
     assert!(!folder.allows("rename") && !folder.allows("renameat2"));
 }
 
-#[test]
 fn without_a_workload_nothing_is_written() {
     let folder = Folder::new();
     let idle = recording(vec![calls(Phase::Setup, &["mount"])]);
@@ -265,7 +274,6 @@ fn check_refused(folder: &Folder, code: u8, arguments: &[&str], parts: &[&str]) 
     assert_eq!(file_names(folder.0.path()), before, "something was written");
 }
 
-#[test]
 fn files_that_are_no_recordings_are_refused() {
     let folder = Folder::new();
     let good = folder.recording("good", &of(&["read"]));
@@ -292,7 +300,6 @@ fn files_that_are_no_recordings_are_refused() {
     }
 }
 
-#[test]
 fn what_is_no_file_is_refused() {
     let folder = Folder::new();
     let missing = folder.path("missing.json");
@@ -305,14 +312,12 @@ fn what_is_no_file_is_refused() {
     check_refused(&folder, 1, &[&below], &[&below, "Not a directory"]);
 }
 
-#[test]
 fn a_hostile_name_is_told_escaped() {
     let folder = Folder::new();
     let hostile = folder.file("\u{1b}[2J.json", "[]");
     check_refused(&folder, 1, &[&hostile], &[r"\x1b[2J.json"]);
 }
 
-#[test]
 fn wrong_usage_writes_nothing() {
     let folder = Folder::new();
     let one = folder.recording("one", &of(&["read"]));
@@ -329,7 +334,6 @@ fn wrong_usage_writes_nothing() {
     assert_eq!(file_names(folder.0.path()), before);
 }
 
-#[test]
 fn a_profile_that_is_printed_leaves_no_file() {
     let folder = Folder::new();
     let one = folder.recording("one", &late(&["read"]));
@@ -340,7 +344,6 @@ fn a_profile_that_is_printed_leaves_no_file() {
     assert!(!Path::new("-").exists());
 }
 
-#[test]
 fn a_profile_is_installed_below_the_kubelets_root() {
     let (folder, kubelet) = (Folder::new(), temporary_folder());
     let one = folder.recording("one", &of(&["read"]));

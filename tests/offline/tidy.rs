@@ -1,8 +1,23 @@
 //! The rules of the house that no compiler checks.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::sources::{files, sources, sources_of_the_program, workspace};
+
+tests::trials! {
+    pure_modules_do_no_input_or_output_and_know_no_kernel,
+    no_layer_names_one_above_it,
+    only_the_kernel_module_knows_aya,
+    few_modules_know_json,
+    nothing_below_the_commands_reads_the_environment,
+    source_files_are_short,
+    every_source_file_says_what_it_is,
+    every_member_opts_in_to_the_lints,
+    nothing_unfinished_is_left,
+    no_test_is_dropped_silently,
+    unsafe_code_lives_where_it_is_expected,
+    no_path_of_a_build_machine_is_in_a_file,
+}
 
 /// The most lines of a source file, its unit tests not counted.
 const MOST_LINES: usize = 450;
@@ -34,164 +49,21 @@ const IMPURE: &[&str] = &[
     "rustix",
     "tokio",
 ];
-/// The only files that know `serde_json`: those of `recording::json` and `profile::oci`.
-const KNOW_JSON: &[&str] =
-    &["recording/json.rs", "profile/oci/amend.rs", "profile/oci/mod.rs", "profile/oci/write.rs"];
+/// The only files that know `serde_json`: those of `recording::json` and `profile::oci`, and the one that reads Podman's files.
+const KNOW_JSON: &[&str] = &[
+    "recording/json.rs",
+    "profile/oci/amend.rs",
+    "profile/oci/mod.rs",
+    "profile/oci/write.rs",
+    "target/runtime/storage.rs",
+];
+/// Test programs that list their tests themselves (`harness = false`).
+const LIST_THEIR_TESTS: &[&str] =
+    &["tests/kernel/", "tests/offline/", "tests/runtimes/", "tests/vm/"];
 /// Modules that may read the environment: what was typed and who typed it.
 const KNOW_ENVIRONMENT: &[&str] = &["command", "main", "cli"];
 /// Folders whose code may be unsafe.
 const MAY_BE_UNSAFE: &[&str] = &["tracer/src/kernel/", "tracer-ebpf/", "tests/fixtures/"];
-
-/// One source file.
-struct Source {
-    /// Path below the workspace.
-    path: String,
-    /// Its lines without comments, up to its unit tests.
-    code: String,
-    /// All of it.
-    text: String,
-}
-
-impl Source {
-    /// The module of the program that it belongs to: the first part of its path below `tracer/src`. Files that hold
-    /// nothing but unit tests belong to none.
-    fn module(&self) -> Option<&str> {
-        let below = self.path.strip_prefix("tracer/src/")?;
-        if ["tests.rs", "testing.rs"].iter().any(|name| below.ends_with(name)) {
-            return None;
-        }
-        Some(below.split('/').next()?.trim_end_matches(".rs"))
-    }
-
-    /// Every path that it names, with the groups of `use` taken apart and `self` and `super` resolved.
-    fn named(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let mut rest = String::new();
-        let mut code = self.code.as_str();
-        while let Some(start) = next_use(code) {
-            rest.push_str(&code[..start]);
-            let item = &code[start..];
-            let end = item.find(';').unwrap_or(item.len());
-            let tree: String = item[..end].split_whitespace().collect::<Vec<_>>().join(" ");
-            let tree = tree.trim_start_matches("use ");
-            found.extend(expand("", tree).into_iter().map(|path| self.resolve(&path)));
-            code = &item[end..];
-        }
-        rest.push_str(code);
-        let words = rest.split(|char: char| !(char.is_alphanumeric() || "_:".contains(char)));
-        let paths = words.filter(|word| word.contains("::"));
-        found.extend(paths.map(|path| self.resolve(path.trim_matches(':'))));
-        found
-    }
-
-    /// The path with `crate`, `super` and `self` at its start replaced by the module that is meant.
-    fn resolve(&self, path: &str) -> String {
-        let Some(below) = self.path.split_once("/src/").map(|(_, below)| below) else {
-            return path.to_owned();
-        };
-        let mut module: Vec<&str> = below.trim_end_matches(".rs").split('/').collect();
-        if matches!(module.last(), Some(&("mod" | "lib" | "main"))) {
-            module.pop();
-        }
-        let mut parts = path.split("::").peekable();
-        match parts.peek() {
-            Some(&"self") => {
-                parts.next();
-            }
-            Some(&"super") => {
-                while parts.next_if_eq(&"super").is_some() {
-                    module.pop();
-                }
-            }
-            _ => return path.to_owned(),
-        }
-        let whole: Vec<&str> = ["crate"].into_iter().chain(module).chain(parts).collect();
-        whole.join("::")
-    }
-}
-
-/// Where the next `use` item begins, at the start of a line.
-fn next_use(code: &str) -> Option<usize> {
-    let mut at = 0;
-    for line in code.split_inclusive('\n') {
-        let item = line.trim_start();
-        let indented = line.len() - item.len();
-        let plain = item.strip_prefix("pub ").or_else(|| item.strip_prefix("pub(crate) "));
-        let item_start = item.len() - plain.unwrap_or(item).len();
-        if plain.unwrap_or(item).starts_with("use ") {
-            return Some(at + indented + item_start);
-        }
-        at += line.len();
-    }
-    None
-}
-
-/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
-fn expand(prefix: &str, tree: &str) -> Vec<String> {
-    let mut depth = 0;
-    let parts = tree.split(|char| {
-        match char {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        char == ',' && depth == 0
-    });
-    let parts = parts.map(str::trim).filter(|part| !part.is_empty());
-    parts
-        .flat_map(|part| match part.split_once('{') {
-            Some((before, group)) => {
-                let group = group.strip_suffix('}').unwrap_or(group);
-                expand(&format!("{prefix}{before}"), group)
-            }
-            None => vec![format!("{prefix}{}", part.split(" as ").next().unwrap_or(part))],
-        })
-        .collect()
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder").to_owned()
-}
-
-/// Every file of the workspace that people write, by its path below it.
-fn files() -> Vec<String> {
-    let root = workspace();
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("the folder can be listed") {
-            let path = entry.expect("an entry of the folder").path();
-            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if fs::symlink_metadata(&path).is_ok_and(|data| data.is_dir()) {
-                if !["target", ".git"].contains(&name.as_str()) {
-                    folders.push(path);
-                }
-            } else if name != "Cargo.lock" {
-                let below = path.strip_prefix(&root).expect("it is below");
-                found.push(below.to_str().expect("paths are text").to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn sources() -> Vec<Source> {
-    let paths = files().into_iter().filter(|path| path.ends_with(".rs"));
-    paths
-        .map(|path| {
-            let text = fs::read_to_string(workspace().join(&path)).expect("sources are text");
-            let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
-            let code = lines.filter(|line| !line.trim_start().starts_with("//"));
-            let code = code.collect::<Vec<_>>().join("\n");
-            Source { path, code, text }
-        })
-        .collect()
-}
-
-fn sources_of_the_program() -> Vec<Source> {
-    sources().into_iter().filter(|source| source.module().is_some()).collect()
-}
 
 /// Whether the path is the one named, or below it.
 fn is_below(path: &str, above: &str) -> bool {
@@ -203,28 +75,6 @@ fn none(breaches: &[String]) {
     assert!(breaches.is_empty(), "{} breaches:\n{}", breaches.len(), breaches.join("\n"));
 }
 
-#[test]
-fn the_scanner_sees_groups_nesting_and_relative_paths() {
-    let code = "pub(crate) use std::{fs as files, time::{Duration, Instant}};
-use super::{json, super::target::Target};
-    use self::deep::Thing;
-fn f() { std::env::var(crate::cli::X); }";
-    let path = "tracer/src/recording/phases.rs".to_owned();
-    let source = Source { path, code: code.to_owned(), text: String::new() };
-    let expected = [
-        "crate::cli::X",
-        "crate::recording::json",
-        "crate::recording::phases::deep::Thing",
-        "crate::target::Target",
-        "std::env::var",
-        "std::fs",
-        "std::time::Duration",
-        "std::time::Instant",
-    ];
-    assert_eq!(source.named(), expected.map(str::to_owned).into());
-}
-
-#[test]
 fn pure_modules_do_no_input_or_output_and_know_no_kernel() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
@@ -248,7 +98,6 @@ fn pure_modules_do_no_input_or_output_and_know_no_kernel() {
     none(&breaches);
 }
 
-#[test]
 fn no_layer_names_one_above_it() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
@@ -269,7 +118,6 @@ fn no_layer_names_one_above_it() {
     none(&breaches);
 }
 
-#[test]
 fn only_the_kernel_module_knows_aya() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
@@ -282,8 +130,7 @@ fn only_the_kernel_module_knows_aya() {
     none(&breaches);
 }
 
-#[test]
-fn only_two_modules_know_json_values() {
+fn few_modules_know_json() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
         let below = source.path.trim_start_matches("tracer/src/");
@@ -296,7 +143,6 @@ fn only_two_modules_know_json_values() {
     none(&breaches);
 }
 
-#[test]
 fn nothing_below_the_commands_reads_the_environment() {
     let mut breaches = Vec::new();
     for source in sources_of_the_program() {
@@ -313,7 +159,6 @@ fn nothing_below_the_commands_reads_the_environment() {
     none(&breaches);
 }
 
-#[test]
 fn source_files_are_short() {
     let mut breaches = Vec::new();
     for source in sources() {
@@ -330,7 +175,6 @@ fn source_files_are_short() {
     none(&breaches);
 }
 
-#[test]
 fn every_source_file_says_what_it_is() {
     let silent = sources().into_iter().filter(|source| {
         let mut lines = source.text.lines().filter(|line| !line.starts_with("#!"));
@@ -343,7 +187,6 @@ fn every_source_file_says_what_it_is() {
     );
 }
 
-#[test]
 fn every_member_opts_in_to_the_lints() {
     let mut breaches = Vec::new();
     for path in files().into_iter().filter(|path| path.ends_with("Cargo.toml")) {
@@ -356,7 +199,6 @@ fn every_member_opts_in_to_the_lints() {
     none(&breaches);
 }
 
-#[test]
 fn nothing_unfinished_is_left() {
     // Written apart, so that this file is not found.
     let marks =
@@ -372,7 +214,6 @@ fn nothing_unfinished_is_left() {
     none(&breaches);
 }
 
-#[test]
 fn unsafe_code_lives_where_it_is_expected() {
     let forms = ["{", "fn ", "impl", "extern", "("].map(|next| format!("{} {next}", "unsafe"));
     let mut breaches = Vec::new();
@@ -390,7 +231,6 @@ fn unsafe_code_lives_where_it_is_expected() {
     none(&breaches);
 }
 
-#[test]
 fn no_path_of_a_build_machine_is_in_a_file() {
     // Written apart, so that this file is not found.
     let parts = [("/wo", "rk/"), ("/tmp/", "wt/"), ("/tmp/bash", "_jobs"), ("/fa", "rm/")];
@@ -410,6 +250,21 @@ fn no_path_of_a_build_machine_is_in_a_file() {
                     breaches.push(format!("{path}:{}: {line}", at + 1));
                 }
             }
+        }
+    }
+    none(&breaches);
+}
+
+/// The compiler leaves out what carries the attribute where the program has a main function of its own.
+fn no_test_is_dropped_silently() {
+    // Written apart, so that this file is not found.
+    let attribute = format!("#[{}]", "test");
+    let mut breaches = Vec::new();
+    for source in sources() {
+        if LIST_THEIR_TESTS.iter().any(|folder| source.path.starts_with(folder))
+            && source.text.lines().any(|line| line.trim() == attribute)
+        {
+            breaches.push(format!("{}: {attribute}; list it in trials! instead", source.path));
         }
     }
     none(&breaches);

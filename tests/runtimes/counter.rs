@@ -9,9 +9,10 @@ use tests::{Cgroup, Tracer, names};
 use tracer::recording::Phase;
 
 use crate::bundle::Bundle;
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Container, Order, wait_until_done};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// The new mount namespace of unshare(2).
 const UNSHARE_MOUNTS: &str = "call:272,131072";

@@ -14,13 +14,14 @@ use tests::deployment::{CONTAINERFILE, capabilities};
 use tests::{BOUND, Cgroup, Outcome, Tracer, Tracing, holds_within, names, temporary_folder};
 use tracer::recording::{self, Phase, Recording};
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::command_line::CommandLine;
 use crate::cri::Confined;
 use crate::engine::{Container, Order, succeed, wait_until_done};
 use crate::matrix::SOMEBODY;
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 const IMAGE: &str = "localhost/tracer-tests-image:1";
 /// The host's cgroups, as the DaemonSet mounts them.

@@ -7,10 +7,11 @@ use libtest_mimic::Trial;
 use tests::{Cgroup, temporary_folder, tracer_program};
 
 use crate::bundle::{Runtime, Start};
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Engine, Order, succeed, wait_until_done};
 use crate::matrix::{SOMEBODY, learn};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Recordings that the profile is learned from.
 const RECORDINGS: usize = 5;

@@ -9,12 +9,13 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tests::{Cgroup, temporary_folder, tracer_program};
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::counter::learning_profile;
 use crate::engine::{Order, succeed};
 use crate::matrix::{SET_UP, enforce, learn};
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// A workload and its file.
 const EXAMPLES: [(&str, &str); 4] = [

@@ -7,12 +7,13 @@ use libtest_mimic::Trial;
 use tests::{BOUND, Cgroup, Outcome, Tracer, holds_within, names};
 use tracer::recording::{Losses, Phase};
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::command_line::{CommandLine, IMAGE};
 use crate::cri::{Containerd, Pod};
 use crate::engine::{Engine, Order, succeed};
 use crate::matrix::SET_UP;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Calls that no runtime makes, nor the shell of the workload: one for each run.
 const MARKERS: [(i32, &str); 6] = [

@@ -7,10 +7,11 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use tests::{Cgroup, Running, tracer_program};
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Engine, Order};
 use crate::names::with_storage;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {

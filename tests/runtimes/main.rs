@@ -1,7 +1,7 @@
 //! Tests with real container runtimes: a learned profile starts the container again, and nothing more is allowed.
 
 mod bundle;
-mod case;
+mod cases;
 mod command_line;
 mod counter;
 mod cri;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Arguments;
 
-use crate::case::Cases;
+use crate::cases::Cases;
 use crate::world::World;
 
 /// Containers wait much of the time.

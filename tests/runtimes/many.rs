@@ -8,9 +8,10 @@ use serde_json::Value;
 use tests::{Cgroup, Tracer, file_names};
 use tracer::recording::Recording;
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Engine, Order};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {

@@ -5,10 +5,11 @@ use std::time::Instant;
 use libtest_mimic::Trial;
 use tests::{Cgroup, Outcome, Tracer};
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Container, Engine, Order, wait_until_done};
 use crate::workloads::{self, Workload};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Calls that make containers; no workload here makes one.
 pub const SET_UP: [&str; 10] = [

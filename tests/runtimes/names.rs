@@ -9,11 +9,12 @@ use libtest_mimic::Trial;
 use tests::{BOUND, Cgroup, Outcome, Running, Tracer, Tracing, holds_within, names};
 use tracer::recording::Phase;
 
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::command_line::IMAGE;
 use crate::engine::{Engine, Order, succeed};
 use crate::matrix::SOMEBODY;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// The main program of the containers: it does nothing any more.
 const IDLE: [&str; 2] = ["/program", "pause"];

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tests::{Cgroup, GROUND_TRUTH, Tracer, temporary_folder};
 
 use crate::bundle::{Bundle, Runtime};
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Order, succeed, wait_until_done};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// What the inner container's program makes.
 const INNER_CALLS: [&str; 2] = ["getsid", "times"];

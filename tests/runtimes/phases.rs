@@ -10,11 +10,12 @@ use tests::{Cgroup, GROUND_TRUTH, Outcome, Tracer, names, temporary_folder};
 use tracer::recording::Phase;
 
 use crate::bundle::{Bundle, Runtime, Start};
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::counter::learning_profile;
 use crate::engine::{Container, Order, wait_until_done};
 use crate::matrix::{SET_UP, SOMEBODY};
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Which filters there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

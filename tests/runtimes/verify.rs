@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use tests::{Cgroup, Outcome, Tracer, Tracing, temporary_folder, tracer_program};
 
 use crate::bundle::{Bundle, Runtime};
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Container, ENOSYS, Engine, Order, succeed, wait_until_done};
 use crate::matrix::{SOMEBODY, learn};
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Recordings that a profile is learned from: every call that it lacks is one that the test took out.
 const RECORDINGS: usize = 3;

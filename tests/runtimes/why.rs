@@ -12,11 +12,12 @@ use tracer::recording::Phase;
 use tracer::syscalls::{self, Abi};
 
 use crate::bundle::{Runtime, Start};
-use crate::case::{Cases, Stop};
+use crate::cases::Cases;
 use crate::engine::{Container, Engine, Order, succeed, wait_until_done};
 use crate::matrix::SOMEBODY;
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
+use tests::Stop;
 
 /// Says that it is done, and no more.
 const SMALL: [&str; 3] = ["/program", "say:workload done", "pause"];

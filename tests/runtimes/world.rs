@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
-use tests::{Cgroup, kernel_tier, temporary_folder, tool};
+use tests::{Cgroup, Stop, kernel_tier, temporary_folder, tool};
 
 use crate::bundle::{self, Runtime, Start};
-use crate::case::Stop;
 use crate::command_line::{CommandLine, IMAGE};
 use crate::cri::Containerd;
 use crate::engine::Engine;

@@ -2,7 +2,9 @@
 //! nothing behind when a test fails.
 
 mod bpf;
+mod case;
 mod cgroup;
+mod ci;
 pub mod deployment;
 mod files;
 mod ground_truth;
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use self::tracer::{Outcome, Tracer, Tracing, tracer_program};
 pub use bpf::{Loaded, loaded, loaded_by};
+pub use case::{Ending, Stop, function_trial, trial};
 pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_folder};
 pub use files::{Mount, entries, file_names, temporary_folder};
 pub use ground_truth::{
@@ -43,29 +46,6 @@ pub fn holds_within(bound: Duration, mut condition: impl FnMut() -> bool) -> boo
         thread::sleep(Duration::from_millis(2));
     }
     true
-}
-
-/// Says why a test does not run. In CI that is a failure.
-pub fn skip(reason: &str) {
-    assert!(
-        env::var_os("CI").is_none(),
-        "a test cannot run, and none may be skipped in CI: {reason}"
-    );
-    eprintln!("skipped: {reason}");
-}
-
-/// The value, or the end of the test with the reason why it cannot run.
-#[macro_export]
-macro_rules! require {
-    ($needed:expr) => {
-        match $needed {
-            Ok(value) => value,
-            Err(reason) => {
-                $crate::skip(&reason);
-                return;
-            }
-        }
-    };
 }
 
 /// Whether tests on the running kernel can be made here.

@@ -25,7 +25,7 @@
 //!
 //! # Invariants
 //! - [`kernel`] is the only module that knows aya; `recording::json` and `profile::oci` are the only ones that know
-//!   `serde_json`.
+//!   `serde_json`, beside `target::runtime::storage`, which reads the files of Podman into types of its own.
 //! - Nothing below [`command`] reads a flag or an environment variable.
 //! - The kernel program records facts; every judgement (phase, selection, completeness) is made in pure code that has
 //!   tests.
@@ -48,3 +48,7 @@ pub mod session;
 pub mod syscalls;
 pub mod target;
 pub mod text;
+
+#[cfg(test)]
+#[path = "../../tests/src/ci.rs"]
+mod ci;

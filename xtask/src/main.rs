@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod build_ebpf;
+#[path = "../../tests/src/ci.rs"]
+mod ci;
 mod command;
 mod dist;
 mod ebpf;

@@ -10,6 +10,7 @@ use std::{
 use anyhow::Result;
 
 use crate::{
+    ci::is_ci,
     command, ebpf,
     ebpf::Objects,
     environment::Purpose,
@@ -112,11 +113,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         run_as_root(workspace, tier, &programs, &options.arguments)?;
     }
     Ok(())
-}
-
-/// Continuous integration: every tool is installed, and the tests take a skip for a failure.
-fn is_ci() -> bool {
-    env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
 }
 
 fn check(workspace: &Workspace) -> Result<()> {

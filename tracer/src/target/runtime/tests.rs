@@ -1,3 +1,5 @@
+//! Tests of the conversations with runtimes, on sockets of their own.
+
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
