@@ -64,6 +64,7 @@ fn trials() -> Vec<Trial> {
         ready_profiles::trials(),
         snapshots::trials(),
         strace::trials(),
+        unfinished::trials(),
         verify::trials(),
         waiting::trials(),
     ];

@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use rustix::process::Signal;
-use tests::{
-    BOUND, Cgroup, Outcome, Tracer, call_in, entries, file_names, kernel_tier, require, wait_until,
-};
+use tests::{BOUND, Cgroup, Outcome, Tracer, call_in, entries, file_names, wait_until};
 use tracer::recording::Recording;
+
+tests::trials! {
+    what_a_killed_tracer_left_says_that_it_is_unfinished,
+    it_is_derived_from_as_incomplete_and_stays,
+    a_snapshot_says_that_the_recording_goes_on_and_the_end_that_it_does_not,
+}
 
 const PARTIAL: &str = "profile.recording.json.partial";
 
@@ -24,9 +28,7 @@ fn killed(cgroup: &Cgroup) -> Outcome {
     tracing.stop_by(Signal::KILL)
 }
 
-#[test]
 fn what_a_killed_tracer_left_says_that_it_is_unfinished() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("killed-while-recording");
     let left = killed(&cgroup);
     assert_eq!(file_names(left.folder()), [PARTIAL]);
@@ -35,9 +37,7 @@ fn what_a_killed_tracer_left_says_that_it_is_unfinished() {
     assert!(!recording.complete, "{:?}", recording.incomplete_reasons);
 }
 
-#[test]
 fn it_is_derived_from_as_incomplete_and_stays() {
-    require!(kernel_tier());
     let left = killed(&Cgroup::new("derived-from-partial"));
     let before = entries(left.folder());
     let partial = left.folder().join(PARTIAL);
@@ -50,9 +50,7 @@ fn it_is_derived_from_as_incomplete_and_stays() {
     assert!(!derived.recording().complete);
 }
 
-#[test]
 fn a_snapshot_says_that_the_recording_goes_on_and_the_end_that_it_does_not() {
-    require!(kernel_tier());
     let cgroup = Cgroup::new("snapshot-unfinished");
     let tracing = Tracer::new().cgroup(&cgroup).start();
     call_in(&cgroup, 452);
