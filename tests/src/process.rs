@@ -1,12 +1,14 @@
 //! Processes that end with the test that started them.
 
+use std::fs;
 use std::io::Read;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{BOUND, holds_within, wait_until};
 
@@ -31,9 +33,28 @@ pub struct Finished {
     pub stderr: Vec<u8>,
 }
 
+static HANG_UP: Once = Once::new();
+
+/// Under `nohup` SIGHUP is ignored, which what is executed inherits (execve(2)). A signal that is caught has its default
+/// action there; the handler does nothing, so that it ends this program as little as before.
+fn catch_ignored_hang_up() {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("SigIgn");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
+    // Bit 0 is signal 1.
+    if ignored & 1 == 1 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        // The handler outlives both.
+        let _entered = runtime.enter();
+        drop(signal(SignalKind::hangup()).expect("SIGHUP can be caught"));
+    }
+}
+
 impl Running {
-    /// Starts the command. Its standard input stays open until [`Self::close_stdin`].
+    /// Starts the command, with SIGHUP as it is by default. Its standard input stays open until [`Self::close_stdin`].
     pub fn start(command: &mut Command) -> Self {
+        HANG_UP.call_once(catch_ignored_hang_up);
         let what = format!("{command:?}");
         let mut child = command
             .stdin(Stdio::piped())

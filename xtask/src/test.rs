@@ -4,10 +4,10 @@ use std::{
     env,
     ffi::OsString,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{
     ci::is_ci,
@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// Install the tools that tests need and this machine lacks (always with CI=true)
     #[arg(long)]
     install: bool,
+    /// Run the tests that need root beside twenty foreign containers that start and stop each second
+    #[arg(long)]
+    beside_load: bool,
     /// What the test programs are given: a filter, or their options
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
@@ -109,6 +112,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let static_tracer =
         with_static.then(|| program::static_tracer(workspace, false)).transpose()?;
     let programs = Programs { objects, tracer, static_tracer };
+    let _load = options.beside_load.then(|| Load::start(workspace)).transpose()?;
     for tier in tiers {
         run_as_root(workspace, tier, &programs, &options.arguments)?;
     }
@@ -137,6 +141,30 @@ fn run_offline(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let mut offline = cargo_test();
     offline.args(["--package=tests", "--test=offline", "--"]).args(arguments);
     command::streamed("offline tests", &mut offline)
+}
+
+/// Containers of others (`tests/load`), until this value is dropped.
+struct Load(Child);
+
+impl Load {
+    fn start(workspace: &Workspace) -> Result<Self> {
+        let mut build = workspace.cargo(Purpose::Host);
+        build.args(["build", "--locked", "--package=tests", "--bin=load"]);
+        let programs = program::build("load, building", &mut build)?;
+        let mut load = root::command(workspace, program::find(&programs, "load")?, [])?;
+        let child = load.stdin(Stdio::piped()).spawn().context("failed to start the load")?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // It ends with its standard input, and takes its cgroups with it.
+        drop(self.0.stdin.take());
+        if let Err(error) = self.0.wait() {
+            eprintln!("load: {error}");
+        }
+    }
 }
 
 /// Builds a test program as the caller and runs it as root, as cargo would: in its package's folder.
