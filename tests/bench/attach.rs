@@ -1,9 +1,13 @@
 //! What is attached while a sample is taken, and the cgroup that is traced.
 
-use std::{env, fs, os::unix::fs::MetadataExt, path::PathBuf};
+use std::{
+    env, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{Events, Options, Recorder};
+use tracer::kernel::{Events, Hook, Options, Recorder, syscall_tracepoints};
 
 use crate::Variant;
 
@@ -59,13 +63,19 @@ pub enum Attached {
 
 /// Attaches a variant.
 pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
-    let options = |counts, btf, denied| Options {
+    let raw = Options {
         roots: groups.iter().map(|group| group.id()).collect(),
-        btf,
-        counts,
-        denied,
+        btf: true,
+        counts: true,
+        denied: false,
+        hook: Hook::Raw,
+        fall_back: false,
         cgroups_present: 0,
         log: false,
+    };
+    let classic = || {
+        let ids = syscall_tracepoints(Path::new("/sys"), true);
+        Options { hook: Hook::Classic(ids.expect("tracefs")), ..raw.clone() }
     };
     let tracer = |options| {
         let attached =
@@ -75,10 +85,12 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
     match variant {
         Variant::Untraced => Attached::Nothing,
         Variant::Empty => Attached::Empty(Box::new(empty())),
-        Variant::Tracer => tracer(options(true, true, false)),
-        Variant::TracerWithoutCounts => tracer(options(false, true, false)),
-        Variant::TracerWithoutBtf => tracer(options(true, false, false)),
-        Variant::TracerDenied => tracer(options(true, true, true)),
+        Variant::Tracer => tracer(raw),
+        Variant::TracerWithoutCounts => tracer(Options { counts: false, ..raw }),
+        Variant::TracerWithoutBtf => tracer(Options { btf: false, ..raw }),
+        Variant::TracerDenied => tracer(Options { denied: true, ..raw }),
+        Variant::TracerClassic => tracer(classic()),
+        Variant::TracerClassicDenied => tracer(Options { denied: true, ..classic() }),
     }
 }
 

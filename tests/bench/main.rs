@@ -6,6 +6,8 @@
 //! container) and outside, alone and on all measured CPUs at once. A sample is the best of eight slices of a worker, or
 //! the mean of two workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
 //!
+//! Two rows are tracer on classic tracepoints, as it attaches from Linux 7.2 on; their ratio is to the same empty program.
+//!
 //! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
 
 mod attach;
@@ -30,15 +32,19 @@ enum Variant {
     TracerWithoutCounts,
     TracerWithoutBtf,
     TracerDenied,
+    TracerClassic,
+    TracerClassicDenied,
 }
 
-const VARIANTS: [(Variant, &str); 6] = [
+const VARIANTS: [(Variant, &str); 8] = [
     (Variant::Untraced, "untraced"),
     (Variant::Empty, "empty program"),
     (Variant::Tracer, "tracer"),
     (Variant::TracerWithoutCounts, "tracer --no-counts"),
     (Variant::TracerWithoutBtf, "tracer --no-btf"),
     (Variant::TracerDenied, "tracer --denied"),
+    (Variant::TracerClassic, "classic tracepoint"),
+    (Variant::TracerClassicDenied, "classic, --denied"),
 ];
 
 /// Who is measured.

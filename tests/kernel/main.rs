@@ -1,5 +1,6 @@
 //! Tests on the running kernel: the real program, real eBPF, real processes.
 
+mod attach;
 mod bad_input;
 mod capabilities;
 mod cgroups;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     let modules = [
+        attach::trials(),
         bad_input::trials(),
         capabilities::trials(),
         cgroups::trials(),

@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Call, Cgroup, CommandOutcome, ContainerIdentity, Derived, Host, Losses, Phase, Recording,
-    Refusal, Target, TargetKind, VERSION,
+    Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Derived, Host, Losses, Phase,
+    Recording, Refusal, Target, TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -59,7 +59,13 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         tracer: "0.1.0".into(),
         started: "2026-01-02T03:04:05Z".into(),
         duration_seconds: 12.5,
-        host: Host { kernel: "6.18.44".into(), arch: "x86_64".into(), cpus: 2, btf: true },
+        host: Host {
+            kernel: "6.18.44".into(),
+            arch: "x86_64".into(),
+            cpus: 2,
+            btf: true,
+            attach: Some(Attach::Classic),
+        },
         targets: vec![Target {
             name: "docker:web".into(),
             kind: TargetKind::Container,

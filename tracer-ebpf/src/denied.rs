@@ -84,14 +84,18 @@ pub fn ended() -> bool {
     outside && Task::current().is_killed_by_filter()
 }
 
+/// The number of the call that is left, from the address of the task's registers. None: they cannot be read.
+#[inline(always)]
+pub fn number_of(registers: u64) -> Option<i32> {
+    probe::<u64>(registers as usize + ORIGINAL_AX as usize).map(|number| number as i32)
+}
+
 /// Records a call that was left and not entered, when a filter refused it.
 ///
 /// What is no refusal: a number below 0 (after a signal handler), a result of 0 (a new thread, an execve into another ABI,
 /// a supervisor's answer), a restart, and whatever a task without a filter does (a debugger skipped the call).
 #[inline(never)]
-pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, registers: u64, result: i64) -> u32 {
-    let Some(number) = probe::<u64>(registers as usize + ORIGINAL_AX as usize) else { return 0 };
-    let number = number as i32;
+pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, number: i32, result: i64) -> u32 {
     let task = Task::current();
     if number < 0 || config!(btf) != 0 && task.filter_level() == 0 {
         return 0;

@@ -5,26 +5,36 @@
 
 #![no_std]
 
-/// A program of the object, and the raw tracepoint that it attaches to.
+/// A program of the object, and the tracepoint that it attaches to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// The program's name.
+    /// The name of the program for the raw tracepoint.
     pub name: &'static str,
+    /// The name of the same program for the classic tracepoint in [`CATEGORY`]; None when there is only the raw one.
+    pub classic: Option<&'static str>,
     /// The tracepoint (`include/trace/events/{syscalls,sched}.h`).
     pub tracepoint: &'static str,
 }
 
+/// Where the classic tracepoints are, below `events` of tracefs.
+pub const CATEGORY: &str = "raw_syscalls";
+
 /// The one program when denied calls are not watched.
-pub const ENTER: Program = Program { name: "sys_enter", tracepoint: "sys_enter" };
+pub const ENTER: Program =
+    Program { name: "sys_enter", classic: Some("classic_enter"), tracepoint: "sys_enter" };
 /// The same, which also notes which tasks are inside a call. Loaded in the place of [`ENTER`] when denied calls are watched,
 /// so that the other has no instruction for it.
-pub const ENTER_NOTING: Program = Program { name: "sys_enter_noting", tracepoint: "sys_enter" };
+pub const ENTER_NOTING: Program =
+    Program { name: "sys_enter_noting", classic: Some("classic_noting"), tracepoint: "sys_enter" };
 /// Sees the calls that leave the kernel without having been entered.
-pub const EXIT: Program = Program { name: "sys_exit", tracepoint: "sys_exit" };
+pub const EXIT: Program =
+    Program { name: "sys_exit", classic: Some("classic_exit"), tracepoint: "sys_exit" };
 /// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
-pub const TASK_EXIT: Program = Program { name: "task_exit", tracepoint: "sched_process_exit" };
+pub const TASK_EXIT: Program =
+    Program { name: "task_exit", classic: None, tracepoint: "sched_process_exit" };
 /// Tells the host's mount namespace. Run once before the others are loaded, and never attached.
-pub const HOST_NAMESPACE: Program = Program { name: "host_namespace", tracepoint: "sys_enter" };
+pub const HOST_NAMESPACE: Program =
+    Program { name: "host_namespace", classic: None, tracepoint: "sys_enter" };
 
 /// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
 /// that one look-up gives both.

@@ -1,6 +1,10 @@
 //! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing. Two more, on
 //! `sys_exit` and `sched_process_exit`, are loaded only when denied calls are watched.
 //!
+//! Each program on a system call exists twice, with the same instructions: for the raw tracepoint, and for the classic one.
+//! From Linux 7.2 on the kernel no longer disables preemption around the former, and skips a program on a CPU while another
+//! task is preempted in it.
+//!
 //! The hot path, for a call that was seen before: the task's cgroup id by direct loads, one look-up of the verdict on
 //! that cgroup, one bit test, one per-CPU count. Everything else is cold: it runs when a cgroup or a call is new.
 
@@ -24,7 +28,11 @@ mod verifier;
 
 use core::ffi::c_void;
 
-use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    EbpfContext,
+    macros::{raw_tracepoint, tracepoint},
+    programs::{RawTracePointContext, TracePointContext},
+};
 use aya_log_ebpf::{info, warn};
 use tracer_ebpf::{CgroupRecord, NATIVE_NUMBERS};
 
@@ -38,26 +46,45 @@ use crate::{
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter(context: RawTracePointContext) -> i32 {
-    // One of the two is dead code for the verifier, and removed.
-    if config!(btf) == 0 {
-        enter::<false>(&context, Task::without_btf())
-    } else {
-        enter::<false>(&context, Task::with_btf())
-    }
+    enter(&context)
 }
 
-/// The same, when denied calls are watched: also notes that the task is inside a call.
+/// The same on the classic tracepoint.
+#[tracepoint(category = "raw_syscalls", name = "sys_enter")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn classic_enter(context: TracePointContext) -> u32 {
+    enter(&context) as u32
+}
+
+/// Records the call when denied calls are watched: also notes that the task is inside a call.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter_noting(context: RawTracePointContext) -> i32 {
-    enter::<true>(&context, Task::current())
+    record_call::<true>(&context, Task::current())
 }
 
-/// The arguments are those of the tracepoint: `struct pt_regs *regs, long id` (`include/trace/events/syscalls.h`).
+/// The same on the classic tracepoint.
+#[tracepoint(category = "raw_syscalls", name = "sys_enter")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn classic_noting(context: TracePointContext) -> u32 {
+    record_call::<true>(&context, Task::current()) as u32
+}
+
 #[inline(always)]
-fn enter<const NOTING: bool>(context: &RawTracePointContext, task: Task) -> i32 {
-    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
-    let number = unsafe { *context.as_ptr().cast::<u64>().add(1) };
+fn enter(context: &impl EbpfContext) -> i32 {
+    // One of the two is dead code for the verifier, and removed.
+    if config!(btf) == 0 {
+        record_call::<false>(context, Task::without_btf())
+    } else {
+        record_call::<false>(context, Task::with_btf())
+    }
+}
+
+/// The call's number is at byte 8 of both contexts (`include/trace/events/syscalls.h`): the raw one holds the tracepoint's
+/// arguments `struct pt_regs *regs, long id`, the classic one eight bytes that every event begins with, and the field `id`.
+#[inline(always)]
+fn record_call<const NOTING: bool>(context: &impl EbpfContext, task: Task) -> i32 {
+    let number = word(context, 1);
     let cgroup = task.cgroup();
     let Some(record) = record(context, cgroup, &task) else { return 0 };
     if NOTING {
@@ -83,16 +110,34 @@ fn enter<const NOTING: bool>(context: &RawTracePointContext, task: Task) -> i32 
 #[raw_tracepoint(tracepoint = "sys_exit")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_exit(context: RawTracePointContext) -> i32 {
-    let arguments = context.as_ptr().cast::<u64>();
-    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
-    let (registers, result) = unsafe { (*arguments, *arguments.add(1) as i64) };
+    leave(&context, || denied::number_of(word(&context, 0)), word(&context, 1))
+}
+
+/// The same on the classic tracepoint, whose fields are `id` and `ret`.
+#[tracepoint(category = "raw_syscalls", name = "sys_exit")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn classic_exit(context: TracePointContext) -> u32 {
+    leave(&context, || Some(word(&context, 1) as i32), word(&context, 2)) as u32
+}
+
+#[inline(always)]
+fn leave(context: &impl EbpfContext, number: impl FnOnce() -> Option<i32>, result: u64) -> i32 {
     let task = Task::current();
     let cgroup = task.cgroup();
-    let Some(record) = record(&context, cgroup, &task) else { return 0 };
-    if denied::left(cgroup) {
-        denied::note_refused(record, cgroup, registers, result);
+    let Some(record) = record(context, cgroup, &task) else { return 0 };
+    if denied::left(cgroup)
+        && let Some(number) = number()
+    {
+        denied::note_refused(record, cgroup, number, result as i64);
     }
     0
+}
+
+/// A word of 64 bits of the context.
+#[inline(always)]
+fn word(context: &impl EbpfContext, index: usize) -> u64 {
+    // SAFETY: the contexts of these tracepoints have as many words as are asked for; the verifier checks the bound.
+    unsafe { *context.as_ptr().cast::<u64>().add(index) }
 }
 
 /// Forgets a thread that ends, and records the call that a filter killed it for.
@@ -121,7 +166,7 @@ pub extern "C" fn host_namespace(_: *mut c_void) -> u32 {
 
 /// A cgroup's record. None: the cgroup is not tracked, or lost.
 #[inline(always)]
-fn record(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<*mut CgroupRecord> {
+fn record(context: &impl EbpfContext, cgroup: u64, task: &Task) -> Option<*mut CgroupRecord> {
     match verdict::look_up(cgroup) {
         Verdict::NotTracked => None,
         Verdict::Tracked(record) => Some(record),
@@ -138,7 +183,7 @@ fn record(context: &RawTracePointContext, cgroup: u64, task: &Task) -> Option<*m
 
 /// Logs what happened on the first sight of a cgroup, for `-v`.
 #[inline(never)]
-fn report(context: &RawTracePointContext, found: Found, cgroup: u64) {
+fn report(context: &impl EbpfContext, found: Found, cgroup: u64) {
     if found.is_new() {
         info!(context, "new cgroup {}", cgroup);
     } else if found.is_lost() {

@@ -113,6 +113,9 @@ pub struct Record {
     /// Do without the kernel's type information
     #[arg(long, hide = true)]
     pub no_btf: bool,
+    /// Where the kernel program is attached
+    #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
+    pub attach: Attach,
     /// Run this command in a cgroup of its own and record it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -265,6 +268,9 @@ pub struct Verify {
     /// Do without the kernel's type information
     #[arg(long, hide = true)]
     pub no_btf: bool,
+    /// Where the kernel program is attached
+    #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
+    pub attach: Attach,
     /// Run this command under the profile, in a cgroup of its own, and watch it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -279,6 +285,17 @@ pub struct Enforce {
     /// The command to run
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// Where the kernel program is attached: for tests, and to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// Where nothing is lost, and then where it costs the least
+    Auto,
+    /// Raw tracepoints
+    Raw,
+    /// Classic tracepoints, by perf events
+    Classic,
 }
 
 /// The error of a call that is not allowed.

@@ -31,6 +31,7 @@ use self::{
     selecting::Selecting,
     setup::{
         announcement, boot_time, cgroup_kind, options, populated_below, selections, take_arrived,
+        tell_attached,
     },
     stops::Asked,
 };
@@ -94,6 +95,7 @@ pub async fn record(
     if let Err(reason) = recorder.btf() {
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
+    tell_attached(&recorder, request, observers.live);
     observers.live.line(&announcement(request, &sightings.selecting.selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
@@ -303,6 +305,7 @@ impl Session<'_> {
                 arch: system.machine().to_string_lossy().into_owned(),
                 cpus: std::thread::available_parallelism().map_or(1, usize::from),
                 btf: self.recorder.btf().is_ok(),
+                attach: Some(self.recorder.attached()),
             },
             started: OffsetDateTime::from(self.started).format(&Rfc3339).context("the clock")?,
             started_boot: self.began,

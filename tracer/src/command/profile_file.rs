@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     kernel::Filter,
+    preflight,
     profile::{
         capability::Capability,
         filter, oci,
@@ -73,9 +74,8 @@ fn host() -> Result<Host> {
     let mask = mask.context("/proc/self/status has no CapBnd line")?;
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
-    let mut numbers = release.split(|char: char| !char.is_ascii_digit()).map(str::parse);
-    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+    let Some(kernel) = preflight::version(&release) else {
         bail!("the kernel's release {} does not begin with two numbers", escape(&release));
     };
-    Ok(Host { capabilities: Capability::from_mask(mask).collect(), kernel: (major, minor) })
+    Ok(Host { capabilities: Capability::from_mask(mask).collect(), kernel })
 }

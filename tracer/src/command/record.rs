@@ -13,7 +13,7 @@ use super::{
     Exit, derivation,
     outputs::{self, Outputs, Product},
     owner,
-    request::{self, Search},
+    request::{self, Host, Search},
     summary::{self, Source},
     usage,
 };
@@ -41,7 +41,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
     }
-    let root = request::host(&specs)?;
+    let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
     let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
     let search = Search {
         wait: typed.wait,
@@ -68,6 +68,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
         counts: !typed.no_counts,
         denied: typed.denied || choices.include_denied,
         purpose: Purpose::Record,
+        hook,
+        fall_back,
         log: choices.verbose,
         accept_late_start: choices.accept_late_start,
     };

@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 
 use super::{lookup::look_up, usage};
 use crate::{
-    cli::Sockets,
-    kernel::{Filter, User},
+    cli::{Attach, Sockets},
+    kernel::{Filter, Hook, User},
     message::tell,
-    preflight,
+    preflight::{self, Check, HookChoice},
     recording::{TargetKind, assembly::Selection},
     session::{CommandRequest, Stops},
     target::{
@@ -43,14 +43,40 @@ pub(super) fn event_loop() -> Result<(Runtime, Stops)> {
     Ok((runtime, stops))
 }
 
-/// The cgroup file system, on a host that can trace.
-pub(super) fn host(specs: &[TargetSpec]) -> Result<CgroupRoot> {
+/// A host that can trace.
+pub(super) struct Host {
+    /// The cgroup file system.
+    pub(super) root: CgroupRoot,
+    /// Where the programs on system calls are attached.
+    pub(super) hook: Hook,
+    /// tracer chose that place, and may choose another.
+    pub(super) fall_back: bool,
+}
+
+/// Makes sure that this host can trace.
+pub(super) fn host(specs: &[TargetSpec], attach: Attach) -> Result<Host> {
+    let choice = match attach {
+        Attach::Auto => HookChoice::Auto,
+        Attach::Raw => HookChoice::Raw,
+        Attach::Classic => HookChoice::Classic,
+    };
     let facts = preflight::gather(&preflight::Sources::default());
-    preflight::required_for_tracing(&preflight::judge(&facts))?;
+    let checks = preflight::judge(&facts);
+    preflight::required_for_tracing(&checks)?;
+    let hook = preflight::choose(&facts, choice)?;
     if let Some(warning) = preflight::hidden_targets(&facts).filter(|_| !specs.is_empty()) {
         tell(&warning);
     }
-    Ok(CgroupRoot::find(Path::new("/proc"))?)
+    let fall_back = choice == HookChoice::Auto;
+    let wanted = |check: &&Check| match check.name {
+        "attach" => fall_back,
+        "kernel" | "lockdown" => true,
+        _ => false,
+    };
+    for warning in checks.iter().filter(wanted).filter_map(preflight::warning) {
+        tell(&warning);
+    }
+    Ok(Host { root: CgroupRoot::find(Path::new("/proc"))?, hook, fall_back })
 }
 
 /// The targets of a session, found.

@@ -13,7 +13,7 @@ use super::{
     denied::{self, DeniedCall},
     derivation,
     profile_file::ProfileFile,
-    request::{self, Search},
+    request::{self, Host, Search},
     summary,
 };
 use crate::{
@@ -39,7 +39,7 @@ type Key = (Abi, i32, Option<Refusal>);
 pub fn run(typed: &Verify) -> Result<Exit> {
     let specs = request::specs(&typed.targets)?;
     let profile = ProfileFile::read(&typed.profile)?;
-    let root = request::host(&specs)?;
+    let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
     let filter = if typed.command.is_empty() { None } else { Some(profile.filter()?) };
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
     let search = Search { verbose: typed.verbose, ..Search::default() };
@@ -61,6 +61,8 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         counts: false,
         denied: true,
         purpose: Purpose::Verify,
+        hook,
+        fall_back,
         log: typed.verbose,
         accept_late_start: typed.accept_late_start,
     };

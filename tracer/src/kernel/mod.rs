@@ -11,24 +11,24 @@ mod audit_log;
 mod btf;
 mod denied;
 mod enforce;
+mod error;
 mod log;
 mod mapped;
 mod maps;
 mod namespace;
+mod perf_event;
 mod program;
 mod program_info;
 mod readiness;
 mod specialise;
 mod start;
-
-use std::io;
+mod tracefs;
 
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap, MapData, PerCpuArray},
 };
 use aya_log::EbpfLogger;
-use thiserror::Error;
 use tracer_ebpf::{
     CALL_EVENTS, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config, Counts,
     DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS, ROOTS,
@@ -40,15 +40,22 @@ pub use self::btf::BtfError;
 use self::denied::Denials;
 pub use self::denied::Processes;
 pub use self::enforce::{Enforced, Filter, exec_under, leave};
+pub use self::error::KernelError;
+use self::error::load_error;
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
 use self::maps::{CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
+pub use self::program::Hook;
 use self::program::Programs;
 pub use self::readiness::Readiness;
 use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
-use crate::recording::facts::{CgroupFacts, Snapshot};
+pub use self::tracefs::{TracefsError, TracepointIds, syscall_tracepoints};
+use crate::recording::{
+    Attach,
+    facts::{CgroupFacts, Snapshot},
+};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -89,85 +96,14 @@ pub struct Options {
     pub counts: bool,
     /// Watch the calls that filters refuse. It costs as much again as everything else.
     pub denied: bool,
+    /// Where the programs on system calls are attached.
+    pub hook: Hook,
+    /// When the classic tracepoint is refused, the raw one takes its place, and the recorder tells it.
+    pub fall_back: bool,
     /// Cgroups on this host, for the size of the tables.
     pub cgroups_present: usize,
     /// Let the kernel side log.
     pub log: bool,
-}
-
-/// Why the kernel side could not be started or read.
-#[derive(Debug, Error)]
-pub enum KernelError {
-    /// The program was built without its kernel object.
-    #[error(
-        "this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again"
-    )]
-    NoObject,
-    /// The object could not be loaded.
-    #[error("the kernel object could not be loaded")]
-    Load(#[source] Box<aya::EbpfError>),
-    /// The kernel permits it, but a filter on this process does not.
-    #[error(
-        "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.6.10 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
-    )]
-    Filtered,
-    /// The object lacks a map or a program that this program knows.
-    #[error(
-        "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
-    )]
-    Missing(&'static str),
-    /// The object's instructions could not be found.
-    #[error("the kernel object could not be read")]
-    Object(#[source] object::Error),
-    /// The configuration does not fit the object.
-    #[error(
-        "a field of the kernel is at byte {0} of its structure, farther than a load reaches\nhint: report this with the output of `tracer check`; --no-btf works without"
-    )]
-    FarField(u32),
-    /// A map operation failed.
-    #[error("map {map}: {operation} failed")]
-    Map {
-        /// The map's name.
-        map: &'static str,
-        /// What was tried.
-        operation: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: Box<aya::maps::MapError>,
-    },
-    /// A map could not be memory-mapped.
-    #[error("map {map}: mmap failed")]
-    MemoryMap {
-        /// The map's name.
-        map: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The verifier or the kernel refused the program.
-    #[error("the kernel refused the program {program}")]
-    Refused {
-        /// The program's name.
-        program: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: Box<aya::programs::ProgramError>,
-    },
-    /// The program could not be attached.
-    #[error("the program could not be attached to the raw tracepoint {tracepoint}")]
-    Attach {
-        /// The tracepoint's name.
-        tracepoint: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: Box<aya::programs::ProgramError>,
-    },
-    /// The program's own statistics could not be read.
-    #[error("bpf(BPF_OBJ_GET_INFO_BY_FD) failed")]
-    ProgramInfo(#[source] io::Error),
-    /// The kernel log of the program could not be opened.
-    #[error("the program's log could not be opened")]
-    Log(#[source] Box<aya_log::Error>),
 }
 
 /// The attached program and its maps. Dropping it detaches the program and frees everything.
@@ -233,7 +169,7 @@ impl Recorder {
             log,
         };
         let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
-        let programs = Programs::attach(&mut ebpf, options.denied)?;
+        let programs = Programs::attach(&mut ebpf, options)?;
         let recorder = Self { ebpf, programs, denials, records, stats, evidence, counts, btf };
         Ok((recorder, events))
     }
@@ -244,6 +180,16 @@ impl Recorder {
     /// [`BtfError`]: what the kernel's BTF lacks.
     pub fn btf(&self) -> Result<(), &BtfError> {
         self.btf.as_ref().copied()
+    }
+
+    /// Where the programs on system calls are attached.
+    pub fn attached(&self) -> Attach {
+        self.programs.attached()
+    }
+
+    /// Programs that the kernel refused and that recording goes on without, each with the reason and what follows.
+    pub fn refusals(&self) -> &[String] {
+        self.programs.refusals()
     }
 
     /// Reads everything that was recorded so far. Cgroups and sets are read from shared memory, counts and evidence
@@ -271,9 +217,17 @@ impl Recorder {
             .collect::<Result<_, _>>()
             .map_err(map_error(EVIDENCE, "reading"))?;
         let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
-        let recursion_misses = self.recursion_misses()?;
+        let (entry_misses, recursion_misses) = (self.entry_misses()?, self.recursion_misses()?);
         let (stats, table_fill) = (self.stats.read(0), (used, self.records.len()));
-        Ok(Snapshot { cgroups, evidence, denials, stats, recursion_misses, table_fill })
+        Ok(Snapshot {
+            cgroups,
+            evidence,
+            denials,
+            stats,
+            recursion_misses,
+            entry_misses,
+            table_fill,
+        })
     }
 
     /// The sum over all CPUs of one cgroup's counters; None without a slot.
@@ -301,7 +255,11 @@ impl Recorder {
     }
 
     fn recursion_misses(&mut self) -> Result<u64, KernelError> {
-        self.programs.recursion_misses(&mut self.ebpf)
+        self.programs.recursion_misses(&self.ebpf)
+    }
+
+    fn entry_misses(&mut self) -> Result<u64, KernelError> {
+        self.programs.entry_misses(&self.ebpf)
     }
 
     /// Denied calls are watched, and none can escape.
@@ -375,29 +333,6 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
         .load(&specialised(OBJECT, config)?)
         .map_err(load_error)
-}
-
-/// Why the object could not be loaded. Who may trace is asked before; what refuses all the same is most likely a filter, and
-/// what the kernel says does not tell.
-fn load_error(error: aya::EbpfError) -> KernelError {
-    let mut causes =
-        std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
-    let refused = causes.any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
-    });
-    if refused && is_filtered() {
-        KernelError::Filtered
-    } else {
-        KernelError::Load(Box::new(error))
-    }
-}
-
-/// A filter is loaded on this process (`proc_pid_status(5)`, `Seccomp`).
-fn is_filtered() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
-    mode.is_some_and(|mode| mode.trim() == "2")
 }
 
 fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {

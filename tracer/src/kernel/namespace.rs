@@ -2,7 +2,7 @@
 
 use aya::{
     EbpfLoader,
-    programs::{RawTracePointRunOptions, TestRun as _},
+    programs::{RawTracePoint, RawTracePointRunOptions, TestRun as _},
 };
 use tracer_ebpf::{Config, HOST_NAMESPACE};
 
@@ -18,10 +18,10 @@ use super::{
 pub(super) fn of_host(config: &Config) -> Result<u32, KernelError> {
     let mut ebpf =
         EbpfLoader::new().btf(None).load(&specialised(OBJECT, config)?).map_err(load_error)?;
-    let program = find(&mut ebpf, HOST_NAMESPACE)?;
-    program.load().map_err(|error| refused(HOST_NAMESPACE, error))?;
+    let program: &mut RawTracePoint = find(&mut ebpf, HOST_NAMESPACE.name)?;
+    program.load().map_err(|error| refused(HOST_NAMESPACE.name, error))?;
     let result = program
         .test_run(RawTracePointRunOptions::default())
-        .map_err(|error| refused(HOST_NAMESPACE, error))?;
+        .map_err(|error| refused(HOST_NAMESPACE.name, error))?;
     Ok(result.return_value)
 }

@@ -1,109 +1,208 @@
 //! The programs of the object: loaded and attached, in the order that leaves no wrong impression.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    programs::{ProgramError, RawTracePoint, raw_trace_point::RawTracePointLinkId},
+    programs::{ProgramError, RawTracePoint, TracePoint, raw_trace_point::RawTracePointLinkId},
 };
 use tracer_ebpf::{ENTER, ENTER_NOTING, EXIT, Program, TASK_EXIT};
 
-use super::{KernelError, program_info};
+use super::{KernelError, Options, TracepointIds, perf_event::PerfEvent, program_info};
+use crate::recording::Attach;
+
+/// Where the programs on system calls are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// To raw tracepoints, which cost the least. From Linux 7.2 on a task may be preempted in a program, and the kernel skips
+    /// the program on that CPU until the task goes on.
+    Raw,
+    /// To the classic tracepoints of these numbers, by perf events: the kernel disables preemption around them.
+    Classic(TracepointIds),
+}
+
+impl Hook {
+    /// The number of a program's classic tracepoint, and the program's name there.
+    fn classic(self, program: Program) -> Option<(&'static str, u64)> {
+        let Self::Classic(ids) = self else { return None };
+        let id = if program.tracepoint == EXIT.tracepoint { ids.exit } else { ids.enter };
+        program.classic.map(|name| (name, id))
+    }
+}
 
 /// What is attached.
 pub(super) struct Programs {
-    enter: Attached,
-    denied: Option<Denied>,
+    calls: OnCalls,
+    task_exit: Option<Attached>,
+    refusals: Vec<String>,
 }
 
-/// What is attached besides when denied calls are watched.
-struct Denied {
-    exit: Attached,
-    task_exit: Option<Attached>,
+/// What is attached to system calls.
+struct OnCalls {
+    hook: Hook,
+    enter: Attached,
+    /// Only when denied calls are watched.
+    exit: Option<Attached>,
+}
+
+impl OnCalls {
+    /// Entries are watched before exits are: a call of which only the exit is seen would look refused.
+    fn attach(ebpf: &mut Ebpf, hook: Hook, denied: bool) -> Result<Self, KernelError> {
+        let enter = Attached::new(ebpf, if denied { ENTER_NOTING } else { ENTER }, hook)?;
+        let exit = denied.then(|| Attached::new(ebpf, EXIT, hook)).transpose()?;
+        Ok(Self { hook, enter, exit })
+    }
 }
 
 impl Programs {
     /// Loads and attaches them.
-    ///
-    /// Entries are watched before exits are: a call of which only the exit is seen would look refused.
-    pub(super) fn attach(ebpf: &mut Ebpf, denied: bool) -> Result<Self, KernelError> {
-        if !denied {
-            return Ok(Self { enter: Attached::new(ebpf, ENTER)?, denied: None });
-        }
-        // A kernel before 5.15 lacks a helper of this one, and then threads that a filter kills alone are not seen.
-        let task_exit = match Attached::new(ebpf, TASK_EXIT) {
-            Ok(attached) => Some(attached),
-            Err(KernelError::Refused { .. }) => None,
-            Err(error) => return Err(error),
+    pub(super) fn attach(ebpf: &mut Ebpf, options: &Options) -> Result<Self, KernelError> {
+        let mut refusals = Vec::new();
+        let task_exit = if options.denied { task_exit(ebpf, &mut refusals)? } else { None };
+        let calls = match OnCalls::attach(ebpf, options.hook, options.denied) {
+            Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
+                if options.fall_back && options.hook != Hook::Raw =>
+            {
+                refusals.push(format!("{}; the raw tracepoint is used instead", chain(&error)));
+                OnCalls::attach(ebpf, Hook::Raw, options.denied)?
+            }
+            attached => attached?,
         };
-        let enter = Attached::new(ebpf, ENTER_NOTING)?;
-        let exit = Attached::new(ebpf, EXIT)?;
-        Ok(Self { enter, denied: Some(Denied { exit, task_exit }) })
+        Ok(Self { calls, task_exit, refusals })
+    }
+
+    /// Where the programs on system calls are attached.
+    pub(super) fn attached(&self) -> Attach {
+        match self.calls.hook {
+            Hook::Raw => Attach::Raw,
+            Hook::Classic(_) => Attach::Classic,
+        }
+    }
+
+    /// What was refused, and what follows.
+    pub(super) fn refusals(&self) -> &[String] {
+        &self.refusals
     }
 
     /// Denied calls are watched, also those that kill a thread alone.
     pub(super) fn see_killed_threads(&self) -> bool {
-        self.denied.as_ref().is_some_and(|denied| denied.task_exit.is_some())
+        self.task_exit.is_some()
     }
 
     /// Detaches them, in the opposite order. They stay, for their statistics.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> Result<(), KernelError> {
-        if let Some(denied) = &mut self.denied {
-            denied.exit.detach(ebpf)?;
-        }
-        self.enter.detach(ebpf)?;
-        match self.denied.as_mut().and_then(|denied| denied.task_exit.as_mut()) {
-            Some(task_exit) => task_exit.detach(ebpf),
-            None => Ok(()),
-        }
+        let all = [self.calls.exit.as_mut(), Some(&mut self.calls.enter), self.task_exit.as_mut()];
+        all.into_iter().flatten().try_for_each(|program| program.detach(ebpf))
     }
 
     /// Runs that the kernel skipped, of all of them.
-    pub(super) fn recursion_misses(&self, ebpf: &mut Ebpf) -> Result<u64, KernelError> {
-        let denied =
-            self.denied.iter().flat_map(|denied| [Some(&denied.exit), denied.task_exit.as_ref()]);
-        let programs = [&self.enter].into_iter().chain(denied.flatten());
-        programs.map(|program| program.recursion_misses(ebpf)).sum()
+    pub(super) fn recursion_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
+        let others = [self.calls.exit.as_ref(), self.task_exit.as_ref()].into_iter().flatten();
+        let others =
+            others.map(|program| program.recursion_misses(ebpf)).sum::<Result<u64, _>>()?;
+        Ok(self.entry_misses(ebpf)?.saturating_add(others))
     }
+
+    /// Those of the program that sees the entries alone.
+    pub(super) fn entry_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
+        self.calls.enter.recursion_misses(ebpf)
+    }
+}
+
+/// Sees the threads that a filter kills. A kernel before 5.15 lacks a helper of this one.
+fn task_exit(ebpf: &mut Ebpf, refusals: &mut Vec<String>) -> Result<Option<Attached>, KernelError> {
+    match Attached::new(ebpf, TASK_EXIT, Hook::Raw) {
+        Ok(attached) => Ok(Some(attached)),
+        Err(error @ KernelError::Refused { .. }) => {
+            refusals
+                .push(format!("{}; threads that a filter kills alone are not seen", chain(&error)));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &KernelError) -> String {
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A program that is loaded and attached.
 struct Attached {
     program: Program,
-    link: Option<RawTracePointLinkId>,
+    /// Its name in the object.
+    name: &'static str,
+    link: Option<Link>,
+}
+
+/// What keeps a program attached.
+enum Link {
+    Raw(RawTracePointLinkId),
+    Classic(#[expect(dead_code, reason = "kept for its drop")] PerfEvent),
 }
 
 impl Attached {
     /// Loads the program and attaches it.
-    fn new(ebpf: &mut Ebpf, program: Program) -> Result<Self, KernelError> {
-        let loaded = find(ebpf, program)?;
-        loaded.load().map_err(|error| refused(program, error))?;
-        let link = loaded.attach(program.tracepoint).map_err(|error| attach(program, error))?;
-        Ok(Self { program, link: Some(link) })
+    fn new(ebpf: &mut Ebpf, program: Program, hook: Hook) -> Result<Self, KernelError> {
+        let (name, link) = match hook.classic(program) {
+            Some((name, id)) => {
+                let loaded: &mut TracePoint = find(ebpf, name)?;
+                loaded.load().map_err(|error| refused(name, error))?;
+                let event = PerfEvent::attach(descriptor(ebpf, name)?, id);
+                (name, Link::Classic(event.map_err(|failure| perf_event(program, failure))?))
+            }
+            None => {
+                let loaded: &mut RawTracePoint = find(ebpf, program.name)?;
+                loaded.load().map_err(|error| refused(program.name, error))?;
+                let link = loaded.attach(program.tracepoint);
+                (program.name, Link::Raw(link.map_err(|error| attach(program, error))?))
+            }
+        };
+        Ok(Self { program, name, link: Some(link) })
     }
 
     /// Detaches it. The program stays, for its statistics.
     fn detach(&mut self, ebpf: &mut Ebpf) -> Result<(), KernelError> {
-        let Some(link) = self.link.take() else { return Ok(()) };
-        find(ebpf, self.program)?.detach(link).map_err(|error| attach(self.program, error))
+        let Some(Link::Raw(link)) = self.link.take() else { return Ok(()) };
+        let loaded: &mut RawTracePoint = find(ebpf, self.name)?;
+        loaded.detach(link).map_err(|error| attach(self.program, error))
     }
 
     /// Runs that the kernel skipped.
-    fn recursion_misses(&self, ebpf: &mut Ebpf) -> Result<u64, KernelError> {
-        let fd = find(ebpf, self.program)?.fd().map_err(|error| refused(self.program, error))?;
-        program_info::recursion_misses(fd.as_fd()).map_err(KernelError::ProgramInfo)
+    fn recursion_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
+        let program = descriptor(ebpf, self.name)?;
+        program_info::recursion_misses(program).map_err(KernelError::ProgramInfo)
     }
 }
 
-pub(super) fn find(ebpf: &mut Ebpf, program: Program) -> Result<&mut RawTracePoint, KernelError> {
-    let found = ebpf.program_mut(program.name).ok_or(KernelError::Missing(program.name))?;
-    found.try_into().map_err(|error| refused(program, error))
+/// A program of the object, as what it is.
+pub(super) fn find<'a, T>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut T, KernelError>
+where
+    &'a mut T: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    let found = ebpf.program_mut(name).ok_or(KernelError::Missing(name))?;
+    found.try_into().map_err(|error| refused(name, error))
 }
 
-pub(super) fn refused(program: Program, error: ProgramError) -> KernelError {
-    KernelError::Refused { program: program.name, source: Box::new(error) }
+/// The descriptor of a program that is loaded.
+fn descriptor<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, KernelError> {
+    let program = ebpf.program(name).ok_or(KernelError::Missing(name))?;
+    Ok(program.fd().map_err(|error| refused(name, error))?.as_fd())
+}
+
+pub(super) fn refused(program: &'static str, error: ProgramError) -> KernelError {
+    KernelError::Refused { program, source: Box::new(error) }
 }
 
 fn attach(program: Program, error: ProgramError) -> KernelError {
     KernelError::Attach { tracepoint: program.tracepoint, source: Box::new(error) }
+}
+
+fn perf_event(
+    program: Program,
+    (operation, source): (&'static str, std::io::Error),
+) -> KernelError {
+    KernelError::PerfEvent { tracepoint: program.tracepoint, operation, source }
 }

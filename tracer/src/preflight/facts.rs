@@ -5,7 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::target::{CgroupError, CgroupRoot};
+use crate::{
+    kernel::{TracepointIds, syscall_tracepoints},
+    target::{CgroupError, CgroupRoot},
+};
 
 /// The longest file that is read: kernel configurations are some 300 KiB.
 const LENGTH_MAX: u64 = 8 << 20;
@@ -19,16 +22,18 @@ pub struct Sources {
     pub sys: PathBuf,
     /// `/boot`
     pub boot: PathBuf,
+    /// A file system that is not there may be mounted, where no other process sees it.
+    pub mount: bool,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { proc: "/proc".into(), sys: "/sys".into(), boot: "/boot".into() }
+        Self { proc: "/proc".into(), sys: "/sys".into(), boot: "/boot".into(), mount: true }
     }
 }
 
 /// What was found. What could not be told is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// `6.12.9-amd64`
     pub release: String,
@@ -38,6 +43,8 @@ pub struct Facts {
     pub btf: bool,
     /// The tracepoint `raw_syscalls/sys_enter`.
     pub tracepoint: Tracepoint,
+    /// The numbers of the classic tracepoints on system calls; why they cannot be told otherwise.
+    pub tracepoint_ids: Result<TracepointIds, String>,
     /// The kernel's build configuration.
     pub config: Option<KernelConfig>,
     /// Cgroup v2.
@@ -50,6 +57,8 @@ pub struct Facts {
     pub initial_user_namespace: bool,
     /// The lockdown mode in force: `none`, `integrity`, `confidentiality`.
     pub lockdown: Option<String>,
+    /// securityfs is mounted: where it tells no mode, there is no lockdown.
+    pub securityfs: bool,
     /// The sysctl `kernel.unprivileged_bpf_disabled`.
     pub unprivileged_bpf_disabled: Option<u32>,
     /// The seccomp actions that the kernel knows.
@@ -113,7 +122,7 @@ impl KernelConfig {
 
 /// Gathers the facts. What cannot be read is left out: what follows is judged elsewhere.
 pub fn gather(sources: &Sources) -> Facts {
-    let Sources { proc, sys, boot } = sources;
+    let Sources { proc, sys, boot, mount } = sources;
     let line = |path: PathBuf| text(&path).map(|text| text.trim().to_owned());
     let status = text(&proc.join("self/status")).unwrap_or_default();
     let release = line(proc.join("sys/kernel/osrelease")).unwrap_or_default();
@@ -121,6 +130,7 @@ pub fn gather(sources: &Sources) -> Facts {
         machine: line(proc.join("sys/kernel/arch")).unwrap_or_else(machine),
         btf: sys.join("kernel/btf/vmlinux").is_file(),
         tracepoint: tracepoint(sys),
+        tracepoint_ids: syscall_tracepoints(sys, *mount).map_err(|error| error.to_string()),
         config: config(proc, boot, &release),
         cgroup: cgroup(proc),
         user: user(&status).unwrap_or(u32::MAX),
@@ -128,6 +138,7 @@ pub fn gather(sources: &Sources) -> Facts {
         initial_user_namespace: line(proc.join("self/uid_map"))
             .is_none_or(|map| is_whole_range(&map)),
         lockdown: line(sys.join("kernel/security/lockdown")).and_then(|line| lockdown(&line)),
+        securityfs: sys.join("kernel/security/lsm").exists(),
         unprivileged_bpf_disabled: line(proc.join("sys/kernel/unprivileged_bpf_disabled"))
             .and_then(|value| value.parse().ok()),
         seccomp_actions: line(proc.join("sys/kernel/seccomp/actions_avail"))

@@ -1,11 +1,13 @@
 //! Judges the facts of a host. Pure.
 
 use super::facts::{CgroupFacts, Facts, KernelConfig, Tracepoint};
-use super::{Check, Status};
+use super::{Check, Status, hook, version};
 
 /// The oldest kernel that tracing works on: the first whose BPF programs have atomic operations beyond addition on x86
 /// (Documentation/bpf/standardization/instruction-set.rst; kernel `arch/x86/net/bpf_jit_comp.c`).
 pub const KERNEL_MIN: (u32, u32) = (5, 12);
+/// The oldest kernel that tracing is tested on.
+pub const KERNEL_TESTED: (u32, u32) = (6, 1);
 
 /// Bits of the capabilities (include/uapi/linux/capability.h).
 const CAP_SYS_ADMIN: u32 = 21;
@@ -26,6 +28,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
         capabilities(facts),
         lockdown(facts),
         tracepoint(facts),
+        hook::check(facts),
         cgroup(facts),
         btf(facts),
         seccomp(facts),
@@ -35,7 +38,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
 }
 
 /// A check that is passed.
-fn ok(name: &'static str, required: bool, detail: impl Into<String>) -> Check {
+pub(super) fn ok(name: &'static str, required: bool, detail: impl Into<String>) -> Check {
     Check {
         name,
         status: Status::Ok,
@@ -51,7 +54,7 @@ impl Check {
         Self { status: Status::Missing, consequence, remedy: Some(remedy.into()), ..self }
     }
 
-    fn warning(self, consequence: &'static str, remedy: impl Into<String>) -> Self {
+    pub(super) fn warning(self, consequence: &'static str, remedy: impl Into<String>) -> Self {
         Self { status: Status::Warning, consequence, remedy: Some(remedy.into()), ..self }
     }
 }
@@ -65,13 +68,17 @@ fn machine(facts: &Facts) -> Check {
 }
 
 fn kernel(facts: &Facts) -> Check {
-    let (major, minor) = KERNEL_MIN;
     let check = ok("kernel", true, format!("Linux {}", facts.release));
-    let remedy = format!("boot a kernel of version {major}.{minor} or newer");
+    let boot = |(major, minor)| format!("boot a kernel of version {major}.{minor} or newer");
     match version(&facts.release) {
-        Some(version) if version >= KERNEL_MIN => check,
-        Some(_) => check.missing("too old for tracing", remedy),
-        None => check.warning("its version cannot be read", remedy),
+        Some(version) if version >= KERNEL_TESTED => check,
+        Some(version) if version >= KERNEL_MIN => {
+            let (major, minor) = KERNEL_TESTED;
+            Check { detail: format!("{}, tested from {major}.{minor} on", check.detail), ..check }
+                .warning("tracing may fail, and was not tested", boot(KERNEL_TESTED))
+        }
+        Some(_) => check.missing("too old for tracing", boot(KERNEL_MIN)),
+        None => check.warning("its version cannot be read", boot(KERNEL_TESTED)),
     }
 }
 
@@ -119,15 +126,31 @@ fn capabilities(facts: &Facts) -> Check {
 
 /// `confidentiality` forbids what reads kernel memory: `LOCKDOWN_BPF_READ_KERNEL` (include/linux/security.h).
 fn lockdown(facts: &Facts) -> Check {
+    const FORBIDDEN: &str = "BPF programs may not read kernel memory";
+    const BOOT: &str = "boot with lockdown=integrity or without lockdown";
     let check = |detail: &str| ok("lockdown", true, detail);
+    let has = |option: &str| facts.config.as_ref().map(|config| config.has(option));
+    let mut words = facts.command_line.split_whitespace().rev();
+    let asked = words.find_map(|word| word.strip_prefix("lockdown="));
     match facts.lockdown.as_deref() {
-        Some("confidentiality") => check("confidentiality").missing(
-            "BPF programs may not read kernel memory",
-            "boot with lockdown=integrity or without lockdown",
-        ),
-        Some(mode) => check(mode),
-        None => check("not in force"),
+        Some("confidentiality") => return check("confidentiality").missing(FORBIDDEN, BOOT),
+        Some(mode) => return check(mode),
+        None if facts.securityfs || has("SECURITY_LOCKDOWN_LSM") == Some(false) => {
+            return check("not in force");
+        }
+        None => {}
     }
+    let forced = has("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY") == Some(true);
+    if asked == Some("confidentiality") || forced {
+        let why = if forced {
+            "the kernel is built with it"
+        } else {
+            "the kernel's command line asks for it"
+        };
+        return check(&format!("most likely confidentiality: {why}; securityfs is not mounted"))
+            .warning(FORBIDDEN, BOOT);
+    }
+    check("cannot be told (securityfs is not mounted); nothing speaks against it")
 }
 
 fn tracepoint(facts: &Facts) -> Check {
@@ -260,10 +283,4 @@ fn unprivileged_bpf(facts: &Facts) -> Check {
 
 fn source(config: &KernelConfig) -> String {
     config.path.display().to_string()
-}
-
-/// `6.12.9-amd64` -> (6, 12)
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

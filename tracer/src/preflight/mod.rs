@@ -3,6 +3,7 @@
 //! [`facts`] gathers what the kernel tells, [`judge`](mod@judge) decides over it without looking anywhere.
 
 pub mod facts;
+pub mod hook;
 pub mod judge;
 
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use facts::{Facts, Sources, gather};
+pub use hook::{HookChoice, choose};
 pub use judge::judge;
 
 use crate::text::escape;
@@ -94,6 +96,23 @@ pub fn hidden_targets(facts: &Facts) -> Option<String> {
     let Check { detail, consequence, remedy, .. } = judge::part_of_hierarchy(&facts.cgroup)?;
     let hint = remedy.map(|remedy| format!("\nhint: {remedy}")).unwrap_or_default();
     Some(format!("warning: cgroup v2 {}: {consequence}{hint}", escape(&detail)))
+}
+
+/// A check that is a warning, for whoever is about to trace.
+pub fn warning(check: &Check) -> Option<String> {
+    let Check { name, detail, consequence, remedy, .. } = check;
+    if check.status != Status::Warning {
+        return None;
+    }
+    let hint = remedy.as_ref().map(|remedy| format!("\nhint: {}", escape(remedy)));
+    let hint = hint.unwrap_or_default();
+    Some(format!("warning: {name}: {}: {consequence}{hint}", escape(detail)))
+}
+
+/// Major and minor version of a kernel's release: `6.12.9-amd64` is (6, 12).
+pub fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// One line for each check, with the remedy in the line below where there is one.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::facts::{CgroupFacts, KernelConfig, Tracepoint};
 use super::*;
+use crate::kernel::{Hook, TracepointIds};
 
 const CONFIG: &str = "\
 CONFIG_BPF_SYSCALL=y
@@ -19,6 +20,8 @@ CONFIG_IA32_EMULATION=y
 CONFIG_LOCALVERSION=\"\"
 ";
 
+const IDS: TracepointIds = TracepointIds { enter: 364, exit: 363 };
+
 fn config() -> KernelConfig {
     KernelConfig::parse(Path::new("/proc/config.gz"), CONFIG)
 }
@@ -29,6 +32,7 @@ fn fine() -> Facts {
         machine: "x86_64".to_owned(),
         btf: true,
         tracepoint: Tracepoint::Present,
+        tracepoint_ids: Ok(IDS),
         config: Some(config()),
         cgroup: CgroupFacts {
             mount_point: Some("/sys/fs/cgroup".into()),
@@ -40,6 +44,7 @@ fn fine() -> Facts {
         capabilities: 0x1ff_ffff_ffff,
         initial_user_namespace: true,
         lockdown: None,
+        securityfs: true,
         unprivileged_bpf_disabled: Some(2),
         seccomp_actions: Some(vec!["errno".to_owned(), "log".to_owned()]),
         command_line: String::new(),
@@ -85,10 +90,12 @@ fn kernels() {
     missing("kernel", |facts| facts.release = "5.11.22".to_owned());
     missing("kernel", |facts| facts.release = "4.18.0-553.el8.x86_64".to_owned());
     missing("machine", |facts| facts.machine = "aarch64".to_owned());
-    for release in ["5.12.0", "5.12-rc1", "6.1.0-44-amd64", "10.0"] {
+    for release in ["6.1.0-44-amd64", "6.1-rc1", "7.1.13", "7.2.13", "10.0"] {
         assert_eq!(troubles(|facts| facts.release = release.to_owned()), [], "{release}");
     }
-    warning("kernel", |facts| facts.release = "odd".to_owned());
+    for release in ["5.12.0", "5.12-rc1", "5.15.0-125-generic", "6.0.19", "odd"] {
+        warning("kernel", |facts| facts.release = release.to_owned());
+    }
     warning("BTF", |facts| facts.btf = false);
 }
 
@@ -116,6 +123,64 @@ fn lockdown() {
     missing("lockdown", with("confidentiality"));
     assert_eq!(troubles(with("integrity")), []);
     assert_eq!(troubles(with("none")), []);
+}
+
+#[test]
+fn lockdown_without_securityfs() {
+    let detail = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = fine();
+        (facts.securityfs, facts.config) = (false, None);
+        change(&mut facts);
+        let found = judge(&facts).into_iter().find(|check| check.name == "lockdown");
+        let found = found.expect("the check");
+        (found.status, found.detail)
+    };
+    let (status, told) = detail(&|_| {});
+    assert_eq!(status, Status::Ok);
+    assert!(told.starts_with("cannot be told"), "{told}");
+    let (status, told) =
+        detail(&|facts| facts.command_line = "quiet lockdown=confidentiality".to_owned());
+    assert_eq!(status, Status::Warning);
+    assert!(told.contains("command line"), "{told}");
+    let (status, told) = detail(&|facts| facts.config = Some(config()));
+    assert_eq!((status, told.as_str()), (Status::Ok, "not in force"), "a kernel without lockdown");
+}
+
+#[test]
+fn where_the_program_is_attached() {
+    let hook = |release: &str, ids: Result<TracepointIds, String>, choice| {
+        let facts = Facts { release: release.to_owned(), tracepoint_ids: ids, ..fine() };
+        choose(&facts, choice).map_err(|error| error.to_string())
+    };
+    let none = || Err("tracefs is not mounted".to_owned());
+    for release in ["6.1.0", "7.1.13"] {
+        assert_eq!(hook(release, Ok(IDS), HookChoice::Auto), Ok(Hook::Raw), "{release}");
+        assert_eq!(hook(release, Ok(IDS), HookChoice::Classic), Ok(Hook::Classic(IDS)));
+    }
+    for release in ["7.2.0-rc1", "7.3.4", "10.0", "odd"] {
+        assert_eq!(hook(release, Ok(IDS), HookChoice::Auto), Ok(Hook::Classic(IDS)), "{release}");
+        assert_eq!(hook(release, Ok(IDS), HookChoice::Raw), Ok(Hook::Raw));
+        assert_eq!(hook(release, none(), HookChoice::Auto), Ok(Hook::Raw));
+    }
+    let error = hook("7.3.4", none(), HookChoice::Classic).expect_err("no number");
+    assert!(error.contains("tracefs is not mounted") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn a_kernel_that_preempts_needs_tracefs() {
+    warning("attach", |facts| {
+        facts.release = "7.2.13".to_owned();
+        facts.tracepoint_ids = Err("tracefs is not mounted".to_owned());
+    });
+    assert_eq!(
+        troubles(|facts| facts.tracepoint_ids = Err("tracefs is not mounted".to_owned())),
+        []
+    );
+    let mut facts = fine();
+    let told = |facts: &Facts| hook::check(facts).detail;
+    assert!(told(&facts).starts_with("raw tracepoints"), "{}", told(&facts));
+    facts.release = "7.2.13".to_owned();
+    assert!(told(&facts).starts_with("classic tracepoints"), "{}", told(&facts));
 }
 
 #[test]
@@ -237,6 +302,7 @@ fn facts_are_read_from_files() {
     place("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n");
     place("sys/kernel/btf/vmlinux", b"\x9f\xeb");
     place("sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id", b"1\n");
+    place("sys/kernel/debug/tracing/events/raw_syscalls/sys_exit/id", b"2\n");
     place("sys/fs/cgroup/unified/cgroup.procs", b"1\n");
     place("sys/fs/cgroup/unified/web/cgroup.procs", b"2\n");
     let mount = format!("2 1 0:2 / {} rw - cgroup2 none rw\n", unified.display());
@@ -245,6 +311,7 @@ fn facts_are_read_from_files() {
         proc: folder.path().join("proc"),
         sys: folder.path().join("sys"),
         boot: folder.path().join("boot"),
+        mount: false,
     };
 
     let facts = gather(&sources);
@@ -253,6 +320,7 @@ fn facts_are_read_from_files() {
         machine: "x86_64".to_owned(),
         btf: true,
         tracepoint: Tracepoint::Present,
+        tracepoint_ids: Ok(TracepointIds { enter: 1, exit: 2 }),
         config: None,
         cgroup: CgroupFacts {
             mount_point: Some(unified),
@@ -265,6 +333,7 @@ fn facts_are_read_from_files() {
         capabilities: 1 << 39,
         initial_user_namespace: false,
         lockdown: Some("integrity".to_owned()),
+        securityfs: false,
         unprivileged_bpf_disabled: Some(1),
         seccomp_actions: Some(
             ["kill_process", "errno", "log", "allow"].map(str::to_owned).to_vec(),
@@ -289,6 +358,7 @@ fn an_empty_host_is_judged_without_failing() {
         proc: "/nonexistent".into(),
         sys: "/nonexistent".into(),
         boot: "/nonexistent".into(),
+        mount: false,
     };
     let checks = judge(&gather(&nowhere));
     assert!(!can_trace(&checks));

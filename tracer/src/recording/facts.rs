@@ -13,8 +13,10 @@ pub struct Snapshot {
     pub denials: Vec<(DenialKey, Evidence)>,
     /// The kernel side's own counters.
     pub stats: Stats,
-    /// Runs of the program that the kernel skipped.
+    /// Runs of the programs that the kernel skipped.
     pub recursion_misses: u64,
+    /// Those among them of the program that sees calls being entered: a call whose entry was not seen looks denied.
+    pub entry_misses: u64,
     /// Places of the verdict table that are taken, and how many there are.
     pub table_fill: (usize, usize),
 }

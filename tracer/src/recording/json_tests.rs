@@ -29,7 +29,13 @@ fn recording() -> Recording {
         tracer: "0.1.0".into(),
         started: "2026-01-02T03:04:05Z".into(),
         duration_seconds: 12.5,
-        host: Host { kernel: "6.18.44".into(), arch: "x86_64".into(), cpus: 2, btf: true },
+        host: Host {
+            kernel: "6.18.44".into(),
+            arch: "x86_64".into(),
+            cpus: 2,
+            btf: true,
+            attach: None,
+        },
         targets: vec![Target {
             name: "docker:web".into(),
             kind: TargetKind::Container,

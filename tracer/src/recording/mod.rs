@@ -68,6 +68,19 @@ pub struct Host {
     pub cpus: usize,
     /// The facts came from kernel BTF; without it phases are told by command names.
     pub btf: bool,
+    /// Where the kernel program was attached. Absent in recordings of programs that knew one place only, the raw tracepoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<Attach>,
+}
+
+/// Where the kernel program was attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attach {
+    /// To the raw tracepoints `sys_enter` and `sys_exit`.
+    Raw,
+    /// To the classic ones, `raw_syscalls/sys_enter` and `raw_syscalls/sys_exit`.
+    Classic,
 }
 
 /// What the user named, and the cgroups that belong to it.

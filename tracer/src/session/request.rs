@@ -4,6 +4,7 @@ use std::{process::ExitStatus, time::Duration};
 
 use super::{CommandRequest, StopSignal};
 use crate::{
+    kernel::Hook,
     live::Live,
     recording::{Recording, assembly::Selection, event::NewCall, filters::Filters},
     target::{cgroup::CgroupRoot, inventory::Inventory, runtime::Addresses, wanted::Wanted},
@@ -38,6 +39,10 @@ pub struct Request {
     pub counts: bool,
     /// Watch the calls that filters refuse.
     pub denied: bool,
+    /// Where the programs on system calls are attached.
+    pub hook: Hook,
+    /// When the classic tracepoint is refused, the raw one takes its place.
+    pub fall_back: bool,
     /// What for.
     pub purpose: Purpose,
     /// Let the kernel side log.

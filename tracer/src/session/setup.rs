@@ -7,12 +7,14 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::{CommandGroup, Purpose, Request, ending::Roots, selecting::Selecting};
 use crate::{
-    kernel::Options,
-    recording::{TargetKind, assembly::Selection, phases::CgroupKind},
+    kernel::{Hook, Options, Recorder},
+    live::Live,
+    recording::{Attach, TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
         cgroup::{CgroupTree, populated},
         names::kind,
     },
+    text::escape,
 };
 
 /// The targets, the command's own cgroup among them.
@@ -61,6 +63,8 @@ pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Op
         btf: request.btf,
         counts: request.counts,
         denied: request.denied,
+        hook: request.hook,
+        fall_back: request.fall_back,
         cgroups_present: tree.nodes.len(),
         log: request.log,
     }
@@ -85,9 +89,22 @@ pub(super) fn cgroup_kind(path: &str) -> CgroupKind {
     }
 }
 
+/// What the kernel refused; where the programs are attached, when the log is wanted.
+pub(super) fn tell_attached(recorder: &Recorder, request: &Request, live: &mut Live) {
+    let lost = recorder.attached() == Attach::Raw && request.hook != Hook::Raw;
+    for refusal in recorder.refusals().iter().filter(|_| lost || request.log) {
+        live.line(&format!("warning: {}", escape(refusal)));
+    }
+    if request.log {
+        live.line(match recorder.attached() {
+            Attach::Raw => "attached to raw tracepoints",
+            Attach::Classic => "attached to classic tracepoints",
+        });
+    }
+}
+
 pub(super) fn announcement(request: &Request, selections: &[Selection]) -> String {
-    let names: Vec<String> =
-        selections.iter().map(|selection| crate::text::escape(&selection.name)).collect();
+    let names: Vec<String> = selections.iter().map(|selection| escape(&selection.name)).collect();
     let names = names.join(", ");
     match (request.purpose, &request.command) {
         (Purpose::Record, Some(_)) => format!("recording {names}"),

@@ -1,0 +1,117 @@
+//! What can go wrong with the kernel side.
+
+use std::io;
+
+use thiserror::Error;
+use tracer_ebpf::CATEGORY;
+
+/// Why the kernel side could not be started or read.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The program was built without its kernel object.
+    #[error(
+        "this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again"
+    )]
+    NoObject,
+    /// The object could not be loaded.
+    #[error("the kernel object could not be loaded")]
+    Load(#[source] Box<aya::EbpfError>),
+    /// The kernel permits it, but a filter on this process does not.
+    #[error(
+        "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.6.10 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
+    )]
+    Filtered,
+    /// The object lacks a map or a program that this program knows.
+    #[error(
+        "the kernel object has no {0}\nhint: the object is of another version: run `cargo xtask build-ebpf`"
+    )]
+    Missing(&'static str),
+    /// The object's instructions could not be found.
+    #[error("the kernel object could not be read")]
+    Object(#[source] object::Error),
+    /// The configuration does not fit the object.
+    #[error(
+        "a field of the kernel is at byte {0} of its structure, farther than a load reaches\nhint: report this with the output of `tracer check`; --no-btf works without"
+    )]
+    FarField(u32),
+    /// A map operation failed.
+    #[error("map {map}: {operation} failed")]
+    Map {
+        /// The map's name.
+        map: &'static str,
+        /// What was tried.
+        operation: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::maps::MapError>,
+    },
+    /// A map could not be memory-mapped.
+    #[error("map {map}: mmap failed")]
+    MemoryMap {
+        /// The map's name.
+        map: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The verifier or the kernel refused the program.
+    #[error("the kernel refused the program {program}")]
+    Refused {
+        /// The program's name.
+        program: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// The program could not be attached to a raw tracepoint.
+    #[error("the program could not be attached to the raw tracepoint {tracepoint}")]
+    Attach {
+        /// The tracepoint's name.
+        tracepoint: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// The program could not be attached to a classic tracepoint.
+    #[error(
+        "the program could not be attached to the classic tracepoint {CATEGORY}/{tracepoint}: {operation} failed"
+    )]
+    PerfEvent {
+        /// The tracepoint's name.
+        tracepoint: &'static str,
+        /// The system call that failed.
+        operation: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The program's own statistics could not be read.
+    #[error("bpf(BPF_OBJ_GET_INFO_BY_FD) failed")]
+    ProgramInfo(#[source] io::Error),
+    /// The kernel log of the program could not be opened.
+    #[error("the program's log could not be opened")]
+    Log(#[source] Box<aya_log::Error>),
+}
+
+/// Why the object could not be loaded. Who may trace is asked before; what refuses all the same is most likely a filter, and
+/// what the kernel says does not tell.
+pub(super) fn load_error(error: aya::EbpfError) -> KernelError {
+    let mut causes =
+        std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
+    let refused = causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+    });
+    if refused && is_filtered() {
+        KernelError::Filtered
+    } else {
+        KernelError::Load(Box::new(error))
+    }
+}
+
+/// A filter is loaded on this process (`proc_pid_status(5)`, `Seccomp`).
+fn is_filtered() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() == "2")
+}
