@@ -16,8 +16,6 @@ tests::trials! {
     a_hangup_that_was_inherited_as_ignored_stays_ignored,
     a_duration_ends_it,
     quiet_ends_it,
-    the_end_of_the_command_ends_it_and_its_status_is_recorded,
-    forward_exit_gives_the_status_of_the_command,
     a_signal_while_the_command_runs_ends_both,
     the_cgroup_of_a_command_is_removed,
     one_program_is_attached_while_tracing,
@@ -77,23 +75,6 @@ fn quiet_ends_it() {
     let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "8s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
-}
-
-fn the_end_of_the_command_ends_it_and_its_status_is_recorded() {
-    let command = [GROUND_TRUTH, "x86_64:39", "exit:7"];
-    let outcome = Tracer::new().command(command).run().exits(0);
-    let ended = outcome.recording().command.expect("the command's end is recorded");
-    assert_eq!((ended.exit_code, ended.signal), (Some(7), None));
-    assert_eq!(ended.arguments, command);
-}
-
-fn forward_exit_gives_the_status_of_the_command() {
-    let run = |command: &[&str]| Tracer::new().args(["--forward-exit"]).command(command).run();
-    run(&[GROUND_TRUTH, "x86_64:39", "exit:7"]).exits(7);
-    run(&[GROUND_TRUTH, "x86_64:39"]).exits(0);
-    let outcome = run(&["sh", "-c", "kill -9 $$"]).exits(128 + 9);
-    let ended = outcome.recording().command.expect("the command's end is recorded");
-    assert_eq!((ended.exit_code, ended.signal), (None, Some(9)));
 }
 
 fn a_signal_while_the_command_runs_ends_both() {

@@ -4,6 +4,7 @@ mod attach;
 mod bad_input;
 mod capabilities;
 mod cgroups;
+mod command_status;
 mod container;
 mod denied;
 mod enforce;
@@ -45,6 +46,7 @@ fn trials() -> Vec<Trial> {
         bad_input::trials(),
         capabilities::trials(),
         cgroups::trials(),
+        command_status::trials(),
         container::trials(),
         denied::trials(),
         enforce::trials(),

@@ -144,6 +144,7 @@ pub fn full() -> Recording {
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
     recording.command = Some(CommandOutcome {
         arguments: vec!["sh".into(), "-c".into(), "exit 3".into()],
+        arguments_left_out: 2,
         exit_code: Some(3),
         signal: None,
     });

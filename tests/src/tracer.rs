@@ -118,7 +118,7 @@ impl Tracer {
         }
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(self.folder.path());
-        for variable in ["RUST_LOG", "SUDO_UID", "SUDO_GID", "NO_COLOR"] {
+        for variable in ["RUST_LOG", "SUDO_USER", "SUDO_UID", "SUDO_GID", "NO_COLOR"] {
             command.env_remove(variable);
         }
         command.envs(self.environment);

@@ -29,7 +29,8 @@ const AFTER_HELP: &str = "\
 Targets: a cgroup path (/system.slice/nginx.service), a unit, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a pod's UID, a container's \
 name, its id or a unique prefix of that, pid:N. A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind.
 
-Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
+Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete. When COMMAND fails, \
+the files are written and its status is tracer's, 128+N for signal N.";
 
 const AFTER_ENFORCE: &str = "\
 Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
@@ -37,7 +38,7 @@ Exit status: the command's own; 127 the command was not found; 126 it cannot be 
 
 const AFTER_VERIFY: &str = "\
 Exit status: 0 nothing was denied; 4 calls were denied; 3 incomplete: calls may have been denied unseen; 1 no filter is \
-loaded on the target, or verify failed; 2 usage.";
+loaded on the target, or verify failed; 2 usage. When none of these holds and COMMAND fails, its status is tracer's.";
 
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
@@ -104,9 +105,12 @@ pub struct Record {
     /// Do not count calls
     #[arg(long)]
     pub no_counts: bool,
-    /// Exit with COMMAND's own status
+    /// Exit with 0 or 3 though COMMAND failed, not with its status
     #[arg(long, requires = "command")]
-    pub forward_exit: bool,
+    pub ignore_status: bool,
+    /// Write COMMAND's arguments to the recording: they may hold secrets
+    #[arg(long, requires = "command")]
+    pub keep_arguments: bool,
     /// Write an event for each call that is seen for the first time: JSON lines
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -203,7 +207,7 @@ const AFTER_HELP_PROFILE: &str = "\
 A recording that began late is complete when another one holds a start of the same cgroup, container or pod. Other losses \
 stay losses.
 
-Exit status: 0 written and complete; 1 failed, nothing written; 2 usage; 3 written, but incomplete.";
+Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete.";
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -256,6 +260,9 @@ pub struct Verify {
     /// Run COMMAND as this user (a name or a number)
     #[arg(long, value_name = "USER", requires = "command")]
     pub user: Option<String>,
+    /// Do not exit with COMMAND's status when it fails
+    #[arg(long, requires = "command")]
+    pub ignore_status: bool,
     /// Call the result complete though the start was not seen
     #[arg(long)]
     pub accept_late_start: bool,

@@ -161,7 +161,11 @@ impl Session<'_> {
                 () = sleep_until(deadline), if self.request.duration.is_some() => return Ok(Stop::Duration),
                 status = ended(&mut self.command) => {
                     status?;
-                    return Ok(Stop::CommandEnded);
+                    // A signal of the terminal goes to both, and the command may have ended first.
+                    return Ok(match stops.arrived() {
+                        Some(Asked::Stop(signal)) => Stop::Signal(signal),
+                        _ => Stop::CommandEnded,
+                    });
                 }
                 ready = self.sightings.ready() => ready?,
                 news = told(&mut self.listener) => self.take_news(news, observers),

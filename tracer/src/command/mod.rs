@@ -1,5 +1,6 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
+mod account;
 pub mod check;
 mod denied;
 mod derivation;
@@ -15,7 +16,7 @@ mod request;
 mod summary;
 pub mod verify;
 
-use std::{env, path::PathBuf};
+use std::{env, os::unix::process::ExitStatusExt, path::PathBuf, process::ExitStatus};
 
 use anyhow::Result;
 
@@ -29,7 +30,7 @@ use crate::{
 pub enum Exit {
     /// Written and complete.
     Complete,
-    /// Failed, nothing written.
+    /// Failed, no profile was written.
     Failed,
     /// Used wrongly.
     Usage,
@@ -37,8 +38,8 @@ pub enum Exit {
     Incomplete,
     /// `verify`: calls were denied.
     Denied,
-    /// The traced command's own status.
-    Forwarded(u8),
+    /// The traced command failed: its own status.
+    CommandFailed(u8),
     /// `enforce`: the profile could not be loaded.
     NotEnforced,
     /// `enforce`: the command could not be executed.
@@ -56,11 +57,19 @@ impl Exit {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::Denied => 4,
-            Self::Forwarded(code) => code,
+            Self::CommandFailed(code) => code,
             Self::NotEnforced => 125,
             Self::NotExecutable => 126,
             Self::NotFound => 127,
         }
+    }
+}
+
+impl Exit {
+    /// What a command that failed ends the program with, as shells tell it: its status, or 128 and the signal's number.
+    fn of_failure(status: ExitStatus) -> Self {
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+        Self::CommandFailed(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
     }
 }
 

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     io::{IsTerminal, stderr},
     path::Path,
-    process::ExitStatus,
 };
 
 use anyhow::Result;
@@ -42,7 +41,10 @@ pub fn run(typed: &Record) -> Result<Exit> {
         ));
     }
     let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
-    let command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
+    let mut command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
+    if let Some(command) = &mut command {
+        command.keep_arguments = typed.keep_arguments;
+    }
     let search = Search {
         wait: typed.wait,
         all_containers: typed.all_containers,
@@ -104,18 +106,11 @@ fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
 }
 
 fn exit(typed: &Record, outcome: &Outcome, products: &[Product]) -> Exit {
-    match outcome.command {
-        Some(status) if typed.forward_exit => Exit::Forwarded(forwarded(status)),
+    match outcome.failure() {
+        Some(status) if !typed.ignore_status => Exit::of_failure(status),
         _ if summary::is_complete(products) => Exit::Complete,
         _ => Exit::Incomplete,
     }
-}
-
-/// A status as shells tell it: 128 and the number for a signal.
-fn forwarded(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// Runs the session, and shows it.

@@ -3,13 +3,16 @@
 use std::{ffi::OsString, fs, path::Path};
 
 use anyhow::{Context, Result};
-use nix::unistd::{Gid, Uid, getgrouplist};
 use tokio::runtime::Runtime;
 
-use super::{lookup::look_up, usage};
+use super::{
+    account::{self, Account},
+    lookup::look_up,
+    usage,
+};
 use crate::{
     cli::{Attach, Sockets},
-    kernel::{Filter, Hook, User},
+    kernel::{Filter, Hook},
     message::tell,
     preflight::{self, Check, HookChoice},
     recording::{TargetKind, assembly::Selection},
@@ -199,36 +202,22 @@ pub(super) fn command(
 ) -> Result<Option<CommandRequest>> {
     let Some(name) = words.first() else { return Ok(None) };
     let program = look_up(Path::new(name))?;
-    let user = user.map(self::user).transpose()?;
-    if user.is_none() && rustix::process::geteuid().is_root() && !quiet {
-        tell("warning: the command runs as root\nhint: --user NAME runs it as somebody else");
+    let account = user.map(Account::find).transpose()?;
+    if account.is_none() && rustix::process::geteuid().is_root() && !quiet {
+        tell(&format!("warning: the command runs as root\n{}", account::hint()));
+    }
+    let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    if let Some(account) = &account {
+        account.change(&mut environment);
     }
     Ok(Some(CommandRequest {
         program,
         arguments: words.to_vec(),
-        environment: std::env::vars_os().collect(),
-        user,
+        environment,
+        user: account.map(|account| account.user),
         filter,
+        keep_arguments: false,
     }))
-}
-
-/// A user by name or number, with the groups it is in.
-fn user(text: &str) -> Result<User> {
-    let known = match text.parse() {
-        Ok(id) => nix::unistd::User::from_uid(Uid::from_raw(id)),
-        Err(_) => nix::unistd::User::from_name(text),
-    };
-    match (known.context("the user database could not be read")?, text.parse()) {
-        (Some(user), _) => {
-            let name = std::ffi::CString::new(user.name).context("a user name")?;
-            let groups =
-                getgrouplist(&name, user.gid).context("the group database could not be read")?;
-            let groups = groups.into_iter().map(Gid::as_raw).collect();
-            Ok(User { id: user.uid.as_raw(), group: user.gid.as_raw(), groups })
-        }
-        (None, Ok(id)) => Ok(User { id, group: id, groups: vec![id] }),
-        (None, Err(_)) => Err(usage(&format!("there is no user `{}`", crate::text::escape(text)))),
-    }
 }
 
 /// SIGHUP was ignored when this program was started, as nohup(1) does (proc(5), `SigIgn`).

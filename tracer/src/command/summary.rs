@@ -54,6 +54,9 @@ pub(super) fn tell(
         write_files(&mut text, products, outputs);
     }
     write_completeness(&mut text, choices.quiet, products);
+    if let Source::Session(outcome) = source {
+        text.push_str(&failure(outcome));
+    }
     if !text.is_empty() {
         message::tell(&text);
     }
@@ -234,6 +237,14 @@ fn opening(source: &Source<'_>, recording: &Recording) -> String {
             recording.duration_seconds
         ),
     }
+}
+
+/// What a command that failed means for what was recorded.
+pub(super) fn failure(outcome: &Outcome) -> String {
+    let told = outcome.failure().map(|status| {
+        format!("warning: the command failed ({status}): what it did not reach is not recorded\n")
+    });
+    told.unwrap_or_default()
 }
 
 pub(super) fn ending(outcome: &Outcome) -> String {

@@ -88,7 +88,10 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         amend(destination, &profile, &calls)?;
     }
     tell(&report(typed, &profile, &outcome, &calls, &pids));
-    Ok(exit(&profile, &outcome, &calls))
+    Ok(match (exit(&profile, &outcome, &calls), outcome.failure()) {
+        (Exit::Complete, Some(status)) if !typed.ignore_status => Exit::of_failure(status),
+        (own, _) => own,
+    })
 }
 
 fn live(typed: &Verify) -> Live {
@@ -153,6 +156,7 @@ fn report(
     if !typed.quiet {
         text.push_str(&summary::accepted(None, &outcome.recording));
     }
+    text.push_str(&summary::failure(outcome));
     if let Some(path) = &typed.amend {
         let _ = writeln!(text, "{}: the profile with the denied calls allowed", escape_path(path));
     }

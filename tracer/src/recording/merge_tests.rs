@@ -116,7 +116,12 @@ fn three_stand_side_by_side() {
     two.losses = Losses { table_full: u64::MAX, compat: 2, ..Losses::default() };
     two.started = "2025-12-31T00:00:00Z".into();
     two.host.btf = false;
-    let command = CommandOutcome { arguments: Vec::new(), exit_code: Some(0), signal: None };
+    let command = CommandOutcome {
+        arguments: Vec::new(),
+        arguments_left_out: 0,
+        exit_code: Some(0),
+        signal: None,
+    };
     two.command = Some(command.clone());
     two.derived = Some(Derived::default());
     let result = merged(&[one, two.clone(), three.clone()]);

@@ -303,8 +303,11 @@ pub struct Losses {
 /// How the traced command ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandOutcome {
-    /// The program and its arguments, escaped.
+    /// The program as it was named, and its arguments when they were to be kept; escaped.
     pub arguments: Vec<String>,
+    /// How many arguments are left out, for they may be secrets.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub arguments_left_out: usize,
     /// Exit code, when it exited.
     pub exit_code: Option<i32>,
     /// Signal number, when a signal ended it.
@@ -332,4 +335,9 @@ pub struct Added {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }

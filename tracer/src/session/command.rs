@@ -38,14 +38,21 @@ pub struct CommandRequest {
     pub user: Option<User>,
     /// The filter it runs under.
     pub filter: Option<Filter>,
+    /// The recording may hold the arguments, which may be secrets.
+    pub keep_arguments: bool,
 }
 
 impl CommandRequest {
-    /// The command as it was typed, escaped, for people.
+    /// The command as it was typed, escaped, for people; without its arguments, unless they are to be kept.
     pub fn name(&self) -> String {
-        let words: Vec<String> =
-            self.arguments.iter().map(|word| escape_bytes(word.as_encoded_bytes())).collect();
-        words.join(" ")
+        self.kept().join(" ")
+    }
+
+    /// The words that the recording may hold, escaped.
+    fn kept(&self) -> Vec<String> {
+        let count = if self.keep_arguments { self.arguments.len() } else { 1 };
+        let words = self.arguments.iter().take(count);
+        words.map(|word| escape_bytes(word.as_encoded_bytes())).collect()
     }
 }
 
@@ -180,10 +187,10 @@ impl RunningCommand {
 
     /// How it ended, for the recording.
     pub(super) fn outcome(&self, request: &CommandRequest) -> CommandOutcome {
-        let escaped =
-            request.arguments.iter().map(|argument| escape_bytes(argument.as_encoded_bytes()));
+        let arguments = request.kept();
         CommandOutcome {
-            arguments: escaped.collect(),
+            arguments_left_out: request.arguments.len().saturating_sub(arguments.len()),
+            arguments,
             exit_code: self.status.and_then(|status| status.code()),
             signal: self.status.and_then(|status| status.signal()),
         }

@@ -89,6 +89,13 @@ pub struct Outcome {
     pub audit: Option<String>,
 }
 
+impl Outcome {
+    /// How the command failed, when it did so by itself: what tracer stopped, or a signal to both, did not fail.
+    pub fn failure(&self) -> Option<ExitStatus> {
+        self.command.filter(|status| self.stop == Stop::CommandEnded && !status.success())
+    }
+}
+
 /// Why a recording ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {

@@ -16,7 +16,7 @@ const FROM_KERNEL: i32 = 0x80;
 /// begun is finished or removed.
 pub struct Stops {
     signals: SignalFd,
-    arrived: Readiness,
+    readiness: Readiness,
 }
 
 /// What a signal asks for.
@@ -59,23 +59,28 @@ impl Stops {
         mask.thread_block().context("signals could not be held back")?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&mask, flags).context("signalfd")?;
-        let arrived = Readiness::to_read(signals.as_fd()).context("epoll")?;
-        Ok(Self { signals, arrived })
+        let readiness = Readiness::to_read(signals.as_fd()).context("epoll")?;
+        Ok(Self { signals, readiness })
+    }
+
+    /// The wish of one that has arrived; None when none has.
+    pub(super) fn arrived(&mut self) -> Option<Asked> {
+        let info = self.signals.read_signal().ok()??;
+        let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
+        let from_terminal = info.ssi_code == FROM_KERNEL;
+        Some(match signal {
+            Signal::SIGUSR1 => Asked::Snapshot,
+            signal => Asked::Stop(StopSignal { signal, from_terminal }),
+        })
     }
 
     /// The next one's wish.
     pub(super) async fn next(&mut self) -> Asked {
         loop {
-            if let Ok(Some(info)) = self.signals.read_signal()
-                && let Ok(signal) = Signal::try_from(info.ssi_signo as i32)
-            {
-                let from_terminal = info.ssi_code == FROM_KERNEL;
-                return match signal {
-                    Signal::SIGUSR1 => Asked::Snapshot,
-                    signal => Asked::Stop(StopSignal { signal, from_terminal }),
-                };
+            if let Some(asked) = self.arrived() {
+                return asked;
             }
-            if self.arrived.ready().await.is_err() {
+            if self.readiness.ready().await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
