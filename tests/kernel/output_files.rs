@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tests::{Cgroup, GROUND_TRUTH, Mount, Running, Tracer, entries, ground_truth};
+use tests::{
+    Cgroup, GROUND_TRUTH, Mount, Outcome, Running, Tracer, entries, file_names, ground_truth,
+};
 
 tests::trials! {
     a_folder_that_is_missing,
@@ -19,6 +21,10 @@ tests::trials! {
     a_file_system_that_fills_up_while_tracing_keeps_the_old_files,
     old_files_are_replaced_when_all_is_well,
     two_tracers_at_once_do_not_disturb_each_other,
+    a_folder_that_is_removed_while_recording_is_made_again,
+    a_folder_that_is_gone_with_those_above_it_costs_no_evidence,
+    a_link_that_turns_up_at_the_end_costs_no_evidence,
+    older_evidence_is_kept_and_named,
 }
 
 /// The place is refused before the command runs: exit 1 or 2, the messages name it, the folder stays as it was.
@@ -33,6 +39,64 @@ fn check_refused(folder: &Path, out: &Path) {
     let place = out.parent().expect("the path has a folder").to_string_lossy();
     assert!(outcome.stderr.contains(&*place), "the place is named: {}", outcome.stderr);
     assert_eq!(entries(folder), before, "the folder stays as it was");
+}
+
+/// The recording that could not be written is where the messages say, whole, and a profile comes of it.
+fn check_kept(outcome: &Outcome) {
+    let said =
+        outcome.stderr.lines().find_map(|line| line.strip_prefix("the whole recording is in "));
+    let (place, _) = said.and_then(|said| said.split_once(':')).expect("the place is named");
+    let place = outcome.folder().join(place);
+    let derived = Tracer::new().args(["profile".as_ref(), place.as_os_str()]).run().exits(0);
+    assert!(!derived.allowed().is_empty(), "a profile of {}", place.display());
+    if !place.starts_with(outcome.folder()) {
+        fs::remove_file(&place).expect("it can be removed");
+    }
+}
+
+fn a_folder_that_is_removed_while_recording_is_made_again() {
+    let tracer = Tracer::new();
+    let out = tracer.folder().join("o");
+    fs::create_dir(&out).expect("the folder is made");
+    let script = format!("rm -r {}; ls /", out.display());
+    let outcome = tracer.out(out.join("p.json")).command(["sh", "-c", &script]).run().exits(0);
+    assert_eq!(file_names(&out), ["p.json", "p.kubernetes.yaml", "p.recording.json"]);
+    assert!(outcome.allowed().iter().any(|name| name == "getdents64"), "{}", outcome.stderr);
+}
+
+fn a_folder_that_is_gone_with_those_above_it_costs_no_evidence() {
+    let tracer = Tracer::new();
+    let above = tracer.folder().join("above");
+    fs::create_dir_all(above.join("o")).expect("the folders are made");
+    let script = format!("rm -r {}; ls /", above.display());
+    let outcome = tracer.out(above.join("o/p.json")).command(["sh", "-c", &script]).run();
+    let outcome = outcome.exits(1).says(&["error:", "the whole recording is in "]);
+    check_kept(&outcome);
+}
+
+fn a_link_that_turns_up_at_the_end_costs_no_evidence() {
+    let tracer = Tracer::new();
+    let out = tracer.folder().join("p.json");
+    let script = format!("ln -s /etc/passwd {}", out.display());
+    let outcome = tracer.out(&out).command(["sh", "-c", &script]).run().exits(1);
+    let outcome = outcome.says(&["is a symbolic link, which is never replaced", ".partial"]);
+    check_kept(&outcome);
+    assert!(fs::symlink_metadata(&out).expect("it is there").is_symlink(), "the link stays");
+}
+
+fn older_evidence_is_kept_and_named() {
+    let tracer = Tracer::new;
+    let first = tracer().command(["ls", "/"]).run().exits(0);
+    assert!(!first.stderr.contains(".old"), "{}", first.stderr);
+    let out = first.folder().join("profile.json");
+    let evidence = first.read("recording.json");
+    let second = tracer().out(&out).command(["true"]).run().exits(0);
+    let second = second.says(&["profile.recording.json.old: the evidence that was there before"]);
+    assert_eq!(second.read("recording.json.old"), evidence);
+    let refused =
+        tracer().out(first.folder().join("profile.recording.json")).command(["true"]).run();
+    refused.exits(2).says(&["has the name of a recording", "hint: name the profile"]);
+    assert_eq!(second.read("recording.json.old"), evidence);
 }
 
 fn a_folder_that_is_missing() {
@@ -119,9 +183,11 @@ fn a_file_system_that_fills_up_while_tracing_keeps_the_old_files() {
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
     let filler = fs::write(folder.path().join("filler"), vec![0; 256 * 4096]);
     assert!(filler.is_err(), "the file system is full");
-    tracing.stop().exits(1).says(&["error:", "no space left"]);
+    let outcome = tracing.stop().exits(1);
+    let outcome = outcome.says(&["error:", "no space left", "the whole recording is in "]);
+    check_kept(&outcome);
     assert_eq!(fs::read_to_string(&out).expect("it is there"), "old");
-    let names = tests::file_names(folder.path());
+    let names = file_names(folder.path());
     assert!(
         !names.iter().any(|name| name.ends_with(".json") && name != "profile.json"),
         "{names:?}"

@@ -41,7 +41,7 @@ pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
 /// Opens the folder of the files.
 pub(super) fn prepare_file(out: &Path) -> Result<Destination> {
     Destination::prepare(out, owner()).map_err(|error| match error {
-        OutputError::NotAJsonName { .. } => usage(&error),
+        OutputError::NotAJsonName { .. } | OutputError::IsARecording { .. } => usage(&error),
         other => other.into(),
     })
 }

@@ -13,6 +13,7 @@ pub mod profile;
 mod profile_file;
 pub mod record;
 mod request;
+mod rescue;
 mod summary;
 pub mod verify;
 

@@ -239,7 +239,8 @@ impl Outputs {
     /// How a pod uses the file: as it was installed, or as it might be.
     fn fragment(&self, name: &str, container: Option<&str>) -> Result<String> {
         if let Some(installation) = &self.installation {
-            let root = installation.root().to_string_lossy();
+            let root = installation.root();
+            let root = root.to_string_lossy();
             return Ok(kubernetes::fragment(installation.profile(), name, &root, container));
         }
         let place = LocalhostProfile::new(&format!("profiles/{name}"))?;

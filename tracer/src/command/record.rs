@@ -13,6 +13,7 @@ use super::{
     outputs::{self, Outputs, Product},
     owner,
     request::{self, Host, Search},
+    rescue,
     summary::{self, Source},
     usage,
 };
@@ -85,7 +86,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let recording = &outcome.recording;
     let products = outputs.derive(std::slice::from_ref(recording), recording);
     let products = products.inspect_err(|_| outputs.discard_unfinished())?;
-    outputs.write(&products)?;
+    outputs.write(&products).inspect_err(|_| rescue::keep(recording, &outputs))?;
     outputs.discard_unfinished();
     summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
     Ok(exit(typed, &outcome, &products))
@@ -153,16 +154,7 @@ fn observe(
     };
     let outcome = session(observers);
     live.finish();
-    outcome.inspect_err(|_| {
-        let outputs = outputs.borrow();
-        let partial = outputs.unfinished().map(|unfinished| unfinished.path(FileKind::Partial));
-        if let Some(partial) = partial.filter(|partial| partial.exists()) {
-            tell(&format!(
-                "what was recorded until shortly before is in {}",
-                escape_path(&partial)
-            ));
-        }
-    })
+    outcome.inspect_err(|_| rescue::tell_partial(&outputs.borrow()))
 }
 
 /// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording

@@ -114,11 +114,24 @@ fn write_files(text: &mut String, products: &[Product], outputs: &Outputs) {
         };
     }
     write_more(text, products.len(), "profiles");
+    write_old(text, products, outputs);
     if let Some(installation) = &outputs.installation {
         let path = escape_path(&installation.path());
         let _ = writeln!(text, "{path}: the profile, for pods on this node");
         text.push_str(&kubernetes::security_context(installation.profile()));
     }
+}
+
+/// The evidence of other runs that was there before.
+fn write_old(text: &mut String, products: &[Product], outputs: &Outputs) {
+    let destinations = products.iter().filter_map(|product| outputs.files(product));
+    let recordings = destinations.filter_map(|one| one.old_of(FileKind::Recording));
+    let partial = outputs.unfinished().and_then(|one| one.old_of(FileKind::Partial));
+    let old: Vec<_> = recordings.chain(partial).collect();
+    for path in old.iter().take(LINES) {
+        let _ = writeln!(text, "{}: the evidence that was there before", escape_path(path));
+    }
+    write_more(text, old.len(), "older recordings");
 }
 
 /// What was written, on one line.

@@ -46,6 +46,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
+    let destination = destination.map(Destination::keeping_profiles).transpose()?;
     let request = Request {
         root,
         selections: targets.selections,
@@ -88,6 +89,9 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         amend(destination, &profile, &calls)?;
     }
     tell(&report(typed, &profile, &outcome, &calls, &pids));
+    if let Some(old) = destination.as_ref().and_then(|one| one.old_of(FileKind::Profile)) {
+        tell(&format!("{}: what was there before", escape_path(&old)));
+    }
     Ok(match (exit(&profile, &outcome, &calls), outcome.failure()) {
         (Exit::Complete, Some(status)) if !typed.ignore_status => Exit::of_failure(status),
         (own, _) => own,

@@ -3,8 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Durability, Place, Staged, folder_of};
+use super::place::{Content, Place, Readers, folder_of};
+use super::staged::{Durability, Staged};
 use super::{NAME_MAX, OutputError, Owner};
+
+/// What comes after the name of a file that is kept.
+const OLD: &str = ".old";
+
+/// What comes after the `X` of a file's name before `.json`, when it is a recording.
+const RECORDING: &str = ".recording";
 
 /// One of the files that belong to an output name `X.json`. Their order is the order of writing: the profile comes
 /// last, so that whoever sees a new profile finds its evidence beside it.
@@ -33,6 +40,14 @@ impl FileKind {
             Self::Profile => ".json",
         }
     }
+
+    /// Recordings are evidence of how somebody's workload runs; profiles are read by whoever enforces them.
+    fn readers(self) -> Readers {
+        match self {
+            Self::Partial | Self::Recording => Readers::Owner,
+            Self::Kubernetes | Self::Profile => Readers::AsTheUmaskSays,
+        }
+    }
 }
 
 /// Where the results go: an open folder and the names in it.
@@ -40,6 +55,8 @@ impl FileKind {
 pub struct Destination {
     place: Arc<Place>,
     stem: String,
+    /// Kinds of which what another run wrote is kept as `.old`.
+    kept: Vec<FileKind>,
 }
 
 impl Destination {
@@ -61,11 +78,33 @@ impl Destination {
 
     /// Names in an open folder. What is there already must be regular files.
     pub(super) fn new(place: Arc<Place>, stem: String) -> Result<Self, OutputError> {
-        let destination = Self { place, stem };
+        let kept = vec![FileKind::Partial, FileKind::Recording];
+        let destination = Self { place, stem, kept };
         for kind in FileKind::ALL {
-            destination.place.check_target(&destination.name(kind))?;
+            destination.check(kind)?;
         }
         Ok(destination)
+    }
+
+    /// The same, with a profile of another run kept as `X.json.old`.
+    ///
+    /// # Errors
+    /// Something else than a regular file has that name.
+    pub fn keeping_profiles(mut self) -> Result<Self, OutputError> {
+        self.kept.push(FileKind::Profile);
+        self.check(FileKind::Profile)?;
+        Ok(self)
+    }
+
+    fn check(&self, kind: FileKind) -> Result<(), OutputError> {
+        self.place.check_target(&self.name(kind))?;
+        self.old(kind).map_or(Ok(()), |old| self.place.check_target(&old))
+    }
+
+    /// What another run wrote under the name of a file, and where it is kept since; None when there was nothing.
+    pub fn old_of(&self, kind: FileKind) -> Option<PathBuf> {
+        let kept = self.place.written().get(&self.name(kind)).copied().unwrap_or_default();
+        self.old(kind).filter(|_| kept).map(|old| self.place.path_of(&old))
     }
 
     /// The open folder, and the `X` of the names in it.
@@ -81,7 +120,7 @@ impl Destination {
     /// Writes the files, in the order of [`FileKind`] whatever the order here; old ones are replaced.
     ///
     /// All are written and synced under other names before the first is renamed: when the disk is full, the old files
-    /// are as they were.
+    /// are as they were. A recording that another run wrote is kept: [`Destination::old_of`].
     ///
     /// # Errors
     /// As [`Destination::stage`] and [`Staged::commit`].
@@ -96,12 +135,17 @@ impl Destination {
     pub fn stage(&self, files: &[(FileKind, &[u8])]) -> Result<Staged, OutputError> {
         let mut files = files.to_vec();
         files.sort_by_key(|(kind, _)| *kind);
-        let files: Vec<_> =
-            files.into_iter().map(|(kind, bytes)| (self.name(kind), bytes)).collect();
         // What is saved now and then while recording must not wait for the disk.
-        let is_partial = files.iter().all(|(name, _)| *name == self.name(FileKind::Partial));
+        let is_partial = files.iter().all(|(kind, _)| *kind == FileKind::Partial);
+        let content = |(kind, bytes): (FileKind, _)| Content {
+            name: self.name(kind),
+            bytes,
+            readers: kind.readers(),
+            old: self.old(kind),
+        };
+        let files = files.into_iter().map(content).collect();
         let durability = if is_partial { Durability::InMemory } else { Durability::OnDisk };
-        self.place.stage(&files, durability)
+        self.place.stage(files, durability)
     }
 
     /// Replaces the partial recording.
@@ -112,7 +156,7 @@ impl Destination {
         self.write(&[(FileKind::Partial, bytes)])
     }
 
-    /// Removes the partial recording, if there is one.
+    /// Removes the partial recording that was saved here, if there is one.
     ///
     /// # Errors
     /// It is still there.
@@ -123,6 +167,11 @@ impl Destination {
     fn name(&self, kind: FileKind) -> String {
         format!("{}{}", self.stem, kind.suffix())
     }
+
+    /// The name under which another run's file is kept.
+    fn old(&self, kind: FileKind) -> Option<String> {
+        self.kept.contains(&kind).then(|| format!("{}{OLD}", self.name(kind)))
+    }
 }
 
 /// The file name without `.json`.
@@ -132,7 +181,11 @@ fn stem(path: &Path) -> Result<String, OutputError> {
     let typed_as_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let stem = name.strip_suffix(".json").filter(|stem| !stem.is_empty() && !typed_as_folder);
     let stem = stem.ok_or_else(wrong)?;
-    let longest = stem.len() + FileKind::Partial.suffix().len();
+    if let Some(name) = stem.strip_suffix(RECORDING) {
+        let instead = path.with_file_name(format!("{name}.json"));
+        return Err(OutputError::IsARecording { path: path.to_owned(), instead });
+    }
+    let longest = stem.len() + FileKind::Partial.suffix().len() + OLD.len();
     if longest > NAME_MAX {
         return Err(OutputError::NameTooLong { path: path.to_owned(), excess: longest - NAME_MAX });
     }

@@ -93,6 +93,35 @@ pub enum OutputError {
         /// The option that names it.
         option: &'static str,
     },
+    /// The name is that of a recording.
+    #[error(
+        "the output {} has the name of a recording: a profile there would take the place of evidence\n\nhint: name the profile, for example {}",
+        escape_path(.path), escape_path(.instead)
+    )]
+    IsARecording {
+        /// As typed.
+        path: PathBuf,
+        /// What may be meant.
+        instead: PathBuf,
+    },
+    /// Everything was written, and a file did not get its name.
+    #[error("{} is as it was: {problem}\nreplaced before: {}", escape_path(.file), list(.replaced))]
+    NotReplaced {
+        /// The file; those after it are as they were, too.
+        file: PathBuf,
+        /// Those that have been replaced.
+        replaced: Vec<PathBuf>,
+        /// Why.
+        problem: Box<OutputError>,
+    },
+    /// The files were replaced, and may not last.
+    #[error("{problem}\nreplaced all the same, but perhaps lost if the machine goes down now: {}", list(.replaced))]
+    NotSynced {
+        /// The files.
+        replaced: Vec<PathBuf>,
+        /// Why.
+        problem: Box<OutputError>,
+    },
     /// Something else.
     #[error("cannot {step} in the folder {}", escape_path(.folder))]
     Io {
@@ -103,6 +132,18 @@ pub enum OutputError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// At most so many files are named.
+const NAMED: usize = 10;
+
+fn list(paths: &[PathBuf]) -> String {
+    let named: Vec<String> = paths.iter().take(NAMED).map(|path| escape_path(path)).collect();
+    match paths.len() {
+        0 => "none".to_owned(),
+        count if count > NAMED => format!("{} and {} more", named.join(", "), count - NAMED),
+        _ => named.join(", "),
+    }
 }
 
 /// What was being done.
@@ -124,6 +165,8 @@ pub enum Step {
     Rename,
     /// Removing a file.
     Remove,
+    /// Keeping what is replaced under another name.
+    Keep,
 }
 
 impl std::fmt::Display for Step {
@@ -137,6 +180,7 @@ impl std::fmt::Display for Step {
             Self::Sync => "sync files",
             Self::Rename => "rename a file",
             Self::Remove => "remove a file",
+            Self::Keep => "keep an older file",
         })
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
@@ -58,7 +58,7 @@ impl Folder {
     }
 
     /// The path of the folder, for messages.
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> PathBuf {
         self.place.path()
     }
 

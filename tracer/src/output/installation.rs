@@ -7,14 +7,15 @@
 //! The files are root's, and everybody may read them whatever the umask is: container runtimes read them, and so do the
 //! tools that copy them to other nodes.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::place::{self, Durability, Place, Readers, Staged};
+use super::place::{self, Content, Place, Readers};
+use super::staged::{Durability, Staged};
 use super::{NAME_MAX, OutputError, Step};
 use crate::profile::kubernetes::LocalhostProfile;
 
@@ -63,13 +64,13 @@ impl Installation {
     }
 
     /// The kubelet's root folder, an absolute path.
-    pub fn root(&self) -> &Path {
+    pub fn root(&self) -> PathBuf {
         self.root.path()
     }
 
     /// The file, for messages.
     pub fn path(&self) -> PathBuf {
-        let folder = self.folders.iter().fold(self.root().to_owned(), |path, name| path.join(name));
+        let folder = self.folders.iter().fold(self.root(), |path, name| path.join(name));
         folder.join(&self.file)
     }
 
@@ -85,7 +86,9 @@ impl Installation {
                 None => make_below(&folder, name)?,
             };
         }
-        Arc::new(folder).stage(&[(self.file.clone(), bytes)], Durability::OnDisk)
+        let file =
+            Content { name: self.file.clone(), bytes, readers: Readers::Everybody, old: None };
+        Arc::new(folder).stage(vec![file], Durability::OnDisk)
     }
 
     /// Looks as far as folders exist.
@@ -108,13 +111,13 @@ impl Installation {
     fn copy_of_root(&self) -> Result<Place, OutputError> {
         let copy = self.root.descriptor().try_clone();
         let copy = copy.map_err(|error| self.root.failed(Step::Open, error))?;
-        Ok(place(copy, self.root().to_owned()))
+        Ok(place(copy, self.root()))
     }
 }
 
-/// A folder whose files everybody may read.
+/// A folder below the root.
 fn place(descriptor: OwnedFd, path: PathBuf) -> Place {
-    Place::new(descriptor, path, None, OPTION).for_readers(Readers::Everybody)
+    Place::new(descriptor, path, None, OPTION)
 }
 
 /// The folder of that name; None when nothing has it.
@@ -123,8 +126,7 @@ fn open_below(above: &Place, name: &str) -> Result<Option<Place>, OutputError> {
     // Not O_NOFOLLOW: with it, a link would only be "not a folder".
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let folder = above.descriptor().as_fd();
-    match rustix::fs::openat2(folder, name, flags, Mode::empty(), resolve) {
+    match rustix::fs::openat2(above.descriptor(), name, flags, Mode::empty(), resolve) {
         Ok(descriptor) => Ok(Some(place(descriptor, path))),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::LOOP) => Err(OutputError::Link { path }),

@@ -9,21 +9,29 @@
 //! - [`Destination`]: the files of one profile, by the name that a person gave it;
 //! - [`Folder`]: many of these, by names from outside;
 //! - [`Installation`]: a profile below the kubelet's root;
-//! - [`Stream`]: a file that grows.
+//! - [`Stream`]: a file that grows;
+//! - [`keep`]: what could not be written where it should, somewhere else.
+//!
+//! A folder that is removed meanwhile is made again, in the folder that it was in; one that is renamed is followed.
 
+mod again;
 mod destination;
 mod error;
 mod folder;
 mod installation;
 mod name;
 mod place;
+mod spare;
+mod staged;
+mod stale;
 mod stream;
 
 pub use destination::{Destination, FileKind};
 pub use error::{FileKindFound, OutputError, Step};
 pub use folder::Folder;
 pub use installation::Installation;
-pub use place::Staged;
+pub use spare::keep;
+pub use staged::Staged;
 pub use stream::Stream;
 
 /// The longest file name that Linux file systems take (`NAME_MAX`).

@@ -1,23 +1,24 @@
 //! An open folder, and the one way in which files appear in it: whole, under their names only once they are on the disk.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use super::again::Origin;
 use super::{FileKindFound, OutputError, Owner, Step};
 
 /// Mode of the files, unless the umask takes something away.
 const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// Mode of a file that is being written.
-const MODE_UNFINISHED: Mode = Mode::from_raw_mode(0o600);
+pub(super) const MODE_UNFINISHED: Mode = Mode::from_raw_mode(0o600);
 
 /// Who may read the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +27,46 @@ pub(super) enum Readers {
     AsTheUmaskSays,
     /// Everybody, whatever the umask is.
     Everybody,
+    /// The owner alone.
+    Owner,
+}
+
+impl Readers {
+    /// The mode of their files.
+    pub(super) fn mode(self) -> Mode {
+        match self {
+            Self::AsTheUmaskSays => MODE & !umask(),
+            Self::Everybody => MODE,
+            Self::Owner => MODE_UNFINISHED,
+        }
+    }
+}
+
+/// A file to be.
+pub(super) struct Content<'a> {
+    /// Its name.
+    pub(super) name: String,
+    /// What is in it.
+    pub(super) bytes: &'a [u8],
+    /// Who may read it.
+    pub(super) readers: Readers,
+    /// The name under which a file that another run wrote is kept.
+    pub(super) old: Option<String>,
 }
 
 /// An open folder. Names in it are names of files: nothing here takes a path apart.
 #[derive(Debug)]
 pub(super) struct Place {
-    descriptor: OwnedFd,
+    /// The folder, or the one that was made in its place after it was removed.
+    descriptor: Mutex<Arc<OwnedFd>>,
+    /// What it takes to make it again.
+    origin: Option<Origin>,
     path: PathBuf,
     owner: Option<Owner>,
-    readers: Readers,
     /// The option that chooses another folder, for remedies.
     option: &'static str,
+    /// The files that this run wrote here, and whether an older one is kept under another name.
+    written: Mutex<BTreeMap<String, bool>>,
 }
 
 impl Place {
@@ -62,27 +92,36 @@ impl Place {
         owner: Option<Owner>,
         option: &'static str,
     ) -> Self {
-        Self { descriptor, path, owner, readers: Readers::AsTheUmaskSays, option }
-    }
-
-    /// The same folder, with files for these readers.
-    pub(super) fn for_readers(self, readers: Readers) -> Self {
-        Self { readers, ..self }
+        let origin = Origin::of(&descriptor);
+        let descriptor = Mutex::new(Arc::new(descriptor));
+        Self { descriptor, origin, path, owner, option, written: Mutex::default() }
     }
 
     /// The folder.
-    pub(super) fn descriptor(&self) -> &OwnedFd {
-        &self.descriptor
+    pub(super) fn descriptor(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.descriptor.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Its path, for messages.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Its path, for messages: as it was typed, or where it is since it was renamed.
+    pub(super) fn path(&self) -> PathBuf {
+        let descriptor = self.descriptor();
+        let there = rustix::fs::stat(&self.path).ok();
+        let here = rustix::fs::fstat(&descriptor).ok();
+        let same = there.zip(here).is_some_and(|(there, here)| {
+            (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        });
+        let renamed = || {
+            let link = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+            let place = std::fs::read_link(link).ok()?;
+            rustix::fs::stat(&place).is_ok().then_some(place)
+        };
+        if same { None } else { renamed() }.unwrap_or_else(|| self.path.clone())
     }
 
     /// The path of a file in it, for messages.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
-        if self.path == Path::new(".") { name.into() } else { self.path.join(name) }
+        let path = self.path();
+        if path == Path::new(".") { name.into() } else { path.join(name) }
     }
 
     /// To whom the files will be given.
@@ -92,7 +131,7 @@ impl Place {
 
     /// What has this name already, if anything, must be a regular file.
     pub(super) fn check_target(&self, name: &str) -> Result<(), OutputError> {
-        let found = match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let found = match rustix::fs::statat(self.descriptor(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(self.failed(Step::Examine, errno)),
             Ok(status) => FileType::from_raw_mode(status.st_mode),
@@ -104,65 +143,40 @@ impl Place {
         Ok(())
     }
 
-    /// Creates a file and removes it again: the only sure sign that it can be done.
-    pub(super) fn check_writable(self: &Arc<Self>) -> Result<(), OutputError> {
-        self.create().map(drop)
+    /// Makes the folder again that was removed, and goes on in that one.
+    pub(super) fn make_again(&self) -> Result<Arc<OwnedFd>, Errno> {
+        let made = self.origin.as_ref().ok_or(Errno::NOENT)?.make_again()?;
+        let made = Arc::new(made);
+        *self.descriptor.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
+        Ok(made)
     }
 
-    /// Creates an empty file under a random name.
-    pub(super) fn create(self: &Arc<Self>) -> Result<Unfinished, OutputError> {
-        let mut random = [0; 8];
-        getrandom(&mut random[..], GetRandomFlags::empty())
-            .map_err(|errno| self.failed(Step::Create, errno))?;
-        let name = format!(".tracer-{:016x}.tmp", u64::from_ne_bytes(random));
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.descriptor, &name, flags, MODE_UNFINISHED)
-            .map_err(|errno| self.failed(Step::Create, errno))?;
-        Ok(Unfinished { place: Arc::clone(self), name: Some(name), file: file.into() })
-    }
-
-    /// Writes files to the disk under other names, and looks whether theirs can be taken.
-    pub(super) fn stage(
-        self: &Arc<Self>,
-        files: &[(String, &[u8])],
-        durability: Durability,
-    ) -> Result<Staged, OutputError> {
-        let mut finished = Vec::with_capacity(files.len());
-        for (name, bytes) in files {
-            finished.push((name.clone(), self.create()?.fill(bytes, durability)?));
-        }
-        for (name, _) in files {
-            self.check_target(name)?;
-        }
-        Ok(Staged { place: Arc::clone(self), files: finished, durability })
-    }
-
-    /// Removes a file, if there is one.
+    /// Removes a file that this run wrote, if it is there.
     pub(super) fn remove(&self, name: &str) -> Result<(), OutputError> {
-        match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
+        if !self.written().contains_key(name) {
+            return Ok(());
+        }
+        match rustix::fs::unlinkat(self.descriptor(), name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(self.failed(Step::Remove, errno)),
         }
     }
 
+    /// The files that this run wrote here, and whether an older one is kept.
+    pub(super) fn written(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, bool>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes the renames last. Some file systems cannot sync a folder and say EINVAL; they have nothing to sync.
     pub(super) fn sync(&self) -> Result<(), OutputError> {
-        match rustix::fs::fsync(&self.descriptor) {
+        match rustix::fs::fsync(self.descriptor()) {
             Ok(()) | Err(Errno::INVAL) => Ok(()),
             Err(errno) => Err(self.failed(Step::Sync, errno)),
         }
     }
 
     pub(super) fn failed(&self, step: Step, source: impl Into<io::Error>) -> OutputError {
-        failed(step, &self.path, self.option, source.into())
-    }
-
-    fn mode(&self) -> Mode {
-        match self.readers {
-            Readers::AsTheUmaskSays => MODE & !umask(),
-            Readers::Everybody => MODE,
-        }
+        failed(step, &self.path(), self.option, source.into())
     }
 }
 
@@ -184,88 +198,6 @@ pub(super) fn failed(
     }
 }
 
-/// What a file survives. Waiting for a disk takes as long as it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// The end of this process.
-    InMemory,
-    /// That of the machine as well.
-    OnDisk,
-}
-
-/// A file under a random name, removed unless it is renamed.
-pub(super) struct Unfinished {
-    place: Arc<Place>,
-    name: Option<String>,
-    /// The file.
-    pub(super) file: File,
-}
-
-impl Unfinished {
-    /// Writes the content to the disk, and gives the file its owner and mode.
-    pub(super) fn fill(
-        mut self,
-        bytes: &[u8],
-        durability: Durability,
-    ) -> Result<Self, OutputError> {
-        let place = &self.place;
-        self.file.write_all(bytes).map_err(|error| place.failed(Step::Write, error))?;
-        if let Some(owner) = place.owner {
-            give(&self.file, owner).map_err(|errno| place.failed(Step::Own, errno))?;
-        }
-        rustix::fs::fchmod(&self.file, place.mode())
-            .map_err(|errno| place.failed(Step::Own, errno))?;
-        if durability == Durability::OnDisk {
-            self.file.sync_all().map_err(|error| place.failed(Step::Sync, error))?;
-        }
-        Ok(self)
-    }
-
-    /// Gives the file its name. What has that name is replaced.
-    pub(super) fn rename(mut self, to: &str) -> Result<(), OutputError> {
-        let folder = &self.place.descriptor;
-        if let Some(name) = &self.name {
-            rustix::fs::renameat(folder, name, folder, to)
-                .map_err(|errno| self.place.failed(Step::Rename, errno))?;
-        }
-        self.name = None;
-        Ok(())
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            // What made the write fail is reported; that this failed as well would add nothing.
-            let _ = rustix::fs::unlinkat(&self.place.descriptor, name, AtFlags::empty());
-        }
-    }
-}
-
-/// Files that are on the disk, and have yet to get their names. Without [`Staged::commit`] they are removed.
-#[must_use = "the files are removed unless they are committed"]
-pub struct Staged {
-    place: Arc<Place>,
-    files: Vec<(String, Unfinished)>,
-    durability: Durability,
-}
-
-impl Staged {
-    /// Gives the files their names, one after the other; old ones are replaced.
-    ///
-    /// # Errors
-    /// A name could not be given: those after it are as they were.
-    pub fn commit(self) -> Result<(), OutputError> {
-        for (name, unfinished) in self.files {
-            unfinished.rename(&name)?;
-        }
-        match self.durability {
-            Durability::OnDisk => self.place.sync(),
-            Durability::InMemory => Ok(()),
-        }
-    }
-}
-
 /// Makes a file or a folder that user's.
 pub(super) fn give(file: impl AsFd, owner: Owner) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
@@ -274,6 +206,13 @@ pub(super) fn give(file: impl AsFd, owner: Owner) -> Result<(), Errno> {
         Ok(()) | Err(Errno::PERM) => Ok(()),
         Err(errno) => Err(errno),
     }
+}
+
+/// A number that nobody can foresee.
+pub(super) fn random() -> Result<u64, Errno> {
+    let mut random = [0; 8];
+    getrandom(&mut random[..], GetRandomFlags::empty())?;
+    Ok(u64::from_ne_bytes(random))
 }
 
 /// The umask. It can only be read by setting it, for a moment in which this program creates no file.

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::place::{Durability, Place, folder_of};
+use super::place::{Place, Readers, folder_of};
+use super::staged::Durability;
 use super::{OutputError, Owner, Step};
 
 /// A file that is written to bit by bit. It takes the place of a regular file of its name with the first bytes.
@@ -40,7 +41,11 @@ impl Stream {
         let file = match &mut self.file {
             Some(file) => file,
             empty => {
-                let unfinished = self.place.create()?.fill(b"", Durability::InMemory)?;
+                let unfinished = self.place.create()?.fill(
+                    b"",
+                    Readers::AsTheUmaskSays,
+                    Durability::InMemory,
+                )?;
                 let file = unfinished.file.try_clone().map_err(failed)?;
                 unfinished.rename(&self.name)?;
                 empty.insert(file)

@@ -46,7 +46,9 @@ fn three_files_are_written_and_replaced() {
     for name in names {
         let path = folder.path().join(name);
         assert_eq!(fs::read(&path).expect("a file"), b"second");
-        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o7777, 0o644);
+        let expected = if name == "web.recording.json" { 0o600 } else { 0o644 };
+        let mode = fs::metadata(&path).expect("a file").permissions().mode() & 0o7777;
+        assert_eq!(mode, expected, "{name}");
     }
     // Replaced, not written over: who has the old file open still reads the old one.
     assert_eq!(std::io::read_to_string(before).expect("the old file"), "first");
@@ -64,13 +66,145 @@ fn one_file_alone_and_relative_names() {
 }
 
 #[test]
+fn evidence_of_another_run_is_kept_once() {
+    let folder = folder();
+    let path = folder.path().join("x.json");
+    let prepare = || Destination::prepare(&path, None).expect("a destination");
+    let content = |name: &str| fs::read(folder.path().join(name)).expect("a file");
+    let first = prepare();
+    first.save_partial(b"1").expect("saved");
+    first.write(&all(b"1")).expect("written");
+    first.write(&all(b"2")).expect("written");
+    assert_eq!(first.old_of(FileKind::Recording), None, "it is this run's own");
+    assert_eq!(listing(folder.path()).len(), 4, "a partial one and three files");
+    let second = prepare();
+    second.write(&all(b"3")).expect("written");
+    second.write(&all(b"4")).expect("written");
+    let old = folder.path().join("x.recording.json.old");
+    assert_eq!(second.old_of(FileKind::Recording), Some(old));
+    assert_eq!(
+        (content("x.recording.json.old"), content("x.recording.json")),
+        (b"2".into(), b"4".into())
+    );
+    second.remove_partial().expect("removed");
+    assert_eq!(content("x.recording.json.partial"), b"1", "another run left it");
+    second.save_partial(b"5").expect("saved");
+    assert_eq!(content("x.recording.json.partial.old"), b"1");
+    second.remove_partial().expect("removed");
+    let names = [
+        "x.json",
+        "x.kubernetes.yaml",
+        "x.recording.json",
+        "x.recording.json.old",
+        "x.recording.json.partial.old",
+    ];
+    assert_eq!(listing(folder.path()), names);
+    let third = prepare().keeping_profiles().expect("a destination");
+    third.write(&[(FileKind::Profile, b"6")]).expect("written");
+    assert_eq!((content("x.json.old"), content("x.json")), (b"4".into(), b"6".into()));
+}
+
+#[test]
+fn a_link_in_the_place_of_what_is_kept_is_not_replaced() {
+    let folder = folder();
+    symlink("/etc/passwd", folder.path().join("x.recording.json.old")).expect("a link");
+    let error = Destination::prepare(&folder.path().join("x.json"), None).expect_err("refused");
+    assert!(matches!(error, OutputError::NotAFile { .. }), "{error}");
+}
+
+#[test]
+fn the_name_of_a_recording_is_no_output() {
+    let error = Destination::prepare(Path::new("web.recording.json"), None).expect_err("refused");
+    assert!(error.to_string().ends_with("for example web.json"), "{error}");
+}
+
+#[test]
+fn a_folder_that_was_removed_is_made_again_as_it_was() {
+    let above = folder();
+    let path = above.path().join("o");
+    fs::create_dir(&path).expect("made");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("set");
+    let destination = Destination::prepare(&path.join("x.json"), None).expect("a destination");
+    for _ in 0..2 {
+        fs::remove_dir_all(&path).expect("removed");
+        destination.write(&all(b"x")).expect("written");
+        assert_eq!(listing(&path).len(), 3);
+        assert_eq!(fs::metadata(&path).expect("it").permissions().mode() & 0o7777, 0o750);
+    }
+    fs::remove_dir_all(&path).expect("removed");
+    fs::create_dir(above.path().join("other")).expect("made");
+    symlink("other", &path).expect("a link");
+    assert!(destination.write(&all(b"x")).is_err(), "a link is no folder");
+    assert!(listing(&above.path().join("other")).is_empty());
+    fs::remove_file(&path).expect("removed");
+    fs::remove_dir_all(above.path()).expect("removed");
+    assert!(matches!(destination.write(&all(b"x")), Err(OutputError::Io { .. })));
+    let elsewhere = folder();
+    let folders = [path, elsewhere.path().to_owned()];
+    let kept = keep(&folders, None, b"x").expect("kept");
+    assert_eq!(fs::read(&kept).expect("it"), b"x");
+    assert_eq!(fs::metadata(&kept).expect("it").permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_folder_that_was_renamed_is_named_as_it_is() {
+    let above = folder();
+    let path = above.path().join("first");
+    fs::create_dir(&path).expect("made");
+    let destination = Destination::prepare(&path.join("x.json"), None).expect("a destination");
+    assert_eq!(destination.path(FileKind::Profile), path.join("x.json"));
+    fs::rename(&path, above.path().join("second")).expect("renamed");
+    destination.write(&all(b"x")).expect("written");
+    let second = above.path().canonicalize().expect("a path").join("second/x.json");
+    assert_eq!(destination.path(FileKind::Profile), second);
+}
+
+#[test]
+fn what_killed_runs_left_is_removed_and_what_others_write_is_not() {
+    let folder = folder();
+    let old = |name: &str| {
+        let path = folder.path().join(name);
+        let file = File::create(&path).expect("made");
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        file.set_modified(hour_ago).expect("set");
+        file
+    };
+    drop(old(".tracer-0123456789abcdef.tmp"));
+    drop(old(".tracer-mine.tmp"));
+    let written = old(".tracer-1123456789abcdef.tmp");
+    rustix::fs::flock(&written, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    File::create(folder.path().join(".tracer-2123456789abcdef.tmp")).expect("made");
+    fs::create_dir(folder.path().join(".tracer-3123456789abcdef.tmp")).expect("made");
+    symlink("/etc/passwd", folder.path().join(".tracer-4123456789abcdef.tmp")).expect("a link");
+    let before = listing(folder.path());
+    Destination::prepare(&folder.path().join("x.json"), None).expect("a destination");
+    let after = listing(folder.path());
+    let gone: Vec<_> = before.iter().filter(|name| !after.contains(name)).collect();
+    assert_eq!(gone, [".tracer-0123456789abcdef.tmp"]);
+}
+
+#[test]
+fn a_name_that_cannot_be_taken_is_named_with_what_was_replaced() {
+    let folder = folder();
+    let destination =
+        Destination::prepare(&folder.path().join("x.json"), None).expect("a destination");
+    let staged = destination.stage(&all(b"new")).expect("staged");
+    fs::create_dir(folder.path().join("x.kubernetes.yaml")).expect("made");
+    let error = staged.commit().expect_err("a folder is in the way").to_string();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    assert!(error.starts_with(&path("x.kubernetes.yaml")), "{error}");
+    assert!(error.ends_with(&format!("replaced before: {}", path("x.recording.json"))), "{error}");
+    assert_eq!(listing(folder.path()), ["x.kubernetes.yaml", "x.recording.json"]);
+}
+
+#[test]
 fn names_that_cannot_be_used() {
     let wrong = |path: &str| Destination::prepare(Path::new(path), None).expect_err(path);
     for path in ["", "/", "profile", "profile.JSON", ".json", "x.json/", "a/..", "profile.yaml"] {
         assert!(matches!(wrong(path), OutputError::NotAJsonName { .. }), "{path}");
     }
     let long = format!("{}.json", "x".repeat(240));
-    assert!(matches!(wrong(&long), OutputError::NameTooLong { excess: 8, .. }));
+    assert!(matches!(wrong(&long), OutputError::NameTooLong { excess: 12, .. }));
     assert!(matches!(wrong("/nonexistent/x.json"), OutputError::NoFolder { .. }));
     assert!(matches!(wrong("/dev/null/x.json"), OutputError::NotAFolder { .. }));
     let message = wrong("/none\u{1b}[2J/x.json").to_string();

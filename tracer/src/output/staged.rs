@@ -1,0 +1,190 @@
+//! Files on the way: under a random name first, then on the disk, then under their names.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FlockOperation, OFlags};
+use rustix::io::Errno;
+
+use super::place::{Content, MODE_UNFINISHED, Place, Readers, give, random};
+use super::{OutputError, Step, stale};
+
+impl Place {
+    /// Creates a file and removes it again: the only sure sign that it can be done. What killed runs of this program left
+    /// unfinished here is removed.
+    pub(super) fn check_writable(self: &Arc<Self>) -> Result<(), OutputError> {
+        drop(self.create()?);
+        stale::remove(&self.descriptor(), self.owner());
+        Ok(())
+    }
+
+    /// Creates an empty file under a random name. A folder that was removed meanwhile is made again.
+    pub(super) fn create(self: &Arc<Self>) -> Result<Unfinished, OutputError> {
+        match self.create_in(self.descriptor()) {
+            Err(Errno::NOENT) => self.make_again().and_then(|folder| self.create_in(folder)),
+            other => other,
+        }
+        .map_err(|errno| self.failed(Step::Create, errno))
+    }
+
+    fn create_in(self: &Arc<Self>, folder: Arc<OwnedFd>) -> Result<Unfinished, Errno> {
+        let name = stale::name(random()?);
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&folder, &name, flags, MODE_UNFINISHED)?;
+        // Held as long as the file is open: no other run takes it for a left one. Not every file system can.
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(Unfinished::new(Arc::clone(self), folder, name, file.into()))
+    }
+
+    /// Writes files to the disk under other names, and looks whether theirs can be taken.
+    pub(super) fn stage(
+        self: &Arc<Self>,
+        files: Vec<Content<'_>>,
+        durability: Durability,
+    ) -> Result<Staged, OutputError> {
+        let mut finished = Vec::with_capacity(files.len());
+        for Content { name, bytes, readers, old } in files {
+            let unfinished = self.create()?.fill(bytes, readers, durability)?;
+            self.check_target(&name)?;
+            if let Some(old) = &old {
+                self.check_target(old)?;
+            }
+            finished.push((name, old, unfinished));
+        }
+        Ok(Staged::new(Arc::clone(self), finished, durability))
+    }
+}
+
+/// What a file survives. Waiting for a disk takes as long as it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// The end of this process.
+    InMemory,
+    /// That of the machine as well.
+    OnDisk,
+}
+
+/// A file under a random name, removed unless it is renamed.
+pub(super) struct Unfinished {
+    place: Arc<Place>,
+    folder: Arc<OwnedFd>,
+    name: Option<String>,
+    /// The file.
+    pub(super) file: File,
+}
+
+impl Unfinished {
+    /// A file of that name in the folder, which is the place's or was.
+    pub(super) fn new(place: Arc<Place>, folder: Arc<OwnedFd>, name: String, file: File) -> Self {
+        Self { place, folder, name: Some(name), file }
+    }
+
+    /// Writes the content to the disk, and gives the file its owner and mode.
+    pub(super) fn fill(
+        mut self,
+        bytes: &[u8],
+        readers: Readers,
+        durability: Durability,
+    ) -> Result<Self, OutputError> {
+        let place = &self.place;
+        self.file.write_all(bytes).map_err(|error| place.failed(Step::Write, error))?;
+        if let Some(owner) = place.owner() {
+            give(&self.file, owner).map_err(|errno| place.failed(Step::Own, errno))?;
+        }
+        rustix::fs::fchmod(&self.file, readers.mode())
+            .map_err(|errno| place.failed(Step::Own, errno))?;
+        if durability == Durability::OnDisk {
+            self.file.sync_all().map_err(|error| place.failed(Step::Sync, error))?;
+        }
+        Ok(self)
+    }
+
+    /// Gives what has that name another one as well, in place of what had that; false when nothing has the name.
+    ///
+    /// The name is not free for a moment, where the file system has hard links.
+    fn keep(&self, name: &str, old: &str) -> Result<bool, OutputError> {
+        let folder = &*self.folder;
+        let failed = |errno| self.place.failed(Step::Keep, errno);
+        let link = stale::name(random().map_err(failed)?);
+        match rustix::fs::linkat(folder, name, folder, &link, AtFlags::empty()) {
+            Ok(()) => rustix::fs::renameat(folder, &link, folder, old),
+            Err(Errno::NOENT) => return Ok(false),
+            Err(_) => rustix::fs::renameat(folder, name, folder, old),
+        }
+        .map(|()| true)
+        .map_err(failed)
+    }
+
+    /// Gives the file its name. What has that name is replaced.
+    pub(super) fn rename(mut self, to: &str) -> Result<(), OutputError> {
+        let folder = &*self.folder;
+        if let Some(name) = &self.name {
+            rustix::fs::renameat(folder, name, folder, to)
+                .map_err(|errno| self.place.failed(Step::Rename, errno))?;
+        }
+        self.name = None;
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // What made the write fail is reported; that this failed as well would add nothing.
+            let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+        }
+    }
+}
+
+/// Files that are on the disk, and have yet to get their names. Without [`Staged::commit`] they are removed.
+#[must_use = "the files are removed unless they are committed"]
+pub struct Staged {
+    place: Arc<Place>,
+    /// The name of each, and that under which an older file is kept.
+    files: Vec<(String, Option<String>, Unfinished)>,
+    durability: Durability,
+}
+
+impl Staged {
+    /// These files.
+    pub(super) fn new(
+        place: Arc<Place>,
+        files: Vec<(String, Option<String>, Unfinished)>,
+        durability: Durability,
+    ) -> Self {
+        Self { place, files, durability }
+    }
+
+    /// Gives the files their names, one after the other; old ones are replaced, or kept under another name when another
+    /// run wrote them.
+    ///
+    /// # Errors
+    /// A name could not be given: the error says which files are replaced.
+    pub fn commit(self) -> Result<(), OutputError> {
+        let Self { place, files, durability } = self;
+        let mut replaced = Vec::new();
+        for (name, old, unfinished) in files {
+            let is_ours = place.written().contains_key(&name);
+            let keep = old.filter(|_| !is_ours);
+            let done = keep
+                .map_or(Ok(false), |old| unfinished.keep(&name, &old))
+                .and_then(|kept| unfinished.rename(&name).map(|()| kept));
+            match done {
+                Ok(kept) => place.written().entry(name.clone()).or_insert(kept),
+                Err(problem) => {
+                    let (file, problem) = (place.path_of(&name), Box::new(problem));
+                    return Err(OutputError::NotReplaced { file, replaced, problem });
+                }
+            };
+            replaced.push(place.path_of(&name));
+        }
+        let synced = match durability {
+            Durability::OnDisk => place.sync(),
+            Durability::InMemory => Ok(()),
+        };
+        synced.map_err(|problem| OutputError::NotSynced { replaced, problem: Box::new(problem) })
+    }
+}
