@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tests::{GROUND_TRUTH, Outcome, Tracer, file_names};
 
 tests::trials! {
@@ -61,8 +61,12 @@ fn ignore_status_gives_that_of_the_recording() {
 fn a_command_that_succeeds_gives_that_of_the_recording() {
     let outcome = run(&[], &["true"]).exits(0);
     assert!(!outcome.stderr.contains(FAILED), "{}", outcome.stderr);
-    let left = ["sh", "-c", "exec 0<&- >/dev/null 2>&1; sleep 1000 & exit 0"];
-    run(&[], &left).exits(3);
+    let stays = "setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > left; exit 0";
+    let outcome = run(&[], &["sh", "-c", stays]);
+    let left = std::fs::read_to_string(outcome.folder().join("left")).expect("its id");
+    let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(left, Signal::KILL).expect("it still runs");
+    outcome.exits(3);
 }
 
 fn what_tracer_ended_did_not_fail() {

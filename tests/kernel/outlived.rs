@@ -15,6 +15,8 @@ tests::trials! {
     an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files,
     a_reader_of_the_messages_that_leaves_loses_no_file,
     the_verifier_s_work_stays_small,
+    what_is_mounted_over_the_cgroups_hides_no_process,
+    processes_below_the_command_s_cgroup_are_counted,
 }
 
 /// What the verifier may take: many times less than the million instructions at which it gives up.
@@ -97,6 +99,39 @@ fn a_command_whose_children_go_on_is_incomplete() {
     let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(left, Signal::KILL).expect("it still runs");
     check_cut_off(&outcome.exits(3).says(&["still run", "hint:"]));
+}
+
+/// Runs the script in a mount namespace of its own, and ends the process whose id it wrote to `left`.
+fn run_apart(script: &str) -> Outcome {
+    let apart = ["unshare", "-m", "--propagation", "private"];
+    let outcome = Tracer::new().launcher(apart).command(shell(script)).run();
+    let left = fs::read_to_string(outcome.folder().join("left")).expect("the shell wrote its id");
+    let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(left, Signal::KILL).expect("it still runs");
+    outcome
+}
+
+fn what_is_mounted_over_the_cgroups_hides_no_process() {
+    let stays = "setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > left";
+    let mount = tests::cgroup_mount();
+    let script = format!("{stays}; mount -t tmpfs none {}; exit 0", mount.display());
+    let outcome = run_apart(&script).exits(3).says(&["1 processes of the command still run"]);
+    check_cut_off(&outcome);
+    for cgroup in outcome.recording().cgroups {
+        let folder = mount.join(&cgroup.path[1..]);
+        tests::wait_until("the cgroup is removed", tests::BOUND, || !folder.exists());
+    }
+}
+
+fn processes_below_the_command_s_cgroup_are_counted() {
+    let mount = tests::cgroup_mount();
+    let script = format!(
+        "own={}$(sed -n s/^0:://p /proc/self/cgroup); mkdir $own/below; \
+         setsid sh -c 'echo 0 > $1/below/cgroup.procs; echo $$ > left; exec tail -f /dev/null' sh $own >/dev/null 2>&1 & \
+         until test -s left; do :; done; exit 0",
+        mount.display()
+    );
+    check_cut_off(&run_apart(&script).exits(3).says(&["1 processes of the command still run"]));
 }
 
 fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {

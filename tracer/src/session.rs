@@ -262,13 +262,7 @@ impl Session<'_> {
             names.learn(&self.request.root.tree()?.nodes);
             names.place_the_rest();
         }
-        let left = self.group.as_ref().map_or(0, CommandGroup::processes);
-        if left > 0 {
-            observers.live.line(&format!(
-                "{left} processes of the command still run; they are not watched any more"
-            ));
-        }
-        self.cut_off += left as u64;
+        self.cut_off += self.left_running(observers);
         self.roots.look(&self.request.root);
         let (mut recording, filters) =
             self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts)))?;
@@ -284,6 +278,22 @@ impl Session<'_> {
             table_fill: snapshot.table_fill,
             audit: self.audit.and_then(|audit| audit.missing),
         })
+    }
+
+    /// Processes of the command that still run; at least one when it cannot be told.
+    fn left_running(&self, observers: &Observers<'_>) -> u64 {
+        let (left, line) = match self.group.as_ref().map_or(Ok(0), CommandGroup::processes) {
+            Ok(0) => return 0,
+            Ok(left) => (
+                left,
+                format!("{left} processes of the command still run; they are not watched any more"),
+            ),
+            Err(error) => {
+                (1, format!("whether processes of the command still run cannot be told: {error}"))
+            }
+        };
+        observers.live.line(&line);
+        left as u64
     }
 
     /// Hands everything that is known to a judgement. `unfinished`: the recording goes on.

@@ -24,6 +24,6 @@ pub fn run() -> Result<Exit> {
     stdout().flush().context("writing to a pipe")?;
     // Whatever ends the pipe, an error included, means that nobody needs the cgroup any more.
     let _ = stdin().read_to_end(&mut Vec::new());
-    cgroup.remove(&home)?;
+    cgroup.remove()?;
     Ok(Exit::Complete)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
     io::{BufRead, BufReader},
     os::fd::AsFd,
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -21,7 +20,7 @@ use crate::{
     kernel::{Filter, Program, Readiness, User, start_in_cgroup},
     message::tell,
     recording::CommandOutcome,
-    target::cgroup::CgroupRoot,
+    target::{cgroup::CgroupRoot, held::HeldCgroup},
     text::{escape_bytes, escape_path},
 };
 
@@ -62,6 +61,9 @@ pub(super) struct CommandGroup {
     /// Path in the hierarchy.
     pub(super) path: String,
     directory: PathBuf,
+    /// It, and the one that it is in: whatever becomes of their paths.
+    held: HeldCgroup,
+    above: HeldCgroup,
     keeper: Child,
     lifeline: Option<ChildStdin>,
 }
@@ -87,16 +89,17 @@ impl CommandGroup {
             bail!("a cgroup for the command could not be made");
         }
         let directory = root.directory(&path)?;
-        Ok(Self { path, directory, keeper, lifeline })
+        let opened = HeldCgroup::open(&directory).and_then(|held| Ok((held.above()?, held)));
+        let (above, held) =
+            opened.with_context(|| format!("{} could not be opened", escape_path(&directory)))?;
+        Ok(Self { path, directory, held, above, keeper, lifeline })
     }
 
     /// Starts the command in it.
     pub(super) fn start(&self, request: &CommandRequest) -> Result<RunningCommand> {
-        let procs = self.directory.join("cgroup.procs");
-        let procs = File::options()
-            .write(true)
-            .open(&procs)
-            .with_context(|| format!("{} could not be opened", procs.display()))?;
+        let procs = self.held.open_to_write("cgroup.procs").with_context(|| {
+            format!("{} could not be opened", escape_path(&self.directory.join("cgroup.procs")))
+        })?;
         let not_executed = || format!("{} could not be executed", escape_path(&request.program));
         let program = Program::new(
             request.program.clone().into_os_string(),
@@ -111,20 +114,22 @@ impl CommandGroup {
 
     /// Ends everything that still runs in it.
     pub(super) fn kill(&self) {
-        if std::fs::write(self.directory.join("cgroup.kill"), "1").is_ok() {
+        if self.held.write("cgroup.kill", "1").is_ok() {
             return;
         }
         // Before 5.14 there is no cgroup.kill.
-        let pids = std::fs::read_to_string(self.directory.join("cgroup.procs")).unwrap_or_default();
-        for pid in pids.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+        let pids = self.held.processes().unwrap_or_default().into_iter();
+        for pid in pids.filter_map(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 
-    /// Processes that are in it now.
-    pub(super) fn processes(&self) -> usize {
-        let pids = std::fs::read_to_string(self.directory.join("cgroup.procs"));
-        pids.map_or(0, |pids| pids.lines().count())
+    /// Processes that are in it now, or below it.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    pub(super) fn processes(&self) -> std::io::Result<usize> {
+        self.held.processes().map(|processes| processes.len())
     }
 }
 
@@ -136,7 +141,8 @@ impl Drop for CommandGroup {
             return;
         }
         // The keeper was killed: what it would have done is tried here, without its patience.
-        if std::fs::remove_dir(&self.directory).is_err() && self.directory.exists() {
+        let name = self.directory.file_name().unwrap_or_default();
+        if !self.above.remove_below(name).unwrap_or_default() {
             tell(&format!("warning: the cgroup {} is left behind", escape_path(&self.directory)));
         }
     }

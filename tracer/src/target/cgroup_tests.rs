@@ -201,7 +201,7 @@ fn a_fresh_cgroup_is_emptied_and_removed() {
         populated(&root, &path).expect("a list").iter().map(|node| node.occupied).collect();
     assert_eq!(occupied, [true, false]);
 
-    assert_eq!(fresh.remove(&own).expect("removed"), 1);
+    assert_eq!(fresh.remove().expect("removed"), 1);
     assert!(!directory.exists());
     assert_eq!(events.read().expect("a state"), CgroupState::Gone);
     assert_eq!(root.of_process(child.id()).expect("its cgroup"), own);

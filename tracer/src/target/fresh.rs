@@ -1,15 +1,15 @@
 //! A cgroup of its own for a command that tracer starts.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::cgroup::{CgroupRoot, populated};
+use super::cgroup::CgroupRoot;
 use super::error::{CgroupError, Operation};
+use super::held::HeldCgroup;
 
 /// How often emptying and removing is tried again: a process that forks while it is moved leaves its child behind.
 const ATTEMPTS: u32 = 50;
@@ -22,9 +22,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Dropping it removes it when it is empty; [`FreshCgroup::remove`] also moves processes out and reports errors.
 #[derive(Debug)]
 pub struct FreshCgroup {
-    root: CgroupRoot,
     path: String,
     directory: PathBuf,
+    /// It, and the one that it is in. What is mounted over their paths changes nothing.
+    held: HeldCgroup,
+    above: HeldCgroup,
+    name: OsString,
     id: u64,
     removed: bool,
 }
@@ -32,15 +35,18 @@ pub struct FreshCgroup {
 impl FreshCgroup {
     /// Creates a cgroup with a name that nobody else has below `parent`, usually [`CgroupRoot::own`].
     pub fn create_below(root: &CgroupRoot, parent: &str) -> Result<Self, CgroupError> {
-        let above = root.directory(parent)?;
-        let name = format!("tracer-{}-{:08x}", std::process::id(), random(&above)?);
-        let directory = above.join(&name);
+        let directory_above = root.directory(parent)?;
+        let above = HeldCgroup::open(&directory_above)
+            .map_err(|source| CgroupError::io(Operation::Open, &directory_above, source))?;
+        let name = format!("tracer-{}-{:08x}", std::process::id(), random(&directory_above)?);
+        let directory = directory_above.join(&name);
         fs::create_dir(&directory)
             .map_err(|source| CgroupError::io(Operation::Create, &directory, source))?;
+        let held = HeldCgroup::open(&directory)
+            .map_err(|source| CgroupError::io(Operation::Open, &directory, source))?;
         let path = format!("{}/{name}", parent.trim_end_matches('/'));
-        let mut made = Self { root: root.clone(), path, directory, id: 0, removed: false };
-        made.id = root.id(&made.path)?;
-        Ok(made)
+        let id = root.id(&path)?;
+        Ok(Self { path, directory, held, above, name: name.into(), id, removed: false })
     }
 
     /// Path in the hierarchy.
@@ -55,41 +61,33 @@ impl FreshCgroup {
 
     /// Opens `cgroup.procs` for writing: a process that writes `0` joins, also one that has just been forked.
     pub fn open_processes(&self) -> Result<File, CgroupError> {
-        let file = self.directory.join("cgroup.procs");
-        File::options()
-            .write(true)
-            .open(&file)
-            .map_err(|source| CgroupError::io(Operation::Open, &file, source))
+        self.held
+            .open_to_write("cgroup.procs")
+            .map_err(|source| CgroupError::io(Operation::Open, &self.directory, source))
     }
 
-    /// Moves what is still in it, or below it, to another cgroup and removes it. Returns how many processes were
-    /// moved.
-    pub fn remove(mut self, leftovers_to: &str) -> Result<usize, CgroupError> {
-        let target = self.root.directory(leftovers_to)?.join("cgroup.procs");
+    /// Moves what is still in it, or below it, to the one that it was made in, and removes it. Returns how many
+    /// processes were moved.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub fn remove(mut self) -> Result<usize, CgroupError> {
         let mut moved = 0;
         for _ in 0..ATTEMPTS {
-            if !self.directory.exists() {
-                break;
-            }
-            let nodes = populated(&self.root, &self.path)?;
-            for node in &nodes {
-                moved += empty(&self.root.directory(&node.path)?, &target)?;
-            }
-            let mut removed_all = true;
-            for node in nodes.iter().rev() {
-                removed_all &= remove_directory(&self.root.directory(&node.path)?)?;
-            }
-            if removed_all {
-                self.removed = true;
+            moved += self
+                .held
+                .empty_into(&self.above)
+                .map_err(|source| CgroupError::io(Operation::Write, &self.directory, source))?;
+            self.removed = self
+                .above
+                .remove_below(&self.name)
+                .map_err(|source| CgroupError::io(Operation::Remove, &self.directory, source))?;
+            if self.removed {
                 return Ok(moved);
             }
             std::thread::sleep(PAUSE);
         }
-        if self.directory.exists() {
-            return Err(CgroupError::NotEmptied { path: self.path.clone() });
-        }
-        self.removed = true;
-        Ok(moved)
+        Err(CgroupError::NotEmptied { path: self.path.clone() })
     }
 }
 
@@ -97,43 +95,9 @@ impl Drop for FreshCgroup {
     fn drop(&mut self) {
         if !self.removed {
             // Nobody is left to tell; a cgroup with processes in it stays.
-            let _ = fs::remove_dir(&self.directory);
+            let _ = self.above.remove_below(&self.name);
         }
     }
-}
-
-/// Moves the processes of one cgroup; returns how many.
-fn empty(from: &Path, target: &Path) -> Result<usize, CgroupError> {
-    let file = from.join("cgroup.procs");
-    let processes = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if is_any(&error, &[Errno::NOENT, Errno::NODEV]) => return Ok(0),
-        Err(error) => return Err(CgroupError::io(Operation::Read, &file, error)),
-    };
-    let mut moved = 0;
-    for process in processes.lines() {
-        match fs::write(target, process) {
-            Ok(()) => moved += 1,
-            // It ended meanwhile.
-            Err(error) if is_any(&error, &[Errno::SRCH]) => {}
-            Err(error) => return Err(CgroupError::io(Operation::Write, target, error)),
-        }
-    }
-    Ok(moved)
-}
-
-/// Removes one cgroup; false when it is in use again.
-fn remove_directory(directory: &Path) -> Result<bool, CgroupError> {
-    match fs::remove_dir(directory) {
-        Ok(()) => Ok(true),
-        Err(error) if is_any(&error, &[Errno::NOENT]) => Ok(true),
-        Err(error) if is_any(&error, &[Errno::BUSY]) => Ok(false),
-        Err(error) => Err(CgroupError::io(Operation::Remove, directory, error)),
-    }
-}
-
-fn is_any(error: &io::Error, errors: &[Errno]) -> bool {
-    Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
 }
 
 fn random(wanted_for: &Path) -> Result<u32, CgroupError> {

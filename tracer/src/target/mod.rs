@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod error;
 pub mod fresh;
 pub mod grammar;
+pub mod held;
 pub mod inventory;
 pub mod listing;
 pub mod mountinfo;
