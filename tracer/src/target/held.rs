@@ -58,8 +58,10 @@ impl HeldCgroup {
     /// It cannot be told.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
         let mut found = Vec::new();
-        self.each(0, &mut |cgroup, _| {
-            found.extend(cgroup.own_processes()?);
+        self.each(0, &mut |cgroup, below| {
+            if below.is_none() {
+                found.extend(cgroup.own_processes()?);
+            }
             Ok(())
         })?;
         Ok(found)
