@@ -11,6 +11,7 @@ mod ground_truth;
 mod process;
 mod recorded;
 mod tracer;
+pub mod virtual_machine;
 
 use std::env;
 use std::path::PathBuf;

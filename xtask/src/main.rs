@@ -3,7 +3,7 @@
 //! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
 //! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
 //! [`command`] (running children), [`root`] (what needs privileges), [`tools`] and [`system`]
-//! (what tests need from the machine).
+//! (what tests need from the machine), [`vm`] (other kernels).
 
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ mod system;
 mod test;
 mod toolchain;
 mod tools;
+mod vm;
 mod workspace;
 
 use workspace::Workspace;

@@ -53,6 +53,14 @@ pub(crate) fn static_tracer(workspace: &Workspace, release: bool) -> Result<Path
     Ok(built)
 }
 
+/// Builds what runs inside of virtual machines: one file that needs no other.
+pub(crate) fn guest(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo(Purpose::Host);
+    cargo.args(["build", "--locked", "--package=tests", "--bin=guest", "--target", STATIC_TARGET]);
+    let programs = build("vm tests, building the guest", &mut cargo)?;
+    find(&programs, "guest").map(Path::to_path_buf)
+}
+
 fn build_tracer(
     workspace: &Workspace,
     title: &str,

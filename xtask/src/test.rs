@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     ci::is_ci,
@@ -16,6 +16,7 @@ use crate::{
     environment::Purpose,
     program, root, system,
     tools::{self, Tool},
+    vm::{self, Form, Machines},
     workspace::Workspace,
 };
 
@@ -25,6 +26,9 @@ pub(crate) struct Options {
     /// What to test
     #[arg(value_enum, default_value_t = Selection::All)]
     selection: Selection,
+    /// The kernels to test on, for vm: such as 6.12, or newest
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<String>,
     /// Install the tools that tests need and this machine lacks (always with CI=true)
     #[arg(long)]
     install: bool,
@@ -44,7 +48,9 @@ enum Selection {
     Kernel,
     /// Tests with real container runtimes, as root
     Runtimes,
-    /// All of them
+    /// Tests in virtual machines, on other kernels
+    Vm,
+    /// All of them, vm in its short form
     All,
 }
 
@@ -55,8 +61,10 @@ struct Tier {
     tools: &'static [Tool],
     /// Whether it wants the Debian system of [`system`].
     with_system: bool,
-    /// Whether it wants the static tracer, for an image.
+    /// Whether it wants the static tracer, for an image or another kernel.
     with_static: bool,
+    /// Whether it wants what virtual machines are made of.
+    with_machines: bool,
 }
 
 /// What is tested.
@@ -64,12 +72,30 @@ struct Programs {
     objects: Objects,
     tracer: PathBuf,
     static_tracer: Option<PathBuf>,
+    machines: Option<(Machines, PathBuf)>,
 }
 
-const KERNEL: Tier =
-    Tier { name: "kernel", tools: tools::KERNEL, with_system: false, with_static: false };
-const RUNTIMES: Tier =
-    Tier { name: "runtimes", tools: tools::RUNTIMES, with_system: true, with_static: true };
+const KERNEL: Tier = Tier {
+    name: "kernel",
+    tools: tools::KERNEL,
+    with_system: false,
+    with_static: false,
+    with_machines: false,
+};
+const RUNTIMES: Tier = Tier {
+    name: "runtimes",
+    tools: tools::RUNTIMES,
+    with_system: true,
+    with_static: true,
+    with_machines: false,
+};
+const VM: Tier = Tier {
+    name: "vm",
+    tools: tools::VM,
+    with_system: false,
+    with_static: true,
+    with_machines: true,
+};
 
 impl Selection {
     fn with_offline(self) -> bool {
@@ -81,23 +107,32 @@ impl Selection {
             Self::Offline => &[],
             Self::Kernel => &[KERNEL],
             Self::Runtimes => &[RUNTIMES],
-            Self::All => &[KERNEL, RUNTIMES],
+            Self::Vm => &[VM],
+            Self::All => &[KERNEL, RUNTIMES, VM],
         }
     }
 }
 
 /// Sets everything up, then tests, cheapest first.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let tiers = options.selection.tiers();
+    let form = form(options)?;
+    let mut tiers: Vec<&Tier> = options.selection.tiers().iter().collect();
     let install = options.install || is_ci();
     if options.selection.with_offline() {
         tools::set_up(workspace, tools::OFFLINE, install)?;
     }
-    for tier in tiers {
+    let mut machines = None;
+    for tier in &tiers {
         tools::set_up(workspace, tier.tools, install)?;
         if tier.with_system {
             system::set_up(workspace, install)?;
         }
+        if tier.with_machines {
+            machines = vm::set_up(workspace, &form, install)?;
+        }
+    }
+    if machines.is_none() {
+        tiers.retain(|tier| !tier.with_machines);
     }
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {
@@ -111,12 +146,25 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let with_static = tiers.iter().any(|tier| tier.with_static);
     let static_tracer =
         with_static.then(|| program::static_tracer(workspace, false)).transpose()?;
-    let programs = Programs { objects, tracer, static_tracer };
+    let machines = match machines {
+        Some(machines) => Some((machines, program::guest(workspace)?)),
+        None => None,
+    };
+    let programs = Programs { objects, tracer, static_tracer, machines };
     let _load = options.beside_load.then(|| Load::start(workspace)).transpose()?;
     for tier in tiers {
         run_as_root(workspace, tier, &programs, &options.arguments)?;
     }
     Ok(())
+}
+
+/// How much is tested in virtual machines.
+fn form(options: &Options) -> Result<Form> {
+    match options.selection {
+        Selection::Vm => Ok(Form::Whole(options.kernels.clone())),
+        _ if options.kernels.is_empty() => Ok(Form::Short),
+        _ => bail!("only `cargo xtask test vm` takes kernels: {}", options.kernels.join(" ")),
+    }
 }
 
 fn check(workspace: &Workspace) -> Result<()> {
@@ -188,7 +236,7 @@ fn build_test(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 }
 
 fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> Result<Command> {
-    let Programs { objects, tracer, static_tracer } = programs;
+    let Programs { objects, tracer, static_tracer, machines } = programs;
     let package = workspace.root().join("tests");
     let mut variables: Vec<(&str, OsString)> = vec![
         ("CARGO_MANIFEST_DIR", package.clone().into()),
@@ -198,6 +246,10 @@ fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> R
         (system::VARIABLE, system::archive(workspace).into()),
     ];
     variables.extend(static_tracer.iter().map(|path| ("TRACER_STATIC_BIN", path.into())));
+    if let Some((machines, guest)) = machines {
+        variables.extend(machines.variables());
+        variables.push(("TRACER_VM_GUEST", guest.into()));
+    }
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {
         variables.extend(env::var_os(name).map(|value| (name, value)));

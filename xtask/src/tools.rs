@@ -69,6 +69,17 @@ pub(crate) const RUNTIMES: &[Tool] = &[
     Tool { package: "mmdebstrap", sign: Sign::Command("mmdebstrap"), tests: "large workloads" },
 ];
 
+/// The tools of the tier of virtual machines: copied into them.
+pub(crate) const VM: &[Tool] = &[
+    Tool { package: "runc", sign: Sign::Command("runc"), tests: "runc on other kernels" },
+    Tool { package: "crun", sign: Sign::Command("crun"), tests: "crun on other kernels" },
+    Tool {
+        package: "strace",
+        sign: Sign::Command("strace"),
+        tests: "the comparison with strace on other kernels",
+    },
+];
+
 /// Installs the tools that are missing, or says what their absence costs.
 pub(crate) fn set_up(workspace: &Workspace, tools: &[Tool], install: bool) -> Result<()> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_present()).collect();

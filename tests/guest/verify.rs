@@ -1,0 +1,35 @@
+//! `tracer verify`: what a profile denies is named, under every action, and what is allowed is not.
+
+use std::fs;
+
+use serde_json::Value;
+use tests::temporary_folder;
+
+use crate::enforce::{profile, under};
+
+/// See the module.
+pub fn check() -> Result<(), String> {
+    let verify = |options: &[&str], profile: &Value, steps: &[&str]| {
+        under(&["verify"], options, profile, steps)
+    };
+    let errno = profile("SCMP_ACT_ERRNO", &["getpid", "mkdir"]);
+    verify(&[], &errno, &["x86_64:39*3", "x86_64:83*3"]).exits(0).says(&["nothing was denied"]);
+    let busy = ["fork:4", "[", "x86_64:83*20000", "]", "wait"];
+    verify(&[], &errno, &busy).exits(0).says(&["nothing was denied"]);
+
+    let folder = temporary_folder();
+    let amended = folder.path().join("amended.json");
+    let amend = ["--amend", amended.to_str().expect("text")];
+    for action in ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_LOG"] {
+        let profile = profile(action, &["getpid"]);
+        verify(&amend, &profile, &["x86_64:39", "x86_64:155*3"])
+            .exits(4)
+            .says(&["denied: pivot_root", "hint: add pivot_root to the profile"]);
+        let text = fs::read_to_string(&amended).expect("the amended profile");
+        assert!(text.contains("\"pivot_root\""), "{action}: it is allowed now: {text}");
+    }
+    verify(&[], &errno, &["x86_64:39", "thread", "[", "i386:20", "]", "say:alive"])
+        .exits(4)
+        .says(&["denied: getpid (i386)  thread killed"]);
+    Ok(())
+}

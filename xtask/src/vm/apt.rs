@@ -1,0 +1,205 @@
+//! Debian's archive, asked by this machine's apt with a state of its own: what is installed here plays no part.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{command, workspace::Workspace};
+
+/// Where Debian keeps its list of mirrors.
+const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// The suites of the two archives. The emulator is the first one's; the kernels come from the others.
+const SUITES: [(&str, &[&str]); 2] = [
+    ("debian", &["trixie", "trixie-backports"]),
+    ("debian-security", &["trixie-security", "bookworm-security", "bullseye-security"]),
+];
+
+/// The archive's packages.
+pub(super) struct Apt<'workspace> {
+    workspace: &'workspace Workspace,
+    folder: PathBuf,
+}
+
+/// A package in the archive.
+pub(super) struct Package {
+    /// Its name with its version, as apt takes it.
+    pub(super) selector: String,
+    /// The file that a download leaves.
+    pub(super) file: String,
+    /// The file's checksum in the signed index, in hexadecimal digits.
+    pub(super) sha256: String,
+    /// The file's size in bytes.
+    pub(super) size: u64,
+}
+
+impl<'workspace> Apt<'workspace> {
+    /// Reads the package lists, from the mirror that this machine uses.
+    pub(super) fn open(workspace: &'workspace Workspace, folder: &Path) -> Result<Self> {
+        let texts = SOURCES.map(|path| fs::read_to_string(path).unwrap_or_default());
+        let sources = sources(&texts.concat())?;
+        for name in ["lists/partial", "cache/archives/partial"] {
+            let folder = folder.join(name);
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("failed to create {}", folder.display()))?;
+        }
+        for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+            let path = folder.join(name);
+            fs::write(&path, text)
+                .with_context(|| format!("failed to write {}", path.display()))?;
+        }
+        let apt = Self { workspace, folder: folder.to_owned() };
+        command::quiet("package lists of Debian", apt.command("apt-get").arg("update"))?;
+        Ok(apt)
+    }
+
+    /// An apt program with the private state.
+    fn command(&self, program: &str) -> Command {
+        let mut command = self.workspace.command(program);
+        let path = |name: &str| self.folder.join(name).display().to_string();
+        for (option, value) in [
+            ("Dir::State", path("")),
+            ("Dir::State::lists", path("lists")),
+            ("Dir::State::status", path("status")),
+            ("Dir::Cache", path("cache")),
+            ("Dir::Etc::sourcelist", path("sources.list")),
+            ("Dir::Etc::sourceparts", "-".into()),
+            ("Dir::Etc::preferences", "-".into()),
+            ("Dir::Etc::preferencesparts", "-".into()),
+            ("APT::Architecture", "amd64".into()),
+            ("APT::Architectures", "amd64".into()),
+            // A machine's clock may be behind or ahead of the archive's.
+            ("Acquire::Check-Valid-Until", "false".into()),
+            ("Acquire::Languages", "none".into()),
+            ("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", "false".into()),
+            // The user of apt's own downloads may have no access to this folder.
+            ("APT::Sandbox::User", "root".into()),
+        ] {
+            command.arg("-o").arg(format!("{option}={value}"));
+        }
+        command
+    }
+
+    /// The names of all packages that begin so.
+    pub(super) fn names(&self, start: &str) -> Result<Vec<String>> {
+        let names = command::output(self.command("apt-cache").args(["pkgnames", start]))?;
+        Ok(names.lines().map(str::to_owned).collect())
+    }
+
+    /// The package with everything that it depends on, down to the C library.
+    pub(super) fn closure(&self, name: &str) -> Result<Vec<Package>> {
+        let mut simulate = self.command("apt-get");
+        simulate.args(["install", "--simulate", "--quiet=2", "--no-install-recommends", name]);
+        let story = command::output(&mut simulate)?;
+        let selectors: Vec<String> = story.lines().filter_map(selector).collect();
+        self.packages(&selectors)
+    }
+
+    /// The packages, by name or by name and version.
+    pub(super) fn packages(&self, selectors: &[String]) -> Result<Vec<Package>> {
+        let mut show = self.command("apt-cache");
+        let index = command::output(show.args(["show", "--no-all-versions"]).args(selectors))?;
+        let packages: Vec<Package> = index.split("\n\n").filter_map(package).collect();
+        if packages.len() != selectors.len() {
+            bail!("the index has {} packages of these: {selectors:?}", packages.len());
+        }
+        Ok(packages)
+    }
+
+    /// Downloads the packages into the folder; apt verifies them.
+    pub(super) fn download(&self, title: &str, packages: &[Package], folder: &Path) -> Result<()> {
+        let mut download = self.command("apt-get");
+        download.arg("download").args(packages.iter().map(|package| &package.selector));
+        command::quiet(title, download.current_dir(folder))
+    }
+}
+
+/// The lines of a list of sources, from the mirrors that this machine's lists name.
+fn sources(lists: &str) -> Result<String> {
+    let mut lines = String::new();
+    for (archive, suites) in SUITES {
+        let base = lists
+            .split_whitespace()
+            .filter(|word| word.contains("://"))
+            .map(|word| word.trim_end_matches('/'))
+            .find(|word| word.rsplit('/').next() == Some(archive))
+            .with_context(|| {
+                format!(
+                    "apt of this machine has no mirror of Debian's archive {archive}: {}\n\n\
+                     hint: virtual machines are tested on Debian, whose archive holds the kernels",
+                    SOURCES.join(", ")
+                )
+            })?;
+        for suite in suites {
+            lines.push_str(&format!("deb [signed-by={KEYRING}] {base} {suite} main\n"));
+        }
+    }
+    Ok(lines)
+}
+
+/// `Inst NAME (VERSION ORIGIN [ARCHITECTURE])`, as a simulated installation says it, as `NAME=VERSION`.
+fn selector(line: &str) -> Option<String> {
+    let mut words = line.strip_prefix("Inst ")?.split(' ');
+    let name = words.next()?;
+    let version = words.next()?.strip_prefix('(')?;
+    Some(format!("{name}={version}"))
+}
+
+/// One entry of the index.
+fn package(entry: &str) -> Option<Package> {
+    let fields: BTreeMap<&str, &str> =
+        entry.lines().filter_map(|line| line.split_once(": ")).collect();
+    let field = |name: &str| fields.get(name).copied();
+    let (name, version) = (field("Package")?, field("Version")?);
+    let escaped = version.replace(':', "%3a");
+    Some(Package {
+        selector: format!("{name}={version}"),
+        file: format!("{name}_{escaped}_{}.deb", field("Architecture")?),
+        sha256: field("SHA256")?.to_owned(),
+        size: field("Size")?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_those_of_this_machine() -> Result<()> {
+        let lists = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n\
+                     deb http://mirror.example/debian-security/ bookworm-security main\n";
+        let lines = sources(lists)?;
+        let first = lines.lines().next().context("a line")?;
+        assert!(first.ends_with(" http://mirror.example/debian trixie main"), "{first}");
+        let last = lines.lines().last().context("a line")?;
+        assert!(
+            last.ends_with(" http://mirror.example/debian-security bullseye-security main"),
+            "{last}"
+        );
+        assert!(sources("deb http://mirror.example/ubuntu noble main").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn an_entry_of_the_index_names_the_file_and_its_checksum() -> Result<()> {
+        let entry =
+            "Package: qemu\nArchitecture: amd64\nVersion: 1:10.0+ds-1\nSize: 12\nSHA256: 0a";
+        let package = package(entry).context("an entry")?;
+        assert_eq!(package.selector, "qemu=1:10.0+ds-1");
+        assert_eq!(package.file, "qemu_1%3a10.0+ds-1_amd64.deb");
+        assert_eq!((package.sha256.as_str(), package.size), ("0a", 12));
+        Ok(())
+    }
+
+    #[test]
+    fn a_simulated_installation_names_packages() {
+        let line = "Inst libc6 (2.41-12 Debian:13/stable [amd64]) []";
+        assert_eq!(selector(line).as_deref(), Some("libc6=2.41-12"));
+        assert_eq!(selector("Conf libc6 (2.41-12 Debian:13/stable [amd64])"), None);
+    }
+}
