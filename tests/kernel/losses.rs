@@ -35,8 +35,13 @@ fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
     let recording = outcome.recording();
     let found = calls(&recording, cgroup.name());
     let recorded = found.keys().filter(|(_, number)| *number >= 1000).count() as u64;
-    let lost = recording.losses.table_full;
+    let lost = recording.losses.evidence_full;
     assert!(lost > 0, "the table was full: {:?}", recording.losses);
+    assert_eq!(recording.losses.table_full, 0, "{:?}", recording.losses);
+    let notes = outcome.stderr.lines().filter(|line| line.starts_with("note: ")).count();
+    assert_eq!(notes, 4, "three numbers and a count");
+    assert!(outcome.stderr.contains("more numbers without a name"), "the count is told");
+    assert!(outcome.stderr.contains("most of which are no system calls"), "the remedy fits");
     assert_eq!(recorded + lost, 90_000, "every call is recorded or counted as lost");
     assert!(found.contains_key(&(X86_64, 39)), "native calls are recorded all the same");
 }

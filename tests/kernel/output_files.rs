@@ -25,6 +25,7 @@ tests::trials! {
     a_folder_that_is_gone_with_those_above_it_costs_no_evidence,
     a_link_that_turns_up_at_the_end_costs_no_evidence,
     older_evidence_is_kept_and_named,
+    events_that_cannot_be_written_are_told_and_make_it_incomplete,
 }
 
 /// The place is refused before the command runs: exit 1 or 2, the messages name it, the folder stays as it was.
@@ -82,6 +83,18 @@ fn a_link_that_turns_up_at_the_end_costs_no_evidence() {
     let outcome = outcome.says(&["is a symbolic link, which is never replaced", ".partial"]);
     check_kept(&outcome);
     assert!(fs::symlink_metadata(&out).expect("it is there").is_symlink(), "the link stays");
+}
+
+fn events_that_cannot_be_written_are_told_and_make_it_incomplete() {
+    let folder = tests::temporary_folder();
+    let _mount = Mount::tmpfs(folder.path(), 4096);
+    let filler = fs::write(folder.path().join("filler"), vec![0; 4 * 4096]);
+    assert!(filler.is_err(), "the file system is full");
+    let events = folder.path().join("events.jsonl");
+    let typed = ["--events".as_ref(), events.as_os_str()];
+    let outcome = Tracer::new().args(typed).command(["ls", "/"]).run().exits(3);
+    let outcome = outcome.says(&["events could not be written", "incomplete: events are missing"]);
+    assert!(outcome.recording().complete, "the recording lacks nothing");
 }
 
 fn older_evidence_is_kept_and_named() {

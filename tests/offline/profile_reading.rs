@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tracer::profile::oci::{self, Action, Architectures, OciProfile, Operator, ReadError};
-use tracer::profile::policy::{Host, Policy, Verdict};
+use tracer::profile::policy::{Host, Policy, PolicyError, Verdict};
 use tracer::profile::{Architecture, Options, Profile, capability::Capability};
 use tracer::recording::Phase;
 use tracer::syscalls::{self, Abi};
@@ -24,6 +24,8 @@ tests::trials! {
     a_map_of_architectures_counts_for_this_machine,
     the_forms_of_dockers_default_profile_are_understood,
     a_rule_that_needs_another_process_is_refused,
+    more_rules_than_a_filter_holds_are_refused_at_once,
+    equal_faults_are_counted,
 }
 
 fn read(profile: &Value) -> Result<OciProfile, ReadError> {
@@ -378,4 +380,32 @@ fn a_rule_that_needs_another_process_is_refused() {
     let profile = read(&json!({ "defaultAction": "SCMP_ACT_LOG", "syscalls": [rule] }));
     let error = Policy::new(&profile.expect("right"), &Host::default()).expect_err("no listener");
     assert!(error.to_string().starts_with("syscalls[0].action: SCMP_ACT_NOTIFY"), "{error}");
+}
+
+fn more_rules_than_a_filter_holds_are_refused_at_once() {
+    let rule = |value: usize| {
+        json!({ "names": ["ioctl"], "action": "SCMP_ACT_ALLOW",
+                "args": [{ "index": 1, "value": value, "op": "SCMP_CMP_EQ" }] })
+    };
+    let profile = |rules: usize| {
+        let rules: Vec<Value> = (0..rules).map(rule).collect();
+        json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules })
+    };
+    let policy =
+        |rules| Policy::new(&read(&profile(rules)).expect("it is right"), &Host::default());
+    assert!(policy(2048).is_ok());
+    let error = policy(100_000).expect_err("too many");
+    assert!(matches!(error, PolicyError::TooMany { rule: 2048, .. }), "{error}");
+}
+
+fn equal_faults_are_counted() {
+    let rule = json!({ "names": ["read"], "action": "SCMP_ACT_NONE" });
+    let rules: Vec<Value> = std::iter::repeat_n(rule, 100_000).collect();
+    let profile = json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules });
+    let told = read(&profile).expect_err("no such action").to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 5, "{told}");
+    assert_eq!(lines[0], "100000 faults");
+    assert!(lines[3].contains("syscalls[2].action"), "{told}");
+    assert!(lines[4].contains("99997 more: "), "{told}");
 }

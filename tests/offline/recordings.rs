@@ -96,7 +96,7 @@ pub fn web_server() -> Recording {
 pub fn full() -> Recording {
     let mut seen = call(Abi::X86_64, "openat", Phase::Workload);
     seen.count = Some(u64::MAX);
-    seen.first_seen_seconds = Some(-0.000_001);
+    seen.first_seen_seconds = Some(0.0);
     seen.command = Some(r"ng\x1binx".into());
     seen.ambiguous = true;
     let others = [

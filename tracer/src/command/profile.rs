@@ -47,7 +47,7 @@ fn remedy(problem: &io::Error) -> &'static str {
 fn advice(problem: &RecordingError) -> &'static str {
     match problem {
         RecordingError::Truncated { .. } => "copy the whole file again, or record again",
-        RecordingError::NewerVersion { .. } => {
+        RecordingError::NewerVersion { .. } | RecordingError::UnknownLoss { .. } => {
             "recordings are read by the tracer that wrote them, and by newer ones"
         }
         RecordingError::NotJson { .. }

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::{
     Exit, derivation,
-    outputs::{self, Outputs, Product},
+    outputs::{self, Outputs},
     owner,
     request::{self, Host, Search},
     rescue,
@@ -22,7 +22,7 @@ use crate::{
     kernel::forward_kernel_log,
     live::{Detail, Live},
     message::tell,
-    output::{Destination, FileKind, Stream},
+    output::{Destination, FileKind, OutputError, Stream},
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     text::escape_path,
@@ -82,14 +82,48 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&request, &mut stops, observers))
     };
-    let outcome = observe(typed, session, &mut outputs, events)?;
+    let mut events = events.map(Events::new);
+    let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
     let recording = &outcome.recording;
     let products = outputs.derive(std::slice::from_ref(recording), recording);
     let products = products.inspect_err(|_| outputs.discard_unfinished())?;
     outputs.write(&products).inspect_err(|_| rescue::keep(recording, &outputs))?;
     outputs.discard_unfinished();
     summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
-    Ok(exit(typed, &outcome, &products))
+    Ok(match events.and_then(Events::problem) {
+        Some(problem) => {
+            tell(&format!("incomplete: events are missing: {problem}"));
+            exit(typed, &outcome, false)
+        }
+        None => exit(typed, &outcome, summary::is_complete(&products)),
+    })
+}
+
+/// The file for events, up to the first failure: what came behind half a line could not be read.
+struct Events {
+    stream: Stream,
+    problem: Option<OutputError>,
+}
+
+impl Events {
+    fn new(stream: Stream) -> Self {
+        Self { stream, problem: None }
+    }
+
+    fn write(&mut self, call: &NewCall) {
+        if self.problem.is_some() {
+            return;
+        }
+        if let Err(problem) = self.stream.write(json::event_line(call).as_bytes()) {
+            tell(&format!("warning: events could not be written: {problem}"));
+            self.problem = Some(problem);
+        }
+    }
+
+    /// Why some are missing.
+    fn problem(self) -> Option<OutputError> {
+        self.problem
+    }
 }
 
 /// The file for events, which must not be one of the others.
@@ -106,10 +140,10 @@ fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
     Ok(Stream::prepare(path, owner())?)
 }
 
-fn exit(typed: &Record, outcome: &Outcome, products: &[Product]) -> Exit {
+fn exit(typed: &Record, outcome: &Outcome, complete: bool) -> Exit {
     match outcome.failure() {
         Some(status) if !typed.ignore_status => Exit::of_failure(status),
-        _ if summary::is_complete(products) => Exit::Complete,
+        _ if complete => Exit::Complete,
         _ => Exit::Incomplete,
     }
 }
@@ -119,7 +153,7 @@ fn observe(
     typed: &Record,
     session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     outputs: &mut Outputs,
-    mut events: Option<Stream>,
+    mut events: Option<&mut Events>,
 ) -> Result<Outcome> {
     let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
     {
@@ -136,13 +170,9 @@ fn observe(
             tell(&format!("warning: the recording so far could not be saved: {error}"));
         }
     };
-    let mut failed = false;
     let mut new_call = |call: &NewCall| {
-        let Some(events) = &mut events else { return };
-        if let Err(error) = events.write(json::event_line(call).as_bytes())
-            && !std::mem::replace(&mut failed, true)
-        {
-            tell(&format!("warning: events could not be written: {error}"));
+        if let Some(events) = &mut events {
+            events.write(call);
         }
     };
     let mut snapshot = |recording: &Recording| snapshot(recording, &mut outputs.borrow_mut());

@@ -18,6 +18,9 @@ use crate::{
     text::{escape, escape_path},
 };
 
+/// The most lines about numbers without a name: a program can make any.
+const NUMBERS: usize = 3;
+
 /// The most lines about many things of one kind.
 const LINES: usize = 20;
 
@@ -331,13 +334,17 @@ fn last_new_call(recording: &Recording) -> Option<f64> {
 }
 
 fn write_notes(text: &mut String, derivation: &Derivation) {
-    for call in &derivation.unexpressible {
+    for call in derivation.unexpressible.iter().take(NUMBERS) {
         let _ = writeln!(
             text,
             "note: number {} ({}) has no name: it is in the recording, and cannot be in a profile",
             call.number,
             call.abi.name()
         );
+    }
+    if let Some(more) = derivation.unexpressible.len().checked_sub(NUMBERS).filter(|more| *more > 0)
+    {
+        let _ = writeln!(text, "note: and {more} more numbers without a name");
     }
     for name in &derivation.excluded_seen {
         let _ =

@@ -79,6 +79,17 @@ pub enum PolicyError {
         /// The rule, from 0. Rules that do not count here are counted.
         rule: usize,
     },
+    /// No filter that the kernel takes can hold them.
+    #[error(
+        "syscalls[{rule}]: more than {MOST_ALTERNATIVES} rules with conditions are about {}, and a filter has room for fewer; allow the call without conditions",
+        escape(name)
+    )]
+    TooMany {
+        /// The rule that is one too many, from 0.
+        rule: usize,
+        /// The call.
+        name: String,
+    },
     /// Two rules want different things of one call.
     #[error(
         "syscalls[{rule}]: it does something else with {} than an earlier rule, under conditions that are the same or wider; remove one of the two; no runtime accepts both",
@@ -123,8 +134,10 @@ impl Policy {
             }
             let verdict =
                 verdict(rule.action, rule.errno).ok_or(PolicyError::Notify { rule: at })?;
-            let conflict = |name| PolicyError::Conflict { rule: at, name };
-            policy.add(rule, verdict).map_err(conflict)?;
+            policy.add(rule, verdict).map_err(|(misfit, name)| match misfit {
+                Misfit::Conflict => PolicyError::Conflict { rule: at, name },
+                Misfit::TooMany => PolicyError::TooMany { rule: at, name },
+            })?;
         }
         Ok(policy)
     }
@@ -172,8 +185,8 @@ impl Policy {
         }
     }
 
-    /// Adds a rule; the error is the name of the call that an earlier rule wants something else of.
-    fn add(&mut self, rule: &Rule, verdict: Verdict) -> Result<(), String> {
+    /// Adds a rule; the error names the call that it does not fit.
+    fn add(&mut self, rule: &Rule, verdict: Verdict) -> Result<(), (Misfit, String)> {
         if verdict == self.default {
             return Ok(());
         }
@@ -185,14 +198,14 @@ impl Policy {
             for (abi, table) in &mut self.tables {
                 for conditions in taken_apart(&rule.conditions) {
                     let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
-                    let fits = number
-                        .is_none_or(|number| insert(table, number, conditions.clone(), verdict))
-                        && shared.filter(|_| *abi == Abi::I386).is_none_or(|call| {
-                            let conditions = call.conditions(&conditions);
-                            insert(table, call.entrance.number(), conditions, verdict)
-                        });
-                    if !fits {
-                        return Err(name.clone());
+                    let misfit = |misfit| (misfit, name.clone());
+                    if let Some(call) = shared.filter(|_| *abi == Abi::I386) {
+                        let conditions = call.conditions(&conditions);
+                        insert(table, call.entrance.number(), conditions, verdict)
+                            .map_err(misfit)?;
+                    }
+                    if let Some(number) = number {
+                        insert(table, number, conditions, verdict).map_err(misfit)?;
                     }
                 }
             }
@@ -275,28 +288,42 @@ fn taken_apart(conditions: &[Condition]) -> Vec<Vec<Condition>> {
     vec![conditions.to_vec()]
 }
 
-/// Whether the rule could be inserted: no earlier one contradicts it.
+/// The most alternatives of one call: each takes two instructions at least, and a filter has 4096 (`BPF_MAXINSNS`).
+const MOST_ALTERNATIVES: usize = 2048;
+
+/// Why a rule does not fit those before it.
+enum Misfit {
+    /// An earlier one contradicts it.
+    Conflict,
+    /// There are too many.
+    TooMany,
+}
+
+/// Inserts a rule.
 fn insert(
     table: &mut BTreeMap<u32, Decision>,
     number: u32,
     conditions: Vec<Condition>,
     verdict: Verdict,
-) -> bool {
+) -> Result<(), Misfit> {
     if conditions.is_empty() {
         let decision = table.entry(number).or_insert(Decision::Always(verdict));
         if matches!(decision, Decision::When(_)) {
             *decision = Decision::Always(verdict);
         }
-        return true;
+        return Ok(());
     }
     let decision = table.entry(number).or_insert_with(|| Decision::When(Vec::new()));
-    let Decision::When(alternatives) = decision else { return true };
+    let Decision::When(alternatives) = decision else { return Ok(()) };
     let wider = |earlier: &[Condition]| conditions.iter().all(|it| earlier.contains(it));
     if alternatives.iter().any(|(earlier, other)| *other != verdict && wider(earlier)) {
-        return false;
+        return Err(Misfit::Conflict);
     }
     if !alternatives.contains(&(conditions.clone(), verdict)) {
+        if alternatives.len() == MOST_ALTERNATIVES {
+            return Err(Misfit::TooMany);
+        }
         alternatives.push((conditions, verdict));
     }
-    true
+    Ok(())
 }

@@ -95,6 +95,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         replaced: parts.replaced,
         cut_off: parts.cut_off,
         unresolved: parts.unresolved,
+        evidence_full: parts.snapshot.stats.evidence_lost,
         unfinished: u64::from(parts.unfinished),
         ..Losses::default()
     };
@@ -209,7 +210,9 @@ fn cgroup(
             name: syscalls::name(*abi, *number).map(str::to_owned),
             phase: decision.phase,
             count: count(facts, call, &other_counts),
-            first_seen_seconds: label.map(|label| seconds_between(parts.started_boot, label.time)),
+            // What was seen while the program was being attached was seen at the beginning.
+            first_seen_seconds: label
+                .map(|label| seconds_between(parts.started_boot, label.time).max(0.0)),
             command: label.map(|label| label.command.clone()),
             ambiguous: decision.ambiguous,
             refused: None,
@@ -260,7 +263,7 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
 
 /// Calls that found no place in one of the kernel side's tables.
 fn table_full(stats: &Stats) -> u64 {
-    stats.calls_lost + stats.evidence_lost + stats.tasks_lost + stats.denials_lost
+    stats.calls_lost + stats.tasks_lost + stats.denials_lost
 }
 
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.

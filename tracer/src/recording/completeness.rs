@@ -24,6 +24,11 @@ pub(super) fn reasons(
         "trace fewer cgroups at once",
     );
     lost(
+        losses.evidence_full,
+        "calls that found no place in the table of what is known of each call",
+        "a program of the target makes thousands of different numbers, most of which are no system calls: record without it, or fewer targets at once",
+    );
+    lost(
         losses.recursion_misses,
         "runs of the kernel program that the kernel skipped",
         "record again",
@@ -101,14 +106,15 @@ mod tests {
             replaced: 1,
             cut_off: 1,
             unresolved: 1,
+            evidence_full: 1,
             unfinished: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], false);
-        assert_eq!(told.len(), 11, "{told:#?}");
+        assert_eq!(told.len(), 12, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], true).len(),
-            10,
+            11,
             "the late start is accepted"
         );
     }

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::error::Category;
+use serde_json::{Map, Value, error::Category};
 
-use super::{Call, Cgroup, ContainerIdentity, Phase, Recording, VERSION, event::NewCall};
+use super::{Call, Cgroup, ContainerIdentity, Losses, Phase, Recording, VERSION, event::NewCall};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -16,6 +16,8 @@ use crate::{
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 256 << 20;
+/// The longest time, in seconds: a thousand years, more than any number of merged recordings takes.
+const MAX_SECONDS: f64 = 3.2e10;
 /// The longest text of a recording, in bytes: names, paths, sentences. A path has at most 4096 bytes (`PATH_MAX`), and
 /// several times as many when it is escaped.
 pub const MAX_TEXT: usize = 64 << 10;
@@ -100,6 +102,34 @@ pub enum RecordingError {
         /// The name that the recording gives.
         name: String,
     },
+    /// A number without a name goes by one that another number has.
+    #[error("call {number} of {} has no name that this program knows, but the recording calls it {name:?}, which is call {known}", abi.name())]
+    NameOfAnother {
+        /// The ABI.
+        abi: Abi,
+        /// The number.
+        number: i32,
+        /// The name that the recording gives.
+        name: String,
+        /// The number that has this name.
+        known: i32,
+    },
+    /// A time that is none.
+    #[error("{field} is {seconds}, which is no time that a recording takes")]
+    Time {
+        /// Which one.
+        field: &'static str,
+        /// Its value.
+        seconds: String,
+    },
+    /// Something is missing that this program does not know how to judge.
+    #[error(
+        "the recording counts a loss that this program does not know: {kind:?}: use a newer tracer"
+    )]
+    UnknownLoss {
+        /// What it is called.
+        kind: String,
+    },
     /// A call comes twice in a cgroup.
     #[error("call {number} of {} comes twice in cgroup {path:?}", abi.name())]
     DuplicateCall {
@@ -152,6 +182,7 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     let recording: Recording =
         serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
     check_texts(&recording)?;
+    check_times(&recording)?;
     check_targets(&recording)?;
     recording.cgroups.iter().try_for_each(check_calls)?;
     Ok(recording)
@@ -160,7 +191,8 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
 /// The one field that every version has. Read first, so that a file of a newer form is told from a broken one.
 #[derive(Deserialize)]
 struct Header {
-    version: Option<serde_json::Value>,
+    version: Option<Value>,
+    losses: Option<Value>,
 }
 
 fn check_version(bytes: &[u8]) -> Result<(), RecordingError> {
@@ -168,8 +200,33 @@ fn check_version(bytes: &[u8]) -> Result<(), RecordingError> {
     match header.version.and_then(|version| version.as_u64()) {
         None | Some(0) => Err(RecordingError::NoVersion),
         Some(found) if found > u64::from(VERSION) => Err(RecordingError::NewerVersion { found }),
-        Some(_) => Ok(()),
+        Some(_) => check_losses(header.losses.as_ref().and_then(|losses| losses.as_object())),
     }
+}
+
+/// A loss of a kind that this program does not know would be dropped in silence. None of it is no loss.
+fn check_losses(losses: Option<&Map<String, Value>>) -> Result<(), RecordingError> {
+    let known = serde_json::to_value(Losses::default()).expect("losses have a JSON form");
+    let unknown = losses
+        .into_iter()
+        .flatten()
+        .find(|(kind, count)| known.get(kind.as_str()).is_none() && count.as_u64() != Some(0));
+    match unknown {
+        Some((kind, _)) => Err(RecordingError::UnknownLoss { kind: kind.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_times(recording: &Recording) -> Result<(), RecordingError> {
+    let check = |field, seconds: f64| match (0.0..=MAX_SECONDS).contains(&seconds) {
+        true => Ok(()),
+        false => Err(RecordingError::Time { field, seconds: format!("{seconds:e}") }),
+    };
+    check("\"duration_seconds\"", recording.duration_seconds)?;
+    let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    calls
+        .filter_map(|call| call.first_seen_seconds)
+        .try_for_each(|seconds| check("a call's \"first_seen_seconds\"", seconds))
 }
 
 fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
@@ -229,6 +286,12 @@ fn check_name(call: &Call) -> Result<(), RecordingError> {
         (Some(name), Some(expected)) if name != expected => {
             Err(RecordingError::WrongName { abi, number, expected, name: name.clone() })
         }
+        (Some(name), None) => match syscalls::number(abi, name) {
+            Some(known) => {
+                Err(RecordingError::NameOfAnother { abi, number, name: name.clone(), known })
+            }
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }

@@ -191,3 +191,53 @@ fn a_hostile_value_is_shown_escaped() {
     let error = from_json(text.as_bytes()).expect_err("no phase").to_string();
     assert!(!error.contains('\u{1b}') && error.contains("[2J"), "{error}");
 }
+
+#[test]
+fn a_loss_of_an_unknown_kind_is_never_complete() {
+    let with = |count: &str| {
+        let text = to_json(&recording());
+        let losses = "\"losses\": {";
+        assert!(text.contains(losses), "{text}");
+        from_json(text.replace(losses, &format!("{losses} \"new_kind\": {count},")).as_bytes())
+    };
+    let unknown = Err(RecordingError::UnknownLoss { kind: "new_kind".into() });
+    assert_eq!(with("7"), unknown);
+    assert_eq!(with("true"), unknown);
+    assert_eq!(with("0"), Ok(recording()), "none of it was lost");
+}
+
+#[test]
+fn a_field_of_a_call_or_a_cgroup_that_is_not_known_is_refused() {
+    for place in ["\"abi\":", "\"late_start\":"] {
+        let text = to_json(&recording()).replacen(place, &format!("\"argument\": 3, {place}"), 1);
+        let read = from_json(text.as_bytes());
+        assert!(matches!(read, Err(RecordingError::NotARecording { .. })), "{read:?}");
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_refused() {
+    for seconds in [-1.0, 1e300] {
+        let mut wrong = recording();
+        wrong.duration_seconds = seconds;
+        assert!(matches!(read(&wrong), Err(RecordingError::Time { .. })), "{seconds}");
+        let mut wrong = recording();
+        wrong.cgroups[0].calls[0].first_seen_seconds = Some(seconds);
+        let error = read(&wrong).expect_err("no time");
+        assert!(error.to_string().contains("first_seen_seconds"), "{error}");
+        assert!(error.to_string().len() < 100, "{error}");
+    }
+}
+
+#[test]
+fn a_number_without_a_name_has_no_name_of_another() {
+    let mut wrong = recording();
+    wrong.cgroups[0].calls[2] = Call { name: Some("openat".into()), ..call(Abi::X86_64, 400) };
+    let error = RecordingError::NameOfAnother {
+        abi: Abi::X86_64,
+        number: 400,
+        name: "openat".into(),
+        known: 257,
+    };
+    assert_eq!(read(&wrong), Err(error));
+}

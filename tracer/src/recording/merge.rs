@@ -90,6 +90,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         replaced,
         cut_off,
         unresolved,
+        evidence_full,
         unfinished,
     } = *other;
     Losses {
@@ -103,6 +104,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         replaced: one.replaced.saturating_add(replaced),
         cut_off: one.cut_off.saturating_add(cut_off),
         unresolved: one.unresolved.saturating_add(unresolved),
+        evidence_full: one.evidence_full.saturating_add(evidence_full),
         unfinished: one.unfinished.saturating_add(unfinished),
     }
 }

@@ -120,6 +120,7 @@ pub enum TargetKind {
 
 /// One cgroup and the calls that were made in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cgroup {
     /// The cgroup's id: the inode number of its directory.
     pub id: u64,
@@ -183,6 +184,7 @@ impl ContainerIdentity {
 
 /// One system call of one cgroup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Call {
     /// The ABI it was called through.
     pub abi: Abi,
@@ -295,6 +297,9 @@ pub struct Losses {
     /// Containers that may be the target's, and whose names nobody told: they had ended by then.
     #[serde(default)]
     pub unresolved: u64,
+    /// Calls that found no place in the table of what is known of each: a program that makes thousands of numbers fills it.
+    #[serde(default)]
+    pub evidence_full: u64,
     /// Recordings that were written while they went on: what came later is in none of them.
     #[serde(default)]
     pub unfinished: u64,

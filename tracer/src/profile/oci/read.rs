@@ -1,6 +1,6 @@
 //! Reads a profile, strictly, and tells everything that is wrong with it at once.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     ACTIONS, Action, Architectures, Condition, Constraint, Fault, Flag, JsonError, Listed,
@@ -48,7 +48,10 @@ pub enum ReadError {
     Problems(Vec<Problem>),
 }
 
-/// Problems, each on a line of its own when there are several.
+/// How many equal faults are shown each with its place.
+const SHOWN: usize = 3;
+
+/// Problems, each on a line of its own when there are several; of equal ones the first few and a count.
 struct Lines<'a>(&'a [Problem]);
 
 impl fmt::Display for Lines<'_> {
@@ -57,7 +60,19 @@ impl fmt::Display for Lines<'_> {
             return only.fmt(formatter);
         }
         write!(formatter, "{} faults", self.0.len())?;
-        self.0.iter().try_for_each(|problem| write!(formatter, "\n  {problem}"))
+        let mut told: BTreeMap<String, usize> = BTreeMap::new();
+        for problem in self.0 {
+            let count = told.entry(problem.fault.to_string()).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                write!(formatter, "\n  {problem}")?;
+            }
+        }
+        let more = told.iter().filter(|(_, count)| **count > SHOWN);
+        for (fault, count) in more {
+            write!(formatter, "\n  {} more: {fault}", count - SHOWN)?;
+        }
+        Ok(())
     }
 }
 
