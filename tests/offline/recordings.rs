@@ -76,6 +76,7 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         cgroups: cgroups.collect(),
         losses: Losses::default(),
         late_starts: Vec::new(),
+        contested: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,
@@ -125,6 +126,7 @@ pub fn full() -> Recording {
         namespace: Some("shop".into()),
         pod: Some("web-0".into()),
         image: Some("nginx".into()),
+        user: Some(1000),
     });
     let target = recording.targets[0].clone();
     for kind in [

@@ -30,7 +30,7 @@ use self::{
     late::Late,
     selecting::Selecting,
     setup::{
-        announcement, boot_time, cgroup_kind, options, populated_below, selections, take_arrived,
+        announcement, boot_time, options, places, populated_below, selections, take_arrived,
         tell_attached,
     },
     stops::Asked,
@@ -73,6 +73,7 @@ pub async fn record(
         request.wanted.clone(),
         request.inventory.clone(),
         asker,
+        request.root.clone(),
     );
     let tree = request.root.tree().context("the cgroups of this host could not be read")?;
     let mut late = populated_below(request, &selecting.selections)?;
@@ -96,6 +97,9 @@ pub async fn record(
         observers.live.line(&format!("warning: no kernel BTF: {reason}; phases are told by command names, 32-bit calls are lost"));
     }
     tell_attached(&recorder, request, observers.live);
+    for line in places(&sightings.selecting.selections) {
+        observers.live.line(&line);
+    }
     observers.live.line(&announcement(request, &sightings.selecting.selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
@@ -313,7 +317,8 @@ impl Session<'_> {
             labels: &self.sightings.labels,
             late: &self.late.ids(),
             restarted: &self.late.restarted,
-            kind_of: &cgroup_kind,
+            kind_of: &|path| self.sightings.selecting.kind(path),
+            contested: &self.sightings.selecting.contested(),
             host: Host {
                 kernel: system.release().to_string_lossy().into_owned(),
                 arch: system.machine().to_string_lossy().into_owned(),

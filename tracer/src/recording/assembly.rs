@@ -58,6 +58,8 @@ pub struct Parts<'a> {
     pub identity: &'a dyn Fn(&str) -> Option<ContainerIdentity>,
     /// Containers that may be the target's and that nobody told the names of.
     pub unresolved: u64,
+    /// Cgroups that carry the name of a target's container or pod, and of which none can be told to be it: paths by that name.
+    pub contested: &'a BTreeMap<String, Vec<String>>,
     /// The machine.
     pub host: Host,
     /// RFC 3339.
@@ -97,6 +99,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         unresolved: parts.unresolved,
         evidence_full: parts.snapshot.stats.evidence_lost,
         unfinished: u64::from(parts.unfinished),
+        contested: parts.contested.len() as u64,
         ..Losses::default()
     };
     let mut cgroups = Vec::new();
@@ -117,7 +120,9 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     }
     let late_starts = late_starts(parts);
     losses.late_start = late_starts.len() as u64;
-    let incomplete_reasons = reasons(&losses, &late_starts, parts.accept_late_start);
+    let contested: BTreeSet<String> = parts.contested.values().flatten().cloned().collect();
+    let contested: Vec<String> = contested.into_iter().collect();
+    let incomplete_reasons = reasons(&losses, &late_starts, &contested, parts.accept_late_start);
     Recording {
         version: VERSION,
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -128,6 +133,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         cgroups,
         losses,
         late_starts,
+        contested,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command: None,

@@ -4,12 +4,16 @@
 use super::Losses;
 use crate::text::escape;
 
+/// Most paths that a sentence names.
+const PATHS_SHOWN: usize = 4;
+
 /// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint: `.
 ///
-/// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not count.
+/// `late_starts` are the paths whose start was not seen, `contested` those of cgroups that may be the target's; `accept_late_start` says that they do not count.
 pub(super) fn reasons(
     losses: &Losses,
     late_starts: &[String],
+    contested: &[String],
     accept_late_start: bool,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -73,6 +77,15 @@ pub(super) fn reasons(
         "recordings that were written while they went on, so that later calls are missing",
         "record again and let the recording end (Ctrl-C, --duration): what is written then replaces this",
     );
+    if losses.contested > 0 {
+        let paths: Vec<String> =
+            contested.iter().take(PATHS_SHOWN).map(|path| escape(path)).collect();
+        let paths = if paths.is_empty() { "unnamed".to_owned() } else { paths.join(", ") };
+        reasons.push(format!(
+            "containers or pods whose name is carried by cgroups of which none can be told to be it: {} ({paths})\nhint: name the cgroup that is meant by its path; `tracer list -v` tells which runtimes were asked",
+            losses.contested
+        ));
+    }
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
@@ -90,7 +103,7 @@ mod tests {
 
     #[test]
     fn nothing_lost_is_complete() {
-        assert!(reasons(&Losses::default(), &[], false).is_empty());
+        assert!(reasons(&Losses::default(), &[], &[], false).is_empty());
     }
 
     #[test]
@@ -108,13 +121,14 @@ mod tests {
             unresolved: 1,
             evidence_full: 1,
             unfinished: 1,
+            contested: 1,
         };
-        let told = reasons(&losses, &["/a".to_owned()], false);
-        assert_eq!(told.len(), 12, "{told:#?}");
+        let told = reasons(&losses, &["/a".to_owned()], &[], false);
+        assert_eq!(told.len(), 13, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
-            reasons(&losses, &["/a".to_owned()], true).len(),
-            11,
+            reasons(&losses, &["/a".to_owned()], &[], true).len(),
+            12,
             "the late start is accepted"
         );
     }
@@ -122,7 +136,7 @@ mod tests {
     #[test]
     fn a_path_is_told_escaped() {
         let losses = Losses { late_start: 1, ..Losses::default() };
-        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], false);
+        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], false);
         assert!(told[0].contains(r"/\x1b[2J"), "{told:?}");
     }
 }

@@ -309,7 +309,7 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
     }
     for cgroup in &recording.cgroups {
         bounded("a cgroup's \"path\"", &cgroup.path)?;
-        if let Some(ContainerIdentity { engine, id, name, namespace, pod, image }) =
+        if let Some(ContainerIdentity { engine, id, name, namespace, pod, image, user: _ }) =
             &cgroup.container
         {
             bounded("a container's \"id\"", id)?;
@@ -324,6 +324,9 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
     }
     for path in &recording.late_starts {
         bounded("a path of \"late_starts\"", path)?;
+    }
+    for path in &recording.contested {
+        bounded("a path of \"contested\"", path)?;
     }
     for reason in &recording.incomplete_reasons {
         bounded("a reason for being incomplete", reason)?;

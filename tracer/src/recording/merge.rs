@@ -10,7 +10,8 @@
 //! was empty or absent when its recording began, or that was emptied and started again in it, and in which the workload
 //! made a call: a container that failed while it was set up is none. It covers a late cgroup
 //! - of the **same path**;
-//! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup driver may have changed;
+//! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup driver may have changed. A
+//!   start where a user may make cgroups covers its own path only: its name is that user's word;
 //! - of a container or pod that was **named alike** as a target, when its recording knows of no late start at all and shows
 //!   at least as many cgroups of it as the late recording: a pod is not covered by the start of one of its containers. A
 //!   name that is the beginning of the container's id may mean another one in another recording, and does not count.
@@ -41,10 +42,17 @@ pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Record
     let mut commands = parts.iter().filter_map(|part| part.command.as_ref());
     merged.command = commands.next().filter(|_| commands.next().is_none()).cloned();
     merged.late_starts = uncovered(&parts).into_iter().collect();
+    let contested: BTreeSet<String> =
+        parts.iter().flat_map(|part| &part.contested).cloned().collect();
+    merged.contested = contested.into_iter().collect();
     let nameless: u64 = parts.iter().map(unknown_late_starts).fold(0, u64::saturating_add);
     merged.losses.late_start = nameless.saturating_add(merged.late_starts.len() as u64);
-    merged.incomplete_reasons =
-        completeness::reasons(&merged.losses, &merged.late_starts, accept_late_start);
+    merged.incomplete_reasons = completeness::reasons(
+        &merged.losses,
+        &merged.late_starts,
+        &merged.contested,
+        accept_late_start,
+    );
     merged.incomplete_reasons.extend(parts.iter().flat_map(unexplained));
     merged.complete = merged.incomplete_reasons.is_empty();
     Some(merged)
@@ -92,6 +100,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unresolved,
         evidence_full,
         unfinished,
+        contested,
     } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
@@ -106,6 +115,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unresolved: one.unresolved.saturating_add(unresolved),
         evidence_full: one.evidence_full.saturating_add(evidence_full),
         unfinished: one.unfinished.saturating_add(unfinished),
+        contested: one.contested.saturating_add(contested),
     }
 }
 
@@ -144,10 +154,12 @@ fn uncovered(parts: &[Recording]) -> BTreeSet<String> {
 /// Whether a recording holds a whole start of what the late cgroup of another one is.
 fn covers(whole: &Recording, late: &Recording, path: &str) -> bool {
     let started = whole.cgroups.iter().filter(|cgroup| is_whole(whole, cgroup));
-    let same_place = |other: &str| {
-        other == path || container(path).is_some_and(|place| container(other) == Some(place))
+    let same_place = |started: &Cgroup| {
+        let is_users = started.container.as_ref().is_some_and(|one| one.user.is_some());
+        let place = container(path).filter(|_| !is_users);
+        started.path == path || place.is_some_and(|place| container(&started.path) == Some(place))
     };
-    started.into_iter().any(|cgroup| same_place(&cgroup.path))
+    started.into_iter().any(same_place)
         || targets_of(late, path).any(|target| covers_by_name(whole, late, target, path))
 }
 

@@ -62,6 +62,7 @@ fn whole(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
         cgroups: paths.iter().map(|path| cgroup(path, "read")).collect(),
         losses: Losses::default(),
         late_starts: Vec::new(),
+        contested: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,
@@ -77,7 +78,7 @@ fn late(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
     recording.losses.late_start = 1;
     recording.complete = false;
     recording.incomplete_reasons =
-        completeness::reasons(&recording.losses, &recording.late_starts, false);
+        completeness::reasons(&recording.losses, &recording.late_starts, &[], false);
     recording
 }
 

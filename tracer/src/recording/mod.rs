@@ -44,6 +44,9 @@ pub struct Recording {
     /// Paths of the targets' cgroups whose start was not seen, those without a recorded call among them; sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late_starts: Vec<String>,
+    /// Paths of the cgroups that carry the name of a target's container or pod, and of which none can be told to be it; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested: Vec<String>,
     /// Nothing is missing: every loss that counts is zero.
     pub complete: bool,
     /// Why not, each with its remedy in a line of its own behind `hint: `; empty when complete.
@@ -169,6 +172,9 @@ pub struct ContainerIdentity {
     /// The image that it was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The user other than root who may make cgroups where this one is: its name is that user's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
 }
 
 impl ContainerIdentity {
@@ -303,6 +309,9 @@ pub struct Losses {
     /// Recordings that were written while they went on: what came later is in none of them.
     #[serde(default)]
     pub unfinished: u64,
+    /// Containers and pods whose name is carried by cgroups of which none can be told to be it: none of them is recorded.
+    #[serde(default)]
+    pub contested: u64,
 }
 
 /// How the traced command ended.

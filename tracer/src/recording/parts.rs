@@ -2,12 +2,13 @@
 //!
 //! What is known of a cgroup goes with it. What was lost nobody knows where is lost to every part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Cgroup, ContainerIdentity, Losses, Recording, Target, TargetKind,
     assembly::{is_at_or_below, unnamed},
     completeness,
+    merge::container,
 };
 
 /// A part of a recording, which is one by itself.
@@ -66,19 +67,26 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
         target.cgroups.iter().filter_map(|index| whole.cgroups.get(*index)).cloned().collect();
     let late = |path: &&String| is_of(path, &cgroups) || !is_of(path, &whole.cgroups);
     let late_starts: Vec<String> = whole.late_starts.iter().filter(late).cloned().collect();
+    let contested: Vec<String> =
+        whole.contested.iter().filter(|path| is_of(path, &cgroups)).cloned().collect();
+    let names: BTreeSet<&str> =
+        contested.iter().filter_map(|path| container(path)).map(|(id, _)| id).collect();
     let losses = Losses {
+        contested: names.len() as u64,
         unnamed: cgroups.iter().map(unnamed).sum(),
         filtered: cgroups.iter().filter(|cgroup| cgroup.filtered).count() as u64,
         late_start: late_starts.len() as u64,
         ..whole.losses
     };
-    let incomplete_reasons = completeness::reasons(&losses, &late_starts, accept_late_start);
+    let incomplete_reasons =
+        completeness::reasons(&losses, &late_starts, &contested, accept_late_start);
     let command = whole.command.clone().filter(|_| target.kind == TargetKind::Command);
     Recording {
         targets: vec![Target { cgroups: (0..cgroups.len()).collect(), ..target }],
         cgroups,
         losses,
         late_starts,
+        contested,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command,
@@ -120,6 +128,7 @@ pub(super) mod tests {
                 namespace: None,
                 pod: None,
                 image: None,
+                user: None,
             }),
             calls: vec![Call {
                 abi: Abi::X86_64,
@@ -160,6 +169,7 @@ pub(super) mod tests {
             cgroups,
             losses: Losses::default(),
             late_starts: Vec::new(),
+            contested: Vec::new(),
             complete: true,
             incomplete_reasons: Vec::new(),
             command: None,

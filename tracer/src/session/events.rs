@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
 
-use super::{Observers, late::Late, names::Names, selecting::Selecting, setup::cgroup_kind};
+use super::{Observers, late::Late, names::Names, selecting::Selecting};
 use crate::{
     kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
@@ -169,7 +169,7 @@ impl Sightings {
             pid: event.pid,
             command: command(&event.command),
             refused: Some(refused),
-            during: Some(during(call.class, cgroup_kind(&path))),
+            during: Some(during(call.class, self.selecting.kind(&path))),
         };
         self.show(&new, observers);
     }

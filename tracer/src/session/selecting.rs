@@ -10,22 +10,29 @@ use std::{
 };
 
 use crate::{
-    recording::{ContainerIdentity, assembly::Selection},
+    recording::{ContainerIdentity, assembly::Selection, phases::CgroupKind},
     target::{
         cgroup::CgroupRoot,
+        claims::{Carried, Claims, Standing, carried},
         inventory::{Answer, Inventory},
         names::{ContainerName, Engine},
+        owner,
         runtime::{Asker, News},
-        wanted::{Verdict, Wanted, containers_in, is_in_pod_cgroup},
+        territory::{Territory, containers_in, tops},
+        wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
     },
     text::escape,
 };
+
+use super::setup::cgroup_kind;
 
 /// How long a container may run that nobody knows before it is taken for one that nobody will ever tell of. (CRI-O tells of a container
 /// only when it is made, and its first process runs by then.)
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Answers without it until a container that has ended is given up.
 const ANSWERS: u32 = 3;
+/// Most cgroups of which it is told that they are not what their names say: anyone can make many.
+const RIVALS_TOLD: usize = 8;
 
 /// The targets, and how more of their cgroups are found.
 pub(super) struct Selecting {
@@ -33,6 +40,10 @@ pub(super) struct Selecting {
     /// The targets; the paths of those that are followed come as their cgroups do.
     pub(super) selections: Vec<Selection>,
     inventory: Inventory,
+    root: CgroupRoot,
+    claims: Claims,
+    /// Cgroups that carry a target's name and are not taken for it, as far as that was told.
+    rivals: BTreeSet<String>,
     /// None when no name matters.
     asker: Option<Asker>,
     /// Containers that nobody told of yet, by id.
@@ -61,12 +72,16 @@ impl Selecting {
         wanted: Vec<Wanted>,
         inventory: Inventory,
         asker: Option<Asker>,
+        root: CgroupRoot,
     ) -> Self {
         let docker_tells = asker.is_some();
         Self {
             wanted,
             selections,
             inventory,
+            root,
+            claims: Claims::default(),
+            rivals: BTreeSet::new(),
             asker,
             unknown: BTreeMap::new(),
             foreign: BTreeSet::new(),
@@ -88,22 +103,49 @@ impl Selecting {
 
     /// Takes a cgroup into the selections when it is a target's; lines that say which targets came.
     pub(super) fn place(&mut self, path: &str) -> Vec<String> {
+        let new = self.claims.take(path, |top| owner::territory(&self.root, top));
         self.inventory.pods_without_cgroups |= self.is_loose(path);
+        let mut lines = self.judge(path);
+        // Whoever carried the name before may be it no more.
+        for name in new {
+            if self.claims.paths(&name).nth(1).is_some() {
+                lines.extend(self.reconsider(&name));
+            }
+        }
+        lines
+    }
+
+    fn judge(&mut self, path: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let (mut undecided, mut beyond_docker) = (false, false);
         for wanted in &self.wanted {
-            match wanted.judge(path, &self.inventory) {
+            let known = Known { inventory: &self.inventory, claims: &self.claims };
+            let name = escape(&wanted.name);
+            match wanted.judge(path, &known) {
                 Verdict::Target(top) => {
                     if add(&mut self.selections, &wanted.name, &top, |selection| {
                         &mut selection.paths
                     }) {
-                        lines.push(format!("{} is {}", escape(&wanted.name), escape(&top)));
+                        let territory = self.claims.territory(&top).map(Territory::remark);
+                        let remark = territory.unwrap_or_default();
+                        lines.push(format!("{name} is {}{remark}", escape(&top)));
                     }
                 }
                 Verdict::Pause(top) => {
                     add(&mut self.selections, &wanted.name, &top, |selection| {
                         &mut selection.without
                     });
+                }
+                Verdict::Rival { path, contested } => {
+                    if self.rivals.len() < RIVALS_TOLD && self.rivals.insert(path.clone()) {
+                        let territory = self.claims.territory(&path).map(Territory::remark);
+                        lines.push(format!(
+                            "warning: {}{} carries the name of {name} and is not recorded as it: {}",
+                            escape(&path),
+                            territory.unwrap_or_default(),
+                            if contested { "which cgroup is, cannot be told" } else { "another cgroup is" }
+                        ));
+                    }
                 }
                 Verdict::Undecided => {
                     undecided = true;
@@ -118,14 +160,54 @@ impl Selecting {
         lines
     }
 
+    /// Judges anew which of the cgroups that carry a name are the targets'.
+    fn reconsider(&mut self, name: &Carried) -> Vec<String> {
+        let paths: Vec<String> = self.claims.paths(name).map(str::to_owned).collect();
+        let (mut before, mut lines) = (Vec::new(), Vec::new());
+        for wanted in &self.wanted {
+            let selections = self.selections.iter_mut();
+            for selection in selections.filter(|selection| selection.name == wanted.name) {
+                before.extend(selection.paths.extract_if(.., |path| paths.contains(path)));
+            }
+        }
+        for path in paths {
+            let told = self.judge(&path);
+            let was_known = before.contains(&path);
+            lines.extend(told.into_iter().filter(|line| !was_known || line.starts_with("warning")));
+        }
+        lines
+    }
+
+    /// Cgroups that carry a target's name, of which none can be told to be it: paths by the name, which is an id or a UID.
+    pub(super) fn contested(&self) -> BTreeMap<String, Vec<String>> {
+        let known = Known { inventory: &self.inventory, claims: &self.claims };
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in self.claims.doubtful() {
+            for path in self.claims.paths(name) {
+                let is_contested = |wanted: &Wanted| matches!(wanted.judge(path, &known), Verdict::Rival { path: rival, contested: true } if rival == path);
+                if self.wanted.iter().any(is_contested) {
+                    found.entry(name.text().to_owned()).or_default().push(path.to_owned());
+                }
+            }
+        }
+        found
+    }
+
     /// A container of a pod, outside the cgroup of a pod.
     fn is_loose(&self, path: &str) -> bool {
-        let is_pods = |name: &ContainerName| {
+        let is_pods = |top: &str, name: &ContainerName| {
             self.inventory.container(&name.id).is_some_and(|container| container.pod.is_some())
+                && self.is_rightful(top, name)
         };
         !self.inventory.pods_without_cgroups
-            && containers_in(path).any(|(_, name)| is_pods(&name))
+            && containers_in(path).any(|(top, name)| is_pods(top, &name))
             && !is_in_pod_cgroup(path)
+    }
+
+    /// A cgroup is the container that its name says.
+    fn is_rightful(&self, top: &str, name: &ContainerName) -> bool {
+        let name = Carried::Container(name.id.clone());
+        self.claims.standing(top, &name, &self.inventory) == Standing::Rightful
     }
 
     /// Asks for the containers in a path that nobody told of.
@@ -162,6 +244,10 @@ impl Selecting {
             for path in unknown.paths {
                 lines.extend(self.place(&path));
             }
+        }
+        // Where a runtime lives may tell which cgroup is its container.
+        for name in self.claims.doubtful().cloned().collect::<Vec<_>>() {
+            lines.extend(self.reconsider(&name));
         }
         if is_answer {
             self.give_up(root);
@@ -213,11 +299,13 @@ impl Selecting {
     }
 
     /// The container that a cgroup belongs to: the innermost that a runtime of this host told of (a node may be a container
-    /// itself), else the outermost.
+    /// itself), else the outermost; never one whose name it carries without being it.
     pub(super) fn identity(&self, path: &str) -> Option<ContainerIdentity> {
-        let found: Vec<ContainerName> = containers_in(path).map(|(_, name)| name).collect();
+        let found: Vec<(&str, ContainerName)> =
+            containers_in(path).filter(|(top, name)| self.is_rightful(top, name)).collect();
         let known = |name: &ContainerName| self.inventory.container(&name.id);
-        let name = found.iter().rfind(|name| known(name).is_some()).or(found.first())?;
+        let (top, name) = found.iter().rfind(|(_, name)| known(name).is_some()).or(found.first())?;
+        let user = self.claims.territory(top).map(|territory| territory.user);
         let container = known(name);
         let pod = container.and_then(|container| container.pod.as_ref());
         let engine = container.map_or(name.engine, |container| container.engine);
@@ -228,7 +316,17 @@ impl Selecting {
             namespace: pod.map(|pod| pod.namespace.clone()),
             pod: pod.map(|pod| pod.name.clone()),
             image: container.and_then(|container| container.image.clone()),
+            user: user.filter(|user| *user != 0),
         })
+    }
+
+    /// What is known of a cgroup by its name: nothing, when another one has that name rightfully.
+    pub(super) fn kind(&self, path: &str) -> CgroupKind {
+        let is_outdone = |top: &str| {
+            carried(top)
+                .any(|name| self.claims.standing(top, &name, &self.inventory) == Standing::Outdone)
+        };
+        if tops(path).any(is_outdone) { CgroupKind::Unknown } else { cgroup_kind(path) }
     }
 }
 

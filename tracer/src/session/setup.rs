@@ -17,6 +17,9 @@ use crate::{
     text::escape,
 };
 
+/// Most cgroups of one target that are told at the beginning.
+const PLACES_TOLD: usize = 8;
+
 /// The targets, the command's own cgroup among them.
 pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
     let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
@@ -101,6 +104,19 @@ pub(super) fn tell_attached(recorder: &Recorder, request: &Request, live: &mut L
             Attach::Classic => "attached to classic tracepoints",
         });
     }
+}
+
+/// Which cgroups the targets are that are not paths themselves.
+pub(super) fn places(selections: &[Selection]) -> Vec<String> {
+    let is_found = |selection: &&Selection| {
+        matches!(selection.kind, TargetKind::Pod | TargetKind::Container | TargetKind::Unit)
+            && selection.paths.len() <= PLACES_TOLD
+    };
+    let line = |selection: &Selection, path: &str| {
+        format!("{} is {}", escape(&selection.name), escape(path))
+    };
+    let found = selections.iter().filter(is_found);
+    found.flat_map(|one| one.paths.iter().map(move |path| line(one, path))).collect()
 }
 
 pub(super) fn announcement(request: &Request, selections: &[Selection]) -> String {

@@ -63,8 +63,15 @@ pub enum Meaning {
         /// The name.
         name: String,
     },
-    /// A systemd unit, with its suffix.
+    /// A unit of the system manager of systemd, with its suffix.
     Unit(String),
+    /// A unit of a user's manager.
+    UserUnit {
+        /// The user's number.
+        user: u32,
+        /// The unit, with its suffix.
+        unit: String,
+    },
 }
 
 /// Whose containers are meant.
@@ -153,7 +160,7 @@ pub enum GrammarError {
     },
     /// `unit:` with something that is not the name of a service, scope or slice.
     #[error(
-        "`{}` is not the name of a service, scope or slice\n\nhint: only these units have a cgroup; `systemctl list-units` shows them",
+        "`{}` is not the name of a service, scope or slice\n\nhint: only these units have a cgroup; `systemctl list-units` shows them; one of a user's manager is unit:user@1000/NAME",
         escape(.value)
     )]
     NotAUnit {
@@ -175,7 +182,7 @@ pub enum GrammarError {
 }
 
 /// The forms that a target has, for messages.
-const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service), NAMESPACE/POD, \
+const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service, unit:user@1000/x), NAMESPACE/POD, \
      NAMESPACE/POD/CONTAINER, a pod UID, a container's name or id, or pid:NUMBER";
 
 impl std::str::FromStr for TargetSpec {
@@ -272,11 +279,20 @@ fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, Gra
     Ok(meanings)
 }
 
-/// As systemctl does: a name without a suffix is a service.
+/// As systemctl does: a name without a suffix is a service. `user@UID/NAME` is one of the manager of that user.
 fn unit(value: &str) -> Result<Meaning, GrammarError> {
-    let full = if value.contains('.') { value.to_owned() } else { format!("{value}.service") };
-    if names::is_unit(&full) {
-        return Ok(Meaning::Unit(full));
+    let (user, name) = match value.split_once('/') {
+        Some((manager, name)) => (manager.strip_prefix("user@"), name),
+        None => (None, value),
+    };
+    let full = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
+    let is_number = |user: &&str| user.bytes().all(|byte| byte.is_ascii_digit());
+    let user = user.filter(is_number).and_then(|user| user.parse().ok());
+    match user {
+        _ if !names::is_unit(&full) => {}
+        Some(user) => return Ok(Meaning::UserUnit { user, unit: full }),
+        None if name == value => return Ok(Meaning::Unit(full)),
+        None => {}
     }
     Err(GrammarError::NotAUnit { value: value.to_owned() })
 }

@@ -61,6 +61,8 @@ fn prefixes_force_the_kind() {
         ("cri:shop/web-0/proxy", in_pod("proxy")),
         ("unit:nginx", Meaning::Unit("nginx.service".to_owned())),
         ("unit:user.slice", Meaning::Unit("user.slice".to_owned())),
+        ("unit:user@7/x", Meaning::UserUnit { user: 7, unit: "x.service".to_owned() }),
+        ("unit:user@0/a.slice", Meaning::UserUnit { user: 0, unit: "a.slice".to_owned() }),
     ] {
         assert_eq!(parse(text), [meaning], "{text}");
     }
@@ -86,7 +88,10 @@ fn what_fits_no_form_is_refused() {
     }
     assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));
     assert!(matches!(refuse("pod:web"), GrammarError::NotAPod { .. }));
-    assert!(matches!(refuse("unit:a.socket"), GrammarError::NotAUnit { .. }));
+    for text in ["unit:a.socket", "unit:x/a", "unit:user@x/a", "unit:user@1/a/b", "unit:user@+1/a"]
+    {
+        assert!(matches!(refuse(text), GrammarError::NotAUnit { .. }), "{text}");
+    }
     assert!(matches!(refuse("docker:a/b"), GrammarError::NotAContainer { .. }));
 }
 

@@ -1,13 +1,14 @@
 //! What container runtimes say runs on this host, as plain data. Pure.
 //!
 //! Everything here came from a runtime or from files that others write: names are data. What ties a container to a cgroup
-//! is its id, which the cgroup's name carries.
+//! is its id, which the cgroup's name carries, and the place where its runtime lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use super::names::{Engine, PodUid};
+use super::territory::{Home, Territory};
 
 /// The containers and pods of this host, and how they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub struct Inventory {
     pub pods: BTreeMap<String, Pod>,
     /// Ids of the containers that hold the namespaces of pods (pause containers): they run no workload.
     pub sandboxes: BTreeSet<String>,
+    /// Where those live who told of a container or a pod, by its id or the digits of its UID.
+    homes: BTreeMap<String, Vec<Home>>,
+    /// Where all of those live who told anything.
+    tellers: Vec<Home>,
     /// A container of a pod was seen outside any cgroup of a pod: the kubelet makes none here (`cgroupsPerQOS: false`).
     pub pods_without_cgroups: bool,
     /// Who was asked, and what came of it.
@@ -128,6 +133,15 @@ impl Inventory {
     /// Adds what somebody told. Who knows the pod of a container is believed, else who told of it first; of a container's
     /// state the last.
     pub fn add(&mut self, told: Told) {
+        if let Some(home) = &told.home {
+            self.add_teller(home);
+            let ids = told.containers.iter().map(|container| container.id.clone());
+            let uids = told.pods.iter().filter_map(|pod| PodUid::parse(&pod.uid));
+            let uids = uids.map(|uid| uid.digits().to_owned());
+            for known in ids.chain(told.sandboxes.iter().cloned()).chain(uids) {
+                self.add_home(known, home);
+            }
+        }
         for container in told.containers {
             match self.containers.get_mut(&container.id) {
                 Some(known) if known.pod.is_some() || container.pod.is_none() => {
@@ -140,6 +154,48 @@ impl Inventory {
         }
         self.pods.extend(told.pods.into_iter().map(|pod| (pod.uid.clone(), pod)));
         self.sandboxes.extend(told.sandboxes);
+    }
+
+    fn add_home(&mut self, known: String, home: &Home) {
+        let homes = self.homes.entry(known).or_default();
+        if !homes.contains(home) {
+            homes.push(home.clone());
+        }
+    }
+
+    fn add_teller(&mut self, home: &Home) {
+        if !self.tellers.contains(home) {
+            self.tellers.push(home.clone());
+        }
+    }
+
+    /// Adds everything that is in another one, whose sources are the newer ones.
+    pub fn merge(&mut self, other: Self) {
+        let Self { containers, pods, sandboxes, homes, tellers, sources, .. } = other;
+        tellers.iter().for_each(|home| self.add_teller(home));
+        for (known, homes) in homes {
+            for home in homes {
+                self.add_home(known.clone(), &home);
+            }
+        }
+        self.add(Told {
+            containers: containers.into_values().collect(),
+            pods: pods.into_values().collect(),
+            sandboxes: sandboxes.into_iter().collect(),
+            home: None,
+        });
+        self.sources = sources;
+    }
+
+    /// Where those live who told of a container or a pod, by its id or the digits of its UID.
+    pub fn homes(&self, known: &str) -> &[Home] {
+        self.homes.get(known).map_or(&[], Vec::as_slice)
+    }
+
+    /// May one of those who told of anything have made a container in that territory?
+    pub fn may_be_made_in(&self, territory: &Territory) -> bool {
+        territory.is_hosts()
+            || self.tellers.iter().any(|home| home.may_make_in(territory) != Some(false))
     }
 
     /// The container with that id.
@@ -167,4 +223,6 @@ pub struct Told {
     pub pods: Vec<Pod>,
     /// Ids of pause containers.
     pub sandboxes: Vec<String>,
+    /// Where whoever told lives, when that is known.
+    pub home: Option<Home>,
 }

@@ -15,8 +15,8 @@ use crate::recording::TargetKind;
 pub struct Traceable {
     /// What it is.
     pub kind: TargetKind,
-    /// What `--cgroup` takes for it: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, the name of a container or a unit; the id or
-    /// UID when no name is known.
+    /// What `--cgroup` takes for it: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, the name of a container or a unit of the
+    /// system, `unit:user@UID/NAME`; the id or UID when no name is known, the path of any other unit.
     pub name: String,
     /// A container's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,11 @@ fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
         return Some(found);
     }
     let unit = names::unit(last).filter(|unit| !unit.ends_with(".slice"))?;
-    found.name = unit.to_owned();
+    found.name = match names::user_unit(path) {
+        Some((user, _)) => format!("unit:user@{user}/{unit}"),
+        None if names::is_host_unit(path) => unit.to_owned(),
+        None => format!("path:{path}"),
+    };
     Some(found)
 }
 
@@ -226,6 +230,13 @@ mod tests {
         assert_eq!(told(&docker, &nobody), some(container, &id, Some("docker"), None, true));
         let service = "/system.slice/x.service";
         assert_eq!(told(service, &nobody), some(unit, "x.service", None, None, false));
+        let manager = "/user.slice/user-1000.slice/user@1000.service";
+        for (path, name) in [
+            (format!("{manager}/app.slice/x.service"), "unit:user@1000/x.service".to_owned()),
+            (format!("{service}/x.service"), format!("path:{service}/x.service")),
+        ] {
+            assert_eq!(told(&path, &nobody), some(unit, &name, None, None, false));
+        }
         assert_eq!(told("/system.slice", &nobody), None);
         assert_eq!(told("/whatever", &nobody), None);
         let known = Pod { namespace: "shop".into(), name: "web-0".into(), uid: uid.into() };
@@ -241,6 +252,7 @@ mod tests {
             }],
             pods: vec![known],
             sandboxes: vec!["f".repeat(64)],
+            home: None,
         });
         let web = Some("shop/web-0");
         assert_eq!(told(&pod, &inventory), some(TargetKind::Pod, "shop/web-0", None, web, false));

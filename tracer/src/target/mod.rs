@@ -1,10 +1,11 @@
 //! What the user named, and the cgroups that it means.
 //!
 //! [`grammar`] reads the text, [`names`] knows how container runtimes, Kubernetes and systemd name cgroups, [`cgroup`]
-//! reads the cgroup v2 file system, and [`resolve`](mod@resolve) brings them together. [`fresh`] makes a cgroup for a command,
+//! reads the cgroup v2 file system, [`claims`] tells whose cgroup it is, and [`resolve`](mod@resolve) brings them together. [`fresh`] makes a cgroup for a command,
 //! [`watch`] tells when a cgroup ends.
 
 pub mod cgroup;
+pub mod claims;
 pub mod error;
 pub mod fresh;
 pub mod grammar;
@@ -14,8 +15,10 @@ pub mod listing;
 pub mod mountinfo;
 pub mod named;
 pub mod names;
+pub mod owner;
 pub mod resolve;
 pub mod runtime;
+pub mod territory;
 pub mod wanted;
 pub mod watch;
 

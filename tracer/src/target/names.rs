@@ -140,6 +140,27 @@ pub fn unit(component: &str) -> Option<&str> {
     is_unit(name).then_some(name)
 }
 
+/// Is a cgroup with the name of a unit below slices only? Then it is not below a user's systemd, a container or another
+/// service: the system manager made it, when its name is true.
+pub fn is_host_unit(path: &str) -> bool {
+    let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+    are_slices(above)
+}
+
+/// A unit of a user's manager, by its path: the user, and the unit's name. systemd runs the manager of user 1000 in
+/// `/user.slice/user-1000.slice/user@1000.service`, and that makes its units below (`user@.service(5)`).
+pub fn user_unit(path: &str) -> Option<(u32, &str)> {
+    let (user, below) = path.strip_prefix("/user.slice/user-")?.split_once(".slice/user@")?;
+    let below = below.strip_prefix(user)?.strip_prefix(".service")?;
+    let (above, last) = below.rsplit_once('/')?;
+    let user = user.parse().ok().filter(|_| user.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((user, unit(last).filter(|_| are_slices(above))?))
+}
+
+fn are_slices(path: &str) -> bool {
+    path.split('/').filter(|part| !part.is_empty()).all(|part| part.ends_with(".slice"))
+}
+
 /// Is this the name of a unit that has a cgroup: a service, a scope or a slice?
 pub fn is_unit(name: &str) -> bool {
     let Some((stem, suffix)) = name.rsplit_once('.') else { return false };

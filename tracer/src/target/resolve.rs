@@ -7,13 +7,16 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use super::cgroup::{CgroupNode, CgroupTree};
+use super::cgroup::CgroupTree;
+use super::claims::Claims;
 use super::error::CgroupError;
-use super::grammar::{EngineScope, Meaning, TargetSpec};
+use super::grammar::{Meaning, TargetSpec};
 use super::inventory::Inventory;
 use super::named::{self, NameError};
 use super::names::{self, ContainerName};
-use super::wanted::{Verdict, Wanted};
+use super::owner;
+use super::territory::Territory;
+use super::wanted::{Known, Verdict, Wanted};
 use crate::recording::TargetKind;
 use crate::text::escape;
 
@@ -48,9 +51,10 @@ pub struct Candidate {
 pub enum ResolveError {
     /// Nothing fits.
     #[error(
-        "no {} `{}` is running\n\nhint: `tracer list` shows what runs; --wait awaits what does not yet",
+        "no {} `{}` is running\n\nhint: `tracer list` shows what runs; --wait awaits what does not yet{}",
         wanted(.meanings),
-        escape(.text)
+        escape(.text),
+        unit_hint(.meanings)
     )]
     NotFound {
         /// As typed.
@@ -65,6 +69,19 @@ pub enum ResolveError {
         text: String,
         /// What fits.
         candidates: Vec<Candidate>,
+    },
+    /// A cgroup carries the name, where its runtime makes none.
+    #[error(
+        "the cgroup {} carries the name of `{}` and lies where its runtime makes no containers{}\n\nhint: if you trust whoever made it, name the path itself",
+        escape(.path), escape(.text), .territory.remark()
+    )]
+    Foreign {
+        /// As typed.
+        text: String,
+        /// The cgroup.
+        path: String,
+        /// Where it lies.
+        territory: Territory,
     },
     /// The runtimes know no container or pod of that name that runs.
     #[error(transparent)]
@@ -91,7 +108,7 @@ pub enum ResolveError {
 impl ResolveError {
     /// There is nothing of that name now; it may come.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::NotFound { .. } | Self::Name(_))
+        matches!(self, Self::NotFound { .. } | Self::Foreign { .. } | Self::Name(_))
     }
 }
 
@@ -101,9 +118,14 @@ pub fn resolve(
     tree: &CgroupTree,
     inventory: &Inventory,
 ) -> Result<ResolvedTarget, ResolveError> {
-    let mut found: Vec<Match> = Vec::new();
+    let mut claims = Claims::default();
+    for node in &tree.nodes {
+        claims.take(&node.path, |top| owner::territory(&tree.root, top));
+    }
+    let known = Known { inventory, claims: &claims };
+    let (mut found, mut contested): (Vec<Match>, Vec<String>) = (Vec::new(), Vec::new());
     for meaning in &spec.meanings {
-        for one in look_up(meaning, tree, inventory)? {
+        for one in look_up(meaning, tree, &known, &mut contested)? {
             // The beginning of a container's id may be its name as well.
             if !found.iter().any(|known| known.cgroups == one.cgroups) {
                 found.push(one);
@@ -113,7 +135,8 @@ pub fn resolve(
     let text = || spec.text.clone();
     match found.len() {
         1 => {}
-        0 => return Err(absent(spec, inventory)),
+        0 if contested.is_empty() => return Err(absent(spec, inventory)),
+        0 => return Err(doubtful(spec, contested, &claims)),
         _ => {
             let candidates = found.into_iter().flat_map(Match::candidates).collect();
             return Err(ResolveError::Ambiguous { text: text(), candidates });
@@ -130,6 +153,18 @@ fn absent(spec: &TargetSpec, inventory: &Inventory) -> ResolveError {
         || ResolveError::NotFound { text: spec.text.clone(), meanings: spec.meanings.clone() },
         ResolveError::Name,
     )
+}
+
+/// Why nothing is taken though there are cgroups that carry the name.
+fn doubtful(spec: &TargetSpec, mut paths: Vec<String>, claims: &Claims) -> ResolveError {
+    let text = spec.text.clone();
+    if let [_] = paths.as_slice() {
+        let path = paths.remove(0);
+        let territory = claims.territory(&path).cloned().unwrap_or_default();
+        return ResolveError::Foreign { text, path, territory };
+    }
+    let candidate = |path: String| Candidate { name: format!("path:{path}"), path };
+    ResolveError::Ambiguous { text, candidates: paths.into_iter().map(candidate).collect() }
 }
 
 /// One thing that fits.
@@ -151,25 +186,46 @@ impl Match {
     }
 }
 
+/// What a meaning fits; cgroups that carry the name, of which none can be told to be meant, are put aside.
 fn look_up(
     meaning: &Meaning,
     tree: &CgroupTree,
-    inventory: &Inventory,
+    known: &Known<'_>,
+    contested: &mut Vec<String>,
 ) -> Result<Vec<Match>, ResolveError> {
-    Ok(match meaning {
+    let kind = match meaning {
         Meaning::Path(typed) => {
             let path = tree.root.locate(typed)?;
-            vec![Match::new(TargetKind::Path, path.clone(), path)]
+            return Ok(vec![Match::new(TargetKind::Path, path.clone(), path)]);
         }
-        Meaning::Process(process) => vec![of_process(*process, tree)?],
-        Meaning::PodUid(_) | Meaning::PodName { .. } => {
-            pod(meaning, tree, inventory).into_iter().collect()
+        Meaning::Process(process) => return Ok(vec![of_process(*process, tree)?]),
+        Meaning::PodUid(_) | Meaning::PodName { .. } => TargetKind::Pod,
+        Meaning::ContainerId { .. }
+        | Meaning::PodContainer { .. }
+        | Meaning::ContainerName { .. } => TargetKind::Container,
+        Meaning::Unit(_) | Meaning::UserUnit { .. } => TargetKind::Unit,
+    };
+    let wanted = Wanted::meaning(meaning);
+    let (mut cgroups, mut without) = (Vec::new(), Vec::new());
+    for node in &tree.nodes {
+        match wanted.judge(&node.path, known) {
+            Verdict::Target(top) => push_new(&mut cgroups, top),
+            Verdict::Pause(top) => push_new(&mut without, top),
+            Verdict::Rival { path, contested: true } => push_new(contested, path),
+            Verdict::Rival { .. } | Verdict::Undecided | Verdict::Other => {}
         }
-        Meaning::ContainerId { scope, prefix } => containers(*scope, prefix, tree),
-        Meaning::PodContainer { .. } | Meaning::ContainerName { .. } => {
-            named_containers(meaning, tree, inventory)
+    }
+    Ok(match kind {
+        // A pod is one thing however many cgroups it has.
+        TargetKind::Pod if cgroups.is_empty() => Vec::new(),
+        TargetKind::Pod => vec![Match { kind, name: pod_name(meaning), cgroups, without }],
+        TargetKind::Unit => {
+            cgroups.into_iter().map(|path| Match::new(kind, format!("path:{path}"), path)).collect()
         }
-        Meaning::Unit(name) => units(name, tree),
+        _ => cgroups
+            .into_iter()
+            .map(|path| Match::new(kind, container_name(meaning, &path, known), path))
+            .collect(),
     })
 }
 
@@ -184,42 +240,23 @@ fn of_process(process: u32, tree: &CgroupTree) -> Result<Match, ResolveError> {
     Ok(Match::new(TargetKind::Process, format!("pid:{process}"), path))
 }
 
-/// A pod is one thing however many cgroups it has.
-fn pod(meaning: &Meaning, tree: &CgroupTree, inventory: &Inventory) -> Option<Match> {
-    let wanted = Wanted::meaning(meaning);
-    let (mut cgroups, mut without) = (Vec::new(), Vec::new());
-    for node in &tree.nodes {
-        match wanted.judge(&node.path, inventory) {
-            Verdict::Target(top) => push_new(&mut cgroups, top),
-            Verdict::Pause(top) => push_new(&mut without, top),
-            Verdict::Undecided | Verdict::Other => {}
-        }
-    }
-    let name = match meaning {
+/// How to name a pod without ambiguity.
+fn pod_name(meaning: &Meaning) -> String {
+    match meaning {
         Meaning::PodUid(uid) => format!("pod:{uid}"),
         Meaning::PodName { namespace, pod } => format!("{namespace}/{pod}"),
         _ => String::new(),
-    };
-    (!cgroups.is_empty()).then_some(Match { kind: TargetKind::Pod, name, cgroups, without })
+    }
 }
 
-/// The containers of a name that have a cgroup.
-fn named_containers(meaning: &Meaning, tree: &CgroupTree, inventory: &Inventory) -> Vec<Match> {
-    let wanted = Wanted::meaning(meaning);
-    let mut found: Vec<Match> = Vec::new();
-    for node in &tree.nodes {
-        let Verdict::Target(top) = wanted.judge(&node.path, inventory) else { continue };
-        if found.iter().any(|known| known.cgroups.contains(&top)) {
-            continue;
-        }
-        let known = container_of(&top).and_then(|name| inventory.container(&name.id));
-        let name = known.map_or_else(String::new, |container| match container.pod {
-            Some(_) => container.full_name(),
-            None => format!("{}:{}", container.engine, container.id),
-        });
-        found.push(Match::new(TargetKind::Container, name, top));
+/// How to name a container without ambiguity.
+fn container_name(meaning: &Meaning, path: &str, known: &Known<'_>) -> String {
+    let id = container_of(path).map(|name| name.id).unwrap_or_default();
+    match known.inventory.container(&id).filter(|_| meaning.is_name()) {
+        None => id,
+        Some(container) if container.pod.is_some() => container.full_name(),
+        Some(container) => format!("{}:{}", container.engine, container.id),
     }
-    found
 }
 
 fn push_new(paths: &mut Vec<String>, path: String) {
@@ -228,60 +265,19 @@ fn push_new(paths: &mut Vec<String>, path: String) {
     }
 }
 
-/// All containers whose id begins so; a container that several cgroups claim is ambiguous as well.
-fn containers(scope: EngineScope, prefix: &str, tree: &CgroupTree) -> Vec<Match> {
-    let fits = |name: &ContainerName| scope.admits(name.engine) && name.id.starts_with(prefix);
-    let paths = topmost(
-        tree.nodes.iter().filter(|node| container_of(&node.path).is_some_and(|name| fits(&name))),
-    );
-    paths
-        .into_iter()
-        .filter_map(|path| {
-            let name = container_of(&path)?.id;
-            Some(Match::new(TargetKind::Container, name, path))
-        })
-        .collect()
-}
-
-/// As systemctl does, the units of the host's systemd come before those of a user's or of one in a container.
-fn units(name: &str, tree: &CgroupTree) -> Vec<Match> {
-    let paths: Vec<&str> = tree
-        .nodes
-        .iter()
-        .map(|node| node.path.as_str())
-        .filter(|path| names::unit(names::leaf(path).1) == Some(name))
-        .collect();
-    let host: Vec<&str> = paths.iter().copied().filter(|path| is_host_unit(path)).collect();
-    let chosen = if host.is_empty() { paths } else { host };
-    chosen
-        .into_iter()
-        .map(|path| Match::new(TargetKind::Unit, format!("path:{path}"), path.to_owned()))
-        .collect()
-}
-
-/// Is every cgroup above this one a slice? Then it is not below a user's systemd, a container or another service.
-fn is_host_unit(path: &str) -> bool {
-    let above = path.rsplit_once('/').map_or("", |(above, _)| above);
-    above.split('/').filter(|part| !part.is_empty()).all(|part| part.ends_with(".slice"))
-}
-
 fn container_of(path: &str) -> Option<ContainerName> {
     let (parent, last) = names::leaf(path);
     names::container(parent, last)
 }
 
-/// The paths of these nodes without those that are below another of them. Relies on the order of the tree only for
-/// the order of the result.
-fn topmost<'a>(nodes: impl Iterator<Item = &'a CgroupNode>) -> Vec<String> {
-    let paths: Vec<&str> = nodes.map(|node| node.path.as_str()).collect();
-    let is_below = |path: &str, above: &str| {
-        path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
-    };
-    paths
-        .iter()
-        .filter(|path| !paths.iter().any(|above| is_below(path, above)))
-        .map(|path| (*path).to_owned())
-        .collect()
+/// Units of users' managers and of containers have names of their own.
+fn unit_hint(meanings: &[Meaning]) -> &'static str {
+    match meanings {
+        [Meaning::Unit(_)] => {
+            "; a unit of a user's manager is named unit:user@1000/NAME, one in a container by its path"
+        }
+        _ => "",
+    }
 }
 
 /// What was looked for, in words.
@@ -296,6 +292,7 @@ fn wanted(meanings: &[Meaning]) -> String {
             | Meaning::ContainerName { .. }
             | Meaning::PodContainer { .. } => "container",
             Meaning::Unit(_) => "unit",
+            Meaning::UserUnit { .. } => "unit of a user's manager",
         })
         .collect();
     words.dedup();

@@ -96,22 +96,28 @@ fn a_pod_may_have_several_cgroups() {
 }
 
 #[test]
-fn units_of_the_host_come_first() {
+fn a_unit_is_the_system_managers_unless_a_user_is_named() {
     let host = FakeHost::new();
-    let user = "/user.slice/user-1000.slice/user@1000.service/app.slice";
+    let manager = "/user.slice/user-1000.slice/user@1000.service";
+    let user = format!("{manager}/app.slice");
     host.cgroup("/system.slice/nginx.service", &[10]);
     host.cgroup(&format!("/docker/{WEB}/system.slice/nginx.service"), &[11]);
     host.cgroup(&format!("{user}/nginx.service"), &[12]);
-    host.cgroup(&format!("{user}/own.service"), &[13]);
-    host.cgroup(&format!("/docker/{WEB}/system.slice/own.service"), &[13]);
+    host.cgroup(&format!("{user}/other.service/nginx.service"), &[13]);
     host.cgroup(&format!("{user}/single.service"), &[14]);
     host.cgroup("/_cpu.slice", &[15]);
     assert_eq!(cgroups(&host, "nginx.service"), ["/system.slice/nginx.service"]);
     assert_eq!(cgroups(&host, "unit:nginx"), ["/system.slice/nginx.service"]);
-    assert_eq!(cgroups(&host, "single.service"), [format!("{user}/single.service")]);
     assert_eq!(cgroups(&host, "cpu.slice"), ["/_cpu.slice"]);
-    assert!(matches!(resolve_in(&host, "own.service"), Err(ResolveError::Ambiguous { .. })));
-    assert!(matches!(resolve_in(&host, "none.service"), Err(ResolveError::NotFound { .. })));
+    assert_eq!(cgroups(&host, "user@1000.service"), [manager]);
+    assert_eq!(cgroups(&host, "unit:user@1000/nginx"), [format!("{user}/nginx.service")]);
+    assert_eq!(cgroups(&host, "unit:user@1000/app.slice"), [user]);
+    for text in ["single.service", "unit:user@1001/single", "none.service"] {
+        let error = resolve_in(&host, text).expect_err(text);
+        assert!(matches!(error, ResolveError::NotFound { .. }), "{text}: {error:?}");
+    }
+    let hint = resolve_in(&host, "single.service").expect_err("a user's").to_string();
+    assert!(hint.contains("unit:user@1000/NAME"), "{hint}");
 }
 
 #[test]
@@ -156,6 +162,7 @@ fn inventory() -> Inventory {
         ],
         pods: vec![pod],
         sandboxes: vec![OTHER.to_owned()],
+        home: None,
     });
     inventory
 }

@@ -4,9 +4,11 @@
 //! id and another cgroup, and the same name. Only runtimes know names ([`Inventory`]), so that a rule may have to wait for
 //! what they say of a container that is new.
 
+use super::claims::{Carried, Claims, Standing};
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Container, Inventory, Pod};
-use super::names::{self, ContainerName};
+use super::names;
+use super::territory::{containers_in, tops};
 use crate::recording::TargetKind;
 
 /// What the user wants to be recorded.
@@ -25,6 +27,15 @@ enum Rule {
     AllContainers,
 }
 
+/// What is known of containers and pods.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What the runtimes told.
+    pub inventory: &'a Inventory,
+    /// The cgroups that carry their names; those that are judged were taken in.
+    pub claims: &'a Claims,
+}
+
 /// Whether a cgroup is the target's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -32,7 +43,15 @@ pub enum Verdict {
     Target(String),
     /// It lies in the target, in the pause container that has this cgroup: that is nobody's workload.
     Pause(String),
-    /// It depends on what its runtime says of a container that nobody told of yet.
+    /// This one in its path carries the target's name and is not taken for it: another one is the target, or none can be told
+    /// to be.
+    Rival {
+        /// Its path.
+        path: String,
+        /// It may be the target all the same.
+        contested: bool,
+    },
+    /// It depends on what its runtime says of a container that no runtime told of yet.
     Undecided,
     /// It is not.
     Other,
@@ -92,7 +111,7 @@ impl Wanted {
     pub fn kind(&self) -> TargetKind {
         match self.rules.first() {
             Some(Rule::Meaning(Meaning::PodUid(_) | Meaning::PodName { .. })) => TargetKind::Pod,
-            Some(Rule::Meaning(Meaning::Unit(_))) => TargetKind::Unit,
+            Some(Rule::Meaning(Meaning::Unit(_) | Meaning::UserUnit { .. })) => TargetKind::Unit,
             _ => TargetKind::Container,
         }
     }
@@ -118,147 +137,168 @@ impl Wanted {
         })
     }
 
-    /// Whether the cgroup of that path is the target's, as far as is known of containers.
-    pub fn judge(&self, path: &str, inventory: &Inventory) -> Verdict {
+    /// Whether the cgroup of that path is the target's, as far as is known.
+    pub fn judge(&self, path: &str, known: &Known<'_>) -> Verdict {
         let mut verdict = Verdict::Other;
         for rule in &self.rules {
-            match (judge(rule, path, inventory), &verdict) {
-                (Verdict::Other, _) | (Verdict::Undecided, Verdict::Undecided) => {}
-                (Verdict::Undecided, _) => verdict = Verdict::Undecided,
-                (decided, _) => return decided,
+            match (known.judge(rule, path), &verdict) {
+                (decided @ (Verdict::Target(_) | Verdict::Pause(_)), _) => return decided,
+                (Verdict::Other, _) | (Verdict::Undecided, Verdict::Rival { .. }) => {}
+                (undecided, _) => verdict = undecided,
             }
         }
         verdict
     }
 }
 
-/// The containers in a path, with their cgroups, from the top.
-pub fn containers_in(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
-    tops(path).filter_map(|top| {
-        let (parent, last) = names::leaf(top);
-        Some((top, names::container(parent, last)?))
-    })
-}
-
-/// The cgroup of a path and those above it but the root, from the top.
-fn tops(path: &str) -> impl Iterator<Item = &str> {
-    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
-    ends.filter_map(|end| path.get(..end))
-}
-
-fn judge(rule: &Rule, path: &str, inventory: &Inventory) -> Verdict {
-    match rule {
-        Rule::AllContainers => match containers_in(path).next() {
-            None => Verdict::Other,
-            Some((top, name)) if inventory.sandboxes.contains(&name.id) => {
-                Verdict::Pause(top.to_owned())
+impl Known<'_> {
+    fn judge(&self, rule: &Rule, path: &str) -> Verdict {
+        match rule {
+            Rule::AllContainers => match containers_in(path).next() {
+                None => Verdict::Other,
+                Some((top, name)) if self.inventory.sandboxes.contains(&name.id) => {
+                    Verdict::Pause(top.to_owned())
+                }
+                Some((top, name)) => self.container(top, &name.id),
+            },
+            Rule::Meaning(Meaning::ContainerId { scope, prefix }) => {
+                let mut containers = containers_in(path);
+                let found = containers
+                    .find(|(_, name)| scope.admits(name.engine) && name.id.starts_with(prefix));
+                found.map_or(Verdict::Other, |(top, name)| self.container(top, &name.id))
             }
-            Some((top, _)) => Verdict::Target(top.to_owned()),
-        },
-        Rule::Meaning(Meaning::ContainerId { scope, prefix }) => {
-            let mut containers = containers_in(path);
-            target(
-                containers
-                    .find(|(_, name)| scope.admits(name.engine) && name.id.starts_with(prefix)),
-            )
-        }
-        Rule::Meaning(Meaning::Unit(unit)) => {
-            let found = tops(path).find(|top| names::unit(names::leaf(top).1) == Some(unit));
-            target(found.map(|top| (top, ())))
-        }
-        Rule::Meaning(Meaning::PodUid(uid)) => {
-            let is = |top: &&str| names::pod(names::leaf(top).1).as_ref() == Some(uid);
-            tops(path).find(is).map_or(Verdict::Other, |top| in_pod(top, path, inventory))
-        }
-        Rule::Meaning(Meaning::PodName { namespace, pod }) => {
-            let is = |top: &&str| {
-                let uid = names::pod(names::leaf(top).1);
-                let known = uid.and_then(|uid| inventory.pod(&uid));
-                known.is_some_and(|known| known.namespace == *namespace && known.name == *pod)
-            };
-            match tops(path).find(is) {
-                Some(top) => in_pod(top, path, inventory),
-                None if pod_of(path, inventory).is_some() => Verdict::Other,
-                None => by_name(EngineScope::Cri, path, inventory, |container| {
-                    is_in(container, namespace, pod)
-                }),
+            Rule::Meaning(Meaning::Unit(unit)) => {
+                let found = tops(path).find(|top| {
+                    names::unit(names::leaf(top).1) == Some(unit)
+                        && names::is_host_unit(top)
+                        && self.claims.is_hosts_unit(top)
+                });
+                found.map_or(Verdict::Other, |top| Verdict::Target(top.to_owned()))
             }
-        }
-        Rule::Meaning(Meaning::PodContainer { namespace, pod, container: name }) => {
-            let verdict = by_name(EngineScope::Cri, path, inventory, |container| {
-                container.name == *name && is_in(container, namespace, pod)
-            });
-            // A container that nobody told of yet, in a pod that is known to be another.
-            match pod_of(path, inventory) {
-                Some(known) if known.namespace != *namespace || known.name != *pod => match verdict
-                {
-                    Verdict::Undecided => Verdict::Other,
-                    decided => decided,
-                },
-                _ => verdict,
+            Rule::Meaning(Meaning::UserUnit { user, unit }) => {
+                let found = tops(path).find(|top| {
+                    names::user_unit(top) == Some((*user, unit)) && self.claims.is_users_unit(top)
+                });
+                found.map_or(Verdict::Other, |top| Verdict::Target(top.to_owned()))
             }
+            Rule::Meaning(Meaning::PodUid(uid)) => {
+                let is = |top: &&str| names::pod(names::leaf(top).1).as_ref() == Some(uid);
+                tops(path).find(is).map_or(Verdict::Other, |top| self.in_pod(top, path))
+            }
+            Rule::Meaning(Meaning::PodName { namespace, pod }) => {
+                let is = |top: &&str| {
+                    let uid = names::pod(names::leaf(top).1);
+                    let known = uid.and_then(|uid| self.inventory.pod(&uid));
+                    known.is_some_and(|known| known.namespace == *namespace && known.name == *pod)
+                };
+                match tops(path).find(is) {
+                    Some(top) => self.in_pod(top, path),
+                    None if self.pod_of(path).is_some() => Verdict::Other,
+                    None => self.by_name(EngineScope::Cri, path, |container| {
+                        is_in(container, namespace, pod)
+                    }),
+                }
+            }
+            Rule::Meaning(Meaning::PodContainer { namespace, pod, container: name }) => {
+                let verdict = self.by_name(EngineScope::Cri, path, |container| {
+                    container.name == *name && is_in(container, namespace, pod)
+                });
+                // A container that no runtime told of yet, in a pod that is known to be another.
+                match self.pod_of(path) {
+                    Some(known) if known.namespace != *namespace || known.name != *pod => {
+                        match verdict {
+                            Verdict::Undecided => Verdict::Other,
+                            decided => decided,
+                        }
+                    }
+                    _ => verdict,
+                }
+            }
+            Rule::Meaning(Meaning::ContainerName { scope, name }) => {
+                self.by_name(*scope, path, |container| container.name == *name)
+            }
+            Rule::Meaning(Meaning::Path(_) | Meaning::Process(_)) => Verdict::Other,
         }
-        Rule::Meaning(Meaning::ContainerName { scope, name }) => {
-            by_name(*scope, path, inventory, |container| container.name == *name)
-        }
-        Rule::Meaning(Meaning::Path(_) | Meaning::Process(_)) => Verdict::Other,
     }
-}
 
-fn target<T>(found: Option<(&str, T)>) -> Verdict {
-    found.map_or(Verdict::Other, |(top, _)| Verdict::Target(top.to_owned()))
+    /// A cgroup that carries the id of a container that is wanted.
+    fn container(&self, top: &str, id: &str) -> Verdict {
+        self.rightful(top, &Carried::Container(id.to_owned()))
+    }
+
+    /// A cgroup that carries the name of what is wanted.
+    fn rightful(&self, top: &str, name: &Carried) -> Verdict {
+        let path = top.to_owned();
+        match self.claims.standing(top, name, self.inventory) {
+            Standing::Rightful => Verdict::Target(path),
+            Standing::Outdone => Verdict::Rival { path, contested: false },
+            Standing::Contested => Verdict::Rival { path, contested: true },
+        }
+    }
+
+    /// The pod whose cgroup is in the path, when a runtime told of it.
+    fn pod_of(&self, path: &str) -> Option<&Pod> {
+        tops(path).find_map(|top| self.inventory.pod(&names::pod(names::leaf(top).1)?))
+    }
+
+    /// A cgroup of the pod that has this cgroup.
+    fn in_pod(&self, top: &str, path: &str) -> Verdict {
+        let Some(uid) = names::pod(names::leaf(top).1) else { return Verdict::Other };
+        let verdict = self.rightful(top, &Carried::Pod(uid));
+        let below = containers_in(path).find(|(container, _)| container.len() >= top.len());
+        match (verdict, below) {
+            (Verdict::Target(_), Some((pause, name)))
+                if self.inventory.sandboxes.contains(&name.id) =>
+            {
+                Verdict::Pause(pause.to_owned())
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// A container inside one that is known to be another is that one's business, unless it is known to be wanted.
+    fn by_name(
+        &self,
+        scope: EngineScope,
+        path: &str,
+        is_wanted: impl Fn(&Container) -> bool,
+    ) -> Verdict {
+        let mut verdict = Verdict::Other;
+        let mut in_another = false;
+        for (top, name) in containers_in(path) {
+            match self.inventory.container(&name.id) {
+                Some(known) if scope.admits_named(known) && is_wanted(known) => {
+                    return self.container(top, &name.id);
+                }
+                None if !in_another
+                    && !self.inventory.sandboxes.contains(&name.id)
+                    && scope.admits(name.engine)
+                    && (scope != EngineScope::Cri || self.may_be_pods(path))
+                    && self.may_be_told(top) =>
+                {
+                    verdict = Verdict::Undecided;
+                }
+                _ => in_another = true,
+            }
+        }
+        verdict
+    }
+
+    /// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless it was seen not to.
+    fn may_be_pods(&self, path: &str) -> bool {
+        self.inventory.pods_without_cgroups || is_in_pod_cgroup(path)
+    }
+
+    /// May one of the runtimes that are asked have made it, and tell of it yet? Whoever makes cgroups in a tree of their own
+    /// must not keep others waiting for names.
+    fn may_be_told(&self, top: &str) -> bool {
+        let is_possible = |territory| self.inventory.may_be_made_in(territory);
+        self.claims.territory(top).is_none_or(is_possible)
+    }
 }
 
 fn is_in(container: &Container, namespace: &str, name: &str) -> bool {
     container.pod.as_ref().is_some_and(|pod| pod.namespace == namespace && pod.name == name)
-}
-
-/// The pod whose cgroup is in the path, when somebody told of it.
-fn pod_of<'a>(path: &str, inventory: &'a Inventory) -> Option<&'a Pod> {
-    tops(path).find_map(|top| inventory.pod(&names::pod(names::leaf(top).1)?))
-}
-
-/// A cgroup of the pod that has this cgroup.
-fn in_pod(top: &str, path: &str, inventory: &Inventory) -> Verdict {
-    let below = containers_in(path).find(|(container, _)| container.len() >= top.len());
-    match below {
-        Some((pause, name)) if inventory.sandboxes.contains(&name.id) => {
-            Verdict::Pause(pause.to_owned())
-        }
-        _ => Verdict::Target(top.to_owned()),
-    }
-}
-
-/// A container inside one that is known to be another is that one's business, unless it is known to be wanted.
-fn by_name(
-    scope: EngineScope,
-    path: &str,
-    inventory: &Inventory,
-    is_wanted: impl Fn(&Container) -> bool,
-) -> Verdict {
-    let mut verdict = Verdict::Other;
-    let mut in_another = false;
-    for (top, name) in containers_in(path) {
-        match inventory.container(&name.id) {
-            Some(known) if scope.admits_named(known) && is_wanted(known) => {
-                return Verdict::Target(top.to_owned());
-            }
-            None if !in_another
-                && !inventory.sandboxes.contains(&name.id)
-                && scope.admits(name.engine)
-                && (scope != EngineScope::Cri || may_be_pods(path, inventory)) =>
-            {
-                verdict = Verdict::Undecided;
-            }
-            _ => in_another = true,
-        }
-    }
-    verdict
-}
-
-/// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless it was seen not to.
-fn may_be_pods(path: &str, inventory: &Inventory) -> bool {
-    inventory.pods_without_cgroups || is_in_pod_cgroup(path)
 }
 
 /// A cgroup in the path has the name of a pod's.

@@ -1,13 +1,20 @@
 //! Tests of the rules by which a cgroup is judged.
 
+use std::sync::OnceLock;
+
 use super::*;
 use crate::target::inventory::{ContainerState, Told};
 use crate::target::names::Engine;
 
+static CLAIMS: OnceLock<Claims> = OnceLock::new();
 const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
 fn id(digit: char) -> String {
     digit.to_string().repeat(64)
+}
+
+fn known(inventory: &Inventory) -> Known<'_> {
+    Known { inventory, claims: CLAIMS.get_or_init(Claims::default) }
 }
 
 fn wanted(text: &str) -> Wanted {
@@ -34,12 +41,13 @@ fn inventory() -> Inventory {
         ],
         pods: vec![pod],
         sandboxes: vec![id('d')],
+        home: None,
     });
     inventory
 }
 
 fn judged(text: &str, path: &str) -> Verdict {
-    wanted(text).judge(path, &inventory())
+    wanted(text).judge(path, &known(&inventory()))
 }
 
 fn is(path: &str) -> Verdict {
@@ -93,13 +101,13 @@ fn a_name_that_is_known_is_followed_among_its_engines() {
     let both = wanted("web").of_known(&inventory);
     assert!(!both.is_dockers(), "podman has one of that name as well");
     inventory.containers.remove(&id('b'));
-    let known = wanted("web").of_known(&inventory);
-    assert!(known.is_dockers());
-    assert_eq!(known.judge(&docker, &inventory), is(&docker));
-    assert_eq!(known.judge(&unknown, &inventory), Verdict::Undecided);
+    let followed = wanted("web").of_known(&inventory);
+    assert!(followed.is_dockers());
+    assert_eq!(followed.judge(&docker, &known(&inventory)), is(&docker));
+    assert_eq!(followed.judge(&unknown, &known(&inventory)), Verdict::Undecided);
     assert!(!wanted("other").of_known(&inventory).is_dockers(), "it may be anybody's");
     let pods = wanted("app").of_known(&inventory);
-    assert_eq!(pods.judge(&unknown, &inventory), Verdict::Other, "not in a pod");
+    assert_eq!(pods.judge(&unknown, &known(&inventory)), Verdict::Other, "not in a pod");
 }
 
 #[test]
@@ -137,7 +145,7 @@ fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
         assert_eq!(judged(text, &in_pod), Verdict::Undecided, "{text}: it may be a new one");
         let mut loose = inventory();
         loose.pods_without_cgroups = true;
-        assert_eq!(wanted(text).judge(&unknown, &loose), Verdict::Undecided, "{text}");
+        assert_eq!(wanted(text).judge(&unknown, &known(&loose)), Verdict::Undecided, "{text}");
     }
     let nested = format!("/docker/{}/{}", id('a'), id('e'));
     assert_eq!(judged("docker:other", &nested), Verdict::Other, "inside another one");
@@ -146,7 +154,7 @@ fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
 
 #[test]
 fn all_containers_are_all_but_the_pause_containers() {
-    let all = |path: &str| Wanted::all_containers().judge(path, &inventory());
+    let all = |path: &str| Wanted::all_containers().judge(path, &known(&inventory()));
     let container = format!("/x/{}", id('e'));
     assert_eq!(all(&format!("{container}/deep")), is(&container));
     let pause = format!("/kubepods/pod{UID}/{}", id('d'));

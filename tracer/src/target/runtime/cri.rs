@@ -12,8 +12,11 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
+use crate::target::cgroup::CgroupRoot;
 use crate::target::inventory::{Container, ContainerState, Pod, Told};
 use crate::target::names::{self, Engine};
+use crate::target::owner;
+use crate::target::territory::Home;
 use crate::text::escape;
 
 /// The largest answer that is read, as the kubelet reads it (`maxMsgSize` of `pkg/kubelet/cri/remote`).
@@ -101,13 +104,16 @@ pub(super) async fn told(socket: &Path) -> Result<Told, Option<String>> {
 pub(super) struct Connection {
     channel: Channel,
     engine: Engine,
+    home: Option<Home>,
 }
 
 impl Connection {
     pub(super) async fn open(socket: &Path) -> Result<Self, String> {
         let channel = connect(socket).await?;
         let version: Version = call(&channel, "Version").await?;
-        Ok(Self { channel, engine: engine(&version.runtime_name) })
+        let root = CgroupRoot::find(Path::new("/proc")).ok();
+        let home = owner::home(root.as_ref(), socket).await;
+        Ok(Self { channel, engine: engine(&version.runtime_name), home })
     }
 
     /// All pods and containers, those that do not run among them.
@@ -116,7 +122,8 @@ impl Connection {
             call::<Sandboxes>(&self.channel, "ListPodSandbox"),
             call::<Containers>(&self.channel, "ListContainers"),
         )?;
-        Ok(assembled(self.engine, sandboxes.items, containers.containers))
+        let told = assembled(self.engine, sandboxes.items, containers.containers);
+        Ok(Told { home: self.home.clone(), ..told })
     }
 }
 

@@ -11,13 +11,17 @@ use bollard::{
 use futures_util::StreamExt as _;
 
 use super::PATIENCE;
+use crate::target::cgroup::CgroupRoot;
 use crate::target::inventory::{Container, ContainerState, Told};
 use crate::target::names::{self, Engine};
+use crate::target::owner;
 
 /// All containers, those that do not run among them. The error is None when there is no socket.
 pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<String>> {
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
     let docker = connect(socket).await?;
+    let root = CgroupRoot::find(Path::new("/proc")).ok();
+    let home = owner::home(root.as_ref(), socket).await;
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
     let found = docker.list_containers(Some(options)).await.map_err(failed)?;
     let known = found.into_iter().filter_map(|summary| {
@@ -36,7 +40,7 @@ pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<S
         let name = name.trim_start_matches('/').to_owned();
         Some(Container { engine, id, name, state, pod: None, image: summary.image })
     });
-    Ok(Told { containers: known.collect(), ..Told::default() })
+    Ok(Told { containers: known.collect(), home, ..Told::default() })
 }
 
 /// Hands out each container that is made since a moment (seconds since 1970), until the socket is closed or nobody takes them

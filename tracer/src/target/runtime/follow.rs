@@ -7,8 +7,11 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_chan
 use tokio::time::timeout;
 
 use super::{Addresses, PATIENCE, ask, cri, docker};
+use crate::target::cgroup::CgroupRoot;
 use crate::target::inventory::{Container, Inventory, Told};
 use crate::target::names::Engine;
+use crate::target::owner;
+use crate::target::territory::Home;
 
 /// Puts questions on behalf of a recording.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ pub enum News {
     /// What one of those who were asked told, before everybody has answered.
     Told(Told),
     /// A container that was made.
-    Made(Container),
+    Made(Container, Option<Home>),
     /// That engine tells nothing by itself, or no more.
     Silent(Engine),
 }
@@ -47,7 +50,9 @@ pub fn follow(addresses: Addresses) -> (Asker, Listener) {
     {
         let (socket, sender) = (socket.clone(), sender.clone());
         tokio::spawn(async move {
-            let take = |container| sender.send(News::Made(container)).is_ok();
+            let root = CgroupRoot::find(Path::new("/proc")).ok();
+            let home = owner::home(root.as_ref(), &socket).await;
+            let take = |container| sender.send(News::Made(container, home.clone())).is_ok();
             docker::follow(&socket, engine, now, take).await;
             // Nobody listens any more when the recording has ended.
             let _ = sender.send(News::Silent(engine));
@@ -124,15 +129,11 @@ impl News {
     pub fn take_into(self, inventory: &mut Inventory) -> bool {
         match self {
             Self::All(all) => {
-                let pods = all.pods.into_values().collect();
-                let containers = all.containers.into_values().collect();
-                let sandboxes = all.sandboxes.into_iter().collect();
-                inventory.add(Told { containers, pods, sandboxes });
-                inventory.sources = all.sources;
+                inventory.merge(all);
                 true
             }
-            Self::Made(container) => {
-                inventory.add(Told { containers: vec![container], ..Told::default() });
+            Self::Made(container, home) => {
+                inventory.add(Told { containers: vec![container], home, ..Told::default() });
                 false
             }
             Self::Told(told) => {

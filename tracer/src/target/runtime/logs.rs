@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::target::inventory::{Container, ContainerState, Pod, Told};
 use crate::target::names::{self, Engine};
+use crate::target::owner;
 
 /// The most entries of a folder that are read.
 const MAX_ENTRIES: usize = 1 << 16;
@@ -20,7 +21,8 @@ pub(super) fn told(folder: &Path) -> Result<Told, Option<String>> {
     let pods: Vec<Pod> = pods.unwrap_or_default().iter().filter_map(|name| pod(name)).collect();
     let containers = containers.unwrap_or_default();
     let containers = containers.iter().filter_map(|name| container(name, &pods)).collect();
-    Ok(Told { containers, pods, sandboxes: Vec::new() })
+    let home = owner::home_of_folder(folder);
+    Ok(Told { containers, pods, home, ..Told::default() })
 }
 
 fn entries(folder: &Path) -> Option<Vec<String>> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::target::inventory::{Container, ContainerState, Told};
 use crate::target::names::{self, Engine};
+use crate::target::owner;
 
 /// The most bytes that a file may have.
 const MAX_BYTES: u64 = 16 << 20;
@@ -39,7 +40,8 @@ pub(super) fn told(storage: &Path) -> Result<Told, Option<String>> {
             found.extend(stored.into_iter().filter_map(container));
         }
     }
-    if present { Ok(Told { containers: found, ..Told::default() }) } else { Err(None) }
+    let home = owner::home_of_folder(storage);
+    if present { Ok(Told { containers: found, home, ..Told::default() }) } else { Err(None) }
 }
 
 fn container(stored: Stored) -> Option<Container> {

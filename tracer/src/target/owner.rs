@@ -1,0 +1,45 @@
+//! Who may make cgroups where, by the owners of directories.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use tokio::net::UnixStream;
+
+use super::cgroup::CgroupRoot;
+use super::territory::{ANYBODY, Home, Territory, tops, user_of_manager};
+
+/// Writable by the group or by all.
+const SHARED: u32 = 0o022;
+
+/// In whose territory a cgroup is. It may be gone: who may remove a cgroup may make it, so that the first directory on the way
+/// down that is not root's is still there, unless root removed it.
+pub fn territory(root: &CgroupRoot, path: &str) -> Territory {
+    let above = tops(path).filter(|top| top.len() < path.len());
+    let user = above.map_while(|top| owner(root, top).ok()).find(|user| *user != 0);
+    Territory::new(path, user.or_else(|| user_of_manager(path)))
+}
+
+/// Who may make cgroups below one.
+fn owner(root: &CgroupRoot, path: &str) -> io::Result<u32> {
+    let directory = root.directory(path).map_err(io::Error::other)?;
+    let found = fs::metadata(directory)?;
+    Ok(if found.mode() & SHARED != 0 { ANYBODY } else { found.uid() })
+}
+
+/// Where whoever keeps a folder of this host lives.
+pub fn home_of_folder(folder: &Path) -> Option<Home> {
+    let user = fs::metadata(folder).ok()?.uid();
+    Some(Home { user, path: Some("/".to_owned()) })
+}
+
+/// Where whoever serves a socket lives, by the process that began to listen on it (unix(7), `SO_PEERCRED`); None when it
+/// cannot be connected to.
+pub async fn home(root: Option<&CgroupRoot>, socket: &Path) -> Option<Home> {
+    let peer = UnixStream::connect(socket).await.ok()?.peer_cred().ok()?;
+    // 0 for a process of another pid namespace.
+    let process = peer.pid().and_then(|id| u32::try_from(id).ok()).filter(|id| *id > 0);
+    let path = process.zip(root).and_then(|(id, root)| root.of_process(id).ok());
+    Some(Home { user: peer.uid(), path })
+}
