@@ -29,6 +29,7 @@ mod strace;
 mod unfinished;
 mod verify;
 mod waiting;
+mod whose;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,7 @@ fn trials() -> Vec<Trial> {
         unfinished::trials(),
         verify::trials(),
         waiting::trials(),
+        whose::trials(),
     ];
     modules.into_iter().flatten().collect()
 }

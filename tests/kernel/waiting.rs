@@ -64,10 +64,11 @@ fn a_container_that_does_not_exist_yet_is_recorded_each_time_it_starts() {
 
 fn a_unit_and_a_path_that_do_not_exist_yet_are_recorded() {
     let above = Cgroup::new("awaited-more");
+    let slice = Cgroup::at(format!("/tracer-tests-{}-awaited.slice", std::process::id()));
     let unit = format!("tracer-test-{}.service", std::process::id());
     let path = format!("{}/deep/down", above.name());
     let tracing = Tracer::new().args(["--wait", "--cgroup", &unit, "--cgroup", &path]).start();
-    let mut made = starts(&above, &unit, 3);
+    let mut made = starts(&slice, &unit, 3);
     let deep = above.child("deep");
     made.extend(starts(&deep, "down", 5));
     let outcome = tracing.stop().exits(0);
