@@ -9,6 +9,7 @@ mod container;
 mod denied;
 mod enforce;
 mod ground_truth;
+mod handover;
 mod harness;
 mod hostile_names;
 mod install_localhost;
@@ -52,6 +53,7 @@ fn trials() -> Vec<Trial> {
         denied::trials(),
         enforce::trials(),
         ground_truth::trials(),
+        handover::trials(),
         harness::trials(),
         hostile_names::trials(),
         install_localhost::trials(),

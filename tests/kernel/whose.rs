@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use tests::{
-    Cgroup, Outcome, Running, Tracer, call_in, cgroup_mount, temporary_folder, tracer_program,
+    Cgroup, Outcome, Running, Tracer, call_at, call_in, cgroup_mount, temporary_folder,
+    tracer_program,
 };
 use tracer::recording::Recording;
 
@@ -40,27 +40,12 @@ fn pod_uid(label: u32) -> String {
     format!("{:08x}-e89b-12d3-a456-4266{label:08x}", std::process::id())
 }
 
-/// A cgroup that is given to an unprivileged user, as systemd gives one to the manager of a user.
 fn delegated(label: &str) -> Cgroup {
-    let tree = Cgroup::new(label);
-    chown(tree.folder(), Some(USER), Some(USER)).expect("root gives it away");
-    chown(tree.processes_file(), Some(USER), Some(USER)).expect("root gives it away");
-    tree
+    Cgroup::delegated(label, USER)
 }
 
-/// A cgroup that the unprivileged user makes in a tree of its own.
 fn made_by_user(tree: &Cgroup, name: &str) -> String {
-    let made = Command::new("mkdir").arg(tree.folder().join(name)).uid(USER).gid(USER).status();
-    assert!(made.expect("mkdir").success(), "the tree is the user's");
-    format!("{}/{name}", tree.name())
-}
-
-/// A call in a cgroup by its path.
-fn call_at(path: &str, number: i32) {
-    let file = cgroup_mount().join(&path[1..]).join("cgroup.procs");
-    let steps = [format!("hop:{}", file.display()), format!("x86_64:{number}")];
-    let finished = Running::start(&mut tests::ground_truth(steps)).finish();
-    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+    tree.child_of_user(USER, name)
 }
 
 fn numbers(recording: &Recording) -> BTreeSet<i32> {

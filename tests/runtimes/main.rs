@@ -20,6 +20,7 @@ mod nested;
 mod phases;
 mod root;
 mod verify;
+mod whose;
 mod why;
 mod workloads;
 mod world;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     // The longest first.
     let mut trials = kill::trials(&cases);
     trials.extend(life::trials(&cases));
+    trials.extend(whose::trials(&cases));
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
     trials.extend(counter::trials(&cases));

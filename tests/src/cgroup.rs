@@ -1,9 +1,10 @@
 //! Fresh cgroups of the v2 hierarchy, removed again whatever happens.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -40,6 +41,22 @@ impl Cgroup {
             panic!("cannot create the cgroup {}: {error}", folder.display())
         });
         Self { folder, name }
+    }
+
+    /// One that is given to an unprivileged user, as systemd gives one to the manager of each user.
+    pub fn delegated(label: &str, user: u32) -> Self {
+        let tree = Self::new(label);
+        for path in [tree.folder.clone(), tree.processes_file()] {
+            chown(path, Some(user), Some(user)).expect("root gives it away");
+        }
+        tree
+    }
+
+    /// Lets an unprivileged user make a cgroup below this one; its path.
+    pub fn child_of_user(&self, user: u32, name: &str) -> String {
+        let made = Command::new("mkdir").arg(self.folder.join(name)).uid(user).gid(user).status();
+        assert!(made.expect("mkdir").success(), "the tree is the user's");
+        format!("{}/{name}", self.name)
     }
 
     /// Its folder in the file system.

@@ -1,6 +1,6 @@
 //! The fixture program that makes exactly the calls it is told to, and numbers that it can make without harm.
 
-use crate::{Cgroup, Running};
+use crate::{Cgroup, Running, cgroup_mount};
 use std::ffi::OsStr;
 use std::process::Command;
 
@@ -11,7 +11,13 @@ pub const WORKER: &str = env!("WORKER");
 
 /// Lets the program make one call of the native ABI in a cgroup, and end.
 pub fn call_in(cgroup: &Cgroup, number: i32) {
-    let steps = [cgroup.hop(), format!("x86_64:{number}")];
+    call_at(cgroup.name(), number);
+}
+
+/// The same, in a cgroup by its path.
+pub fn call_at(path: &str, number: i32) {
+    let processes = cgroup_mount().join(&path[1..]).join("cgroup.procs");
+    let steps = [format!("hop:{}", processes.display()), format!("x86_64:{number}")];
     let finished = Running::start(&mut ground_truth(steps)).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }

@@ -3,7 +3,7 @@
 //! It outlives a tracer that is killed: the end of its standard input is the word to clean up.
 
 use std::{
-    io::{Read, Write, stdin, stdout},
+    io::{Write, copy, sink, stdin, stdout},
     path::Path,
 };
 
@@ -22,8 +22,8 @@ pub fn run() -> Result<Exit> {
     let cgroup = FreshCgroup::create_below(&root, &home)?;
     println!("{}", cgroup.path());
     stdout().flush().context("writing to a pipe")?;
-    // Whatever ends the pipe, an error included, means that nobody needs the cgroup any more.
-    let _ = stdin().read_to_end(&mut Vec::new());
+    // Whatever ends the pipe, an error included, means that the cgroup is needed no more.
+    let _ = copy(&mut stdin(), &mut sink());
     cgroup.remove()?;
     Ok(Exit::Complete)
 }

@@ -246,7 +246,9 @@ impl Selecting {
             }
         }
         // Where a runtime lives may tell which cgroup is its container.
-        for name in self.claims.doubtful().cloned().collect::<Vec<_>>() {
+        let is_told = |name: &&Carried| !self.inventory.homes(name.text()).is_empty();
+        let doubtful: Vec<Carried> = self.claims.doubtful().filter(is_told).cloned().collect();
+        for name in doubtful {
             lines.extend(self.reconsider(&name));
         }
         if is_answer {

@@ -10,8 +10,9 @@ use tokio::net::UnixStream;
 use super::cgroup::CgroupRoot;
 use super::territory::{ANYBODY, Home, Territory, tops, user_of_manager};
 
-/// Writable by the group or by all.
-const SHARED: u32 = 0o022;
+/// Writable by the group; by all.
+const GROUP_WRITABLE: u32 = 0o020;
+const WRITABLE: u32 = 0o002;
 
 /// In whose territory a cgroup is. It may be gone: who may remove a cgroup may make it, so that the first directory on the way
 /// down that is not root's is still there, unless root removed it.
@@ -25,7 +26,9 @@ pub fn territory(root: &CgroupRoot, path: &str) -> Territory {
 fn owner(root: &CgroupRoot, path: &str) -> io::Result<u32> {
     let directory = root.directory(path).map_err(io::Error::other)?;
     let found = fs::metadata(directory)?;
-    Ok(if found.mode() & SHARED != 0 { ANYBODY } else { found.uid() })
+    let mode = found.mode();
+    let is_shared = mode & WRITABLE != 0 || (mode & GROUP_WRITABLE != 0 && found.gid() != 0);
+    Ok(if is_shared { ANYBODY } else { found.uid() })
 }
 
 /// Where whoever keeps a folder of this host lives.

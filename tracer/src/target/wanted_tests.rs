@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::*;
 use crate::target::inventory::{ContainerState, Told};
 use crate::target::names::Engine;
+use crate::target::territory::{Home, Territory};
 
 static CLAIMS: OnceLock<Claims> = OnceLock::new();
 const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -167,4 +168,46 @@ fn a_path_and_a_process_are_no_rules() {
     for text in ["/a", "pid:1"] {
         assert_eq!(Wanted::new(&text.parse().expect("a target")), None, "{text}");
     }
+}
+
+/// Cgroups below `/home` are made by user 1000.
+fn claims(paths: &[&str]) -> Claims {
+    let mut claims = Claims::default();
+    for path in paths {
+        claims.take(path, |top| Territory::new(top, top.starts_with("/home/").then_some(1000)));
+    }
+    claims
+}
+
+#[test]
+fn names_are_not_awaited_in_trees_of_users() {
+    let [users, host] = [format!("/home/{}", id('e')), format!("/x/{}", id('f'))];
+    let claims = claims(&[&users, &host]);
+    let mut inventory = inventory();
+    for (uid, path, verdict) in [
+        (0, Some("/system.slice/docker.service"), Verdict::Other),
+        (0, None, Verdict::Other),
+        (1000, Some("/home/docker.service"), Verdict::Undecided),
+    ] {
+        let home = Some(Home { user: uid, path: path.map(str::to_owned) });
+        inventory.add(Told { home, ..Told::default() });
+        let known = Known { inventory: &inventory, claims: &claims };
+        assert_eq!(wanted("docker:web").judge(&users, &known), verdict, "{uid} {path:?}");
+        assert_eq!(wanted("docker:web").judge(&host, &known), Verdict::Undecided);
+    }
+}
+
+#[test]
+fn a_name_that_another_cgroup_has_rightfully_is_a_rivals() {
+    let [users, host] = ["/home/", "/x/"].map(|above| format!("{above}{}", id('a')));
+    let (claims, inventory) = (claims(&[&users, &host]), inventory());
+    let known = Known { inventory: &inventory, claims: &claims };
+    let rival = |path: &str, contested| Verdict::Rival { path: path.to_owned(), contested };
+    for text in ["aaaaaaaaaaaa", "docker:web", "web"] {
+        assert_eq!(wanted(text).judge(&host, &known), is(&host), "{text}");
+        assert_eq!(wanted(text).judge(&users, &known), rival(&users, false), "{text}");
+        let below = format!("{users}/deep");
+        assert_eq!(wanted(text).judge(&below, &known), rival(&users, false), "{text}");
+    }
+    assert_eq!(Wanted::all_containers().judge(&users, &known), rival(&users, false));
 }
