@@ -142,6 +142,7 @@ pub fn full() -> Recording {
     recording.losses =
         Losses { table_full: 1, unnamed: 1, late_start: 1, unplaced: 2, ..Losses::default() };
     recording.late_starts = vec!["/docker/1".into()];
+    recording.contested = vec!["/docker/1".into(), "/docker/2".into()];
     recording.complete = false;
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
     recording.command = Some(CommandOutcome {
