@@ -40,6 +40,8 @@ impl Port {
 /// Makes the checks of these names.
 pub fn run(names: &[String]) {
     let port = Port::open();
+    let system = rustix::system::uname();
+    port.report(&Report::Figures(format!("Linux {}", system.release().to_string_lossy())));
     for name in names {
         println!("guest: {name}");
         let started = Instant::now();

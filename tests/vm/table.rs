@@ -38,9 +38,12 @@ impl Table {
         content.cells.push((kernel.to_owned(), check.to_owned(), cell));
     }
 
-    /// Notes a line of figures.
+    /// Notes a line of figures, once.
     pub fn add_figures(&self, line: String) {
-        self.0.lock().expect("no holder panics").figures.push(line);
+        let figures = &mut self.0.lock().expect("no holder panics").figures;
+        if !figures.contains(&line) {
+            figures.push(line);
+        }
     }
 }
 

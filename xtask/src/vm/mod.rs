@@ -10,6 +10,7 @@ mod series;
 
 use std::{
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -111,7 +112,10 @@ pub(crate) fn set_up(
         }
     }
     let emulator = installed.unwrap_or_else(|| unpacked_emulator(&folder.emulator()));
+    // Made here, so that it belongs to the user; the files in it are root's.
     let consoles = folder.path().join("consoles");
+    fs::create_dir_all(&consoles)
+        .with_context(|| format!("failed to create {}", consoles.display()))?;
     Ok(Some(Machines { emulator, kernels, consoles, form: form.clone() }))
 }
 
