@@ -10,6 +10,9 @@ use crate::{
     target::{CgroupError, CgroupRoot},
 };
 
+/// No user has this id (`(uid_t) -1`, credentials(7)).
+pub const UNKNOWN_USER: u32 = u32::MAX;
+
 /// The longest file that is read: kernel configurations are some 300 KiB.
 const LENGTH_MAX: u64 = 8 << 20;
 
@@ -49,7 +52,7 @@ pub struct Facts {
     pub config: Option<KernelConfig>,
     /// Cgroup v2.
     pub cgroup: CgroupFacts,
-    /// Effective user id.
+    /// Effective user id; [`UNKNOWN_USER`] when it could not be read.
     pub user: u32,
     /// Effective capabilities, one bit for each.
     pub capabilities: u64,
@@ -133,7 +136,7 @@ pub fn gather(sources: &Sources) -> Facts {
         tracepoint_ids: syscall_tracepoints(sys, *mount).map_err(|error| error.to_string()),
         config: config(proc, boot, &release),
         cgroup: cgroup(proc),
-        user: user(&status).unwrap_or(u32::MAX),
+        user: user(&status).unwrap_or(UNKNOWN_USER),
         capabilities: capabilities(&status).unwrap_or(0),
         initial_user_namespace: line(proc.join("self/uid_map"))
             .is_none_or(|map| is_whole_range(&map)),

@@ -1,6 +1,6 @@
 //! Judges the facts of a host. Pure.
 
-use super::facts::{CgroupFacts, Facts, KernelConfig, Tracepoint};
+use super::facts::{CgroupFacts, Facts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::{Check, Status, hook, version};
 
 /// The oldest kernel that tracing works on: the first whose BPF programs have atomic operations beyond addition on x86
@@ -121,6 +121,12 @@ fn capabilities(facts: &Facts) -> Check {
             "grant CAP_BPF and CAP_PERFMON (in a container: --cap-add BPF --cap-add PERFMON)";
         return check(&format!("root, but {absent}")).missing(NO_TRACING, remedy);
     }
+    if facts.user == UNKNOWN_USER {
+        return check("/proc/self/status cannot be read, which tells them").missing(
+            NO_TRACING,
+            "see why it cannot be read: cat /proc/self/status (out of memory?)",
+        );
+    }
     check(&format!("not root, {absent}")).missing(NO_TRACING, "run it with sudo")
 }
 
@@ -190,8 +196,13 @@ fn cgroup(facts: &Facts) -> Check {
     };
     let place = mount_point.display();
     if let Some(error) = &cgroup.error {
-        return check(format!("at {place}, but: {error}"))
-            .missing("targets cannot be found", "run it with sudo");
+        return check(format!("at {place}, but: {error}")).missing(
+            "targets cannot be found",
+            match facts.user {
+                0 | UNKNOWN_USER => "see why it cannot be read (out of memory?)",
+                _ => "run it with sudo",
+            },
+        );
     }
     if let Some(part) = part_of_hierarchy(cgroup) {
         return part;

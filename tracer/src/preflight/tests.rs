@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use super::facts::{CgroupFacts, KernelConfig, Tracepoint};
+use super::facts::{CgroupFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::*;
 use crate::kernel::{Hook, TracepointIds};
 
@@ -111,6 +111,13 @@ fn capabilities() {
     assert_eq!(with(1000, 0).remedy.as_deref(), Some("run it with sudo"));
     assert_eq!(with(1000, bit(39)).detail, "not root, no CAP_PERFMON");
     assert_eq!(with(0, bit(38)).detail, "root, but no CAP_BPF");
+    let unknown = with(UNKNOWN_USER, 0);
+    assert!(unknown.detail.starts_with("/proc/self/status cannot be read"), "{unknown:?}");
+    assert!(!unknown.remedy.unwrap_or_default().contains("sudo"), "it may well be root");
+    let unread = missing("cgroup v2", |facts| {
+        facts.cgroup.error = Some("cannot list: Cannot allocate memory".to_owned());
+    });
+    assert!(!unread.remedy.unwrap_or_default().contains("sudo"), "it is root");
     for enough in [bit(21), bit(38) | bit(39)] {
         assert_eq!(troubles(|facts| facts.capabilities = enough), []);
     }

@@ -10,16 +10,19 @@ use bollard::{
 };
 use futures_util::StreamExt as _;
 
-use super::PATIENCE;
+use super::{PATIENCE, bounded};
 use crate::target::cgroup::CgroupRoot;
 use crate::target::inventory::{Container, ContainerState, Told};
 use crate::target::names::{self, Engine};
 use crate::target::owner;
 
+/// The largest answer that is read: that of some 50,000 containers.
+pub(super) const MAX_BYTES: u64 = 64 << 20;
+
 /// All containers, those that do not run among them. The error is None when there is no socket.
 pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<String>> {
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
-    let docker = connect(socket).await?;
+    let docker = connect(socket, MAX_BYTES).await?;
     let root = CgroupRoot::find(Path::new("/proc")).ok();
     let home = owner::home(root.as_ref(), socket).await;
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
@@ -51,7 +54,7 @@ pub(super) async fn follow(
     since: u64,
     take: impl Fn(Container) -> bool,
 ) {
-    let Ok(docker) = connect(socket).await else { return };
+    let Ok(docker) = connect(socket, u64::MAX).await else { return };
     let filters = [("type", "container"), ("event", "create")];
     let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()]));
     let options = EventsOptions {
@@ -76,14 +79,20 @@ fn created(event: EventMessage, engine: Engine) -> Option<Container> {
     Some(Container { engine, id, name, state: ContainerState::Created, pod: None, image })
 }
 
-async fn connect(socket: &Path) -> Result<Docker, Option<String>> {
+/// Connects to a socket, of which at most so many bytes are read for each question.
+async fn connect(socket: &Path, bytes: u64) -> Result<Docker, Option<String>> {
     if !socket.exists() {
         return Err(None);
     }
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
-    let socket = socket.to_str().ok_or_else(|| Some("the path is not UTF-8".to_owned()))?;
-    let docker = Docker::connect_with_unix(socket, PATIENCE.as_secs(), API_DEFAULT_VERSION)
-        .map_err(failed)?;
+    let transport = bounded::transport(socket.to_owned(), bytes);
+    let docker = Docker::connect_with_custom_transport(
+        transport,
+        Some("http://localhost"),
+        PATIENCE.as_secs(),
+        API_DEFAULT_VERSION,
+    )
+    .map_err(failed)?;
     // An older one refuses the version that this program would like.
     docker.negotiate_version().await.map_err(failed)
 }

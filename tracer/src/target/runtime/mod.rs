@@ -1,6 +1,7 @@
 //! Asks the container runtimes of this host what they run. Their answers are data: only ids of the right form are taken,
 //! and nothing but the id ties a container to a cgroup.
 
+mod bounded;
 mod cri;
 mod docker;
 mod follow;

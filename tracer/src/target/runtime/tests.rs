@@ -132,3 +132,24 @@ fn without_a_container_runtime_interface_the_logs_tell_pods_and_containers() {
     assert_eq!(pods, ["shop/web-0"]);
     assert_eq!(inventory.pods[uid].uid, uid);
 }
+
+#[test]
+fn an_answer_without_an_end_is_not_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // More than is read, in a form in which nothing says how much there will be.
+    let list = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[".to_vec();
+    let list = [list, vec![b' '; (docker::MAX_BYTES + (1 << 20)) as usize]].concat();
+    serve(&folder.path().join("docker.sock"), move |request| {
+        let line = request.lines().next().unwrap_or_default();
+        Some(match line.contains("/version") {
+            true => ok(r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#),
+            false => list.clone(),
+        })
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let socket = folder.path().join("docker.sock");
+    let told = docker::told(&socket, Engine::Docker);
+    let answer = runtime.expect("a runtime").block_on(told);
+    let Err(Some(why)) = answer else { panic!("refused: {answer:?}") };
+    println!("{why}");
+}

@@ -1,0 +1,83 @@
+//! HTTP on a Unix socket whose answers end somewhere: who owns the socket may send for ever.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bollard::BollardRequest;
+use bollard::errors::Error;
+use futures_util::future::BoxFuture;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Response, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+
+/// Sends each request on a connection of its own, of which at most so many bytes are read.
+pub(super) fn transport(
+    socket: PathBuf,
+    bytes: u64,
+) -> impl Fn(BollardRequest) -> BoxFuture<'static, Result<Response<Incoming>, Error>> + Send + Sync
+{
+    move |request| Box::pin(send(socket.clone(), bytes, request))
+}
+
+async fn send(
+    socket: PathBuf,
+    bytes: u64,
+    mut request: BollardRequest,
+) -> Result<Response<Incoming>, Error> {
+    let stream = UnixStream::connect(socket).await?;
+    let stream = TokioIo::new(Bounded { stream, left: bytes });
+    let (mut sender, connection) = handshake(stream).await?;
+    // It ends with the answer, or with whoever reads that.
+    tokio::spawn(connection);
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+    request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+    Ok(sender.send_request(request).await?)
+}
+
+/// A stream that fails once so many bytes were read.
+struct Bounded {
+    stream: UnixStream,
+    left: u64,
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let ready = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = (buffer.filled().len() - before) as u64;
+        match self.left.checked_sub(read) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Err(io::Error::other("the answer is too long"))),
+        }
+        ready
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
