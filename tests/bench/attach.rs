@@ -65,6 +65,7 @@ pub enum Attached {
 pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
     let raw = Options {
         roots: groups.iter().map(|group| group.id()).collect(),
+        targets: groups.iter().map(|group| group.id()).collect(),
         btf: true,
         counts: true,
         denied: false,

@@ -9,7 +9,6 @@ use tracer::syscalls::Abi::X86_64;
 tests::trials! {
     calls_of_siblings_and_of_the_cgroup_above_are_not_recorded,
     calls_made_before_the_start_are_not_recorded,
-    a_process_that_leaves_the_target_is_recorded_until_then,
     a_process_that_is_born_in_the_target_is_recorded_from_its_first_call,
     a_target_inside_another_is_recorded_with_both,
     cgroups_made_below_the_target_later_are_recorded_with_their_paths,
@@ -66,21 +65,6 @@ fn calls_made_before_the_start_are_not_recorded() {
     let outcome = tracing.stop().exits(0);
     let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
     assert_eq!(recorded(&outcome), expected);
-}
-
-fn a_process_that_leaves_the_target_is_recorded_until_then() {
-    let target = Cgroup::new("left");
-    let elsewhere = Cgroup::new("elsewhere");
-    let tracing = Tracer::new().cgroup(&target).start();
-    let steps = [target.hop(), "x86_64:39*5".into(), elsewhere.hop(), format!("x86_64:{CANARY}")];
-    let finished = Running::start(&mut ground_truth(steps)).finish();
-    assert!(finished.status.success(), "the fixture ends well: {finished:?}");
-    let outcome = tracing.stop().exits(0);
-    let found = calls(&outcome.recording(), target.name());
-    // openat and write move it on; the write is entered while it is still in the target.
-    let expected = [(39, 5), (1, 1), (257, 1)];
-    let expected = expected.map(|(number, count)| ((X86_64, number), Some(count)));
-    assert_eq!(found, BTreeMap::from(expected), "left: recorded, right: made");
 }
 
 fn a_process_that_is_born_in_the_target_is_recorded_from_its_first_call() {

@@ -12,6 +12,7 @@ tests::trials! {
     a_filter_that_allows_everything_hides_nothing,
     a_storm_of_forks_loses_nothing,
     the_kernel_reports_no_missed_run,
+    a_loss_that_leaves_nothing_is_told_and_the_evidence_written,
 }
 
 /// The result is incomplete, and the file and the messages say why.
@@ -99,4 +100,17 @@ fn the_kernel_reports_no_missed_run() -> Result<(), Stop> {
     let losses = outcome.recording().losses;
     assert_eq!((losses.recursion_misses, losses.table_full), (0, 0), "{losses:?}");
     Ok(())
+}
+
+fn a_loss_that_leaves_nothing_is_told_and_the_evidence_written() {
+    let cgroup = Cgroup::new("nothing");
+    // Without the kernel's types 32-bit calls are lost, and this process makes no others.
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
+    let steps = [cgroup.hop(), "i386:20*3".into(), "i386:252".into()];
+    assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+    let outcome = tracing.stop().exits(3).says(&["32-bit calls", ": 4", "no profile was written"]);
+    let recording = outcome.recording();
+    assert_eq!(recording.losses.compat, 4);
+    assert!(!recording.complete);
+    assert!(!outcome.folder().join("profile.json").exists(), "there is nothing to allow");
 }

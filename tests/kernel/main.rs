@@ -6,7 +6,9 @@ mod capabilities;
 mod cgroups;
 mod command_status;
 mod container;
+mod crowds;
 mod denied;
+mod departures;
 mod enforce;
 mod ground_truth;
 mod handover;
@@ -50,7 +52,9 @@ fn trials() -> Vec<Trial> {
         cgroups::trials(),
         command_status::trials(),
         container::trials(),
+        crowds::trials(),
         denied::trials(),
+        departures::trials(),
         enforce::trials(),
         ground_truth::trials(),
         handover::trials(),

@@ -77,6 +77,7 @@ pub fn recording(cgroups: Vec<Vec<Call>>) -> Recording {
         losses: Losses::default(),
         late_starts: Vec::new(),
         contested: Vec::new(),
+        departures: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,

@@ -15,7 +15,10 @@ use tracer_ebpf::{
 
 use crate::{
     atomic,
-    maps::{CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, STATS, config, count_loss},
+    maps::{
+        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config,
+        count_loss,
+    },
     task::{self, Task},
     verdict::Found,
 };
@@ -257,9 +260,12 @@ fn claim_slot(record: *mut CgroupRecord) {
         if read_volatile(slot) != 0 {
             return;
         }
-        let wanted = match places {
-            0 => NO_SLOT,
-            _ => atomic::fetch_add(addr_of_mut!((*stats).count_slots), 1) + 1,
+        let wanted = if places == 0 {
+            NO_SLOT
+        } else if let Ok(Some(free)) = FREE_COUNTS.pop() {
+            u64::from(free)
+        } else {
+            atomic::fetch_add(addr_of_mut!((*stats).count_slots), 1) + 1
         };
         let wanted = if wanted > places { NO_SLOT } else { wanted };
         atomic::compare_exchange(slot, 0, wanted);

@@ -32,6 +32,15 @@ pub const EXIT: Program =
 /// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
 pub const TASK_EXIT: Program =
     Program { name: "task_exit", classic: None, tracepoint: "sched_process_exit" };
+/// Sees who is born in a tracked cgroup. It, [`MEMBER_MOVE`] and [`MEMBER_EXIT`] know the members of tracked cgroups.
+pub const MEMBER_FORK: Program =
+    Program { name: "member_fork", classic: None, tracepoint: "sched_process_fork" };
+/// Sees who is moved into a cgroup, and out of one.
+pub const MEMBER_MOVE: Program =
+    Program { name: "member_move", classic: None, tracepoint: "cgroup_attach_task" };
+/// Forgets processes that end.
+pub const MEMBER_EXIT: Program =
+    Program { name: "member_exit", classic: None, tracepoint: "sched_process_exit" };
 /// Tells the host's mount namespace. Run once before the others are loaded, and never attached.
 pub const HOST_NAMESPACE: Program =
     Program { name: "host_namespace", classic: None, tracepoint: "sys_enter" };
@@ -43,6 +52,19 @@ pub const RECORDS: &str = "RECORDS";
 pub const COUNTS: &str = "COUNTS";
 /// HASH from cgroup id to `u8`: the roots below which everything is tracked. Filled before the program is attached.
 pub const ROOTS: &str = "ROOTS";
+/// HASH from cgroup id to `u8`: the uppermost cgroups of the targets. What leaves them is followed: its calls stay the target's.
+/// Filled before the programs are attached, and when a target's cgroup is made.
+pub const TARGETS: &str = "TARGETS";
+/// HASH from process id to [`Member`]: the processes in tracked cgroups, and those that left a target.
+pub const MEMBERS: &str = "MEMBERS";
+/// HASH from cgroup id to `u8`: cgroups outside the targets that hold processes which left a target.
+pub const VISITED: &str = "VISITED";
+/// RINGBUF of [`MoveEvent`]: processes that were moved into a tracked cgroup or out of one.
+pub const MOVE_EVENTS: &str = "MOVE_EVENTS";
+/// HASH from cgroup id to `u64`: calls of tracked cgroups that found no place in [`RECORDS`].
+pub const CALLS_LOST: &str = "CALLS_LOST";
+/// QUEUE of `u32`: places of [`COUNTS`] that were given back.
+pub const FREE_COUNTS: &str = "FREE_COUNTS";
 /// HASH from [`EvidenceKey`] to [`Evidence`]: calls with an unusual origin, of another ABI, or out of range.
 pub const EVIDENCE: &str = "EVIDENCE";
 /// RINGBUF of [`CgroupEvent`]: one for each tracked cgroup, sent when its first call is seen.
@@ -69,10 +91,19 @@ pub const OFFSET_MARK: i16 = 0x7100;
 
 /// Bit of [`CgroupRecord::verdict`]: the cgroup lies below a root.
 pub const TRACKED: u64 = 1 << 63;
+/// Bit of [`CgroupRecord::verdict`]: the cgroup is in [`VISITED`], so that it depends on the process whose a call is.
+pub const VISITED_BIT: u64 = 1 << 62;
+/// Bit of [`CgroupRecord::verdict`], without [`TRACKED`]: user space found that the cgroup is no target's. Its record may still be
+/// written to by calls that are being recorded at that moment, so that its place is not free yet.
+pub const DISMISSED: u64 = 1 << 61;
+/// The cgroup's id in [`CgroupRecord::verdict`].
+pub const ID_MASK: u64 = (1 << 61) - 1;
 /// How many places are looked at for one cgroup id before the table counts as full.
-pub const PROBES: u32 = 8;
-/// The deepest cgroup hierarchy that is walked.
+pub const PROBES: u32 = 16;
+/// How many ancestors of a new cgroup are told, from the hierarchy's root.
 pub const MAX_DEPTH: u32 = 32;
+/// The deepest level that a root may be at, by its path. A cgroup namespace may hide as many levels again.
+pub const MAX_ROOT_LEVEL: u32 = 100;
 /// System call numbers of the native ABI that have a bit of their own: 0 to 511.
 pub const NATIVE_NUMBERS: usize = 512;
 /// Words of 64 bits that hold [`NATIVE_NUMBERS`] bits.
@@ -93,8 +124,9 @@ pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CgroupRecord {
-    /// The cgroup's id, with [`TRACKED`] when it lies below a root; 0 when the place is free. Id and verdict are one word, so
-    /// that there is no half-written state.
+    /// The cgroup's id, with [`TRACKED`], [`VISITED_BIT`] and [`DISMISSED`] where they hold; 0 when the place was never taken. Id
+    /// and verdict are one word, so that there is no half-written state. A place without [`TRACKED`] and [`DISMISSED`] holds no
+    /// evidence, and is given to another cgroup when no other is left.
     pub verdict: u64,
     /// Index into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken or nothing is counted.
     pub count_slot: u64,
@@ -219,6 +251,44 @@ pub struct CgroupEvent {
     pub name: [u8; NAME_SIZE],
 }
 
+/// Where a process belongs.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Id of the cgroup that it is in.
+    pub cgroup: u64,
+    /// Id of the target's cgroup that its calls belong to: the one that it is in, or the last one that it was in before it left
+    /// the target. 0: of none.
+    pub home: u64,
+}
+
+/// Longest path of a cgroup in a [`MoveEvent`], the terminating NUL included.
+pub const PATH_SIZE: usize = 256;
+
+/// A process was moved into a tracked cgroup, out of one, or both; or was born in another cgroup than its parent's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct MoveEvent {
+    /// Nanoseconds since boot.
+    pub time: u64,
+    /// Nanoseconds since boot when the process was started.
+    pub started: u64,
+    /// Id of the cgroup that it was in; 0 when it was in no tracked one.
+    pub from: u64,
+    /// Id of the cgroup that it is in now.
+    pub to: u64,
+    /// [`Member::home`] from now on.
+    pub home: u64,
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// 1: one thread of several was moved, and the others were not.
+    pub thread: u32,
+    /// Command name of the process.
+    pub command: [u8; COMMAND_SIZE],
+    /// Path of the cgroup that it is in now, ended by a NUL; empty when the kernel did not tell it.
+    pub path: [u8; PATH_SIZE],
+}
+
 /// The first sight of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -283,7 +353,7 @@ pub struct DenialEvent {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Calls of tracked cgroups that found no place in [`RECORDS`].
+    /// Calls of tracked cgroups that found no place in [`RECORDS`], and none in [`CALLS_LOST`] either.
     pub calls_lost: u64,
     /// Calls that found no place in [`EVIDENCE`].
     pub evidence_lost: u64,
@@ -301,6 +371,12 @@ pub struct Stats {
     pub denials_lost: u64,
     /// [`DenialEvent`]s that found no place in their ring buffer: harmless.
     pub denial_events_lost: u64,
+    /// Processes that found no place in [`MEMBERS`], or cgroups in [`VISITED`]: who left the target may be unknown.
+    pub members_lost: u64,
+    /// [`MoveEvent`]s that found no place in their ring buffer.
+    pub move_events_lost: u64,
+    /// Tracked cgroups that took a place in [`RECORDS`]: no loss.
+    pub claims: u64,
 }
 
 /// What the loader tells the program before it is verified, by [`CONSTANT_MARK`] and [`OFFSET_MARK`]. The verifier sees
@@ -372,6 +448,20 @@ pub struct Config {
     pub task_signal: u32,
     /// `signal_struct.flags`
     pub signal_flags: u32,
+    /// `task_struct.pid`
+    pub task_thread_id: u32,
+    /// `task_struct.tgid`
+    pub task_process_id: u32,
+    /// `task_struct.start_boottime`
+    pub task_started: u32,
+    /// `task_struct.comm`
+    pub task_command: u32,
+    /// `signal_struct.live`
+    pub signal_live: u32,
+    /// `cgroup.self.parent`, which points to the parent's `cgroup.self`
+    pub cgroup_parent: u32,
+    /// `cgroup.self`
+    pub cgroup_self: u32,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
@@ -404,6 +494,8 @@ const _: () = {
     assert!(size_of::<CallEvent>() == 48);
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
-    assert!(size_of::<Stats>() == 72);
-    assert!(size_of::<Config>() == 31 * 4);
+    assert!(size_of::<Stats>() == 96);
+    assert!(size_of::<Member>() == 16);
+    assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
+    assert!(size_of::<Config>() == 38 * 4);
 };

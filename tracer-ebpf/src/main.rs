@@ -1,5 +1,6 @@
 //! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing. Two more, on
-//! `sys_exit` and `sched_process_exit`, are loaded only when denied calls are watched.
+//! `sys_exit` and `sched_process_exit`, are loaded only when denied calls are watched. Three know who is in a tracked cgroup: they run
+//! when a process is born, moved or ends, and cost a call nothing.
 //!
 //! Each program on a system call exists twice, with the same instructions: for the raw tracepoint, and for the classic one.
 //! From Linux 7.2 on the kernel no longer disables preemption around the former, and skips a program on a CPU while another
@@ -22,6 +23,7 @@ mod denied;
 mod evidence;
 mod host;
 mod maps;
+mod members;
 mod task;
 mod verdict;
 mod verifier;
@@ -85,8 +87,7 @@ fn enter(context: &impl EbpfContext) -> i32 {
 #[inline(always)]
 fn record_call<const NOTING: bool>(context: &impl EbpfContext, task: Task) -> i32 {
     let number = word(context, 1);
-    let cgroup = task.cgroup();
-    let Some(record) = record(context, cgroup, &task) else { return 0 };
+    let Some((record, cgroup)) = record(context, &task) else { return 0 };
     if NOTING {
         denied::entered(cgroup);
     }
@@ -123,8 +124,7 @@ pub fn classic_exit(context: TracePointContext) -> u32 {
 #[inline(always)]
 fn leave(context: &impl EbpfContext, number: impl FnOnce() -> Option<i32>, result: u64) -> i32 {
     let task = Task::current();
-    let cgroup = task.cgroup();
-    let Some(record) = record(context, cgroup, &task) else { return 0 };
+    let Some((record, cgroup)) = record(context, &task) else { return 0 };
     if denied::left(cgroup)
         && let Some(number) = number()
     {
@@ -148,9 +148,40 @@ pub fn task_exit(context: RawTracePointContext) -> i32 {
         return 0;
     }
     let task = Task::current();
-    let cgroup = task.cgroup();
-    let Some(record) = record(&context, cgroup, &task) else { return 0 };
+    let Some((record, cgroup)) = record(&context, &task) else { return 0 };
     denied::note_killed(record, cgroup);
+    0
+}
+
+/// A process or thread was born. The arguments are those of the tracepoint: `struct task_struct *parent, *child`
+/// (`include/trace/events/sched.h`).
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn member_fork(context: RawTracePointContext) -> i32 {
+    let arguments = context.as_ptr().cast::<usize>();
+    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
+    let (parent, child) = unsafe { (*arguments, *arguments.add(1)) };
+    members::born(parent, child);
+    0
+}
+
+/// A task was moved to another cgroup. The arguments are those of the tracepoint: `struct cgroup *dst_cgrp, const char *path,
+/// struct task_struct *task, bool threadgroup` (`include/trace/events/cgroup.h`).
+#[raw_tracepoint(tracepoint = "cgroup_attach_task")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn member_move(context: RawTracePointContext) -> i32 {
+    let arguments = context.as_ptr().cast::<usize>();
+    // SAFETY: the tracepoint has four arguments of 64 bits each; the verifier checks the bound.
+    let (path, task, whole) =
+        unsafe { (*arguments.add(1), *arguments.add(2), *arguments.add(3) & 0xff != 0) };
+    members::moved(task, path, whole);
+    0
+}
+
+/// A task ends.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn member_exit(_: RawTracePointContext) -> i32 {
+    members::ended();
     0
 }
 
@@ -164,19 +195,22 @@ pub extern "C" fn host_namespace(_: *mut c_void) -> u32 {
     host::mount_namespace(&Task::with_btf())
 }
 
-/// A cgroup's record. None: the cgroup is not tracked, or lost.
+/// The record that the current task's calls belong to, and the id of its cgroup: that of the task, or of the target that the task left.
+/// None: the cgroup is not tracked, or lost.
 #[inline(always)]
-fn record(context: &impl EbpfContext, cgroup: u64, task: &Task) -> Option<*mut CgroupRecord> {
+fn record(context: &impl EbpfContext, task: &Task) -> Option<(*mut CgroupRecord, u64)> {
+    let cgroup = task.cgroup();
     match verdict::look_up(cgroup) {
         Verdict::NotTracked => None,
-        Verdict::Tracked(record) => Some(record),
+        Verdict::Tracked(record) => Some((record, cgroup)),
         Verdict::Unknown => {
             let found = verdict::resolve(cgroup);
             report(context, found, cgroup);
             if found.is_new() {
                 evidence::note_outer(found, task);
             }
-            found.record()
+            let record = found.record()?;
+            Some((record, verdict::cgroup_of(record)))
         }
     }
 }

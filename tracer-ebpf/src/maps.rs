@@ -5,9 +5,9 @@ use core::ptr::addr_of_mut;
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
-use tracer_ebpf::{CgroupRecord, Counts, DenialKey, Evidence, EvidenceKey, Stats};
+use tracer_ebpf::{CgroupRecord, Counts, DenialKey, Evidence, EvidenceKey, Member, Stats};
 
 use crate::atomic;
 
@@ -18,6 +18,18 @@ pub static RECORDS: Array<CgroupRecord> = Array::with_max_entries(1, BPF_F_MMAPA
 pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static ROOTS: HashMap<u64, u8> = HashMap::with_max_entries(64, 0);
+#[map]
+pub static TARGETS: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static MEMBERS: HashMap<u32, Member> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map]
+pub static VISITED: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static MOVE_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
+#[map]
+pub static CALLS_LOST: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static FREE_COUNTS: Queue<u32> = Queue::with_max_entries(1, 0);
 #[map]
 pub static EVIDENCE: HashMap<EvidenceKey, Evidence> =
     HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
@@ -65,6 +77,9 @@ pub enum Counter {
     Tasks,
     Denials,
     DenialEvents,
+    Members,
+    MoveEvents,
+    Claims,
 }
 
 /// Adds one to a counter.
@@ -81,6 +96,9 @@ pub fn count_loss(counter: Counter) {
             Counter::Tasks => addr_of_mut!((*stats).tasks_lost),
             Counter::Denials => addr_of_mut!((*stats).denials_lost),
             Counter::DenialEvents => addr_of_mut!((*stats).denial_events_lost),
+            Counter::Members => addr_of_mut!((*stats).members_lost),
+            Counter::MoveEvents => addr_of_mut!((*stats).move_events_lost),
+            Counter::Claims => addr_of_mut!((*stats).claims),
         };
         atomic::add(word, 1);
     }

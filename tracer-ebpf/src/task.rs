@@ -338,6 +338,13 @@ impl Task {
         signal != 0 && load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0
     }
 
+    /// No other thread of its process lives (`kernel/exit.c`, `do_exit`, counts itself off before the tracepoint). Only with BTF.
+    #[inline(always)]
+    pub fn is_last_of_process(&self) -> bool {
+        let signal: usize = load(self.address, config!(task_signal));
+        signal == 0 || load::<u32>(signal, config!(signal_live)) == 0
+    }
+
     /// The number of the call that the task is in, as it is in the register. Only with BTF.
     #[inline(always)]
     pub fn call_number(&self) -> i32 {

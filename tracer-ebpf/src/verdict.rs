@@ -3,20 +3,33 @@
 //! The first call of a cgroup decides, by walking the cgroup's ancestors against the roots, and the answer is kept,
 //! whichever it is. So a cgroup that is made later needs nothing from user space, and there is no moment at which
 //! its calls would be missed.
+//!
+//! The table forgets. A place that holds "not tracked" is only a cached answer, and a cgroup that finds no free place takes it.
+//! User space dismisses tracked cgroups that are no target's, and so makes such places of theirs.
 
 use core::ptr::{addr_of, addr_of_mut, read_volatile};
 
-use aya_ebpf::helpers::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
-use tracer_ebpf::{CgroupRecord, MAX_DEPTH, PROBES, TRACKED, verdict_index};
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{
+        bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id,
+        generated::bpf_get_prandom_u32,
+    },
+};
+use tracer_ebpf::{
+    CgroupRecord, DISMISSED, ID_MASK, MAX_ROOT_LEVEL, PROBES, TRACKED, VISITED_BIT, verdict_index,
+};
 
 use crate::{
     atomic, evidence,
-    maps::{Counter, RECORDS, ROOTS, config, count_loss},
+    maps::{CALLS_LOST, Counter, RECORDS, ROOTS, VISITED, config, count_loss},
+    members,
     verifier::forget,
 };
 
-/// Most ancestors that are looked at, those of repeated walks included.
-const MAX_STEPS: u32 = 2 * MAX_DEPTH;
+/// Most ancestors that are looked at, those of a repeated walk included. No root lies deeper, so that a cgroup without one among them
+/// is not tracked.
+const MAX_STEPS: u32 = 2 * MAX_ROOT_LEVEL + 4;
 
 /// What the first look at the table says.
 pub enum Verdict {
@@ -35,13 +48,24 @@ impl Found {
     const NOT_TRACKED: Self = Self(0);
     const NEW: u64 = 1 << 32;
     const LOST: Self = Self(1 << 33);
+    const VISITED: u64 = 1 << 34;
+    const ABSENT: Self = Self(1 << 35);
 
     const fn at(index: u32) -> Self {
         Self(index as u64 + 1)
     }
 
-    const fn new_at(index: u32) -> Self {
-        Self((index as u64 + 1) | Self::NEW)
+    /// The same, with nothing that the verifier knows of it.
+    #[inline(always)]
+    fn forgotten(self, unknown: u64) -> Self {
+        Self(forget(self.0, unknown))
+    }
+
+    /// What a word of the table says of its cgroup.
+    #[inline(always)]
+    fn by_word(word: u64, index: u32) -> Self {
+        let place = if word & TRACKED != 0 { Self::at(index) } else { Self::NOT_TRACKED };
+        if word & VISITED_BIT != 0 { Self(place.0 | Self::VISITED) } else { place }
     }
 
     /// The cgroup's record, when it is tracked.
@@ -77,98 +101,210 @@ pub fn look_up(cgroup: u64) -> Verdict {
     }
 }
 
-/// Finds a cgroup behind its first place, or decides about it and claims a place.
+/// The id of the cgroup that a record is of.
+#[inline(always)]
+pub fn cgroup_of(record: *const CgroupRecord) -> u64 {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).verdict)) & ID_MASK }
+}
+
+/// Finds a cgroup behind its first place, or decides about it and claims a place. In a cgroup that is visited, a call of a process
+/// that left a target is that target's.
 #[inline(never)]
 pub fn resolve(cgroup: u64) -> Found {
-    if cgroup & TRACKED != 0 {
+    if cgroup & !ID_MASK != 0 {
         count_loss(Counter::Calls);
         return Found::LOST;
     }
-    if let Some(found) = probe(cgroup) {
-        return found;
+    let mut found = probe(cgroup).forgotten(cgroup);
+    if found.0 == Found::ABSENT.0 {
+        found = match decide(cgroup) {
+            0 => {
+                count_loss(Counter::Calls);
+                Found::LOST
+            }
+            word => claim(word),
+        };
+        found = found.forgotten(cgroup);
     }
-    match decide(cgroup) {
-        0 => {
-            count_loss(Counter::Calls);
-            Found::LOST
-        }
-        word => claim(word),
+    if found.0 & Found::VISITED != 0 {
+        found = match members::home_of_visitor(cgroup) {
+            0 => Found(found.0 & !Found::VISITED),
+            home => record_of(home),
+        };
     }
+    found.forgotten(cgroup)
 }
 
-/// Looks at the places behind the first one. None: the cgroup is not in the table.
+/// The record of a target's cgroup, for a process that is elsewhere.
 #[inline(always)]
-fn probe(cgroup: u64) -> Option<Found> {
+fn record_of(home: u64) -> Found {
+    let found = probe(home).forgotten(home);
+    let found = if found.0 == Found::ABSENT.0 { claim(home | TRACKED) } else { found };
+    Found(found.0 & !(Found::VISITED | Found::NEW))
+}
+
+/// Looks at the places of a cgroup.
+#[inline(never)]
+fn probe(cgroup: u64) -> Found {
     let log2 = config!(verdicts_log2);
     let start = verdict_index(cgroup, log2);
     for step in 0..PROBES {
         let index = (start + step) & ((1 << log2) - 1);
-        let record = RECORDS.get_ptr(index)?;
+        let Some(record) = RECORDS.get_ptr(index) else { break };
         // SAFETY: `record` points to a value of the map.
         match unsafe { read_volatile(addr_of!((*record).verdict)) } {
-            0 => return None,
-            word if word ^ cgroup == TRACKED => return Some(Found::at(index)),
-            word if word == cgroup => return Some(Found::NOT_TRACKED),
+            0 => break,
+            word if word & ID_MASK == cgroup => return Found::by_word(word, index),
             _ => {}
         }
     }
-    None
+    Found::ABSENT
 }
 
-/// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0: undecided.
+/// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0: undecided, because the task is
+/// moved again and again.
 ///
 /// Another CPU may move the task between the reading of its id and of its ancestors. A verdict must never be kept
 /// under the wrong id, so the id is read again afterwards, and the walk begun anew when it changed.
-#[inline(always)]
+#[inline(never)]
 fn decide(cgroup: u64) -> u64 {
-    let (mut id, mut level) = (cgroup, 0_u64);
+    let (mut id, mut level, mut root) = (cgroup, 0_u64, 0_u64);
     // One flat loop: nested ones would have the verifier walk every combination.
     for _ in 0..MAX_STEPS {
         // SAFETY: a helper without pointers.
         let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) };
         // SAFETY: the value is not looked at.
-        let tracked =
-            if ancestor != 0 && unsafe { ROOTS.get(ancestor) }.is_some() { TRACKED } else { 0 };
+        let tracked = unsafe { ROOTS.get(ancestor) }.is_some();
         level = forget(level + 1, ancestor);
-        if ancestor != 0 && tracked == 0 {
+        root = forget(if tracked { TRACKED } else { 0 }, ancestor);
+        if ancestor != 0 && !tracked {
             continue;
         }
         // SAFETY: a helper without pointers.
         let now = unsafe { bpf_get_current_cgroup_id() };
         if now == id {
-            return id | tracked;
+            break;
         }
-        (id, level) = (now, 0);
+        (id, level) = (now, forget(0, ancestor));
     }
-    0
+    // SAFETY: a helper without pointers.
+    let now = unsafe { bpf_get_current_cgroup_id() };
+    // A walk without an end, of a task that stayed where it is, met no root.
+    if now == id { id | root & TRACKED } else { 0 }
 }
 
-/// Puts a word into the table, at the first free place.
-#[inline(always)]
+/// Puts a word into the table: at the first place that was never taken, else at one that holds no evidence.
+#[inline(never)]
 fn claim(word: u64) -> Found {
-    let cgroup = word & !TRACKED;
+    let cgroup = word & ID_MASK;
     let tracked = word & TRACKED != 0;
     let log2 = config!(verdicts_log2);
     let start = verdict_index(cgroup, log2);
-    for step in 0..PROBES {
-        let index = (start + step) & ((1 << log2) - 1);
+    // Cgroups that are not tracked may collide for good, so that each throws out another one; a tracked one takes the first, so that
+    // two CPUs take the same.
+    // SAFETY: a helper without arguments.
+    let shift = if tracked { 0 } else { unsafe { bpf_get_prandom_u32() } };
+    let mut outcome = Found::ABSENT;
+    // Twice around: first for a place that was never taken.
+    for step in 0..2 * PROBES {
+        let again = step >= PROBES;
+        let offset = if again { step.wrapping_add(shift) & (PROBES - 1) } else { step };
+        let index = (start + offset) & ((1 << log2) - 1);
         let Some(record) = RECORDS.get_ptr_mut(index) else { break };
         // SAFETY: `record` points to a value of the map.
-        let before = unsafe { atomic::compare_exchange(addr_of_mut!((*record).verdict), 0, word) };
-        if before == 0 {
-            if !tracked {
-                return Found::NOT_TRACKED;
+        let (before, won) = unsafe {
+            let place = addr_of_mut!((*record).verdict);
+            let known = read_volatile(place);
+            let free = known == 0 || again && known & (TRACKED | DISMISSED) == 0;
+            if free && known & ID_MASK != cgroup {
+                let before = atomic::compare_exchange(place, known, word);
+                (before, before == known)
+            } else {
+                (known, false)
             }
-            evidence::announce_cgroup(cgroup);
-            return Found::new_at(index);
+        };
+        if won {
+            outcome = Found(Found::at(index).0 | Found::NEW);
+            break;
         }
-        if before & !TRACKED == cgroup {
-            return if tracked { Found::at(index) } else { Found::NOT_TRACKED };
+        if before & ID_MASK == cgroup && before != 0 {
+            outcome = Found::by_word(before, index);
+            break;
         }
     }
-    if tracked {
+    // Once for all ways out of the loop.
+    let outcome = outcome.forgotten(cgroup);
+    if outcome.0 == Found::ABSENT.0 {
+        return without_place(cgroup, tracked);
+    }
+    if outcome.is_new() { claimed(cgroup, tracked, outcome.0 as u32 - 1) } else { outcome }
+}
+
+/// What follows from a place that was just taken.
+#[inline(always)]
+fn claimed(cgroup: u64, tracked: bool, index: u32) -> Found {
+    let mut flags = 0;
+    // Whoever enters the cgroup into the map marks the place afterwards: one of the two sees the other.
+    // SAFETY: the value is not looked at.
+    if unsafe { VISITED.get(cgroup) }.is_some() {
+        mark_visited(index, cgroup);
+        flags = Found::VISITED;
+    }
+    if !tracked {
+        return Found(Found::NOT_TRACKED.0 | flags);
+    }
+    count_loss(Counter::Claims);
+    evidence::announce_cgroup(cgroup);
+    Found(Found::at(index).0 | Found::NEW | flags)
+}
+
+/// A cgroup for which there is no place.
+#[inline(always)]
+fn without_place(cgroup: u64, tracked: bool) -> Found {
+    // SAFETY: the value is not looked at.
+    if unsafe { VISITED.get(cgroup) }.is_some() {
+        return Found(Found::VISITED);
+    }
+    if !tracked {
+        return Found::NOT_TRACKED;
+    }
+    if let Some(count) = CALLS_LOST.get_ptr_mut(cgroup) {
+        // SAFETY: `count` points to a value of the map.
+        unsafe { atomic::add(count, 1) };
+    } else if CALLS_LOST.insert(cgroup, 1, BPF_NOEXIST as u64).is_ok() {
+        evidence::announce_cgroup(cgroup);
+    } else {
         count_loss(Counter::Calls);
-        return Found::LOST;
     }
-    Found::NOT_TRACKED
+    Found::LOST
+}
+
+/// Notes that processes which left a target are in a cgroup.
+#[inline(always)]
+pub fn note_visited(cgroup: u64) {
+    if VISITED.insert(cgroup, 1, 0).is_err() {
+        count_loss(Counter::Members);
+        return;
+    }
+    let log2 = config!(verdicts_log2);
+    let start = verdict_index(cgroup, log2);
+    for step in 0..PROBES {
+        mark_visited((start + step) & ((1 << log2) - 1), cgroup);
+    }
+}
+
+/// Marks the place, if it is that cgroup's.
+#[inline(always)]
+fn mark_visited(index: u32, cgroup: u64) {
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return };
+    // SAFETY: `record` points to a value of the map.
+    unsafe {
+        let place = addr_of_mut!((*record).verdict);
+        let word = read_volatile(place);
+        // A place that another cgroup takes at this moment is marked without need, which costs that one a longer way.
+        if word & ID_MASK == cgroup && word & VISITED_BIT == 0 {
+            atomic::or(place, VISITED_BIT);
+        }
+    }
 }

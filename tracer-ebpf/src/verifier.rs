@@ -9,7 +9,8 @@ use core::arch::asm;
 #[inline(always)]
 pub fn forget(value: u64, unknown: u64) -> u64 {
     let mut value = value;
+    // Not `inlateout`: both would share a register where the compiler knows them to be equal, and the result would be 0.
     // SAFETY: arithmetic on registers.
-    unsafe { asm!("{0} ^= {1}", "{0} ^= {1}", inlateout(reg) value, in(reg) unknown) };
+    unsafe { asm!("{0} ^= {1}", "{0} ^= {1}", inout(reg) value, in(reg) unknown) };
     value
 }

@@ -5,7 +5,9 @@ mod autosave;
 mod command;
 mod ending;
 mod events;
+mod following;
 mod late;
+mod moves;
 mod names;
 mod request;
 mod selecting;
@@ -13,6 +15,7 @@ mod setup;
 mod stops;
 
 use std::{
+    collections::BTreeSet,
     process::ExitStatus,
     time::{Duration, Instant, SystemTime},
 };
@@ -79,7 +82,8 @@ pub async fn record(
     let mut late = populated_below(request, &selecting.selections)?;
     late.extend(take_arrived(&mut selecting, &tree));
     let roots = Roots::of(&request.root, &selecting.selections, request.anywhere)?;
-    let (mut recorder, events) = Recorder::attach(&options(request, &roots, &tree))?;
+    let (mut recorder, events) =
+        Recorder::attach(&options(request, &selecting.selections, &roots, &tree))?;
     let (started, began) = (SystemTime::now(), boot_time()?);
     // Whatever was populated at either moment may have made calls before the program was attached.
     late.extend(populated_below(request, &selecting.selections)?);
@@ -88,7 +92,7 @@ pub async fn record(
     }
     let mut sightings = Sightings::new(events, selecting, began)?;
     sightings.names.learn(&tree.nodes);
-    let late = Late::watch(&request.root, late)?;
+    let late = Late::watch(&request.root, late, began)?;
     let audit = match request.purpose {
         Purpose::Record => None,
         Purpose::Verify => Some(Audit::start(&mut recorder)?),
@@ -117,9 +121,11 @@ pub async fn record(
         awaiting: false,
         command,
         group,
+        followed: BTreeSet::new(),
         started,
         began,
     };
+    session.follow_targets()?;
     let stop = session.run(stops, &mut observers).await?;
     session.end_command(stop, stops, &mut observers).await?;
     session.recorder.detach()?;
@@ -143,6 +149,8 @@ struct Session<'a> {
     group: Option<CommandGroup>,
     /// Processes of the command that had to be killed, or still ran at the end.
     cut_off: u64,
+    /// Paths of the targets' uppermost cgroups whose leavers are followed.
+    followed: BTreeSet<String>,
     /// A target that is gone is awaited, and that was said.
     awaiting: bool,
     started: SystemTime,
@@ -185,6 +193,7 @@ impl Session<'_> {
                 }
             }
             self.take(observers)?;
+            self.dismiss_foreign()?;
             let quiet = observers.live.quiet_for();
             if self.request.until_quiet.is_some_and(|wanted| quiet >= Some(wanted)) {
                 return Ok(Stop::Quiet);
@@ -208,6 +217,7 @@ impl Session<'_> {
     /// Takes everything that happened.
     fn take(&mut self, observers: &mut Observers<'_>) -> Result<()> {
         self.sightings.take(&self.request.root, &mut self.late, observers);
+        self.follow_targets()?;
         match &mut self.audit {
             Some(audit) => audit.take(&self.sightings, &self.request.root, observers),
             None => Ok(()),
@@ -266,7 +276,7 @@ impl Session<'_> {
             names.learn(&self.request.root.tree()?.nodes);
             names.place_the_rest();
         }
-        self.cut_off += self.left_running(observers);
+        self.cut_off += self.left_running(observers) + self.command_visitors()?;
         self.roots.look(&self.request.root);
         let (mut recording, filters) =
             self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts)))?;
@@ -316,7 +326,9 @@ impl Session<'_> {
             unresolved: self.sightings.selecting.unresolved(&self.request.root),
             labels: &self.sightings.labels,
             late: &self.late.ids(),
-            restarted: &self.late.restarted,
+            restarted: &self.late.restarted(),
+            moves: self.sightings.moves.all(),
+            moves_lost: self.sightings.moves.lost,
             kind_of: &|path| self.sightings.selecting.kind(path),
             contested: &self.sightings.selecting.contested(),
             host: Host {

@@ -74,6 +74,11 @@ fn push(safe: &mut String, part: std::fmt::Arguments<'_>) {
     let _ = safe.write_fmt(part);
 }
 
+/// A command's name in a recording is escaped already; one that a file brought is shown as it is only when it is plain.
+pub fn escape_once(name: &str) -> String {
+    if name.chars().any(char::is_control) { escape(name) } else { name.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     recording::{Call, Phase, Recording, Refusal, denied},
     syscalls::Abi,
-    text::escape,
+    text::{escape, escape_once},
 };
 
 /// A denied call, in all cgroups together.
@@ -56,9 +56,4 @@ impl DeniedCall {
             escape(&self.path)
         )
     }
-}
-
-/// A command's name in a recording is escaped already; one that a file brought is shown as it is only when it is plain.
-fn escape_once(name: &str) -> String {
-    if name.chars().any(char::is_control) { escape(name) } else { name.to_owned() }
 }

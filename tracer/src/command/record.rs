@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    fmt::Write as _,
     io::{IsTerminal, stderr},
     path::Path,
 };
@@ -23,6 +24,7 @@ use crate::{
     live::{Detail, Live},
     message::tell,
     output::{Destination, FileKind, OutputError, Stream},
+    profile::DeriveError,
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     text::escape_path,
@@ -85,8 +87,16 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
     let recording = &outcome.recording;
-    let products = outputs.derive(std::slice::from_ref(recording), recording);
-    let products = products.inspect_err(|_| outputs.discard_unfinished())?;
+    let products = match outputs.derive(std::slice::from_ref(recording), recording) {
+        Ok(products) => products,
+        Err(error) if recording.losses.hide_calls() => {
+            return without_profile(recording, &outputs, &error);
+        }
+        Err(error) => {
+            outputs.discard_unfinished();
+            return Err(error.into());
+        }
+    };
     outputs.write(&products).inspect_err(|_| rescue::keep(recording, &outputs))?;
     outputs.discard_unfinished();
     summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
@@ -97,6 +107,19 @@ pub fn run(typed: &Record) -> Result<Exit> {
         }
         None => exit(typed, &outcome, summary::is_complete(&products)),
     })
+}
+
+/// Nothing of a workload was recorded, and something was lost: what, matters more than that there is no profile.
+fn without_profile(recording: &Recording, outputs: &Outputs, error: &DeriveError) -> Result<Exit> {
+    let written = rescue::write_evidence(recording, outputs);
+    let written = written.inspect_err(|_| rescue::keep(recording, outputs))?;
+    outputs.discard_unfinished();
+    let mut text = summary::incomplete(recording);
+    if let Some(path) = written {
+        let _ = writeln!(text, "{}: the evidence", escape_path(&path));
+    }
+    tell(&format!("{text}no profile was written: {error}"));
+    Ok(Exit::Incomplete)
 }
 
 /// The file for events, up to the first failure: what came behind half a line could not be read.

@@ -2,6 +2,8 @@
 
 use std::{env, path::PathBuf};
 
+use anyhow::Result;
+
 use super::{outputs::Outputs, owner};
 use crate::{
     message::tell,
@@ -29,6 +31,14 @@ pub(super) fn keep(recording: &Recording, outputs: &Outputs) {
         }
         None => tell_partial(outputs),
     }
+}
+
+/// Writes the recording alone, of which no profile can be derived because what the workload did was lost; where it is. None when
+/// the profile was to be printed.
+pub(super) fn write_evidence(recording: &Recording, outputs: &Outputs) -> Result<Option<PathBuf>> {
+    let Some(destination) = outputs.unfinished() else { return Ok(None) };
+    destination.write(&[(FileKind::Recording, json::to_json(recording).as_bytes())])?;
+    Ok(Some(destination.path(FileKind::Recording)))
 }
 
 /// Tells where the recording so far is, when it was saved.

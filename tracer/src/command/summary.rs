@@ -15,7 +15,7 @@ use crate::{
     },
     recording::{Phase, Recording, starts::starts},
     session::{Outcome, Stop},
-    text::{escape, escape_path},
+    text::{escape, escape_once, escape_path},
 };
 
 /// The most lines about numbers without a name: a program can make any.
@@ -53,6 +53,7 @@ pub(super) fn tell(
         {
             let _ = writeln!(text, "kernel table: {used} of {places} places taken");
         }
+        write_departures(&mut text, recording);
         write_starts(&mut text, recording);
         write_files(&mut text, products, outputs);
     }
@@ -153,6 +154,22 @@ pub(super) fn profiles(products: &[Product], outputs: &Outputs) -> String {
         0..=LINES => told.join(", "),
         many => format!("{many} profiles were written"),
     }
+}
+
+/// Who left the target and was followed.
+fn write_departures(text: &mut String, recording: &Recording) {
+    let followed = || recording.departures.iter().filter(|departure| departure.followed);
+    for departure in followed().take(LINES) {
+        let _ = writeln!(
+            text,
+            "followed: processes that left {} for {}: {}, the first one {}; their calls are recorded as the target's",
+            escape(&departure.from),
+            escape(&departure.to),
+            departure.processes,
+            escape_once(&departure.command)
+        );
+    }
+    write_more(text, followed().count(), "destinations");
 }
 
 /// How often each container was started.

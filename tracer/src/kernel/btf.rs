@@ -84,6 +84,13 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         task_exit_code: offset("task_struct", "exit_code")?,
         task_signal: offset("task_struct", "signal")?,
         signal_flags: offset("signal_struct", "flags")?,
+        signal_live: offset("signal_struct", "live")?,
+        task_thread_id: offset("task_struct", "pid")?,
+        task_process_id: offset("task_struct", "tgid")?,
+        task_started: offset("task_struct", "start_boottime")?,
+        task_command: offset("task_struct", "comm")?,
+        cgroup_self: offset("cgroup", "self")?,
+        cgroup_parent: offset("cgroup", "self")? + offset("cgroup_subsys_state", "parent")?,
         ..Config::default()
     })
 }

@@ -1,5 +1,7 @@
 //! The maps of denied calls.
 
+use std::collections::HashSet;
+
 use aya::{
     Ebpf,
     maps::{HashMap, MapData},
@@ -23,6 +25,16 @@ impl Denials {
     pub(super) fn read(&self) -> Result<Vec<(DenialKey, Evidence)>, KernelError> {
         let entries = self.0.iter().map(|entry| entry.map(|(key, value)| (key.0, value.0)));
         entries.collect::<Result<_, _>>().map_err(map_error(DENIALS, "reading"))
+    }
+
+    /// Forgets those of some cgroups, in which no call is made any more.
+    pub(super) fn forget(&mut self, cgroups: &HashSet<u64>) {
+        let keys = self.0.keys().filter_map(Result::ok);
+        let gone: Vec<_> = keys.filter(|key| cgroups.contains(&key.0.call.cgroup)).collect();
+        for key in gone {
+            // One that is not there any more is as good.
+            let _ = self.0.remove(&key);
+        }
     }
 }
 

@@ -1,18 +1,24 @@
 //! An array map as shared memory.
 
-use std::{io, marker::PhantomData, os::fd::AsFd, ptr};
+use std::{
+    io,
+    marker::PhantomData,
+    os::fd::AsFd,
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use aya::maps::{Map, MapData};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::KernelError;
 
-/// A memory-mapped array map, read-only.
+/// A memory-mapped array map.
 ///
 /// The kernel side writes to it at any time; every value is read as a whole by volatile reads of its words, so a value
-/// may mix states, but each word is one that was there. All words only ever gain bits or grow.
+/// may mix states, but each word is one that was there. Words that the kernel side writes only ever gain bits or grow.
 pub(super) struct MappedArray<T> {
-    address: *const T,
+    address: *mut T,
     entries: usize,
     bytes: usize,
     /// Keeps the map.
@@ -20,7 +26,7 @@ pub(super) struct MappedArray<T> {
     kind: PhantomData<T>,
 }
 
-// SAFETY: the mapping is read-only shared memory that any thread may read.
+// SAFETY: the mapping is shared memory that any thread may use; it is written to by atomic operations alone.
 unsafe impl<T> Send for MappedArray<T> {}
 
 impl<T: Copy> MappedArray<T> {
@@ -37,7 +43,8 @@ impl<T: Copy> MappedArray<T> {
         let bytes = entries * size_of::<T>();
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let address = unsafe {
-            mmap(ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, map.fd().as_fd(), 0)
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            mmap(ptr::null_mut(), bytes, protection, MapFlags::SHARED, map.fd().as_fd(), 0)
         }
         .map_err(|error| failed(error.into()))?;
         Ok(Self { address: address.cast(), entries, bytes, _map: map, kind: PhantomData })
@@ -67,12 +74,43 @@ impl<T: Copy> MappedArray<T> {
         // SAFETY: the index is in range, and the mapping is there as long as `self`.
         unsafe { ptr::read_volatile(self.address.add(index)) }
     }
+
+    /// Puts `new` in the place of the first word of a value when `old` is there; whether it was.
+    ///
+    /// # Panics
+    /// When there is no value of that index.
+    pub(super) fn replace_first_word(&self, index: usize, old: u64, new: u64) -> bool {
+        self.words(index)[0].compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Makes all words of a value 0 but the first.
+    ///
+    /// # Panics
+    /// When there is no value of that index.
+    pub(super) fn clear_behind_first_word(&self, index: usize) {
+        for word in &self.words(index)[1..] {
+            word.store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// The words of a value.
+    fn words(&self, index: usize) -> &[AtomicU64] {
+        assert!(index < self.entries, "index {index} of {}", self.entries);
+        // SAFETY: the index is in range, a value is a structure of words, and the mapping is there, and writable, as long as
+        // `self`. The kernel side changes words by single instructions.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.address.add(index).cast(),
+                size_of::<T>() / size_of::<u64>(),
+            )
+        }
+    }
 }
 
 impl<T> Drop for MappedArray<T> {
     fn drop(&mut self) {
         // SAFETY: the mapping was made by `new` and is used nowhere else.
-        let unmapped = unsafe { munmap(self.address.cast_mut().cast(), self.bytes) };
+        let unmapped = unsafe { munmap(self.address.cast(), self.bytes) };
         debug_assert!(unmapped.is_ok(), "munmap of a whole mapping");
     }
 }

@@ -9,7 +9,7 @@ use aya::{
     Ebpf, Pod,
     maps::{Map, MapData, RingBuf},
 };
-use tracer_ebpf::{Counts, DenialKey, Evidence, EvidenceKey};
+use tracer_ebpf::{Counts, DenialKey, Evidence, EvidenceKey, Member};
 
 use super::KernelError;
 
@@ -25,7 +25,10 @@ pub(super) struct CountsPod(pub(super) Counts);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct DenialKeyPod(pub(super) DenialKey);
-// SAFETY: all four are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct MemberPod(pub(super) Member);
+// SAFETY: all five are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
 unsafe impl Pod for EvidenceKeyPod {}
 // SAFETY: see above.
 unsafe impl Pod for EvidencePod {}
@@ -33,6 +36,8 @@ unsafe impl Pod for EvidencePod {}
 unsafe impl Pod for CountsPod {}
 // SAFETY: see above.
 unsafe impl Pod for DenialKeyPod {}
+// SAFETY: see above.
+unsafe impl Pod for MemberPod {}
 
 /// A ring buffer of values of one type.
 pub struct EventBuffer<T> {

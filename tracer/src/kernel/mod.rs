@@ -15,6 +15,7 @@ mod error;
 mod log;
 mod mapped;
 mod maps;
+mod membership;
 mod namespace;
 mod perf_event;
 mod program;
@@ -22,17 +23,20 @@ mod program_info;
 mod readiness;
 mod specialise;
 mod start;
+mod table;
 mod tracefs;
+
+use std::collections::HashSet;
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{HashMap, MapData, PerCpuArray},
+    maps::{HashMap, MapData},
 };
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
-    CALL_EVENTS, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, CgroupRecord, Config, Counts,
-    DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, NATIVE_NUMBERS, PROCESSES, RECORDS, ROOTS,
-    STATS, Stats, TASKS, TRACKED,
+    CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, Config, Counts,
+    DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS, MoveEvent,
+    PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -45,17 +49,16 @@ use self::error::load_error;
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
-use self::maps::{CountsPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
+use self::maps::{EvidenceKeyPod, EvidencePod, map_error, take, typed};
+use self::membership::Membership;
 pub use self::program::Hook;
 use self::program::Programs;
 pub use self::readiness::Readiness;
 use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
+use self::table::Table;
 pub use self::tracefs::{TracefsError, TracepointIds, syscall_tracepoints};
-use crate::recording::{
-    Attach,
-    facts::{CgroupFacts, Snapshot},
-};
+use crate::recording::{Attach, facts::Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -74,6 +77,16 @@ const COUNTS_BUDGET: usize = 32 << 20;
 const MAX_COUNT_SLOTS: usize = 1024;
 /// Bytes of the ring buffer of new cgroups.
 const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
+/// Cgroups of targets whose leavers are followed.
+const TARGET_ENTRIES: u32 = 1 << 14;
+/// Processes in tracked cgroups, and those that left a target, at once.
+const MEMBER_ENTRIES: u32 = 1 << 17;
+/// Cgroups outside the targets that hold processes which left one.
+const VISITED_ENTRIES: u32 = 1 << 13;
+/// Bytes of the ring buffer of processes that were moved.
+const MOVE_EVENTS_SIZE: u32 = 2 << 20;
+/// Cgroups whose lost calls are counted by themselves.
+const CALLS_LOST_ENTRIES: u32 = 1 << 10;
 /// Bytes of the ring buffer of first-seen calls.
 const CALL_EVENTS_SIZE: u32 = 1 << 20;
 /// Threads whose calls are watched for denials at once.
@@ -90,6 +103,8 @@ const DENIAL_EVENTS_SIZE: u32 = 1 << 20;
 pub struct Options {
     /// Ids of the cgroups below which everything is tracked. At most 64.
     pub roots: Vec<u64>,
+    /// Ids of the uppermost cgroups of the targets that are there: what leaves them is followed.
+    pub targets: Vec<u64>,
     /// Use the kernel's BTF when it is there.
     pub btf: bool,
     /// Count calls.
@@ -111,10 +126,10 @@ pub struct Recorder {
     ebpf: Ebpf,
     programs: Programs,
     denials: Option<Denials>,
-    records: MappedArray<CgroupRecord>,
+    table: Table,
+    membership: Membership,
     stats: MappedArray<Stats>,
     evidence: HashMap<MapData, EvidenceKeyPod, EvidencePod>,
-    counts: Option<PerCpuArray<MapData, CountsPod>>,
     btf: Result<(), BtfError>,
 }
 
@@ -124,6 +139,8 @@ pub struct Events {
     pub cgroups: EventBuffer<CgroupEvent>,
     /// One event for each call that was seen for the first time.
     pub calls: EventBuffer<CallEvent>,
+    /// One event for each process that was moved into a tracked cgroup or out of one.
+    pub moves: EventBuffer<MoveEvent>,
     /// One event for each call that was denied for the first time, when they are watched.
     pub denials: Option<EventBuffer<DenialEvent>>,
     /// The kernel side's log, when it was asked for.
@@ -152,16 +169,14 @@ impl Recorder {
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
             .transpose()?;
         insert_roots(&mut ebpf, &options.roots)?;
-        let records = MappedArray::new(take(&mut ebpf, RECORDS)?, RECORDS)?;
+        let table = Table::new(&mut ebpf, config.count_slots > 0)?;
+        let membership = Membership::new(&mut ebpf, &options.targets)?;
         let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
         let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
-        let counts = match config.count_slots {
-            0 => None,
-            _ => Some(typed(take(&mut ebpf, COUNTS)?, COUNTS)?),
-        };
         let events = Events {
             cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
             calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
+            moves: EventBuffer::new(&mut ebpf, MOVE_EVENTS)?,
             denials: match options.denied {
                 true => Some(EventBuffer::new(&mut ebpf, DENIAL_EVENTS)?),
                 false => None,
@@ -169,8 +184,8 @@ impl Recorder {
             log,
         };
         let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
-        let programs = Programs::attach(&mut ebpf, options)?;
-        let recorder = Self { ebpf, programs, denials, records, stats, evidence, counts, btf };
+        let programs = Programs::attach(&mut ebpf, options, btf.is_ok())?;
+        let recorder = Self { ebpf, programs, denials, table, membership, stats, evidence, btf };
         Ok((recorder, events))
     }
 
@@ -198,18 +213,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: a map could not be read.
     pub fn drain(&mut self) -> Result<Snapshot, KernelError> {
-        let mut cgroups = Vec::new();
-        let mut used = 0;
-        for index in 0..self.records.len() {
-            let verdict = self.records.first_word(index);
-            used += usize::from(verdict != 0);
-            if verdict & TRACKED == 0 {
-                continue;
-            }
-            let record = self.records.read(index);
-            let counts = self.counts_of(record.count_slot)?;
-            cgroups.push(CgroupFacts { id: verdict & !TRACKED, record, counts });
-        }
+        let (cgroups, table_fill) = self.table.read()?;
         let evidence = self
             .evidence
             .iter()
@@ -218,7 +222,7 @@ impl Recorder {
             .map_err(map_error(EVIDENCE, "reading"))?;
         let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
         let (entry_misses, recursion_misses) = (self.entry_misses()?, self.recursion_misses()?);
-        let (stats, table_fill) = (self.stats.read(0), (used, self.records.len()));
+        let (stats, lost) = (self.stats.read(0), self.table.lost()?);
         Ok(Snapshot {
             cgroups,
             evidence,
@@ -226,24 +230,71 @@ impl Recorder {
             stats,
             recursion_misses,
             entry_misses,
+            lost,
             table_fill,
         })
     }
 
-    /// The sum over all CPUs of one cgroup's counters; None without a slot.
-    fn counts_of(&self, slot: u64) -> Result<Option<Box<[u64; NATIVE_NUMBERS]>>, KernelError> {
-        let Some(counts) = &self.counts else { return Ok(None) };
-        let Some(index) = u32::try_from(slot).ok().filter(|index| *index > 0) else {
-            return Ok(None);
-        };
-        let mut sums = Box::new([0; NATIVE_NUMBERS]);
-        let per_cpu = counts.get(&index, 0).map_err(map_error(COUNTS, "reading"))?;
-        for cpu in per_cpu.iter() {
-            for (sum, count) in sums.iter_mut().zip(cpu.0.0) {
-                *sum += count;
-            }
+    /// What leaves that cgroup of a target, and those below it, is followed from now on.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a map could not be written.
+    pub fn follow(&mut self, cgroup: u64) -> Result<(), KernelError> {
+        self.membership.follow(cgroup)
+    }
+
+    /// A process was in a target's cgroup before the kernel side could see it come: it will be followed as well. `process` is an
+    /// id of the initial pid namespace.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a map could not be written.
+    pub fn add_member(&mut self, process: u32, cgroup: u64) -> Result<(), KernelError> {
+        self.membership.add(process, cgroup)
+    }
+
+    /// A process that was added has ended, perhaps before that.
+    pub fn remove_member(&mut self, process: u32) {
+        self.membership.remove(process);
+    }
+
+    /// The processes that live outside the target that they left: the ids of the cgroups that they left.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a map could not be read.
+    pub fn visitors(&self) -> Result<Vec<u64>, KernelError> {
+        self.membership.visitors()
+    }
+
+    /// So many cgroups are new that it is worth looking for those that are no target's.
+    pub fn is_crowded(&self) -> bool {
+        self.table.is_crowded(self.stats.read(0).claims)
+    }
+
+    /// Stops to record the cgroups that `is_foreign` says are no target's, and gives back the places of those that it said so of
+    /// before. A cgroup must be that for good. Tells the ids of those that are forgotten now.
+    ///
+    /// # Errors
+    /// [`KernelError`]: a map could not be read or written.
+    pub fn dismiss(
+        &mut self,
+        is_foreign: impl Fn(u64) -> bool,
+        is_gone: impl Fn(u64) -> bool,
+    ) -> Result<HashSet<u64>, KernelError> {
+        let freed = self.table.dismiss(self.stats.read(0).claims, is_foreign)?;
+        if freed.is_empty() {
+            return Ok(freed);
         }
-        Ok(Some(sums))
+        let keys = self.evidence.keys().filter_map(Result::ok);
+        let gone: Vec<_> = keys.filter(|key| freed.contains(&key.0.cgroup)).collect();
+        for key in gone {
+            // One that is not there any more is as good.
+            let _ = self.evidence.remove(&key);
+        }
+        if let Some(denials) = &mut self.denials {
+            denials.forget(&freed);
+        }
+        self.membership.forget_visited(is_gone)?;
+        Ok(freed)
     }
 
     /// Calls that were seen so far but found no place anywhere, and those the kernel skipped.
@@ -327,6 +378,12 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
+        .map_max_entries(FREE_COUNTS, config.count_slots + 1)
+        .map_max_entries(TARGETS, TARGET_ENTRIES)
+        .map_max_entries(MEMBERS, MEMBER_ENTRIES)
+        .map_max_entries(VISITED, VISITED_ENTRIES)
+        .map_max_entries(MOVE_EVENTS, MOVE_EVENTS_SIZE)
+        .map_max_entries(CALLS_LOST, CALLS_LOST_ENTRIES)
         .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
         .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))

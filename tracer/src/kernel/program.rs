@@ -6,7 +6,9 @@ use aya::{
     Ebpf,
     programs::{ProgramError, RawTracePoint, TracePoint, raw_trace_point::RawTracePointLinkId},
 };
-use tracer_ebpf::{ENTER, ENTER_NOTING, EXIT, Program, TASK_EXIT};
+use tracer_ebpf::{
+    ENTER, ENTER_NOTING, EXIT, MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE, Program, TASK_EXIT,
+};
 
 use super::{KernelError, Options, TracepointIds, perf_event::PerfEvent, program_info};
 use crate::recording::Attach;
@@ -34,6 +36,8 @@ impl Hook {
 pub(super) struct Programs {
     calls: OnCalls,
     task_exit: Option<Attached>,
+    /// Those that know who is in a tracked cgroup; none without kernel BTF.
+    members: Vec<Attached>,
     refusals: Vec<String>,
 }
 
@@ -56,8 +60,17 @@ impl OnCalls {
 
 impl Programs {
     /// Loads and attaches them.
-    pub(super) fn attach(ebpf: &mut Ebpf, options: &Options) -> Result<Self, KernelError> {
+    ///
+    /// `members`: who is in a tracked cgroup is to be known. Those programs come first: whoever is seen to make a call was seen to come.
+    pub(super) fn attach(
+        ebpf: &mut Ebpf,
+        options: &Options,
+        members: bool,
+    ) -> Result<Self, KernelError> {
         let mut refusals = Vec::new();
+        let members = if members { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE][..] } else { &[] };
+        let members = members.iter().map(|program| Attached::new(ebpf, *program, Hook::Raw));
+        let members = members.collect::<Result<Vec<_>, _>>()?;
         let task_exit = if options.denied { task_exit(ebpf, &mut refusals)? } else { None };
         let calls = match OnCalls::attach(ebpf, options.hook, options.denied) {
             Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
@@ -68,7 +81,7 @@ impl Programs {
             }
             attached => attached?,
         };
-        Ok(Self { calls, task_exit, refusals })
+        Ok(Self { calls, task_exit, members, refusals })
     }
 
     /// Where the programs on system calls are attached.
@@ -92,12 +105,14 @@ impl Programs {
     /// Detaches them, in the opposite order. They stay, for their statistics.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> Result<(), KernelError> {
         let all = [self.calls.exit.as_mut(), Some(&mut self.calls.enter), self.task_exit.as_mut()];
-        all.into_iter().flatten().try_for_each(|program| program.detach(ebpf))
+        let all = all.into_iter().flatten().chain(&mut self.members);
+        all.into_iter().try_for_each(|program| program.detach(ebpf))
     }
 
     /// Runs that the kernel skipped, of all of them.
     pub(super) fn recursion_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
         let others = [self.calls.exit.as_ref(), self.task_exit.as_ref()].into_iter().flatten();
+        let others = others.chain(&self.members);
         let others =
             others.map(|program| program.recursion_misses(ebpf)).sum::<Result<u64, _>>()?;
         Ok(self.entry_misses(ebpf)?.saturating_add(others))

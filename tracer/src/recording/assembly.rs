@@ -8,6 +8,7 @@ use super::{
     Call, Cgroup, ContainerIdentity, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
     completeness::reasons,
     denied::{self, Logged},
+    departures::{Move, departures, left},
     facts::{CgroupFacts, Snapshot},
     phases::{self, CgroupKind},
 };
@@ -68,6 +69,10 @@ pub struct Parts<'a> {
     pub started_boot: u64,
     /// How long it lasted.
     pub duration_seconds: f64,
+    /// Processes that were moved from one cgroup to another.
+    pub moves: &'a [Move],
+    /// Moves that were lost: processes may have left the target unseen.
+    pub moves_lost: u64,
     /// Roots that were removed and made again.
     pub replaced: u64,
     /// Processes of the command that still ran, or were killed, at the end.
@@ -91,7 +96,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
     let mut losses = Losses {
-        table_full: table_full(&parts.snapshot.stats),
+        table_full: table_full(&parts.snapshot.stats) + lost(parts),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
         replaced: parts.replaced,
@@ -122,7 +127,11 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     losses.late_start = late_starts.len() as u64;
     let contested: BTreeSet<String> = parts.contested.values().flatten().cloned().collect();
     let contested: Vec<String> = contested.into_iter().collect();
-    let incomplete_reasons = reasons(&losses, &late_starts, &contested, parts.accept_late_start);
+    let departures = departures(parts);
+    let Stats { members_lost, move_events_lost, .. } = parts.snapshot.stats;
+    losses.left = left(&departures) + members_lost + move_events_lost + parts.moves_lost;
+    let incomplete_reasons =
+        reasons(&losses, &late_starts, &contested, &departures, parts.accept_late_start);
     Recording {
         version: VERSION,
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -134,6 +143,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         losses,
         late_starts,
         contested,
+        departures,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command: None,
@@ -154,7 +164,7 @@ pub const UNKNOWN_NAME: &str = "?";
 
 /// A cgroup with unknown names in its path that may be one of the targets' all the same: what is known of it does not
 /// lead away from them.
-fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
+pub fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
     let Some((known, _)) = path.split_once(&format!("/{UNKNOWN_NAME}")) else { return false };
     let roots = selections.iter().flat_map(|selection| &selection.paths);
     known.is_empty() || roots.into_iter().any(|root| is_at_or_below(root, known))
@@ -270,6 +280,19 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
 /// Calls that found no place in one of the kernel side's tables.
 fn table_full(stats: &Stats) -> u64 {
     stats.calls_lost + stats.tasks_lost + stats.denials_lost
+}
+
+/// Calls of cgroups that found no place themselves: of those that may be the target's.
+fn lost(parts: &Parts<'_>) -> u64 {
+    let may_be = |cgroup: &u64| {
+        let path = parts.paths.get(cgroup);
+        path.is_none_or(|path| {
+            parts.selections.iter().any(|selection| selection.holds(path))
+                || may_be_selected(path, parts.selections)
+        })
+    };
+    let lost = parts.snapshot.lost.iter().filter(|(cgroup, _)| may_be(cgroup));
+    lost.map(|(_, calls)| calls).fold(0, |sum, calls| sum.saturating_add(*calls))
 }
 
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.

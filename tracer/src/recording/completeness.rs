@@ -1,19 +1,21 @@
 //! What makes a recording incomplete, in sentences. The one place that judges it, for what was just recorded and for what
 //! was merged.
 
-use super::Losses;
-use crate::text::escape;
+use super::{Departure, Losses};
+use crate::text::{escape, escape_once};
 
 /// Most paths that a sentence names.
 const PATHS_SHOWN: usize = 4;
 
 /// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint: `.
 ///
-/// `late_starts` are the paths whose start was not seen, `contested` those of cgroups that may be the target's; `accept_late_start` says that they do not count.
+/// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not count. `contested` are the paths of
+/// cgroups that may be the target's, `departures` the processes that left the target.
 pub(super) fn reasons(
     losses: &Losses,
     late_starts: &[String],
     contested: &[String],
+    departures: &[Departure],
     accept_late_start: bool,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -86,6 +88,17 @@ pub(super) fn reasons(
             losses.contested
         ));
     }
+    if losses.left > 0 {
+        let lost = departures.iter().find(|departure| !departure.followed);
+        let example = lost.map_or_else(String::new, |departure| {
+            let (command, to) = (escape_once(&departure.command), escape(&departure.to));
+            format!(" ({command} went to {to})")
+        });
+        reasons.push(format!(
+            "processes that left the target and could not be followed{example}: {}\nhint: name the cgroup that they went to as well (--cgroup), or one above both",
+            losses.left
+        ));
+    }
     if losses.late_start > 0 && !accept_late_start {
         let first = late_starts.first().map_or("a cgroup", String::as_str);
         reasons.push(format!(
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn nothing_lost_is_complete() {
-        assert!(reasons(&Losses::default(), &[], &[], false).is_empty());
+        assert!(reasons(&Losses::default(), &[], &[], &[], false).is_empty());
     }
 
     #[test]
@@ -122,13 +135,14 @@ mod tests {
             evidence_full: 1,
             unfinished: 1,
             contested: 1,
+            left: 1,
         };
-        let told = reasons(&losses, &["/a".to_owned()], &[], false);
-        assert_eq!(told.len(), 13, "{told:#?}");
+        let told = reasons(&losses, &["/a".to_owned()], &[], &[], false);
+        assert_eq!(told.len(), 14, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
-            reasons(&losses, &["/a".to_owned()], &[], true).len(),
-            12,
+            reasons(&losses, &["/a".to_owned()], &[], &[], true).len(),
+            13,
             "the late start is accepted"
         );
     }
@@ -136,7 +150,22 @@ mod tests {
     #[test]
     fn a_path_is_told_escaped() {
         let losses = Losses { late_start: 1, ..Losses::default() };
-        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], false);
+        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false);
         assert!(told[0].contains(r"/\x1b[2J"), "{told:?}");
+    }
+
+    #[test]
+    fn who_left_is_told_with_the_destination() {
+        let departure = |followed, to: &str| Departure {
+            from: "/a".to_owned(),
+            to: to.to_owned(),
+            command: "su".to_owned(),
+            processes: 2,
+            followed,
+        };
+        let losses = Losses { left: 2, ..Losses::default() };
+        let told =
+            reasons(&losses, &[], &[departure(true, "/b"), departure(false, "/c\u{7}")], false);
+        assert!(told[0].contains(r"(su went to /c\x07): 2"), "{told:?}");
     }
 }

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub recursion_misses: u64,
     /// Those among them of the program that sees calls being entered: a call whose entry was not seen looks denied.
     pub entry_misses: u64,
+    /// Calls that found no place in the table, by cgroup.
+    pub lost: Vec<(u64, u64)>,
     /// Places of the verdict table that are taken, and how many there are.
     pub table_fill: (usize, usize),
 }
@@ -30,4 +32,56 @@ pub struct CgroupFacts {
     pub record: CgroupRecord,
     /// Calls by native number over all CPUs; None when this cgroup was not counted.
     pub counts: Option<Box<[u64; NATIVE_NUMBERS]>>,
+}
+
+impl CgroupFacts {
+    /// Adds what was recorded of the same cgroup in another place.
+    pub fn add(&mut self, other: &Self) {
+        let (record, more) = (&mut self.record, &other.record);
+        record.flags |= more.flags;
+        record.outer = record.outer.max(more.outer);
+        let sets = [(&mut record.container, &more.container), (&mut record.host, &more.host)];
+        for (set, more) in sets {
+            for (word, more) in set.as_flattened_mut().iter_mut().zip(more.as_flattened()) {
+                *word |= more;
+            }
+        }
+        for (first, other) in record.first_seen.iter_mut().zip(more.first_seen) {
+            *first = [*first, other].into_iter().filter(|time| *time != 0).min().unwrap_or(0);
+        }
+        match (&mut self.counts, &other.counts) {
+            (Some(counts), Some(more)) => {
+                counts.iter_mut().zip(more.iter()).for_each(|(count, more)| *count += more);
+            }
+            (counts @ None, more) => counts.clone_from(more),
+            (Some(_), None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_places_of_a_cgroup_are_one() {
+        let facts = |bit: u64, first: u64| {
+            let mut record = CgroupRecord {
+                verdict: 7,
+                count_slot: 1,
+                flags: bit,
+                outer: 0,
+                container: [[0; 8]; 4],
+                host: [[0; 8]; 4],
+                first_seen: [first, 0, 0, 0],
+            };
+            record.container[1][2] = bit;
+            CgroupFacts { id: 7, record, counts: Some(Box::new([bit; NATIVE_NUMBERS])) }
+        };
+        let mut one = facts(1, 9);
+        one.add(&facts(2, 5));
+        assert_eq!((one.record.flags, one.record.container[1][2]), (3, 3));
+        assert_eq!(one.record.first_seen, [5, 0, 0, 0]);
+        assert_eq!(one.counts.map(|counts| counts[3]), Some(3));
+    }
 }

@@ -328,6 +328,11 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
     for path in &recording.contested {
         bounded("a path of \"contested\"", path)?;
     }
+    for departure in &recording.departures {
+        bounded("a departure's \"from\"", &departure.from)?;
+        bounded("a departure's \"to\"", &departure.to)?;
+        bounded("a departure's \"command\"", &departure.command)?;
+    }
     for reason in &recording.incomplete_reasons {
         bounded("a reason for being incomplete", reason)?;
     }

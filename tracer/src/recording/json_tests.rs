@@ -58,6 +58,7 @@ fn recording() -> Recording {
         losses: Losses::default(),
         late_starts: Vec::new(),
         contested: Vec::new(),
+        departures: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,

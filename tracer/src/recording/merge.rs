@@ -51,6 +51,7 @@ pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Record
         &merged.losses,
         &merged.late_starts,
         &merged.contested,
+        &merged.departures,
         accept_late_start,
     );
     merged.incomplete_reasons.extend(parts.iter().flat_map(unexplained));
@@ -78,6 +79,7 @@ fn append(merged: &mut Recording, part: &Recording) {
         target.cgroups.iter_mut().for_each(|index| *index += before);
         target
     }));
+    merged.departures.extend(part.departures.iter().cloned());
     merged.losses = sum(&merged.losses, &part.losses);
     merged.duration_seconds += part.duration_seconds;
     if part.started < merged.started {
@@ -101,6 +103,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         evidence_full,
         unfinished,
         contested,
+        left,
     } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
@@ -116,6 +119,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         evidence_full: one.evidence_full.saturating_add(evidence_full),
         unfinished: one.unfinished.saturating_add(unfinished),
         contested: one.contested.saturating_add(contested),
+        left: one.left.saturating_add(left),
     }
 }
 

@@ -63,6 +63,7 @@ fn whole(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
         losses: Losses::default(),
         late_starts: Vec::new(),
         contested: Vec::new(),
+        departures: Vec::new(),
         complete: true,
         incomplete_reasons: Vec::new(),
         command: None,

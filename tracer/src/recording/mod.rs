@@ -6,6 +6,7 @@
 pub mod assembly;
 mod completeness;
 pub mod denied;
+pub mod departures;
 pub mod event;
 pub mod facts;
 pub mod filters;
@@ -17,6 +18,7 @@ pub mod starts;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::departures::Departure;
 use crate::syscalls::{Abi, errno};
 
 /// The version of the recording file that this program writes, and the newest that it reads.
@@ -47,6 +49,9 @@ pub struct Recording {
     /// Paths of the cgroups that carry the name of a target's container or pod, and of which none can be told to be it; sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contested: Vec<String>,
+    /// Processes that left the target's cgroups, in the order in which they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departures: Vec<Departure>,
     /// Nothing is missing: every loss that counts is zero.
     pub complete: bool,
     /// Why not, each with its remedy in a line of its own behind `hint: `; empty when complete.
@@ -312,6 +317,16 @@ pub struct Losses {
     /// Containers and pods whose name is carried by cgroups of which none can be told to be it: none of them is recorded.
     #[serde(default)]
     pub contested: u64,
+    /// Processes that left the target and could not be followed: calls of theirs are missing.
+    #[serde(default)]
+    pub left: u64,
+}
+
+impl Losses {
+    /// Calls that were made while tracing may be missing: a late start and a filter hide other ones.
+    pub fn hide_calls(&self) -> bool {
+        Self { late_start: 0, filtered: 0, ..*self } != Self::default()
+    }
 }
 
 /// How the traced command ended.

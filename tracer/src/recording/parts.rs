@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Cgroup, ContainerIdentity, Losses, Recording, Target, TargetKind,
+    Cgroup, ContainerIdentity, Departure, Losses, Recording, Target, TargetKind,
     assembly::{is_at_or_below, unnamed},
     completeness,
+    departures::left,
     merge::container,
 };
 
@@ -71,15 +72,23 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
         whole.contested.iter().filter(|path| is_of(path, &cgroups)).cloned().collect();
     let names: BTreeSet<&str> =
         contested.iter().filter_map(|path| container(path)).map(|(id, _)| id).collect();
+    // What left another part's cgroups, and was not followed, is no loss of this one.
+    let of_part = |departure: &&Departure| {
+        cgroups.iter().any(|cgroup| cgroup.path == departure.from)
+            || !whole.cgroups.iter().any(|cgroup| cgroup.path == departure.from)
+    };
+    let departures: Vec<Departure> = whole.departures.iter().filter(of_part).cloned().collect();
+    let left_by_others = left(&whole.departures).saturating_sub(left(&departures));
     let losses = Losses {
         contested: names.len() as u64,
+        left: whole.losses.left.saturating_sub(left_by_others),
         unnamed: cgroups.iter().map(unnamed).sum(),
         filtered: cgroups.iter().filter(|cgroup| cgroup.filtered).count() as u64,
         late_start: late_starts.len() as u64,
         ..whole.losses
     };
     let incomplete_reasons =
-        completeness::reasons(&losses, &late_starts, &contested, accept_late_start);
+        completeness::reasons(&losses, &late_starts, &contested, &departures, accept_late_start);
     let command = whole.command.clone().filter(|_| target.kind == TargetKind::Command);
     Recording {
         targets: vec![Target { cgroups: (0..cgroups.len()).collect(), ..target }],
@@ -87,6 +96,7 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
         losses,
         late_starts,
         contested,
+        departures,
         complete: incomplete_reasons.is_empty(),
         incomplete_reasons,
         command,
@@ -170,6 +180,7 @@ pub(super) mod tests {
             losses: Losses::default(),
             late_starts: Vec::new(),
             contested: Vec::new(),
+            departures: Vec::new(),
             complete: true,
             incomplete_reasons: Vec::new(),
             command: None,

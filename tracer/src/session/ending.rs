@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
+use tracer_ebpf::MAX_ROOT_LEVEL;
 
 use super::{
     Observers, Session, Stop, ended,
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     recording::assembly::{Selection, is_at_or_below},
     target::cgroup::CgroupRoot,
+    text::escape,
 };
 
 /// How long a command may take to end after it was told to.
@@ -50,6 +52,13 @@ impl Roots {
                 paths.len()
             );
         }
+        if let Some(deep) = paths.iter().find(|path| level(path) > MAX_ROOT_LEVEL) {
+            bail!(
+                "the cgroup {} is at level {} of the hierarchy; at most {MAX_ROOT_LEVEL} can be watched\nhint: name a cgroup above it",
+                escape(deep),
+                level(deep)
+            );
+        }
         let roots = paths.into_iter().map(|path| {
             let id = root.id(&path)?;
             Ok(Root { path, id, replaced: false })
@@ -73,6 +82,11 @@ impl Roots {
     pub(super) fn replaced(&self) -> u64 {
         self.0.iter().filter(|root| root.replaced).count() as u64
     }
+}
+
+/// How deep a cgroup lies in the hierarchy; its root has level 0.
+fn level(path: &str) -> u32 {
+    path.split('/').filter(|name| !name.is_empty()).count() as u32
 }
 
 impl Session<'_> {

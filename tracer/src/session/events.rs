@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
 
-use super::{Observers, late::Late, names::Names, selecting::Selecting};
+use super::{Observers, late::Late, moves::Moves, names::Names, selecting::Selecting};
 use crate::{
     kernel::{EventBuffer, Events, Readiness},
     live::FirstSeen,
@@ -32,9 +32,13 @@ const MAX_UNPLACED: usize = 1 << 16;
 pub(super) struct Sightings {
     pub(super) names: Names,
     pub(super) labels: HashMap<LabelKey, Label>,
+    pub(super) moves: Moves,
+    /// Cgroups that are a target's uppermost one and made their first call: ids and paths, until they are taken.
+    pub(super) new_targets: Vec<(u64, String)>,
     events: Events,
     new_cgroups: Readiness,
     new_calls: Readiness,
+    new_moves: Readiness,
     new_denials: Option<Readiness>,
     new_log: Option<Readiness>,
     unplaced: Vec<CallEvent>,
@@ -49,8 +53,11 @@ impl Sightings {
         Ok(Self {
             names: Names::default(),
             labels: HashMap::new(),
+            moves: Moves::default(),
+            new_targets: Vec::new(),
             new_cgroups: readiness(&events.cgroups)?,
             new_calls: readiness(&events.calls)?,
+            new_moves: readiness(&events.moves)?,
             new_denials: events.denials.as_ref().map(readiness).transpose()?,
             new_log: events.log.as_ref().map(readiness).transpose()?,
             events,
@@ -67,6 +74,7 @@ impl Sightings {
         let ready = tokio::select! {
             ready = self.new_cgroups.ready() => ready,
             ready = self.new_calls.ready() => ready,
+            ready = self.new_moves.ready() => ready,
             ready = maybe(&self.new_denials) => ready,
             ready = maybe(&self.new_log) => ready,
         };
@@ -88,6 +96,10 @@ impl Sightings {
         if let Some(log) = &mut self.events.log {
             log.flush();
         }
+        while let Some(event) = self.events.moves.take() {
+            self.moves.take(&event);
+            late.took_in(event.to, event.started < self.began);
+        }
         let mut calls = std::mem::take(&mut self.unplaced);
         while let Some(event) = self.events.calls.take() {
             calls.push(event);
@@ -98,6 +110,9 @@ impl Sightings {
             late.announced(id, &path);
             for line in self.selecting.place(&path) {
                 observers.live.line(&line);
+            }
+            if self.selecting.is_top(&path) {
+                self.new_targets.push((id, path));
             }
         }
         for event in calls {
@@ -172,6 +187,33 @@ impl Sightings {
             during: Some(during(call.class, self.selecting.kind(&path))),
         };
         self.show(&new, observers);
+    }
+
+    /// The cgroup is no target's, and will be none: what is recorded of it is of no use.
+    pub(super) fn is_foreign(&self, cgroup: u64) -> bool {
+        match self.names.paths.get(&cgroup) {
+            Some(path) => self.selecting.is_foreign(path),
+            None => self.names.is_lost(cgroup),
+        }
+    }
+
+    /// Cgroups whose place will not be known any more are no target's, when what is known of it says so.
+    pub(super) fn give_up(&mut self) {
+        let selecting = &self.selecting;
+        self.names.give_up(|path| selecting.is_foreign(path));
+    }
+
+    /// Forgets cgroups that are no target's: those of `freed`, and of what is known by name what is gone.
+    pub(super) fn forget(&mut self, freed: &HashSet<u64>, root: &CgroupRoot) {
+        self.labels.retain(|(cgroup, _, _), _| !freed.contains(cgroup));
+        self.denied.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
+        let selecting = &self.selecting;
+        let names = &mut self.names;
+        self.moves.forget(|cgroup| {
+            names.paths.get(&cgroup).is_some_and(|path| selecting.is_foreign(path))
+        });
+        names
+            .forget(freed, |id, path| selecting.is_foreign(path) && root.id(path).ok() != Some(id));
     }
 
     /// The path of a cgroup; None as long as it is not known, or not whether it is the target's.

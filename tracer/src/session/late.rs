@@ -34,18 +34,25 @@ pub(super) struct Late {
     /// Their paths, by id.
     paths: BTreeMap<u64, String>,
     /// Paths of which a whole start was recorded since.
-    pub(super) restarted: BTreeSet<String>,
+    restarted: BTreeSet<String>,
+    /// Ids of those that took in a process which had been started before tracing began: that is no start.
+    impure: BTreeSet<u64>,
     restarts: UnboundedReceiver<String>,
     /// Keeps the channel open when nothing is watched.
     _sender: UnboundedSender<String>,
 }
 
 impl Late {
-    /// Takes the populated cgroups, and watches each for the moment at which it is empty and started again.
-    pub(super) fn watch(root: &CgroupRoot, paths: BTreeMap<u64, String>) -> Result<Self> {
+    /// Takes the populated cgroups, and watches each for the moment at which it is empty and started again. `began`: when tracing
+    /// did, in nanoseconds since boot.
+    pub(super) fn watch(
+        root: &CgroupRoot,
+        paths: BTreeMap<u64, String>,
+        began: u64,
+    ) -> Result<Self> {
         let (sender, restarts) = unbounded_channel();
         for path in paths.values().take(MAX_WATCHED) {
-            let Some(watched) = Watched::new(root, path)? else { continue };
+            let Some(watched) = Watched::new(root, path, began)? else { continue };
             let sender = sender.clone();
             tokio::spawn(async move {
                 if watched.restart().await {
@@ -54,7 +61,8 @@ impl Late {
                 }
             });
         }
-        Ok(Self { paths, restarted: BTreeSet::new(), restarts, _sender: sender })
+        let (restarted, impure) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { paths, restarted, impure, restarts, _sender: sender })
     }
 
     /// Ids of the late cgroups.
@@ -64,13 +72,34 @@ impl Late {
 
     /// A late cgroup was not started again yet.
     pub(super) fn is_pending(&self) -> bool {
-        self.paths.values().any(|path| !self.restarted.contains(path))
+        let restarted = self.restarted();
+        self.paths.values().any(|path| !restarted.contains(path))
+    }
+
+    /// Paths of which a whole start was recorded since: every process that came was started after tracing began.
+    pub(super) fn restarted(&self) -> BTreeSet<String> {
+        let impure = |path: &String| {
+            self.paths.iter().any(|(id, late)| late == path && self.impure.contains(id))
+        };
+        self.restarted.iter().filter(|path| !impure(path)).cloned().collect()
+    }
+
+    /// A process came into a cgroup. `is_old`: it had been started before tracing began.
+    pub(super) fn took_in(&mut self, id: u64, is_old: bool) {
+        if is_old && self.paths.contains_key(&id) {
+            self.impure.insert(id);
+        }
     }
 
     /// A cgroup made its first call: if it has the path of a late one and is another, that was started anew.
     pub(super) fn announced(&mut self, id: u64, path: &str) {
         if !self.paths.contains_key(&id) && self.paths.values().any(|late| late == path) {
             self.restarted.insert(path.to_owned());
+            let before: Vec<u64> =
+                self.paths.iter().filter(|(_, late)| *late == path).map(|(id, _)| *id).collect();
+            before.iter().for_each(|id| {
+                self.impure.remove(id);
+            });
         }
     }
 
@@ -102,12 +131,12 @@ struct Watched {
     state: CgroupState,
     changes: Readiness,
     directory: PathBuf,
-    /// The processes that were there when tracing began.
-    late: BTreeSet<String>,
+    /// When tracing began, in nanoseconds since boot.
+    began: u64,
 }
 
 impl Watched {
-    fn new(root: &CgroupRoot, path: &str) -> Result<Option<Self>> {
+    fn new(root: &CgroupRoot, path: &str, began: u64) -> Result<Option<Self>> {
         let (Ok(Some(events)), Ok(directory)) =
             (CgroupEvents::open(root, path), root.directory(path))
         else {
@@ -116,8 +145,7 @@ impl Watched {
         // Reading arms the descriptor: without it the kernel reports a change at once.
         let Ok(state) = events.read() else { return Ok(None) };
         let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
-        let late = processes(&directory);
-        Ok(Some(Self { events, state, changes, directory, late }))
+        Ok(Some(Self { events, state, changes, directory, began }))
     }
 
     /// Waits until the cgroup was empty and holds processes again; false when that cannot happen any more.
@@ -126,7 +154,7 @@ impl Watched {
         loop {
             let Ok(()) = self.changes.ready().await else { return false };
             let Ok(now) = self.events.read() else { return false };
-            let all_new = || self.late.is_disjoint(&processes(&self.directory));
+            let all_new = || all_new(&self.directory, self.began);
             if started_again(known, now, all_new) {
                 return true;
             }
@@ -138,18 +166,31 @@ impl Watched {
     }
 }
 
-/// The process ids in a cgroup itself; those of another pid namespace are all 0.
-fn processes(directory: &Path) -> BTreeSet<String> {
-    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+/// Every process in a cgroup itself was started after tracing began. One of which that cannot be told was not: those of another pid
+/// namespace are all 0. One that ended meanwhile is none.
+fn all_new(directory: &Path, began: u64) -> bool {
+    let Ok(processes) = fs::read_to_string(directory.join("cgroup.procs")) else { return false };
+    processes.lines().all(|process| match started(process) {
+        Some(time) => time >= began,
+        None => process != "0" && !Path::new("/proc").join(process).exists(),
+    })
+}
+
+/// When a process was started, in nanoseconds since boot, rounded down to clock ticks (`proc_pid_stat(5)`, field 22).
+fn started(process: &str) -> Option<u64> {
+    const FIELDS_BEHIND_THE_NAME: usize = 19;
+    let text = fs::read_to_string(Path::new("/proc").join(process).join("stat")).ok()?;
+    let (_, behind) = text.rsplit_once(')')?;
+    let ticks: u64 = behind.split_whitespace().nth(FIELDS_BEHIND_THE_NAME)?.parse().ok()?;
+    ticks.checked_mul(1_000_000_000 / rustix::param::clock_ticks_per_second())
 }
 
 /// The kernel tells of changes only: a state that is told but unchanged was another one in between. That was either
-/// empty, or frozen: then the processes are the same.
+/// empty, or frozen. An empty moment alone is no start: processes may leave and come back.
 fn started_again(before: CgroupState, now: CgroupState, all_new: impl FnOnce() -> bool) -> bool {
     use CgroupState::Present;
     match (before, now) {
-        (Present { populated: false, .. }, Present { populated: true, .. }) => true,
+        (Present { populated: false, .. }, Present { populated: true, .. }) => all_new(),
         // It started and ended in between.
         (Present { populated: false, frozen: was }, Present { populated: false, frozen }) => {
             was == frozen
@@ -169,7 +210,8 @@ mod tests {
     fn a_restart_is_told_from_a_freeze() {
         let present = |populated, frozen| CgroupState::Present { populated, frozen };
         let (empty, running) = (present(false, false), present(true, false));
-        assert!(started_again(empty, running, || false));
+        assert!(started_again(empty, running, || true));
+        assert!(!started_again(empty, running, || false), "they came back");
         assert!(started_again(running, running, || true), "empty in between");
         assert!(started_again(empty, empty, || false), "started and ended in between");
         assert!(!started_again(running, running, || false), "frozen in between");

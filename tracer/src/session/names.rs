@@ -1,6 +1,6 @@
 //! The paths of cgroups by their ids, also of those that are gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tracer_ebpf::CgroupEvent;
 
@@ -16,6 +16,8 @@ pub(super) struct Names {
     pub(super) paths: HashMap<u64, String>,
     /// New cgroups whose parent is not known yet.
     waiting: Vec<CgroupEvent>,
+    /// Those among them that lie below a cgroup which is no target's, so that they are none either.
+    lost: HashSet<u64>,
 }
 
 impl Names {
@@ -68,6 +70,28 @@ impl Names {
         let path = format!("{}/{name}", parent.trim_end_matches('/'));
         self.paths.insert(event.cgroup, path.clone());
         Some(path)
+    }
+
+    /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that `is_gone` says.
+    pub(super) fn forget(&mut self, freed: &HashSet<u64>, is_gone: impl Fn(u64, &str) -> bool) {
+        self.waiting.retain(|event| !freed.contains(&event.cgroup));
+        self.lost.retain(|cgroup| !freed.contains(cgroup));
+        self.paths.retain(|id, path| !is_gone(*id, path));
+    }
+
+    /// The cgroup has no known place, and whatever its place is, it is no target's.
+    pub(super) fn is_lost(&self, cgroup: u64) -> bool {
+        self.lost.contains(&cgroup)
+    }
+
+    /// Notes which of the cgroups that wait for their place are no target's, by the path that `is_foreign` is given: that of the nearest
+    /// known ancestor, with `?ID` for those that are not known.
+    pub(super) fn give_up(&mut self, is_foreign: impl Fn(&str) -> bool) {
+        for event in &self.waiting {
+            if self.place_with_gaps(event).is_some_and(|path| is_foreign(&path)) {
+                self.lost.insert(event.cgroup);
+            }
+        }
     }
 
     /// Places what is left, at the end: below the nearest ancestor that is known, with `?ID` for those that are not.

@@ -10,7 +10,11 @@ use std::{
 };
 
 use crate::{
-    recording::{ContainerIdentity, assembly::Selection, phases::CgroupKind},
+    recording::{
+        ContainerIdentity,
+        assembly::{Selection, may_be_selected},
+        phases::CgroupKind,
+    },
     target::{
         cgroup::CgroupRoot,
         claims::{Carried, Claims, Standing, carried},
@@ -92,6 +96,23 @@ impl Selecting {
     /// The cgroup of that path is the target's.
     pub(super) fn is_selected(&self, path: &str) -> bool {
         self.selections.iter().any(|selection| selection.holds(path))
+    }
+
+    /// The cgroup of that path is the uppermost one of a target.
+    pub(super) fn is_top(&self, path: &str) -> bool {
+        self.selections.iter().any(|selection| selection.paths.iter().any(|top| top == path))
+    }
+
+    /// The cgroup of that path is no target's, whatever will be known. One of a container that no runtime knows may still be.
+    pub(super) fn is_foreign(&self, path: &str) -> bool {
+        let known = Known { inventory: &self.inventory, claims: &self.claims };
+        let is_settled = |wanted: &Wanted| {
+            wanted.judge(path, &known) == Verdict::Other
+                && containers_in(path).all(|(_, name)| self.inventory.knows(&name.id))
+        };
+        !self.is_selected(path)
+            && !may_be_selected(path, &self.selections)
+            && self.wanted.iter().all(is_settled)
     }
 
     /// Whether it is will be told.

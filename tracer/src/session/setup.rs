@@ -1,6 +1,6 @@
 //! What a session begins with: which cgroups are watched, and what is said about it.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::time::{ClockId, clock_gettime};
@@ -11,7 +11,7 @@ use crate::{
     live::Live,
     recording::{Attach, TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
-        cgroup::{CgroupTree, populated},
+        cgroup::{CgroupRoot, CgroupTree, populated},
         names::kind,
     },
     text::escape,
@@ -60,9 +60,15 @@ pub(super) fn take_arrived(selecting: &mut Selecting, tree: &CgroupTree) -> BTre
     populated.map(|node| (node.id, node.path.clone())).collect()
 }
 
-pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Options {
+pub(super) fn options(
+    request: &Request,
+    selections: &[Selection],
+    roots: &Roots,
+    tree: &CgroupTree,
+) -> Options {
     Options {
         roots: roots.ids(),
+        targets: tops(request, selections),
         btf: request.btf,
         counts: request.counts,
         denied: request.denied,
@@ -71,6 +77,33 @@ pub(super) fn options(request: &Request, roots: &Roots, tree: &CgroupTree) -> Op
         cgroups_present: tree.nodes.len(),
         log: request.log,
     }
+}
+
+/// Ids of the uppermost cgroups of the targets, those that are there.
+pub(super) fn tops(request: &Request, selections: &[Selection]) -> Vec<u64> {
+    let paths = selections.iter().flat_map(|selection| &selection.paths);
+    paths.filter_map(|path| request.root.id(path).ok()).collect()
+}
+
+/// The processes that are in a cgroup, or below it, now, each with its cgroup's id; none when their ids are not those of the initial pid
+/// namespace, which the kernel side knows them by.
+pub(super) fn processes_below(root: &CgroupRoot, path: &str) -> Vec<(u32, u64)> {
+    if !is_initial_pid_namespace() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for node in populated(root, path).unwrap_or_default() {
+        let Ok(directory) = root.directory(&node.path) else { continue };
+        let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        found.extend(processes.lines().filter_map(|id| Some((id.parse().ok()?, node.id))));
+    }
+    found
+}
+
+/// Its inode number is fixed: `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`).
+fn is_initial_pid_namespace() -> bool {
+    const INITIAL: u64 = 0xEFFF_FFFC;
+    fs::metadata("/proc/self/ns/pid").is_ok_and(|metadata| metadata.ino() == INITIAL)
 }
 
 /// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The

@@ -1,0 +1,99 @@
+//! Many cgroups of others, and deep ones: the target's calls find their places all the same.
+
+use std::fs;
+
+use tests::{Cgroup, Running, Tracer, call_in, calls, ground_truth};
+use tracer::syscalls::Abi::X86_64;
+
+tests::trials! {
+    cgroups_of_others_take_no_place_from_the_target,
+    places_of_cgroups_that_stay_are_given_back_too,
+    cgroups_deeper_than_any_walk_are_no_loss_of_the_target,
+    a_deep_target_is_recorded,
+}
+
+/// Cgroups of others: more than the kernel side's table has places.
+const OTHERS: usize = 20_000;
+/// How many cgroups one process visits.
+const VISITS: usize = 500;
+/// Cgroups of the target.
+const OWN: usize = 300;
+/// Deeper than the kernel side walks.
+const DEPTH: usize = 230;
+
+/// Lets a call be made in so many new cgroups below `above`; they are removed at once, or stay.
+fn storm(above: &Cgroup, cgroups: usize, stay: bool) {
+    for first in (0..cgroups).step_by(VISITS) {
+        let folders: Vec<_> = (first..first + VISITS.min(cgroups))
+            .map(|number| above.folder().join(number.to_string()))
+            .collect();
+        folders.iter().for_each(|folder| fs::create_dir(folder).expect("a cgroup is made"));
+        let steps = folders.iter().flat_map(|folder| {
+            [format!("hop:{}/cgroup.procs", folder.display()), "x86_64:124".to_owned()]
+        });
+        let finished = Running::start(&mut ground_truth(steps)).finish();
+        assert!(finished.status.success(), "the fixture ends well: {finished:?}");
+        if !stay {
+            folders.iter().for_each(|folder| {
+                tests::wait_until("an empty cgroup is removed", tests::BOUND, || {
+                    fs::remove_dir(folder).is_ok()
+                });
+            });
+        }
+    }
+}
+
+/// Records a target, everywhere in the hierarchy, beside a storm of others; every cgroup of the target must be there.
+fn target_beside(others: usize, stay: bool) {
+    let (target, crowd) = (Cgroup::new("target"), Cgroup::new("crowd"));
+    // A target that may come to be anywhere: every cgroup of the machine is watched.
+    let unknown = "5eed".repeat(16);
+    let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
+    storm(&crowd, others, stay);
+    tracing.wait_until_idle();
+    storm(&target, OWN, true);
+    let outcome = tracing.stop();
+    let recording = outcome.exits(0).recording();
+    let found = recording.cgroups.iter().filter(|cgroup| {
+        calls(&recording, &cgroup.path).contains_key(&(X86_64, 124))
+            && cgroup.path.starts_with(target.name())
+    });
+    assert_eq!(found.count(), OWN, "{:?}", recording.losses);
+    assert_eq!(recording.cgroups.len(), OWN, "none of the others is in it");
+}
+
+fn cgroups_of_others_take_no_place_from_the_target() {
+    target_beside(OTHERS, false);
+}
+
+fn places_of_cgroups_that_stay_are_given_back_too() {
+    target_beside(OTHERS / 2, true);
+}
+
+/// A cgroup so many levels below another one. Each is made from within the one above, for a path has at most 4096 bytes.
+fn deep(above: &Cgroup, depth: usize) -> Cgroup {
+    let name = (0..depth).fold(above.name().to_owned(), |path, _| path + "/d");
+    Cgroup::at(name)
+}
+
+fn cgroups_deeper_than_any_walk_are_no_loss_of_the_target() {
+    let (target, above) = (Cgroup::new("shallow"), Cgroup::new("deep"));
+    let unknown = "5eed".repeat(16);
+    let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
+    let bottom = deep(&above, DEPTH);
+    call_in(&bottom, 452);
+    call_in(&target, 39);
+    let recording = tracing.stop().exits(0).recording();
+    assert_eq!(recording.cgroups.len(), 1, "{:?}", recording.cgroups);
+    drop(bottom);
+}
+
+fn a_deep_target_is_recorded() {
+    let above = Cgroup::new("steps");
+    let target = deep(&above, 70);
+    let tracing = Tracer::new().cgroup(&target).start();
+    call_in(&target, 39);
+    let recording = tracing.stop().exits(0).recording();
+    assert!(calls(&recording, target.name()).contains_key(&(X86_64, 39)));
+    drop(target);
+}

@@ -1,0 +1,221 @@
+//! Who is in a tracked cgroup, who leaves it, and whose the calls are of those that left.
+//!
+//! A seccomp filter follows the process, not the cgroup: what a process does after it left the target is what the target's
+//! profile must allow. So a process that leaves a target stays its member, and so do its children.
+
+use core::ptr::{addr_of_mut, write_volatile};
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
+    generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+};
+use tracer_ebpf::{COMMAND_SIZE, Member, MoveEvent, PATH_SIZE};
+
+use crate::{
+    maps::{Counter, MEMBERS, MOVE_EVENTS, ROOTS, TARGETS, config, count_loss},
+    task::{Task, probe},
+    verdict::{self, Verdict},
+    verifier::forget,
+};
+
+/// Most ancestors that are looked at. What lies deeper is taken for no target's, and whoever goes there is followed.
+const MAX_CLIMB: u32 = 128;
+
+/// Where a cgroup stands.
+mod standing {
+    /// At or below a root.
+    pub const TRACKED: u32 = 1;
+    /// At or below a target's uppermost cgroup.
+    pub const TARGET: u32 = 1 << 1;
+}
+
+/// A process was born. The current task is its parent.
+#[inline(always)]
+pub fn born(parent: usize, child: usize) {
+    let (thread, process) = ids(child);
+    if thread != process {
+        return;
+    }
+    // SAFETY: the value is copied at once.
+    let known = unsafe { MEMBERS.get(ids(parent).1) }.copied();
+    let before = match known {
+        Some(member) => member,
+        None if is_foreign(child) => return,
+        None => Member { cgroup: 0, home: 0 },
+    };
+    settle(child, before, 0, 0);
+}
+
+/// The child is beside its parent in a cgroup that is known not to be tracked: so are most processes of a machine.
+#[inline(always)]
+fn is_foreign(child: usize) -> bool {
+    let cgroup = Task::current().cgroup();
+    matches!(verdict::look_up(cgroup), Verdict::NotTracked) && id(cgroup_of(child)) == cgroup
+}
+
+/// A task, or all threads of its process, were moved to another cgroup.
+#[inline(always)]
+pub fn moved(task: usize, path: usize, whole: bool) {
+    let (thread, process) = ids(task);
+    // SAFETY: the value is copied at once.
+    let known = unsafe { MEMBERS.get(process) }.copied();
+    let before = known.unwrap_or(Member { cgroup: 0, home: 0 });
+    let one_of_several = !whole && thread != process;
+    settle(task, before, path, one_of_several as u32);
+}
+
+/// A task ends. Its process does when it was the last one.
+#[inline(always)]
+pub fn ended() {
+    let process = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if MEMBERS.get_ptr(process).is_none() {
+        return;
+    }
+    if Task::current().is_last_of_process() {
+        let _ = MEMBERS.remove(process);
+    }
+}
+
+/// The home of the current process when it is in a cgroup outside its target; else 0.
+#[inline(always)]
+pub fn home_of_visitor(cgroup: u64) -> u64 {
+    let process = (bpf_get_current_pid_tgid() >> 32) as u32;
+    // SAFETY: the value is copied at once.
+    match unsafe { MEMBERS.get(process) }.copied() {
+        Some(Member { home, .. }) if home != cgroup => home,
+        _ => 0,
+    }
+}
+
+/// Keeps where a process is now. `before` is where it, or its parent, was.
+#[inline(never)]
+fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 {
+    let cgroup = cgroup_of(task);
+    let id = id(cgroup);
+    let (_, process) = ids(task);
+    let unchanged = id == before.cgroup;
+    if unchanged {
+        // A child beside its parent. One that was moved to where it is changes nothing.
+        keep(process, &before);
+        return 0;
+    }
+    let standing = climb(cgroup);
+    let home = if standing & standing::TARGET != 0 { id } else { before.home };
+    let now = Member { cgroup: id, home };
+    if one_of_several != 0 {
+        // The others stay where they are: the thread is not followed.
+        announce(task, &before, &Member { cgroup: id, home: 0 }, path, 1);
+        return 0;
+    }
+    if home == 0 && standing & standing::TRACKED == 0 {
+        if before.cgroup != 0 {
+            let _ = MEMBERS.remove(process);
+            announce(task, &before, &now, path, 0);
+        }
+        return 0;
+    }
+    keep(process, &now);
+    if home != 0 && home != id {
+        verdict::note_visited(id);
+    }
+    announce(task, &before, &now, path, 0);
+    0
+}
+
+#[inline(always)]
+fn keep(process: u32, member: &Member) {
+    if member.cgroup != 0 && MEMBERS.insert(process, *member, 0).is_err() {
+        count_loss(Counter::Members);
+    }
+}
+
+/// Where a cgroup stands, by its ancestors.
+#[inline(never)]
+fn climb(cgroup: usize) -> u32 {
+    let mut found = 0_u64;
+    let mut at = cgroup;
+    for _ in 0..MAX_CLIMB {
+        if at == 0 {
+            break;
+        }
+        let id = id(at);
+        // SAFETY: the values are not looked at.
+        unsafe {
+            if TARGETS.get(id).is_some() {
+                return standing::TARGET | standing::TRACKED;
+            }
+            if ROOTS.get(id).is_some() {
+                found |= u64::from(standing::TRACKED);
+            }
+        }
+        found = forget(found, id);
+        // The parent's `self`, at the same offset of its `struct cgroup`.
+        let parent = read(at, config!(cgroup_parent));
+        at = if parent == 0 { 0 } else { parent as usize - config!(cgroup_self) as usize };
+    }
+    found as u32
+}
+
+/// A word of the kernel's; 0 when it cannot be read. Never a value that the verifier knows.
+#[inline(always)]
+fn read(base: usize, offset: u32) -> u64 {
+    let value = probe::<u64>(base + offset as usize).unwrap_or(0);
+    forget(value, bpf_get_current_pid_tgid())
+}
+
+/// The cgroup of a task in the v2 hierarchy.
+#[inline(always)]
+fn cgroup_of(task: usize) -> usize {
+    let set = read(task, config!(task_cgroups));
+    read(set as usize, config!(css_set_default_cgroup)) as usize
+}
+
+/// The id of a cgroup.
+#[inline(always)]
+fn id(cgroup: usize) -> u64 {
+    let node = read(cgroup, config!(cgroup_node));
+    read(node as usize, config!(node_id))
+}
+
+/// Thread and process id of a task, in the initial pid namespace.
+#[inline(always)]
+fn ids(task: usize) -> (u32, u32) {
+    let read = |offset: u32| {
+        let id = probe::<u32>(task + offset as usize).unwrap_or(0);
+        forget(u64::from(id), bpf_get_current_pid_tgid()) as u32
+    };
+    (read(config!(task_thread_id)), read(config!(task_process_id)))
+}
+
+/// Tells user space of a move.
+#[inline(always)]
+fn announce(task: usize, before: &Member, now: &Member, path: usize, thread: u32) {
+    let Some(mut entry) = MOVE_EVENTS.reserve::<MoveEvent>(0) else {
+        count_loss(Counter::MoveEvents);
+        return;
+    };
+    let event = entry.as_mut_ptr();
+    let started = probe(task + config!(task_started) as usize).unwrap_or(0);
+    let command = (task + config!(task_command) as usize) as *const _;
+    // SAFETY: `event` points to the reserved entry; every field is written before it is submitted, but for the bytes of `path`
+    // behind the NUL, which nobody reads. The helpers check their sources.
+    unsafe {
+        write_volatile(addr_of_mut!((*event).time), bpf_ktime_get_boot_ns());
+        write_volatile(addr_of_mut!((*event).started), started);
+        write_volatile(addr_of_mut!((*event).from), before.cgroup);
+        write_volatile(addr_of_mut!((*event).to), now.cgroup);
+        write_volatile(addr_of_mut!((*event).home), now.home);
+        write_volatile(addr_of_mut!((*event).pid), ids(task).1);
+        write_volatile(addr_of_mut!((*event).thread), thread);
+        bpf_probe_read_kernel(addr_of_mut!((*event).command).cast(), COMMAND_SIZE as u32, command);
+        write_volatile(addr_of_mut!((*event).path[0]), 0);
+        if path != 0 {
+            bpf_probe_read_kernel_str(
+                addr_of_mut!((*event).path).cast(),
+                PATH_SIZE as u32,
+                path as *const _,
+            );
+        }
+    }
+    entry.submit(0);
+}

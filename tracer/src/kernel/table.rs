@@ -1,0 +1,170 @@
+//! The table of cgroups: what was recorded of each, and how the places of those that are no target's are given back.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use aya::{
+    Ebpf,
+    maps::{HashMap, MapData, PerCpuArray, PerCpuValues, Queue},
+};
+use rustix::thread::{MembarrierCommand, membarrier};
+use tracer_ebpf::{
+    CALLS_LOST, COUNTS, CgroupRecord, Counts, DISMISSED, FREE_COUNTS, ID_MASK, NATIVE_NUMBERS,
+    RECORDS, TRACKED, VISITED_BIT,
+};
+
+use super::{
+    KernelError,
+    mapped::MappedArray,
+    maps::{CountsPod, map_error, take, typed},
+};
+use crate::recording::facts::CgroupFacts;
+
+/// How long a dismissed cgroup's place may still be written to, where the kernel does not tell: by a run of the program that had
+/// looked the cgroup up before. A run takes some microseconds, and longer only when its task is preempted in it.
+const GRACE: Duration = Duration::from_secs(1);
+/// A table is crowded when so many new cgroups took a place that they are one of so many places.
+const CROWDED: u64 = 16;
+
+/// The cgroups that made a call, and their counters.
+pub(super) struct Table {
+    records: MappedArray<CgroupRecord>,
+    counts: Option<PerCpuArray<MapData, CountsPod>>,
+    free_counts: Queue<MapData, u32>,
+    lost: HashMap<MapData, u64, u64>,
+    dismissed: Vec<Dismissed>,
+    /// How many cgroups had taken a place when places were last given back.
+    claims: u64,
+}
+
+/// A place that will be free.
+struct Dismissed {
+    index: usize,
+    cgroup: u64,
+    since: Instant,
+}
+
+impl Table {
+    pub(super) fn new(ebpf: &mut Ebpf, counted: bool) -> Result<Self, KernelError> {
+        Ok(Self {
+            records: MappedArray::new(take(ebpf, RECORDS)?, RECORDS)?,
+            counts: if counted { Some(typed(take(ebpf, COUNTS)?, COUNTS)?) } else { None },
+            free_counts: typed(take(ebpf, FREE_COUNTS)?, FREE_COUNTS)?,
+            lost: typed(take(ebpf, CALLS_LOST)?, CALLS_LOST)?,
+            dismissed: Vec::new(),
+            claims: 0,
+        })
+    }
+
+    /// The tracked cgroups, each once, and how many places are taken of how many.
+    pub(super) fn read(&self) -> Result<(Vec<CgroupFacts>, (usize, usize)), KernelError> {
+        let mut cgroups: BTreeMap<u64, CgroupFacts> = BTreeMap::new();
+        let mut used = 0;
+        for index in 0..self.records.len() {
+            let verdict = self.records.first_word(index);
+            used += usize::from(verdict != 0);
+            if verdict & TRACKED == 0 {
+                continue;
+            }
+            let record = self.records.read(index);
+            let facts = CgroupFacts {
+                id: verdict & ID_MASK,
+                counts: self.counts_of(record.count_slot)?,
+                record,
+            };
+            match cgroups.get_mut(&facts.id) {
+                // Two CPUs may claim two places for one cgroup when one is given back between them.
+                Some(known) => known.add(&facts),
+                None => {
+                    cgroups.insert(facts.id, facts);
+                }
+            }
+        }
+        Ok((cgroups.into_values().collect(), (used, self.records.len())))
+    }
+
+    /// Calls of tracked cgroups that found no place, by cgroup.
+    pub(super) fn lost(&self) -> Result<Vec<(u64, u64)>, KernelError> {
+        self.lost.iter().collect::<Result<_, _>>().map_err(map_error(CALLS_LOST, "reading"))
+    }
+
+    /// The sum over all CPUs of one cgroup's counters; None without a slot.
+    fn counts_of(&self, slot: u64) -> Result<Option<Box<[u64; NATIVE_NUMBERS]>>, KernelError> {
+        let Some(counts) = &self.counts else { return Ok(None) };
+        let Some(index) = u32::try_from(slot).ok().filter(|index| *index > 0) else {
+            return Ok(None);
+        };
+        let mut sums = Box::new([0; NATIVE_NUMBERS]);
+        let per_cpu = counts.get(&index, 0).map_err(map_error(COUNTS, "reading"))?;
+        for cpu in per_cpu.iter() {
+            for (sum, count) in sums.iter_mut().zip(cpu.0.0) {
+                *sum += count;
+            }
+        }
+        Ok(Some(sums))
+    }
+
+    /// So many cgroups are new since places were last given back that it is worth looking for places; `claims` is how many
+    /// took one until now.
+    pub(super) fn is_crowded(&self, claims: u64) -> bool {
+        claims.saturating_sub(self.claims) >= self.records.len() as u64 / CROWDED
+            || self.dismissed.first().is_some_and(|oldest| oldest.since.elapsed() > GRACE)
+    }
+
+    /// Dismisses the cgroups that `is_foreign` says are no target's: their calls are not recorded any more. Gives back the
+    /// places of those that were dismissed long enough ago, and tells their ids.
+    pub(super) fn dismiss(
+        &mut self,
+        claims: u64,
+        is_foreign: impl Fn(u64) -> bool,
+    ) -> Result<HashSet<u64>, KernelError> {
+        self.claims = claims;
+        for index in 0..self.records.len() {
+            let word = self.records.first_word(index);
+            let cgroup = word & ID_MASK;
+            if word & TRACKED == 0 || !is_foreign(cgroup) {
+                continue;
+            }
+            let dismissed = cgroup | word & VISITED_BIT | DISMISSED;
+            if self.records.replace_first_word(index, word, dismissed) {
+                self.dismissed.push(Dismissed { index, cgroup, since: Instant::now() });
+            }
+        }
+        let ready = if have_runs_ended() {
+            self.dismissed.len()
+        } else {
+            self.dismissed.partition_point(|one| one.since.elapsed() > GRACE)
+        };
+        let mut freed = HashSet::new();
+        for Dismissed { index, cgroup, .. } in self.dismissed.drain(..ready).collect::<Vec<_>>() {
+            self.free(index)?;
+            freed.insert(cgroup);
+        }
+        Ok(freed)
+    }
+
+    /// Makes the place of a dismissed cgroup one that holds no evidence.
+    fn free(&mut self, index: usize) -> Result<(), KernelError> {
+        let slot = self.records.read(index).count_slot;
+        if let (Some(counts), Ok(slot @ 1..)) = (&mut self.counts, u32::try_from(slot)) {
+            let cpus = counts.get(&slot, 0).map_err(map_error(COUNTS, "reading"))?.len();
+            let zeros = PerCpuValues::try_from(vec![CountsPod(Counts([0; NATIVE_NUMBERS])); cpus]);
+            let zeros = zeros.map_err(|error| map_error(COUNTS, "clearing")(error.into()))?;
+            counts.set(slot, zeros, 0).map_err(map_error(COUNTS, "clearing"))?;
+            // A queue that is full forgets the place: cgroups are counted as long as there are others.
+            let _ = self.free_counts.push(slot, 0);
+        }
+        self.records.clear_behind_first_word(index);
+        let word = self.records.first_word(index);
+        self.records.replace_first_word(index, word, word & !DISMISSED);
+        Ok(())
+    }
+}
+
+/// Waits until every run of the kernel side that is under way has ended: it runs in a read-side critical section of RCU, and this
+/// command waits for those (`kernel/sched/membarrier.c`). False where the kernel does not have it.
+fn have_runs_ended() -> bool {
+    membarrier(MembarrierCommand::Global).is_ok()
+}

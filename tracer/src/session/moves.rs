@@ -1,0 +1,93 @@
+//! Processes that come into the watched cgroups and leave them.
+
+use std::collections::HashMap;
+
+use tracer_ebpf::MoveEvent;
+
+use crate::{recording::departures::Move, text::escape_bytes};
+
+/// Most different moves that are kept. What is beyond is counted as one that nothing is known of.
+const MAX_MOVES: usize = 1 << 14;
+
+/// What was seen of processes that were moved.
+#[derive(Default)]
+pub(super) struct Moves {
+    /// In the order in which they were first seen.
+    seen: Vec<Move>,
+    /// Index in `seen` by the two cgroups and whether it was followed.
+    places: HashMap<(u64, u64, bool), usize>,
+    /// Moves that were not kept.
+    pub(super) lost: u64,
+}
+
+impl Moves {
+    /// Takes one. Who came from no tracked cgroup left none.
+    pub(super) fn take(&mut self, event: &MoveEvent) {
+        if event.from == 0 {
+            return;
+        }
+        let followed = event.home != 0 && event.thread == 0;
+        let key = (event.from, event.to, followed);
+        if let Some(known) = self.places.get(&key).and_then(|index| self.seen.get_mut(*index)) {
+            known.processes += 1;
+            return;
+        }
+        if self.seen.len() == MAX_MOVES {
+            self.lost += 1;
+            return;
+        }
+        self.places.insert(key, self.seen.len());
+        let path = until_nul(&event.path);
+        self.seen.push(Move {
+            from: event.from,
+            to: event.to,
+            path: (!path.is_empty()).then(|| String::from_utf8_lossy(path).into_owned()),
+            followed,
+            processes: 1,
+            command: escape_bytes(until_nul(&event.command)),
+        });
+    }
+
+    /// All that were kept.
+    pub(super) fn all(&self) -> &[Move] {
+        &self.seen
+    }
+
+    /// Forgets the moves that concern none of the targets any more.
+    pub(super) fn forget(&mut self, is_foreign: impl Fn(u64) -> bool) {
+        self.seen.retain(|one| !is_foreign(one.from));
+        let places = self.seen.iter().enumerate();
+        self.places =
+            places.map(|(index, one)| ((one.from, one.to, one.followed), index)).collect();
+    }
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(from: u64, to: u64, home: u64) -> MoveEvent {
+        let mut path = [0; 256];
+        path[..2].copy_from_slice(b"/x");
+        let (command, time) = (*b"a\x1bb\0............", 9);
+        MoveEvent { time, started: time, from, to, home, pid: 1, thread: 0, command, path }
+    }
+
+    #[test]
+    fn moves_of_one_kind_are_counted_together() {
+        let mut moves = Moves::default();
+        for event in [event(1, 2, 1), event(1, 2, 1), event(1, 2, 0), event(0, 1, 1)] {
+            moves.take(&event);
+        }
+        let told: Vec<_> = moves.all().iter().map(|one| (one.followed, one.processes)).collect();
+        assert_eq!(told, [(true, 2), (false, 1)]);
+        assert_eq!(moves.all()[0].command, r"a\x1bb");
+        assert_eq!(moves.all()[0].path.as_deref(), Some("/x"));
+        moves.forget(|cgroup| cgroup == 1);
+        assert!(moves.all().is_empty());
+    }
+}
