@@ -164,8 +164,13 @@ mod tests {
             followed,
         };
         let losses = Losses { left: 2, ..Losses::default() };
-        let told =
-            reasons(&losses, &[], &[departure(true, "/b"), departure(false, "/c\u{7}")], false);
+        let told = reasons(
+            &losses,
+            &[],
+            &[],
+            &[departure(true, "/b"), departure(false, "/c\u{7}")],
+            false,
+        );
         assert!(told[0].contains(r"(su went to /c\x07): 2"), "{told:?}");
     }
 }

@@ -79,7 +79,7 @@ fn late(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
     recording.losses.late_start = 1;
     recording.complete = false;
     recording.incomplete_reasons =
-        completeness::reasons(&recording.losses, &recording.late_starts, &[], false);
+        completeness::reasons(&recording.losses, &recording.late_starts, &[], &[], false);
     recording
 }
 
