@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Derived, Host, Losses, Phase,
-    Recording, Refusal, Target, TargetKind, VERSION,
+    Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Departure, Derived, Host, Losses,
+    Phase, Recording, Refusal, Target, TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -143,6 +143,13 @@ pub fn full() -> Recording {
     recording.losses =
         Losses { table_full: 1, unnamed: 1, late_start: 1, unplaced: 2, ..Losses::default() };
     recording.late_starts = vec!["/docker/1".into()];
+    recording.departures = vec![Departure {
+        from: "/docker/1".into(),
+        to: "/session-1.scope".into(),
+        command: "su".into(),
+        processes: 2,
+        followed: true,
+    }];
     recording.contested = vec!["/docker/1".into(), "/docker/2".into()];
     recording.complete = false;
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
