@@ -71,7 +71,7 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         denied: false,
         hook: Hook::Raw,
         fall_back: false,
-        cgroups_present: 0,
+        cgroups_expected: 0,
         log: false,
     };
     let classic = || {

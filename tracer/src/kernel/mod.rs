@@ -67,7 +67,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tr
 const MIN_VERDICTS: usize = 1 << 14;
 /// Most entries of the verdict table: 1 Mi.
 const MAX_VERDICTS: usize = 1 << 20;
-/// Places of the table for each cgroup that is there at the start, so that few collide.
+/// Places of the table for each cgroup that is expected, so that few collide.
 const VERDICTS_PER_CGROUP: usize = 4;
 /// Entries of the evidence map.
 const EVIDENCE_ENTRIES: u32 = 1 << 16;
@@ -115,8 +115,8 @@ pub struct Options {
     pub hook: Hook,
     /// When the classic tracepoint is refused, the raw one takes its place, and the recorder tells it.
     pub fall_back: bool,
-    /// Cgroups on this host, for the size of the tables.
-    pub cgroups_present: usize,
+    /// Cgroups that are to be expected on this host, for the size of the table.
+    pub cgroups_expected: usize,
     /// Let the kernel side log.
     pub log: bool,
 }
@@ -342,7 +342,7 @@ impl Recorder {
 
 /// The configuration for this kernel; without BTF, the reason as well.
 fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
-    let verdicts = options.cgroups_present.saturating_mul(VERDICTS_PER_CGROUP);
+    let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
     let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);

@@ -20,6 +20,9 @@ use crate::{
 /// Most cgroups of one target that are told at the beginning.
 const PLACES_TOLD: usize = 8;
 
+/// Cgroups that may come and go at once on a machine of which every cgroup is watched, before those that are no target's are dismissed.
+const EXPECTED_ANYWHERE: usize = 1 << 13;
+
 /// The targets, the command's own cgroup among them.
 pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
     let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
@@ -74,7 +77,11 @@ pub(super) fn options(
         denied: request.denied,
         hook: request.hook,
         fall_back: request.fall_back,
-        cgroups_present: tree.nodes.len(),
+        cgroups_expected: tree.nodes.len().max(if request.anywhere {
+            EXPECTED_ANYWHERE
+        } else {
+            0
+        }),
         log: request.log,
     }
 }
