@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tests::{Cgroup, GROUND_TRUTH, Running, Stop, Tracer, kernel_tier, names, require, tool};
 use tests::{HARMLESS, cgroup_mount, wait_until};
-use tracer::recording::Phase;
+use tracer::recording::{Call, Phase};
 
 tests::trials! {
     the_set_up_of_an_unconfined_container_is_not_its_workload,
@@ -120,6 +120,25 @@ fn workload() -> (Vec<String>, BTreeSet<&'static str>) {
     (steps, HARMLESS.iter().filter(quiet).map(|&(_, name)| name).collect())
 }
 
+/// Who made the workload's calls, and when: those of the runtime, which made many of them before, are not told of them.
+fn check_labels(outcome: &tests::Outcome, path: &str) {
+    let recording = outcome.recording();
+    let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path).expect("recorded");
+    let is_execve = |call: &&Call| call.name.as_deref() == Some("execve");
+    let execve = cgroup.calls.iter().find(is_execve).expect("runc executes the workload");
+    assert_ne!(execve.phase, Phase::Workload, "the workload itself executes nothing");
+    let workload = || cgroup.calls.iter().filter(|call| call.phase == Phase::Workload);
+    for call in workload() {
+        assert_eq!(call.command.as_deref(), Some("program"), "{call:?}");
+        assert!(call.first_seen_seconds >= execve.first_seen_seconds, "{call:?} {execve:?}");
+        assert!(!call.other_phases.contains(&Phase::Workload), "{call:?}");
+    }
+    let shared = workload().filter(|call| call.other_phases.contains(&Phase::Setup));
+    let shared: BTreeSet<_> = shared.filter_map(|call| call.name.as_deref()).collect();
+    assert!(shared.contains("rt_sigaction"), "runc makes calls of the workload: {shared:?}");
+    assert!(!shared.contains("pivot_root"), "{shared:?}");
+}
+
 fn check(outcome: &tests::Outcome, path: &str, made: &BTreeSet<&str>) {
     let [set_up, _, workload] = phases(outcome, path);
     for name in SET_UP {
@@ -128,6 +147,7 @@ fn check(outcome: &tests::Outcome, path: &str, made: &BTreeSet<&str>) {
     let missing: Vec<_> = made.iter().filter(|name| !workload.contains(**name)).collect();
     assert!(missing.is_empty(), "the workload's own calls are its: missing {missing:?}");
     assert!(set_up.contains("pivot_root"), "runc's set-up was seen: {set_up:?}");
+    check_labels(outcome, path);
     let allowed = outcome.allowed();
     for name in SET_UP.iter().filter(|name| !["execveat"].contains(name)) {
         assert!(!allowed.iter().any(|allowed| allowed == name), "{name} is not allowed");

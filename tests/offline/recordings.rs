@@ -14,6 +14,7 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         name: syscalls::name(abi, number).map(str::to_owned),
         phase,
         count: Some(1),
+        other_phases: Vec::new(),
         first_seen_seconds: None,
         command: None,
         ambiguous: false,
@@ -101,6 +102,7 @@ pub fn full() -> Recording {
     seen.first_seen_seconds = Some(0.0);
     seen.command = Some(r"ng\x1binx".into());
     seen.ambiguous = true;
+    seen.other_phases = vec![Phase::Setup, Phase::ContainerInit];
     let others = [
         call(Abi::X86_64, "mount", Phase::Setup),
         call(Abi::X86_64, "capset", Phase::ContainerInit),

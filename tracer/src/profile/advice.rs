@@ -84,6 +84,7 @@ mod tests {
             name: None,
             phase: Phase::Denied,
             count: Some(1),
+            other_phases: Vec::new(),
             first_seen_seconds: None,
             command: None,
             ambiguous: false,

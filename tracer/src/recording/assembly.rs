@@ -10,6 +10,7 @@ use super::{
     denied::{self, Logged},
     departures::{Move, departures, left},
     facts::{CgroupFacts, Snapshot},
+    labels::{self, Labels},
     phases::{self, CgroupKind},
 };
 use crate::syscalls::{self, Abi};
@@ -27,18 +28,6 @@ pub struct Selection {
     pub without: Vec<String>,
 }
 
-/// Who was first seen to make a call, and when. A label: losing it changes no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// Nanoseconds since boot.
-    pub time: u64,
-    /// Command name, escaped.
-    pub command: String,
-}
-
-/// What [`Label`]s are kept by: cgroup id, ABI, number.
-pub type LabelKey = (u64, Abi, i32);
-
 /// What a recording is made of.
 pub struct Parts<'a> {
     /// What the kernel side recorded.
@@ -48,7 +37,7 @@ pub struct Parts<'a> {
     /// What the user named.
     pub selections: &'a [Selection],
     /// First sights.
-    pub labels: &'a HashMap<LabelKey, Label>,
+    pub labels: &'a Labels,
     /// Ids of cgroups that held processes when recording began.
     pub late: &'a BTreeSet<u64>,
     /// Paths of late cgroups of which a whole start was recorded since.
@@ -203,29 +192,21 @@ fn cgroup(
 ) -> Cgroup {
     let phases = phases::decide(&facts.record, evidence, kind(parts, path));
     let mut other_counts: BTreeMap<(Abi, i32), u64> = BTreeMap::new();
-    let mut labels: HashMap<(Abi, i32), Label> = HashMap::new();
     for (key, seen) in evidence {
         let call = syscalls::classify(key.number, key.compat != 0);
         *other_counts.entry(call).or_default() += seen.count;
-        let command = crate::text::escape_bytes(until_nul(&seen.command));
-        let label = Label { time: seen.first_seen, command };
-        let earlier = labels.entry(call).or_insert_with(|| label.clone());
-        if label.time < earlier.time {
-            *earlier = label;
-        }
     }
+    let told = [parts.labels, &labels::of_evidence(evidence)];
     let calls = phases.calls.iter().map(|((abi, number), decision)| {
         let call = (*abi, *number);
-        let label = [parts.labels.get(&(facts.id, *abi, *number)), labels.get(&call)]
-            .into_iter()
-            .flatten()
-            .min_by_key(|label| label.time);
+        let label = labels::first(told, (facts.id, *abi, *number), &phases);
         Call {
             abi: *abi,
             number: *number,
             name: syscalls::name(*abi, *number).map(str::to_owned),
             phase: decision.phase,
             count: count(facts, call, &other_counts),
+            other_phases: phases.others(call),
             // What was seen while the program was being attached was seen at the beginning.
             first_seen_seconds: label
                 .map(|label| seconds_between(parts.started_boot, label.time).max(0.0)),

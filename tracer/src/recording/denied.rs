@@ -57,7 +57,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
             first: evidence.first_seen,
             count: evidence.count,
             command: escape_bytes(until_nul(&evidence.command)),
-            during: phases.during(key.call.class),
+            during: phases.decision(key.call.class).phase,
         };
         take(abi, number, refusal(key.verdict), seen);
     }
@@ -76,6 +76,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
         name: syscalls::name(abi, number).map(str::to_owned),
         phase: Phase::Denied,
         count: Some(seen.count),
+        other_phases: Vec::new(),
         first_seen_seconds: Some(seconds_between(parts.started_boot, seen.first)),
         command: Some(seen.command),
         ambiguous: false,

@@ -10,6 +10,7 @@ fn call(abi: Abi, number: i32) -> Call {
         name: syscalls::name(abi, number).map(str::to_owned),
         phase: Phase::Workload,
         count: Some(3),
+        other_phases: Vec::new(),
         first_seen_seconds: Some(0.25),
         command: Some("web".into()),
         ambiguous: false,

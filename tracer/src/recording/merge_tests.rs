@@ -16,6 +16,7 @@ fn call(name: &str, phase: Phase) -> Call {
         name: Some(name.to_owned()),
         phase,
         count: None,
+        other_phases: Vec::new(),
         first_seen_seconds: None,
         command: None,
         ambiguous: false,

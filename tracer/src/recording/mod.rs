@@ -11,6 +11,7 @@ pub mod event;
 pub mod facts;
 pub mod filters;
 pub mod json;
+pub mod labels;
 pub mod merge;
 pub mod parts;
 pub mod phases;
@@ -206,13 +207,17 @@ pub struct Call {
     pub name: Option<String>,
     /// Workload before container-init before setup, when it was seen in several.
     pub phase: Phase,
-    /// How often it was called, over all phases; absent when calls were not counted.
+    /// How often it was called, over all phases ([`Self::other_phases`] has those besides `phase`) and by whomever: a runtime that
+    /// enters the container is counted with the workload. Absent when calls were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// When it was first seen, in seconds since the recording began; absent when that event was lost.
+    /// The phases besides `phase` in which it was seen as well, and which `count` includes; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_phases: Vec<Phase>,
+    /// When it was first seen in its phase, in seconds since the recording began; absent when that event was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen_seconds: Option<f64>,
-    /// Command name of the task that was first seen to make it: a label for people. Escaped on output.
+    /// Command name of the task that was first seen to make it in its phase: a label for people. Escaped on output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// The facts did not decide; counted as workload.

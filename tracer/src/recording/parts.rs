@@ -146,6 +146,7 @@ pub(super) mod tests {
                 name: Some("getpid".to_owned()),
                 phase: Phase::Workload,
                 count: None,
+                other_phases: Vec::new(),
                 first_seen_seconds: None,
                 command: None,
                 ambiguous: false,

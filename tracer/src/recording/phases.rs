@@ -4,7 +4,7 @@
 //! take any. Where the facts do not decide, a call is workload, and is marked: a profile that is a little too wide
 //! is better than one that does not start the container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracer_ebpf::{
     CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS, NATIVE_NUMBERS, NativeSets,
@@ -46,16 +46,42 @@ pub struct Phases {
     pub exec_sessions: bool,
     /// A runtime made calls in it.
     pub runtime_calls: bool,
+    /// Every phase that a call was made in, where there are several.
+    several: BTreeMap<(Abi, i32), BTreeSet<Phase>>,
+    rules: Rules,
+}
+
+impl Phases {
+    /// What the facts say of a call of this class.
+    pub fn decision(&self, class: u16) -> Decision {
+        self.rules.decide(Facts(class))
+    }
+
+    /// The phases in which a call was seen, but for the one that counts; sorted.
+    pub fn others(&self, call: (Abi, i32)) -> Vec<Phase> {
+        let counts = self.calls.get(&call).map(|decision| decision.phase);
+        let seen = self.several.get(&call).into_iter().flatten();
+        seen.copied().filter(|phase| Some(*phase) != counts).collect()
+    }
+}
+
+/// What is known of a cgroup as a whole: with the facts about a task it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rules {
     /// A container was made in the cgroup: its calls have phases.
     container: bool,
     /// The filter count of the cgroup's earliest calls.
     base: usize,
+    /// A runtime started the container under a filter: never so where no container was made.
+    started_under_filter: bool,
 }
 
-impl Phases {
-    /// The phase that a call of this class was made in.
-    pub fn during(&self, class: u16) -> Phase {
-        decision(Facts(class), self.container, self.base).phase
+impl Rules {
+    fn decide(self, facts: Facts) -> Decision {
+        if facts.filters() <= self.base && self.started_under_filter && is_entering(facts) {
+            return Decision { phase: Phase::Setup, ambiguous: false };
+        }
+        decision(facts, self.container, self.base)
     }
 }
 
@@ -124,19 +150,16 @@ pub fn decide(
     // A container that is made in another container has to pass that one's filter.
     let container = container && sightings.iter().any(is_from_host);
     let base = base_filters(record, evidence);
-    // Never so where no container was made.
     let started_under_filter = sightings
         .iter()
         .any(|sighting| decision(sighting.facts, container, base).phase == Phase::ContainerInit);
+    let rules = Rules { container, base, started_under_filter };
     let mut calls = BTreeMap::new();
+    let mut seen_in: BTreeMap<(Abi, i32), BTreeSet<Phase>> = BTreeMap::new();
     let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);
     for sighting in &sightings {
         let at_base = sighting.facts.filters() <= base;
-        let decision = if at_base && started_under_filter && is_entering(sighting.facts) {
-            Decision { phase: Phase::Setup, ambiguous: false }
-        } else {
-            decision(sighting.facts, container, base)
-        };
+        let decision = rules.decide(sighting.facts);
         above |= !at_base;
         if decision.phase == Phase::Workload {
             workload_at_base |= at_base;
@@ -144,7 +167,9 @@ pub fn decide(
         }
         let known = calls.entry((sighting.abi, sighting.number)).or_insert(decision);
         *known = strongest(*known, decision);
+        seen_in.entry((sighting.abi, sighting.number)).or_default().insert(decision.phase);
     }
+    seen_in.retain(|_, phases| phases.len() > 1);
     let ambiguous = calls.values().any(|decision| decision.ambiguous);
     let (set, clear) =
         (record.flags & flags::NO_NEW_PRIVS != 0, record.flags & flags::NEW_PRIVS != 0);
@@ -163,8 +188,8 @@ pub fn decide(
         exec_sessions: container && sightings.iter().any(is_exec_session),
         runtime_calls: container
             && sightings.iter().any(|sighting| origin(sighting.facts) == Origin::Runtime),
-        container,
-        base,
+        several: seen_in,
+        rules,
     }
 }
 

@@ -1,10 +1,6 @@
 //! Events of the kernel side as they come: names of new cgroups, and first sights of calls.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    os::fd::AsFd,
-};
+use std::{collections::HashSet, io, os::fd::AsFd};
 
 use anyhow::{Context, Result};
 use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
@@ -15,9 +11,9 @@ use crate::{
     live::FirstSeen,
     recording::{
         Phase, Refusal,
-        assembly::{Label, LabelKey},
         denied::refusal,
         event::NewCall,
+        labels::{self, Label, LabelKey, Labels},
         phases::during,
     },
     syscalls,
@@ -31,7 +27,7 @@ const MAX_UNPLACED: usize = 1 << 16;
 /// The event buffers, and what was learned from them.
 pub(super) struct Sightings {
     pub(super) names: Names,
-    pub(super) labels: HashMap<LabelKey, Label>,
+    pub(super) labels: Labels,
     pub(super) moves: Moves,
     /// Cgroups that are a target's uppermost one and made their first call: ids and paths, until they are taken.
     pub(super) new_targets: Vec<(u64, String)>,
@@ -52,7 +48,7 @@ impl Sightings {
     pub(super) fn new(events: Events, selecting: Selecting, began: u64) -> Result<Self> {
         Ok(Self {
             names: Names::default(),
-            labels: HashMap::new(),
+            labels: Labels::new(),
             moves: Moves::default(),
             new_targets: Vec::new(),
             new_cgroups: readiness(&events.cgroups)?,
@@ -132,13 +128,11 @@ impl Sightings {
         let command = command(&event.command);
         let known = (event.key.cgroup, abi, number);
         let is_new = !self.labels.contains_key(&known);
-        if is_new {
-            let label = Label { time: event.time, command: command.clone() };
-            self.labels.insert(known, label);
-        }
+        let label = Label { time: event.time, command: command.clone() };
+        labels::add(&mut self.labels, known, event.key.class, label);
         let Some(path) = self.decided_path(event.key.cgroup) else {
             if self.unplaced.len() < MAX_UNPLACED {
-                self.labels.remove(&known);
+                labels::remove(&mut self.labels, known, event.key.class);
                 self.unplaced.push(*event);
             }
             return;
