@@ -16,6 +16,7 @@ tests::trials! {
     a_killed_process_and_a_trapped_call_are_recorded,
     a_handler_of_a_trap_is_no_denial,
     a_thread_that_is_killed_alone_is_recorded,
+    a_killed_thread_is_recorded_though_its_process_ends_at_once,
     a_call_is_both_allowed_and_denied_by_its_arguments,
     an_error_of_the_kernel_is_no_denial,
     new_processes_and_threads_are_no_denials,
@@ -123,6 +124,17 @@ fn a_thread_that_is_killed_alone_is_recorded() {
         &["native-only", "thread", "[", "i386:20", "]", "x86_64:39"],
         &[(I386, 20, Refusal::ThreadKilled, 1)],
     );
+}
+
+/// Whoever waits for a thread may end the process before the thread has ended whole.
+fn a_killed_thread_is_recorded_though_its_process_ends_at_once() {
+    const TIMES: usize = 200;
+    let refuse = refuse(GETPRIORITY, KILL_THREAD);
+    let once = ["fork:1", "[", "thread", "[", "x86_64:140", "]", "]"];
+    let mut steps = vec![refuse.as_str()];
+    steps.extend(once.iter().copied().cycle().take(once.len() * TIMES));
+    steps.push("wait");
+    check(&steps, &[(X86_64, GETPRIORITY, Refusal::ThreadKilled, TIMES as u64)]);
 }
 
 fn a_call_is_both_allowed_and_denied_by_its_arguments() {

@@ -13,7 +13,7 @@ use tracer::profile::{
     Architecture, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason, Runtime,
     RuntimeChoice,
 };
-use tracer::recording::{Phase, Recording, Refusal};
+use tracer::recording::{Call, Phase, Recording, Refusal};
 use tracer::syscalls::{self, AMD64_NAMES, Abi};
 
 use crate::recordings::{call, calls, denied, full, numbered, recording, web_server};
@@ -411,6 +411,10 @@ fn denied_calls_are_allowed_on_request_only() {
         denied(Abi::X86_64, "ptrace", Refusal::Errno(1), Phase::Workload),
         denied(Abi::X86_64, "mount", Refusal::Errno(1), Phase::Setup),
         denied(Abi::I386, "socketcall", Refusal::ThreadKilled, Phase::Workload),
+        Call {
+            doubtful: true,
+            ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
+        },
     ];
     let recordings = [recording(vec![all])];
     let without = derive(&recordings, &Options::default());
@@ -420,6 +424,7 @@ fn denied_calls_are_allowed_on_request_only() {
     let with = derive(&recordings, &options);
     let allowed = names(&with);
     assert!(allowed.contains("ptrace") && allowed.contains("socketcall"));
+    assert!(!allowed.contains("mkdir"), "it may have been allowed");
     assert!(!allowed.contains("mount"), "a runtime was denied it before the container was made");
     assert!(with.profile.architectures.contains(&Architecture::X86), "its callers would be killed");
     let added = with.added.iter().find(|added| added.name == "ptrace").expect("it is added");

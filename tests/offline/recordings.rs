@@ -20,6 +20,7 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         ambiguous: false,
         refused: (phase == Phase::Denied).then_some(Refusal::Errno(38)),
         during: (phase == Phase::Denied).then_some(Phase::Workload),
+        doubtful: false,
     }
 }
 
@@ -108,6 +109,10 @@ pub fn full() -> Recording {
         call(Abi::X86_64, "capset", Phase::ContainerInit),
         call(Abi::X86_64, "ptrace", Phase::Denied),
         denied(Abi::X86_64, "ptrace", Refusal::Signal, Phase::Workload),
+        Call {
+            doubtful: true,
+            ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
+        },
         denied(Abi::X86_64, "statx", Refusal::Logged, Phase::ContainerInit),
         denied(Abi::I386, "getpid", Refusal::ThreadKilled, Phase::Setup),
         call(Abi::I386, "socketcall", Phase::Workload),

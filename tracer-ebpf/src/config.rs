@@ -69,6 +69,8 @@ pub struct Config {
     pub task_signal: u32,
     /// `signal_struct.flags`
     pub signal_flags: u32,
+    /// `signal_struct.group_exit_code`; 0 when this kernel has none.
+    pub signal_group_exit_code: u32,
     /// `task_struct.pid`
     pub task_thread_id: u32,
     /// `task_struct.tgid`

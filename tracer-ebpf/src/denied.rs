@@ -100,6 +100,10 @@ pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, number: i32, result:
     if number < 0 || config!(btf) != 0 && task.filter_level() == 0 {
         return 0;
     }
+    // The kernel skipped the run at the entry.
+    if !task.is_compat() && task.filters_always_allow(number as u32) {
+        return 0;
+    }
     let error = result.wrapping_neg();
     let verdict = if result == number as i64 && task.has_bad_call_signal() {
         // The registers were rolled back.

@@ -395,6 +395,8 @@ pub const NO_NEW_PRIVS: u64 = 1;
 pub const SIGSYS: u32 = 31;
 /// `SIGNAL_GROUP_EXIT`: the whole process ends (`include/linux/sched/signal.h`).
 pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
+/// The part of an exit code that tells the signal (`wait(2)`).
+pub const SIGNAL_MASK: u32 = 0x7f;
 /// Where `pt_regs.orig_ax` is: behind fifteen registers (`arch/x86/include/asm/ptrace.h`).
 pub const ORIGINAL_AX: u32 = 120;
 
@@ -416,5 +418,5 @@ const _: () = {
     assert!(size_of::<Stats>() == 96);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
-    assert!(size_of::<Config>() == 38 * 4);
+    assert!(size_of::<Config>() == 39 * 4);
 };

@@ -14,8 +14,8 @@ use aya_ebpf::{
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, ORIGINAL_AX, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT, SIGSYS,
-    TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, ORIGINAL_AX, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT,
+    SIGNAL_MASK, SIGSYS, TS_COMPAT, class, executable,
 };
 
 use crate::{maps::config, verifier::forget};
@@ -320,6 +320,23 @@ impl Task {
         false
     }
 
+    /// The task's filters allow this native number whatever its arguments are, by the same bitmap. A filter that is loaded
+    /// later only takes calls away: what is allowed now was allowed before.
+    #[inline(always)]
+    pub fn filters_always_allow(&self, number: u32) -> bool {
+        let word = number / 64;
+        if !self.btf || word >= config!(filter_allow_native_words) {
+            return false;
+        }
+        let filter: usize = load(self.address, config!(task_filter));
+        if filter == 0 {
+            return false;
+        }
+        let bitmap = filter + config!(filter_allow_native) as usize;
+        let allowed = probe::<u64>(bitmap + word as usize * 8).unwrap_or(0);
+        allowed & 1 << (number % 64) != 0
+    }
+
     /// SIGSYS waits for the task: the filter's answer to the call that it is leaving. Always true without BTF.
     #[inline(always)]
     pub fn has_bad_call_signal(&self) -> bool {
@@ -328,14 +345,24 @@ impl Task {
     }
 
     /// The thread ends by SIGSYS and its process does not: a filter killed it (`kernel/seccomp.c`, `__seccomp_filter`, calls
-    /// `do_exit(SIGSYS)`). A signal that ends a thread ends its whole process. False without BTF.
+    /// `do_exit(SIGSYS)`). False without BTF.
+    ///
+    /// The process may end for another reason meanwhile: before Linux 6.16 whoever joins the thread wakes up before this
+    /// tracepoint. What the signal of a process ends is told by the code that all its threads get then.
     #[inline(always)]
     pub fn is_killed_by_filter(&self) -> bool {
         if !self.btf || load::<u32>(self.address, config!(task_exit_code)) != SIGSYS {
             return false;
         }
         let signal: usize = load(self.address, config!(task_signal));
-        signal != 0 && load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0
+        if signal == 0 {
+            return false;
+        }
+        if load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0 {
+            return true;
+        }
+        config!(signal_group_exit_code) != 0
+            && load::<u32>(signal, config!(signal_group_exit_code)) & SIGNAL_MASK != SIGSYS
     }
 
     /// No other thread of its process lives (`kernel/exit.c`, `do_exit`, counts itself off before the tracepoint). Only with BTF.

@@ -34,6 +34,8 @@ impl DeniedCall {
         let known = &mut self.call;
         known.count = Some(known.count.unwrap_or(0).saturating_add(other.count.unwrap_or(0)));
         known.during = known.during.max(other.during);
+        // What is sure anywhere is sure.
+        known.doubtful &= other.doubtful;
         if other.first_seen_seconds < known.first_seen_seconds {
             known.first_seen_seconds = other.first_seen_seconds;
             known.command.clone_from(&other.command);
@@ -55,5 +57,38 @@ impl DeniedCall {
             call.count.unwrap_or(0),
             escape(&self.path)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(doubtful: bool) -> Call {
+        Call {
+            abi: Abi::X86_64,
+            number: 83,
+            name: Some("mkdir".to_owned()),
+            phase: Phase::Denied,
+            other_phases: Vec::new(),
+            count: Some(1),
+            first_seen_seconds: None,
+            command: None,
+            ambiguous: false,
+            refused: Some(Refusal::Errno(14)),
+            during: Some(Phase::Workload),
+            doubtful,
+        }
+    }
+
+    #[test]
+    fn one_sure_denial_makes_the_call_denied_and_doubtful_ones_never_do() {
+        for (first, second, together) in
+            [(true, true, true), (true, false, false), (false, true, false)]
+        {
+            let mut known = DeniedCall { call: denied(first), path: "/a".to_owned() };
+            known.add("/b", &denied(second));
+            assert_eq!(known.call.doubtful, together, "{first} {second}");
+        }
     }
 }

@@ -109,7 +109,7 @@ fn live(typed: &Verify) -> Live {
 }
 
 fn exit(profile: &ProfileFile, outcome: &Outcome, calls: &[DeniedCall]) -> Exit {
-    if !calls.is_empty() {
+    if calls.iter().any(|denied| !denied.call.doubtful) {
         return Exit::Denied;
     }
     match outcome.filters {
@@ -142,7 +142,15 @@ fn report(
         let Call { abi, number, refused, .. } = denied.call;
         let pid = pids.get(&(abi, number, refused)).copied();
         let _ = writeln!(text, "denied: {}", denied.line(pid));
-        let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
+        if denied.call.doubtful {
+            let skipped = outcome.recording.losses.recursion_misses;
+            let _ = writeln!(
+                text,
+                "  doubtful: it may have been allowed: the kernel skipped {skipped} runs of its program"
+            );
+        } else {
+            let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
+        }
     }
     if calls.is_empty() && outcome.filters == Filters::All && !typed.quiet {
         text.push_str("nothing was denied\n");
@@ -193,10 +201,12 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &Filters, none_deni
 
 /// Writes the profile with the denied calls allowed.
 fn amend(destination: &Destination, profile: &ProfileFile, calls: &[DeniedCall]) -> Result<()> {
+    // What may have been allowed all the same widens no profile.
+    let sure = || calls.iter().filter(|denied| !denied.call.doubtful);
     let named = |denied: &DeniedCall| syscalls::name(denied.call.abi, denied.call.number);
-    let names: BTreeSet<String> = calls.iter().filter_map(named).map(str::to_owned).collect();
+    let names: BTreeSet<String> = sure().filter_map(named).map(str::to_owned).collect();
     let architectures: BTreeSet<Architecture> =
-        calls.iter().map(|denied| denied.call.abi.into()).collect();
+        sure().map(|denied| denied.call.abi.into()).collect();
     let text = oci::amend(&profile.bytes, &names, &architectures)?;
     destination.write(&[(FileKind::Profile, text.as_bytes())])?;
     Ok(())

@@ -84,6 +84,7 @@ pub(super) fn offsets() -> Result<Config, BtfError> {
         task_exit_code: offset("task_struct", "exit_code")?,
         task_signal: offset("task_struct", "signal")?,
         signal_flags: offset("signal_struct", "flags")?,
+        signal_group_exit_code: offset("signal_struct", "group_exit_code").unwrap_or(0),
         signal_live: offset("signal_struct", "live")?,
         task_thread_id: offset("task_struct", "pid")?,
         task_process_id: offset("task_struct", "tgid")?,

@@ -90,6 +90,7 @@ mod tests {
             ambiguous: false,
             refused: Some(Refusal::Errno(38)),
             during: Some(during),
+            doubtful: false,
         };
         advice(&call, &policy())
     }

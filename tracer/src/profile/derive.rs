@@ -122,7 +122,7 @@ impl Seen {
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
             match call.phase {
                 Phase::Workload | Phase::ContainerInit => seen.take(call),
-                Phase::Denied if denied => seen.take_denied(call),
+                Phase::Denied if denied && !call.doubtful => seen.take_denied(call),
                 Phase::Setup | Phase::Denied => {}
             }
         }

@@ -119,8 +119,14 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     let departures = departures(parts);
     let Stats { members_lost, move_events_lost, .. } = parts.snapshot.stats;
     losses.left = left(&departures) + members_lost + move_events_lost + parts.moves_lost;
-    let incomplete_reasons =
-        reasons(&losses, &late_starts, &contested, &departures, parts.accept_late_start);
+    let incomplete_reasons = reasons(
+        &losses,
+        &late_starts,
+        &contested,
+        &departures,
+        parts.accept_late_start,
+        &parts.host,
+    );
     Recording {
         version: VERSION,
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -214,6 +220,7 @@ fn cgroup(
             ambiguous: decision.ambiguous,
             refused: None,
             during: None,
+            doubtful: false,
         }
     });
     let mut calls: Vec<Call> = calls.collect();

@@ -1,7 +1,7 @@
 //! What makes a recording incomplete, in sentences. The one place that judges it, for what was just recorded and for what
 //! was merged.
 
-use super::{Departure, Losses};
+use super::{Attach, Departure, Host, Losses};
 use crate::text::{escape, escape_once};
 
 /// Most paths that a sentence names.
@@ -10,13 +10,15 @@ const PATHS_SHOWN: usize = 4;
 /// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint: `.
 ///
 /// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not count. `contested` are the paths of
-/// cgroups that may be the target's, `departures` the processes that left the target.
+/// cgroups that may be the target's, `departures` the processes that left the target. `host` is where runs
+/// of the kernel program were skipped, if any were.
 pub(super) fn reasons(
     losses: &Losses,
     late_starts: &[String],
     contested: &[String],
     departures: &[Departure],
     accept_late_start: bool,
+    host: &Host,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
     let mut lost = |count: u64, what: &str, remedy: &str| {
@@ -36,8 +38,11 @@ pub(super) fn reasons(
     );
     lost(
         losses.recursion_misses,
-        "runs of the kernel program that the kernel skipped",
-        "record again",
+        &format!(
+            "runs of the kernel program that the kernel skipped (Linux {})",
+            escape(&host.kernel)
+        ),
+        remedy_of_skipped_runs(host),
     );
     lost(
         losses.compat,
@@ -110,13 +115,40 @@ pub(super) fn reasons(
     reasons
 }
 
+/// What to do about runs that were skipped: it depends on where the program is attached.
+fn remedy_of_skipped_runs(host: &Host) -> &'static str {
+    match host.attach {
+        Some(Attach::Classic) => {
+            "the kernel skips it on a CPU whose task was preempted in bpf(2): stop programs that use BPF maps heavily, or record with fewer callers at once"
+        }
+        Some(Attach::Raw) | None => {
+            "from Linux 7.2 on the kernel skips the program of a raw tracepoint while another caller is preempted in it: let tracer read tracefs, and do without --attach raw, so that it uses classic tracepoints; else record with fewer callers at once"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn host() -> Host {
+        Host { kernel: "7.2.13".into(), arch: "x86_64".into(), cpus: 2, btf: true, attach: None }
+    }
+
+    #[test]
+    fn skipped_runs_are_told_with_the_kernel_and_the_hook() {
+        let losses = Losses { recursion_misses: 3, ..Losses::default() };
+        let told =
+            |attach| reasons(&losses, &[], &[], &[], false, &Host { attach, ..host() }).remove(0);
+        let raw = told(Some(Attach::Raw));
+        assert!(raw.contains("Linux 7.2.13") && raw.contains("tracefs"), "{raw}");
+        let classic = told(Some(Attach::Classic));
+        assert!(classic.contains("bpf(2)") && !classic.contains("tracefs"), "{classic}");
+    }
+
     #[test]
     fn nothing_lost_is_complete() {
-        assert!(reasons(&Losses::default(), &[], &[], &[], false).is_empty());
+        assert!(reasons(&Losses::default(), &[], &[], &[], false, &host()).is_empty());
     }
 
     #[test]
@@ -137,11 +169,11 @@ mod tests {
             contested: 1,
             left: 1,
         };
-        let told = reasons(&losses, &["/a".to_owned()], &[], &[], false);
+        let told = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
         assert_eq!(told.len(), 14, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
-            reasons(&losses, &["/a".to_owned()], &[], &[], true).len(),
+            reasons(&losses, &["/a".to_owned()], &[], &[], true, &host()).len(),
             13,
             "the late start is accepted"
         );
@@ -150,7 +182,7 @@ mod tests {
     #[test]
     fn a_path_is_told_escaped() {
         let losses = Losses { late_start: 1, ..Losses::default() };
-        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false);
+        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false, &host());
         assert!(told[0].contains(r"/\x1b[2J"), "{told:?}");
     }
 
@@ -170,6 +202,7 @@ mod tests {
             &[],
             &[departure(true, "/b"), departure(false, "/c\u{7}")],
             false,
+            &host(),
         );
         assert!(told[0].contains(r"(su went to /c\x07): 2"), "{told:?}");
     }

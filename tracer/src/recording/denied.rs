@@ -70,6 +70,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
         };
         take(logged.abi, logged.number, logged.refused, seen);
     }
+    let entries_skipped = parts.snapshot.entry_misses > 0;
     let call = |((abi, number, refused), seen): ((Abi, i32, Refusal), Seen)| Call {
         abi,
         number,
@@ -82,8 +83,30 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
         ambiguous: false,
         refused: Some(refused),
         during: Some(seen.during),
+        doubtful: entries_skipped && is_doubtful(refused, parts.host.btf),
     };
     found.into_iter().map(call).collect()
+}
+
+/// A refusal that a call looks like of which only the exit was seen. What killed a thread or waits for it as a signal is
+/// seen for itself, and without BTF the signal is not.
+fn is_doubtful(refused: Refusal, btf: bool) -> bool {
+    match refused {
+        Refusal::Errno(_) => true,
+        Refusal::Signal => !btf,
+        Refusal::ThreadKilled | Refusal::Logged => false,
+    }
+}
+
+/// Marks the denied calls of a recording whose program did not know doubt.
+pub(super) fn doubt(recording: &mut Recording) {
+    if recording.host.attach.is_some() || recording.losses.recursion_misses == 0 {
+        return;
+    }
+    let btf = recording.host.btf;
+    for call in recording.cgroups.iter_mut().flat_map(|cgroup| &mut cgroup.calls) {
+        call.doubtful |= call.refused.is_some_and(|refused| is_doubtful(refused, btf));
+    }
 }
 
 /// What is known of one denied call.

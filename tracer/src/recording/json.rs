@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, error::Category};
 
-use super::{Call, Cgroup, ContainerIdentity, Losses, Phase, Recording, VERSION, event::NewCall};
+use super::{
+    Call, Cgroup, ContainerIdentity, Losses, Phase, Recording, VERSION, denied, event::NewCall,
+};
 use crate::{
     syscalls::{self, Abi},
     text,
@@ -179,12 +181,13 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
         return Err(RecordingError::TooLarge { bytes: bytes.len() });
     }
     check_version(bytes)?;
-    let recording: Recording =
+    let mut recording: Recording =
         serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
     check_texts(&recording)?;
     check_times(&recording)?;
     check_targets(&recording)?;
     recording.cgroups.iter().try_for_each(check_calls)?;
+    denied::doubt(&mut recording);
     Ok(recording)
 }
 

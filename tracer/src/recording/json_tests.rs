@@ -1,7 +1,7 @@
 //! Tests of [`super`].
 
 use super::*;
-use crate::recording::{Host, Losses, Refusal, Target, TargetKind};
+use crate::recording::{Attach, Host, Losses, Refusal, Target, TargetKind};
 
 fn call(abi: Abi, number: i32) -> Call {
     Call {
@@ -16,6 +16,7 @@ fn call(abi: Abi, number: i32) -> Call {
         ambiguous: false,
         refused: None,
         during: None,
+        doubtful: false,
     }
 }
 
@@ -243,4 +244,26 @@ fn a_number_without_a_name_has_no_name_of_another() {
         known: 257,
     };
     assert_eq!(read(&wrong), Err(error));
+}
+
+#[test]
+fn denials_beside_skipped_runs_are_doubtful_in_recordings_that_do_not_know_doubt() {
+    let mut old = recording();
+    old.cgroups[0].calls = vec![
+        denied(Abi::X86_64, 83, Refusal::Errno(14)),
+        denied(Abi::X86_64, 84, Refusal::ThreadKilled),
+        denied(Abi::X86_64, 85, Refusal::Signal),
+    ];
+    let doubtful = |recording: &Recording| -> Vec<i32> {
+        let read = read(recording).expect("a recording");
+        let calls = read.cgroups[0].calls.iter();
+        calls.filter(|call| call.doubtful).map(|call| call.number).collect()
+    };
+    assert_eq!(doubtful(&old), [0; 0], "no run was skipped");
+    old.losses.recursion_misses = 1;
+    assert_eq!(doubtful(&old), [83], "what kills or sends a signal is seen for itself");
+    old.host.btf = false;
+    assert_eq!(doubtful(&old), [83, 85], "without BTF the signal is not");
+    old.host.attach = Some(Attach::Raw);
+    assert_eq!(doubtful(&old), [0; 0], "it says itself what is doubtful");
 }

@@ -47,12 +47,14 @@ pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Record
     merged.contested = contested.into_iter().collect();
     let nameless: u64 = parts.iter().map(unknown_late_starts).fold(0, u64::saturating_add);
     merged.losses.late_start = nameless.saturating_add(merged.late_starts.len() as u64);
+    let skipped = parts.iter().find(|part| part.losses.recursion_misses > 0);
     merged.incomplete_reasons = completeness::reasons(
         &merged.losses,
         &merged.late_starts,
         &merged.contested,
         &merged.departures,
         accept_late_start,
+        &skipped.unwrap_or(&merged).host,
     );
     merged.incomplete_reasons.extend(parts.iter().flat_map(unexplained));
     merged.complete = merged.incomplete_reasons.is_empty();

@@ -22,6 +22,7 @@ fn call(name: &str, phase: Phase) -> Call {
         ambiguous: false,
         refused: None,
         during: None,
+        doubtful: false,
     }
 }
 
@@ -79,8 +80,14 @@ fn late(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
     recording.late_starts = vec![paths[0].to_owned()];
     recording.losses.late_start = 1;
     recording.complete = false;
-    recording.incomplete_reasons =
-        completeness::reasons(&recording.losses, &recording.late_starts, &[], &[], false);
+    recording.incomplete_reasons = completeness::reasons(
+        &recording.losses,
+        &recording.late_starts,
+        &[],
+        &[],
+        false,
+        &recording.host,
+    );
     recording
 }
 

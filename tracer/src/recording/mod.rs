@@ -229,6 +229,9 @@ pub struct Call {
     /// The phase in which it was refused: of a denied call, and of no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub during: Option<Phase>,
+    /// Of a denied call: it may have been allowed, for the kernel skipped runs of the program that sees calls being entered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub doubtful: bool,
 }
 
 /// What a filter did with a call that it does not allow.

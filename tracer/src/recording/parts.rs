@@ -87,8 +87,14 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
         late_start: late_starts.len() as u64,
         ..whole.losses
     };
-    let incomplete_reasons =
-        completeness::reasons(&losses, &late_starts, &contested, &departures, accept_late_start);
+    let incomplete_reasons = completeness::reasons(
+        &losses,
+        &late_starts,
+        &contested,
+        &departures,
+        accept_late_start,
+        &whole.host,
+    );
     let command = whole.command.clone().filter(|_| target.kind == TargetKind::Command);
     Recording {
         targets: vec![Target { cgroups: (0..cgroups.len()).collect(), ..target }],
@@ -152,6 +158,7 @@ pub(super) mod tests {
                 ambiguous: false,
                 refused: None,
                 during: None,
+                doubtful: false,
             }],
         }
     }
