@@ -3,7 +3,7 @@
 use core::ptr::addr_of_mut;
 
 use aya_ebpf::{
-    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
@@ -11,7 +11,8 @@ use tracer_ebpf::{CgroupRecord, Counts, DenialKey, Evidence, EvidenceKey, Member
 
 use crate::atomic;
 
-// The loader gives every map its real size. The names are those of the shared library.
+// The loader gives every map its real size. The names are those of the shared library. Every map has its memory from the
+// beginning: where a program must ask for memory the kernel may have none at hand, and kernels before 6.1 warn.
 #[map]
 pub static RECORDS: Array<CgroupRecord> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
@@ -21,7 +22,7 @@ pub static ROOTS: HashMap<u64, u8> = HashMap::with_max_entries(64, 0);
 #[map]
 pub static TARGETS: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
 #[map]
-pub static MEMBERS: HashMap<u32, Member> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+pub static MEMBERS: HashMap<u32, Member> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static VISITED: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
 #[map]
@@ -31,18 +32,17 @@ pub static CALLS_LOST: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static FREE_COUNTS: Queue<u32> = Queue::with_max_entries(1, 0);
 #[map]
-pub static EVIDENCE: HashMap<EvidenceKey, Evidence> =
-    HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+pub static EVIDENCE: HashMap<EvidenceKey, Evidence> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static CGROUP_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static CALL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
-pub static TASKS: HashMap<u32, u32> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+pub static TASKS: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static PROCESSES: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1, 0);
 #[map]
-pub static DENIALS: HashMap<DenialKey, Evidence> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+pub static DENIALS: HashMap<DenialKey, Evidence> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static DENIAL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
