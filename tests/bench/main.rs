@@ -8,9 +8,14 @@
 //!
 //! Two rows are tracer on classic tracepoints, as it attaches from Linux 7.2 on; their ratio is to the same empty program.
 //!
+//! Then what a process costs that is born and ends, inside and outside the target. `--crowd N` measures calls before and after so many
+//! cgroups have come and gone, and nothing else.
+//!
 //! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
 
 mod attach;
+mod crowd;
+mod forks;
 mod listing;
 mod worker;
 
@@ -68,12 +73,17 @@ fn main() -> ExitCode {
     let rounds = match arguments.as_slice() {
         [] => ROUNDS,
         [flag, rounds] if flag == "--rounds" => rounds.parse().expect("a number of rounds"),
+        [flag, cgroups] if flag == "--crowd" => {
+            crowd::bench(cgroups.parse().expect("a number of cgroups"));
+            return ExitCode::SUCCESS;
+        }
         _ => {
-            eprintln!("usage: bench [--rounds N]");
+            eprintln!("usage: bench [--rounds N | --crowd CGROUPS]");
             return ExitCode::from(2);
         }
     };
     bench(rounds);
+    forks::bench(rounds);
     listing::bench();
     ExitCode::SUCCESS
 }
