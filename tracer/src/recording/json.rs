@@ -142,6 +142,16 @@ pub enum RecordingError {
         /// The number.
         number: i32,
     },
+    /// A call that was not denied, and that is in doubt: only a denial can be.
+    #[error("call {number} of {} in cgroup {path:?}: only a denied call can be \"doubtful\"", abi.name())]
+    Doubtful {
+        /// The cgroup.
+        path: String,
+        /// The ABI.
+        abi: Abi,
+        /// The number.
+        number: i32,
+    },
     /// A denied call without the way it was refused, or another call with one.
     #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\" and \"during\", and it has both", abi.name())]
     Refused {
@@ -276,6 +286,9 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
         let denied = call.phase == Phase::Denied;
         if call.refused.is_some() != denied || call.during.is_some() != denied {
             return Err(RecordingError::Refused { path: path(), abi, number });
+        }
+        if call.doubtful && !denied {
+            return Err(RecordingError::Doubtful { path: path(), abi, number });
         }
         check_name(call)?;
     }

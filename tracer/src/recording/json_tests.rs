@@ -180,6 +180,18 @@ fn only_a_denied_call_says_how() {
 }
 
 #[test]
+fn only_a_denied_call_can_be_doubtful() {
+    let doubtful = |call: Call| {
+        let mut recording = recording();
+        recording.cgroups[0].calls.push(Call { doubtful: true, ..call });
+        read(&recording).map(drop)
+    };
+    assert_eq!(doubtful(denied(Abi::X86_64, 1, Refusal::Errno(1))), Ok(()));
+    let error = doubtful(call(Abi::X86_64, 1)).expect_err("it was made");
+    assert!(matches!(error, RecordingError::Doubtful { number: 1, .. }), "{error:?}");
+}
+
+#[test]
 fn texts_are_bounded() {
     let mut recording = recording();
     recording.cgroups[0].path = "/".repeat(MAX_TEXT);
