@@ -11,6 +11,7 @@ tests::trials! {
     the_reader_reads_and_refuses,
     the_container_has_two_capabilities_and_no_more,
     only_the_results_can_be_written,
+    the_hosts_tracefs_is_there_and_never_keeps_the_pod_from_starting,
     the_arguments_and_the_image_are_of_this_version,
 }
 
@@ -90,6 +91,16 @@ fn only_the_results_can_be_written() {
         let is_runtimes = ["/run", "/var/run"].iter().any(|run| path.starts_with(run));
         assert!(!is_runtimes && !path.ends_with(".sock"), "{path}: a runtime's socket is root");
     }
+}
+
+fn the_hosts_tracefs_is_there_and_never_keeps_the_pod_from_starting() {
+    let fields = daemon_set();
+    let places = list(&fields, &format!("{CONTAINER}.volumeMounts"), "mountPath");
+    // Where tracer looks for the numbers of tracepoints. Below it there is only something where tracefs is mounted.
+    assert_eq!(places["tracefs"], "/sys/kernel/tracing");
+    let types = list(&fields, &format!("{POD}.volumes"), "hostPath.type");
+    // The kernel makes the folder itself; nothing can be created in sysfs.
+    assert_eq!(types["tracefs"], "Directory");
 }
 
 fn the_arguments_and_the_image_are_of_this_version() {
