@@ -27,6 +27,7 @@ mod outlived;
 mod output_files;
 mod phases;
 mod ready_profiles;
+mod refusals;
 mod snapshots;
 mod strace;
 mod unfinished;
@@ -73,6 +74,7 @@ fn trials() -> Vec<Trial> {
         output_files::trials(),
         phases::trials(),
         ready_profiles::trials(),
+        refusals::trials(),
         snapshots::trials(),
         strace::trials(),
         unfinished::trials(),

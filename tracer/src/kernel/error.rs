@@ -2,8 +2,14 @@
 
 use std::io;
 
+use aya::{EbpfError, maps::MapError};
 use thiserror::Error;
 use tracer_ebpf::CATEGORY;
+
+use super::{
+    Refusal, probe,
+    refusal::{causes, memory_hint},
+};
 
 /// Why the kernel side could not be started or read.
 #[derive(Debug, Error)]
@@ -13,9 +19,28 @@ pub enum KernelError {
         "this build of tracer has no kernel object in it\nhint: build it with `cargo xtask build-ebpf`, then build tracer again"
     )]
     NoObject,
-    /// The object could not be loaded.
-    #[error("the kernel object could not be loaded")]
-    Load(#[source] Box<aya::EbpfError>),
+    /// The object could not be loaded: what was said.
+    #[error("the kernel object could not be loaded: {0}")]
+    Load(String),
+    /// The kernel refused to make a map.
+    #[error("the kernel refused to make the map {map}: {error}{}", memory_hint(error))]
+    CreateMap {
+        /// The map's name.
+        map: String,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The kernel refuses even a program that does nothing.
+    #[error("the kernel refuses even the smallest program: {error}{}", memory_hint(error))]
+    SmallestProgram {
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The kernel refused a map or a program of the least size when it was asked before, and does not now.
+    #[error(
+        "bpf(2) failed when the kernel was asked what it can do, and does not fail any more\n\nhint: run tracer again"
+    )]
+    Passing,
     /// The kernel permits it, but a filter on this process does not.
     #[error(
         "bpf(2) is refused to tracer itself, which runs under a seccomp filter\n\nhint: in a container its seccomp profile must allow bpf(2): the default ones of Docker 23, containerd 1.6.10 and newer do with CAP_BPF; else `--security-opt seccomp=unconfined`, or `seccompProfile: {{ type: Unconfined }}` in a pod"
@@ -43,7 +68,7 @@ pub enum KernelError {
         operation: &'static str,
         /// What the kernel said.
         #[source]
-        source: Box<aya::maps::MapError>,
+        source: Box<MapError>,
     },
     /// A map could not be memory-mapped.
     #[error("map {map}: mmap failed")]
@@ -55,13 +80,12 @@ pub enum KernelError {
         source: io::Error,
     },
     /// The verifier or the kernel refused the program.
-    #[error("the kernel refused the program {program}")]
+    #[error("the kernel refused the program {program}: {refusal}")]
     Refused {
         /// The program's name.
         program: &'static str,
         /// What the kernel said.
-        #[source]
-        source: Box<aya::programs::ProgramError>,
+        refusal: Refusal,
     },
     /// The program could not be attached to a raw tracepoint.
     #[error("the program could not be attached to the raw tracepoint {tracepoint}")]
@@ -95,17 +119,29 @@ pub enum KernelError {
 
 /// Why the object could not be loaded. Who may trace is asked before; what refuses all the same is most likely a filter, and
 /// what the kernel says does not tell.
-pub(super) fn load_error(error: aya::EbpfError) -> KernelError {
-    let mut causes =
+pub(super) fn load_error(error: EbpfError) -> KernelError {
+    let mut chain =
         std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
-    let refused = causes.any(|cause| {
+    let refused = chain.any(|cause| {
         let cause = cause.downcast_ref::<io::Error>();
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
     });
     if refused && is_filtered() {
-        KernelError::Filtered
-    } else {
-        KernelError::Load(Box::new(error))
+        return KernelError::Filtered;
+    }
+    match error {
+        EbpfError::MapError(MapError::CreateError { name, io_error }) => {
+            KernelError::CreateMap { map: name, error: io_error }
+        }
+        // aya takes any failure of its question for a kernel that has no global data, and then lacks its maps.
+        EbpfError::RelocationError(_) if !aya::features().bpf_global_data() => {
+            // By now the maps could be made.
+            match probe::smallest_program() {
+                Ok(()) => KernelError::Passing,
+                Err(error) => KernelError::SmallestProgram { error },
+            }
+        }
+        error => KernelError::Load(causes(&error)),
     }
 }
 

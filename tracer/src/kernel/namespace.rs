@@ -19,9 +19,9 @@ pub(super) fn of_host(config: &Config) -> Result<u32, KernelError> {
     let mut ebpf =
         EbpfLoader::new().btf(None).load(&specialised(OBJECT, config)?).map_err(load_error)?;
     let program: &mut RawTracePoint = find(&mut ebpf, HOST_NAMESPACE.name)?;
-    program.load().map_err(|error| refused(HOST_NAMESPACE.name, error))?;
+    program.load().map_err(|error| refused(HOST_NAMESPACE.name, &error))?;
     let result = program
         .test_run(RawTracePointRunOptions::default())
-        .map_err(|error| refused(HOST_NAMESPACE.name, error))?;
+        .map_err(|error| refused(HOST_NAMESPACE.name, &error))?;
     Ok(result.return_value)
 }

@@ -10,7 +10,10 @@ use tracer_ebpf::{
     ENTER, ENTER_NOTING, EXIT, MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE, Program, TASK_EXIT,
 };
 
-use super::{KernelError, Options, TracepointIds, perf_event::PerfEvent, program_info};
+use super::{
+    KernelError, Options, Refusal, TracepointIds, perf_event::PerfEvent, program_info,
+    refusal::causes,
+};
 use crate::recording::Attach;
 
 /// Where the programs on system calls are attached.
@@ -76,7 +79,8 @@ impl Programs {
             Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
                 if options.fall_back && options.hook != Hook::Raw =>
             {
-                refusals.push(format!("{}; the raw tracepoint is used instead", chain(&error)));
+                refusals
+                    .push(format!("{}; the raw tracepoint is used instead", in_one_line(&error)));
                 OnCalls::attach(ebpf, Hook::Raw, options.denied)?
             }
             attached => attached?,
@@ -129,8 +133,10 @@ fn task_exit(ebpf: &mut Ebpf, refusals: &mut Vec<String>) -> Result<Option<Attac
     match Attached::new(ebpf, TASK_EXIT, Hook::Raw) {
         Ok(attached) => Ok(Some(attached)),
         Err(error @ KernelError::Refused { .. }) => {
-            refusals
-                .push(format!("{}; threads that a filter kills alone are not seen", chain(&error)));
+            refusals.push(format!(
+                "{}; threads that a filter kills alone are not seen",
+                in_one_line(&error)
+            ));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -138,10 +144,13 @@ fn task_exit(ebpf: &mut Ebpf, refusals: &mut Vec<String>) -> Result<Option<Attac
 }
 
 /// An error and its causes, in one line.
-fn chain(error: &KernelError) -> String {
-    let causes =
-        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn in_one_line(error: &KernelError) -> String {
+    match error {
+        KernelError::Refused { program, refusal } => {
+            format!("the kernel refused the program {program}: {}", refusal.in_one_line())
+        }
+        error => causes(error),
+    }
 }
 
 /// A program that is loaded and attached.
@@ -164,13 +173,13 @@ impl Attached {
         let (name, link) = match hook.classic(program) {
             Some((name, id)) => {
                 let loaded: &mut TracePoint = find(ebpf, name)?;
-                loaded.load().map_err(|error| refused(name, error))?;
+                loaded.load().map_err(|error| refused(name, &error))?;
                 let event = PerfEvent::attach(descriptor(ebpf, name)?, id);
                 (name, Link::Classic(event.map_err(|failure| perf_event(program, failure))?))
             }
             None => {
                 let loaded: &mut RawTracePoint = find(ebpf, program.name)?;
-                loaded.load().map_err(|error| refused(program.name, error))?;
+                loaded.load().map_err(|error| refused(program.name, &error))?;
                 let link = loaded.attach(program.tracepoint);
                 (program.name, Link::Raw(link.map_err(|error| attach(program, error))?))
             }
@@ -198,17 +207,17 @@ where
     &'a mut T: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
 {
     let found = ebpf.program_mut(name).ok_or(KernelError::Missing(name))?;
-    found.try_into().map_err(|error| refused(name, error))
+    found.try_into().map_err(|error| refused(name, &error))
 }
 
 /// The descriptor of a program that is loaded.
 fn descriptor<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, KernelError> {
     let program = ebpf.program(name).ok_or(KernelError::Missing(name))?;
-    Ok(program.fd().map_err(|error| refused(name, error))?.as_fd())
+    Ok(program.fd().map_err(|error| refused(name, &error))?.as_fd())
 }
 
-pub(super) fn refused(program: &'static str, error: ProgramError) -> KernelError {
-    KernelError::Refused { program, source: Box::new(error) }
+pub(super) fn refused(program: &'static str, error: &ProgramError) -> KernelError {
+    KernelError::Refused { program, refusal: Refusal::new(program, error) }
 }
 
 fn attach(program: Program, error: ProgramError) -> KernelError {
