@@ -43,7 +43,11 @@ pub fn bench(cgroups: usize) {
         assert!(told.read_line(&mut line).expect("a line") > 0, "tracer ended");
     }
     // Whoever does not read what it says makes it wait.
-    let reader = std::thread::spawn(move || told.lines().map_while(Result::ok).last());
+    let reader = std::thread::spawn(move || {
+        let lines = told.lines().map_while(Result::ok);
+        let verdict = lines.skip_while(|line| !line.contains("complete: "));
+        verdict.collect::<Vec<_>>().join(" ")
+    });
     let mut inside = [Worker::start(Place::Inside, 0, Some(&target.procs()))];
     let mut outside = [Worker::start(Place::Outside, 0, None)];
     let mut measure = || {
@@ -61,13 +65,13 @@ pub fn bench(cgroups: usize) {
     drop((inside, outside));
     kill_process(Pid::from_child(&tracer), Signal::INT).expect("tracer runs");
     let ended = tracer.wait().expect("tracer ends");
-    let last = reader.join().ok().flatten().unwrap_or_default();
+    let verdict = reader.join().unwrap_or_default();
     println!("\n{cgroups} cgroups ever seen, nanoseconds per call before and after:");
     for (place, index) in [("inside", 0), ("outside", 1)] {
         let (before, after) = (before[index], after[index]);
         println!("{place}: {before:.1}, {after:.1}, ratio {:.3}", after / before);
     }
-    println!("tracer's memory: {}; it ended with {ended}: {last}", memory.trim());
+    println!("tracer's memory: {}; it ended with {ended}: {verdict}", memory.trim());
 }
 
 /// Lets a call be made in some new cgroups, and removes them.

@@ -179,6 +179,12 @@ impl Tracing {
         });
     }
 
+    /// It sleeps at this moment.
+    pub fn is_idle(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        stat.is_ok_and(|stat| stat.contains(") S "))
+    }
+
     /// Its folder, where the files appear.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -94,6 +94,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         }
         Err(error) => {
             outputs.discard_unfinished();
+            tell(summary::incomplete(recording).trim_end());
             return Err(error.into());
         }
     };

@@ -27,6 +27,7 @@ mod specialise;
 mod start;
 mod table;
 mod tracefs;
+mod undisturbed;
 
 use std::collections::HashSet;
 
@@ -61,6 +62,7 @@ use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
 use self::table::Table;
 pub use self::tracefs::{TracefsError, TracepointIds, syscall_tracepoints};
+use self::undisturbed::Undisturbed;
 use crate::recording::{Attach, facts::Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
@@ -205,6 +207,10 @@ impl Recorder {
         self.programs.attached()
     }
 
+    fn undisturbed(&self) -> Undisturbed {
+        Undisturbed::begin(self.attached() == Attach::Classic)
+    }
+
     /// Programs that the kernel refused and that recording goes on without, each with the reason and what follows.
     pub fn refusals(&self) -> &[String] {
         self.programs.refusals()
@@ -216,6 +222,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: a map could not be read.
     pub fn drain(&mut self) -> Result<Snapshot, KernelError> {
+        let _undisturbed = self.undisturbed();
         let (cgroups, table_fill) = self.table.read()?;
         let evidence = self
             .evidence
@@ -243,6 +250,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: a map could not be written.
     pub fn follow(&mut self, cgroup: u64) -> Result<(), KernelError> {
+        let _undisturbed = self.undisturbed();
         self.membership.follow(cgroup)
     }
 
@@ -252,11 +260,13 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: a map could not be written.
     pub fn add_member(&mut self, process: u32, cgroup: u64) -> Result<(), KernelError> {
+        let _undisturbed = self.undisturbed();
         self.membership.add(process, cgroup)
     }
 
     /// A process that was added has ended, perhaps before that.
     pub fn remove_member(&mut self, process: u32) {
+        let _undisturbed = self.undisturbed();
         self.membership.remove(process);
     }
 
@@ -265,6 +275,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: a map could not be read.
     pub fn visitors(&self) -> Result<Vec<u64>, KernelError> {
+        let _undisturbed = self.undisturbed();
         self.membership.visitors()
     }
 
@@ -283,6 +294,7 @@ impl Recorder {
         is_foreign: impl Fn(u64) -> bool,
         is_gone: impl Fn(u64) -> bool,
     ) -> Result<HashSet<u64>, KernelError> {
+        let _undisturbed = self.undisturbed();
         let freed = self.table.dismiss(self.stats.read(0).claims, is_foreign)?;
         if freed.is_empty() {
             return Ok(freed);

@@ -331,9 +331,10 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Calls that were made while tracing may be missing: a late start and a filter hide other ones.
+    /// Calls of the target that were made while tracing are missing: a late start and a filter hide other ones, and containers of unknown
+    /// names may be anybody's.
     pub fn hide_calls(&self) -> bool {
-        Self { late_start: 0, filtered: 0, ..*self } != Self::default()
+        Self { late_start: 0, filtered: 0, unresolved: 0, ..*self } != Self::default()
     }
 }
 
