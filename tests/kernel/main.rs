@@ -30,6 +30,7 @@ mod ready_profiles;
 mod refusals;
 mod snapshots;
 mod strace;
+mod strangers;
 mod unfinished;
 mod verify;
 mod waiting;
@@ -77,6 +78,7 @@ fn trials() -> Vec<Trial> {
         refusals::trials(),
         snapshots::trials(),
         strace::trials(),
+        strangers::trials(),
         unfinished::trials(),
         verify::trials(),
         waiting::trials(),

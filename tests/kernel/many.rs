@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use tests::{Cgroup, HARMLESS, Tracer, call_in, file_names, temporary_folder};
+use tests::{
+    Cgroup, HARMLESS, Running, Tracer, call_in, file_names, ground_truth, temporary_folder,
+};
 use tracer::recording::Recording;
 
 tests::trials! {
     hundreds_of_containers_get_a_profile_each,
+    a_late_container_is_no_loss_of_another,
+    a_late_container_that_was_named_is_incomplete,
     targets_get_a_profile_each_in_a_folder,
     a_folder_is_named_for_what_has_many_profiles,
 }
@@ -54,6 +58,63 @@ fn hundreds_of_containers_get_a_profile_each() {
     let files = file_names(&folder);
     assert!(!files.iter().any(|name| name.contains("no-container")), "{files:?}");
     assert!(!files.iter().any(|name| name.ends_with(".partial")), "{files:?}");
+}
+
+/// Containers of that many in which a process waits.
+fn idle_containers(above: &Cgroup, ids: &[String]) -> Vec<(Cgroup, Running)> {
+    let start = |id: &String| {
+        let container = above.child(&format!("docker-{id}.scope"));
+        let mut process = Running::start(&mut ground_truth([
+            container.hop(),
+            "say:ready".to_owned(),
+            "pause".to_owned(),
+        ]));
+        process.wait_for_line("ready");
+        (container, process)
+    };
+    ids.iter().map(start).collect()
+}
+
+fn a_late_container_is_no_loss_of_another() {
+    let (above, results) = (Cgroup::new("late-others"), temporary_folder());
+    let folder = results.path().join("profiles/");
+    let ids: Vec<String> = (1000..1030).map(container_id).collect();
+    let idle = idle_containers(&above, &ids);
+    let tracing = Tracer::new().args(["--all-containers"]).out(&folder).start();
+    let id = container_id(1100);
+    let container = above.child(&format!("docker-{id}.scope"));
+    call_in(&container, HARMLESS[0].0);
+    container.remove();
+    let outcome = tracing.stop();
+    let found = recording(&folder, &id);
+    assert!(found.complete, "{:?}", found.incomplete_reasons);
+    assert_eq!(found.late_starts, [""; 0]);
+    let files = file_names(&folder);
+    assert!(!ids.iter().any(|id| files.iter().any(|name| name.contains(id))), "{files:?}");
+    // Others may be late as well, so that the count is not known.
+    let told = outcome.stderr.lines().filter(|line| line.starts_with("late: "));
+    assert_eq!(told.count(), 1, "{}", outcome.stderr);
+    outcome.says(&[&format!("{id}.json: the profile of {id}"), "calls, complete"]);
+    drop(idle);
+}
+
+fn a_late_container_that_was_named_is_incomplete() {
+    let (above, results) = (Cgroup::new("late-named"), temporary_folder());
+    let folder = results.path().join("profiles/");
+    let ids: Vec<String> = (1200..1202).map(container_id).collect();
+    let idle = idle_containers(&above, &ids);
+    let id = container_id(1300);
+    let targets = ids.iter().chain([&id]).flat_map(|id| ["--cgroup", id]);
+    let tracing = Tracer::new().args(["--wait"]).args(targets).out(&folder).start();
+    let container = above.child(&format!("docker-{id}.scope"));
+    call_in(&container, HARMLESS[0].0);
+    container.remove();
+    let outcome = tracing.stop().exits(3);
+    assert!(recording(&folder, &id).complete, "{}", outcome.stderr);
+    let once = "incomplete: late start: 2 containers or targets ran before tracing began";
+    assert_eq!(outcome.stderr.matches("late start: ").count(), 1, "{}", outcome.stderr);
+    outcome.says(&[once, "calls, complete", &format!("no profile of {}", ids[0])]);
+    drop(idle);
 }
 
 fn targets_get_a_profile_each_in_a_folder() {

@@ -19,6 +19,7 @@ mod namespace;
 mod nested;
 mod phases;
 mod root;
+mod strangers;
 mod verify;
 mod whose;
 mod why;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     trials.extend(many::trials(&cases));
     trials.extend(image::trials(&cases));
     trials.extend(learned::trials(&cases));
+    trials.extend(strangers::trials(&cases));
     trials.extend(why::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(cases);

@@ -10,6 +10,7 @@ mod files;
 mod ground_truth;
 mod process;
 mod recorded;
+mod strangers;
 mod tracer;
 pub mod virtual_machine;
 
@@ -28,6 +29,7 @@ pub use ground_truth::{
 };
 pub use process::{Finished, Running};
 pub use recorded::{Calls, calls, names};
+pub use strangers::Strangers;
 
 /// How long a test waits for something that happens soon or never.
 pub const BOUND: Duration = Duration::from_secs(60);

@@ -33,8 +33,8 @@ use self::{
     late::Late,
     selecting::Selecting,
     setup::{
-        announcement, boot_time, options, places, populated_below, selections, take_arrived,
-        tell_attached,
+        announcement, boot_time, options, places, populated_below, selections, standing,
+        take_arrived, tell_attached,
     },
     stops::Asked,
 };
@@ -234,6 +234,9 @@ impl Session<'_> {
     /// Asks a last time for the containers that nobody told of.
     async fn settle_names(&mut self, observers: &mut Observers<'_>) -> Result<()> {
         self.take(observers)?;
+        let recorded: Vec<u64> = self.recorder.drain()?.cgroups.iter().map(|one| one.id).collect();
+        let root = &self.request.root;
+        self.sightings.place_the_rest(&recorded, root, &mut self.late, observers)?;
         let deadline = tokio::time::Instant::now() + NAMES_SETTLE;
         while self.sightings.selecting.is_open() {
             self.sightings.selecting.ask_again();
@@ -271,11 +274,6 @@ impl Session<'_> {
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.take(observers)?;
         let snapshot = self.recorder.drain()?;
-        let names = &mut self.sightings.names;
-        if snapshot.cgroups.iter().any(|cgroup| !names.paths.contains_key(&cgroup.id)) {
-            names.learn(&self.request.root.tree()?.nodes);
-            names.place_the_rest();
-        }
         self.cut_off += self.left_running(observers) + self.command_visitors()?;
         self.roots.look(&self.request.root);
         let (mut recording, filters) =
@@ -318,11 +316,19 @@ impl Session<'_> {
         judgement: impl FnOnce(&Parts<'_>) -> T,
     ) -> Result<T> {
         let system = rustix::system::uname();
+        let names = &self.sightings.names;
+        let standing = standing(&self.request.root, &self.sightings.selecting.selections);
+        let may_be_a_targets = |id: u64| match names.paths.get(&id) {
+            None => true,
+            Some(_) if names.is_placed(id) => false,
+            Some(path) => self.sightings.selecting.may_hold(path, &standing),
+        };
         Ok(judgement(&Parts {
             snapshot,
             paths: &self.sightings.names.paths,
             selections: &self.sightings.selecting.selections,
             identity: &|path| self.sightings.selecting.identity(path),
+            may_be_a_targets: &may_be_a_targets,
             unresolved: self.sightings.selecting.unresolved(&self.request.root),
             labels: &self.sightings.labels,
             late: &self.late.ids(),

@@ -6,6 +6,7 @@ mod denied;
 mod derivation;
 pub mod enforce;
 pub mod keep;
+mod late;
 mod list;
 mod lookup;
 mod outputs;

@@ -31,6 +31,8 @@ pub(super) struct Outputs {
     division: Division,
     options: Options,
     accept_late_start: bool,
+    /// Every container is a target, and none was asked for by its name.
+    pub(super) all_containers: bool,
     /// The files of each part, once it was written.
     parts: BTreeMap<String, Destination>,
 }
@@ -108,7 +110,15 @@ impl Outputs {
         };
         let accept_late_start = typed.accept_late_start;
         let parts = BTreeMap::new();
-        Ok(Self { place, installation, division, options, accept_late_start, parts })
+        Ok(Self {
+            place,
+            installation,
+            division,
+            options,
+            accept_late_start,
+            all_containers,
+            parts,
+        })
     }
 
     /// The file of the profile of everything together.
@@ -160,6 +170,13 @@ impl Outputs {
                 by_container(recording, self.accept_late_start)
             }
         };
+        // What has nothing to show, and was not asked for: the whole tells of it, or the summary.
+        let is_told = self.division == Division::Containers && !self.all_containers;
+        let parts = parts.into_iter().filter(|part| {
+            let has_calls = part.recording.cgroups.iter().any(|cgroup| !cgroup.calls.is_empty());
+            has_calls || is_told || self.division == Division::Targets
+        });
+        let parts: Vec<Part> = parts.collect();
         let whole = Profile::derive(evidence, &self.options)?;
         let mut products = Vec::with_capacity(parts.len() + 1);
         if matches!(self.division, Division::Whole | Division::WholeAndContainers) {

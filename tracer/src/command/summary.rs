@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    denied,
+    denied, late,
     outputs::{Outputs, Product},
 };
 use crate::{
@@ -55,6 +55,9 @@ pub(super) fn tell(
         }
         write_departures(&mut text, recording);
         write_starts(&mut text, recording);
+        if outputs.all_containers {
+            text.push_str(&late::unseen(recording));
+        }
         write_files(&mut text, products, outputs);
     }
     write_completeness(&mut text, choices.quiet, products);
@@ -110,7 +113,12 @@ fn write_files(text: &mut String, products: &[Product], outputs: &Outputs) {
             (Some(label), Ok(derivation)) => {
                 let allowed = derivation.profile.allowed.len();
                 let profile = path(FileKind::Profile);
-                writeln!(text, "{profile}: the profile of {}, {allowed} calls", escape(label))
+                let complete = if product.recording.complete { "complete" } else { "incomplete" };
+                writeln!(
+                    text,
+                    "{profile}: the profile of {}, {allowed} calls, {complete}",
+                    escape(label)
+                )
             }
             (Some(label), Err(error)) => {
                 writeln!(text, "no profile of {}: {error}", escape(label))
@@ -205,8 +213,10 @@ fn write_completeness(text: &mut String, quiet: bool, products: &[Product]) {
     }
     // What the whole one lacks, its parts lack.
     let whole = lacking.iter().any(|product| product.label.is_none());
-    let told = lacking.iter().filter(|product| !whole || product.label.is_none());
-    for product in told.take(LINES) {
+    let told = lacking.into_iter().filter(|product| !whole || product.label.is_none());
+    let (late, told) = late::apart(told.collect());
+    text.push_str(&late::incomplete(&late));
+    for product in told.iter().take(LINES) {
         match &product.label {
             None => text.push_str(&incomplete(&product.recording)),
             Some(label) => {
@@ -216,9 +226,7 @@ fn write_completeness(text: &mut String, quiet: bool, products: &[Product]) {
             }
         }
     }
-    if !whole {
-        write_more(text, lacking.len(), "incomplete profiles");
-    }
+    write_more(text, told.len(), "incomplete profiles");
 }
 
 /// Says that nothing was lost, or what the user accepted to be lost.

@@ -46,6 +46,8 @@ pub struct Parts<'a> {
     pub kind_of: &'a dyn Fn(&str) -> CgroupKind,
     /// The container that a cgroup is in, by its path.
     pub identity: &'a dyn Fn(&str) -> Option<ContainerIdentity>,
+    /// Whether a cgroup that is not selected may be a target's all the same, because its place is not known.
+    pub may_be_a_targets: &'a dyn Fn(u64) -> bool,
     /// Containers that may be the target's and that nobody told the names of.
     pub unresolved: u64,
     /// Cgroups that carry the name of a target's container or pod, and of which none can be told to be it: paths by that name.
@@ -98,14 +100,12 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     };
     let mut cgroups = Vec::new();
     for facts in facts {
-        let Some(path) = parts.paths.get(&facts.id) else {
-            losses.unplaced += 1;
+        let is_selected =
+            |path: &&String| parts.selections.iter().any(|selection| selection.holds(path));
+        let Some(path) = parts.paths.get(&facts.id).filter(is_selected) else {
+            losses.unplaced += u64::from((parts.may_be_a_targets)(facts.id));
             continue;
         };
-        if !parts.selections.iter().any(|selection| selection.holds(path)) {
-            losses.unplaced += u64::from(may_be_selected(path, parts.selections));
-            continue;
-        }
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
         let cgroup = cgroup(parts, facts, evidence, path);
         losses.unnamed += unnamed(&cgroup);
@@ -113,6 +113,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         cgroups.push(cgroup);
     }
     let late_starts = late_starts(parts);
+    cgroups.extend(silent(parts, &cgroups, &late_starts));
     losses.late_start = late_starts.len() as u64;
     let contested: BTreeSet<String> = parts.contested.values().flatten().cloned().collect();
     let contested: Vec<String> = contested.into_iter().collect();
@@ -156,14 +157,6 @@ impl Selection {
 
 /// What stands in a path for an ancestor whose name is not known, before its id.
 pub const UNKNOWN_NAME: &str = "?";
-
-/// A cgroup with unknown names in its path that may be one of the targets' all the same: what is known of it does not
-/// lead away from them.
-pub fn may_be_selected(path: &str, selections: &[Selection]) -> bool {
-    let Some((known, _)) = path.split_once(&format!("/{UNKNOWN_NAME}")) else { return false };
-    let roots = selections.iter().flat_map(|selection| &selection.paths);
-    known.is_empty() || roots.into_iter().any(|root| is_at_or_below(root, known))
-}
 
 /// `path` is `root`, or lies below it.
 pub fn is_at_or_below(path: &str, root: &str) -> bool {
@@ -273,11 +266,9 @@ fn table_full(stats: &Stats) -> u64 {
 /// Calls of cgroups that found no place themselves: of those that may be the target's.
 fn lost(parts: &Parts<'_>) -> u64 {
     let may_be = |cgroup: &u64| {
-        let path = parts.paths.get(cgroup);
-        path.is_none_or(|path| {
-            parts.selections.iter().any(|selection| selection.holds(path))
-                || may_be_selected(path, parts.selections)
-        })
+        let is_selected =
+            |path: &String| parts.selections.iter().any(|selection| selection.holds(path));
+        parts.paths.get(cgroup).is_some_and(is_selected) || (parts.may_be_a_targets)(*cgroup)
     };
     let lost = parts.snapshot.lost.iter().filter(|(cgroup, _)| may_be(cgroup));
     lost.map(|(_, calls)| calls).fold(0, |sum, calls| sum.saturating_add(*calls))
@@ -297,6 +288,27 @@ pub(super) fn unnamed(cgroup: &Cgroup) -> u64 {
             && syscalls::may_be_newer(call.abi, call.number)
     };
     cgroup.calls.iter().filter(missing).count() as u64
+}
+
+/// Late cgroups that made no call: they are in the recording all the same, so that it says whose they are.
+fn silent(parts: &Parts<'_>, seen: &[Cgroup], late_starts: &[String]) -> Vec<Cgroup> {
+    let cgroup = |id: &u64| {
+        let path = parts.paths.get(id)?;
+        let is_silent = late_starts.contains(path) && !seen.iter().any(|seen| seen.path == *path);
+        is_silent.then(|| Cgroup {
+            id: *id,
+            path: path.clone(),
+            late_start: true,
+            exact: false,
+            ambiguous: false,
+            no_new_privs: false,
+            filtered: false,
+            exec_sessions: false,
+            container: (parts.identity)(path),
+            calls: Vec::new(),
+        })
+    };
+    parts.late.iter().filter_map(cgroup).collect()
 }
 
 /// Paths of the targets' cgroups whose start was not seen, and no start since; sorted.

@@ -12,7 +12,7 @@
 //! - of the **same path**;
 //! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup driver may have changed. A
 //!   start where a user may make cgroups covers its own path only: its name is that user's word;
-//! - of a container or pod that was **named alike** as a target, when its recording knows of no late start at all and shows
+//! - of a container or pod that was **named alike** as a target, when its recording knows of no late start of that and shows
 //!   at least as many cgroups of it as the late recording: a pod is not covered by the start of one of its containers. A
 //!   name that is the beginning of the container's id may mean another one in another recording, and does not count.
 //!
@@ -181,7 +181,8 @@ pub(super) fn ran(cgroup: &Cgroup) -> bool {
     cgroup.calls.iter().any(|call| call.phase == Phase::Workload)
 }
 
-/// The targets that a late cgroup belongs to. One that made no call is in no target's list: it belongs to the only one.
+/// The targets that a late cgroup belongs to. In recordings of earlier versions one that made no call is in no target's list: it
+/// belongs to the only one.
 fn targets_of<'a>(late: &'a Recording, path: &'a str) -> impl Iterator<Item = &'a Target> {
     let only = late.targets.len() == 1;
     late.targets
@@ -197,14 +198,17 @@ fn cgroups_of<'a>(
 }
 
 fn covers_by_name(whole: &Recording, late: &Recording, target: &Target, path: &str) -> bool {
-    if !is_stable_name(target, path) || whole.losses.late_start > 0 {
+    if !is_stable_name(target, path) || unknown_late_starts(whole) > 0 {
         return false;
     }
+    let is_late = |other: &Target| {
+        whole.late_starts.iter().any(|late| targets_of(whole, late).any(|found| found == other))
+    };
     let late_paths = cgroups_of(late, target).filter(|cgroup| ran(cgroup));
     let mut known: BTreeSet<&str> = late_paths.map(|cgroup| cgroup.path.as_str()).collect();
     known.insert(path);
     let alike = |other: &&Target| other.name == target.name && other.kind == target.kind;
-    whole.targets.iter().filter(alike).any(|other| {
+    whole.targets.iter().filter(alike).filter(|other| !is_late(other)).any(|other| {
         let started = cgroups_of(whole, other).filter(|cgroup| is_whole(whole, cgroup));
         let started: BTreeSet<&str> = started.map(|cgroup| cgroup.path.as_str()).collect();
         started.len() >= known.len()

@@ -154,7 +154,8 @@ pub struct Cgroup {
     /// The container that it is, or is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerIdentity>,
-    /// Sorted by ABI and number; at most one entry for each that was made, and one for each way in which it was refused.
+    /// Sorted by ABI and number; at most one entry for each that was made, and one for each way in which it was refused. None
+    /// of a late start that made no call.
     pub calls: Vec<Call>,
 }
 

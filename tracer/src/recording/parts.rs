@@ -1,6 +1,7 @@
 //! Takes a recording apart: one for each container, or for each target.
 //!
-//! What is known of a cgroup goes with it. What was lost nobody knows where is lost to every part.
+//! What is known of a cgroup goes with it, a late start as well. A loss of which it is not known whose it is counts against
+//! every part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +67,7 @@ pub fn by_target(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
 fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording {
     let cgroups: Vec<Cgroup> =
         target.cgroups.iter().filter_map(|index| whole.cgroups.get(*index)).cloned().collect();
-    let late = |path: &&String| is_of(path, &cgroups) || !is_of(path, &whole.cgroups);
+    let late = |path: &&String| is_late_start_of(path, &cgroups, &whole.cgroups);
     let late_starts: Vec<String> = whole.late_starts.iter().filter(late).cloned().collect();
     let contested: Vec<String> =
         whole.contested.iter().filter(|path| is_of(path, &cgroups)).cloned().collect();
@@ -111,13 +112,35 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
     }
 }
 
-/// The path is that of one of these cgroups, or in the same container, or above or below one of them.
+/// Whether a late start is one of these cgroups. Recordings of earlier versions say nothing more of a late cgroup that made no
+/// call than its path: that tells the container, and without one it may be everybody's.
+fn is_late_start_of(path: &str, cgroups: &[Cgroup], whole: &[Cgroup]) -> bool {
+    let has = |cgroups: &[Cgroup]| cgroups.iter().any(|cgroup| cgroup.path == path);
+    match container(path) {
+        _ if has(whole) => has(cgroups),
+        Some((id, _)) => is_of(path, cgroups) || cgroups.iter().any(|one| one.path.contains(id)),
+        None => is_of(path, cgroups) || !is_of(path, whole),
+    }
+}
+
+/// The path is in the same container as one of these cgroups, or above or below one of them.
 fn is_of(path: &str, cgroups: &[Cgroup]) -> bool {
     cgroups.iter().any(|cgroup| {
         is_at_or_below(path, &cgroup.path)
             || is_at_or_below(&cgroup.path, path)
             || cgroup.container.as_ref().is_some_and(|identity| path.contains(&identity.id))
     })
+}
+
+/// The containers that ran before the recording began, were not started since and made no call; by name.
+pub fn silent(recording: &Recording) -> Vec<String> {
+    let mut calls: BTreeMap<String, bool> = BTreeMap::new();
+    for cgroup in &recording.cgroups {
+        if let Some(identity) = &cgroup.container {
+            *calls.entry(identity.label()).or_default() |= !cgroup.calls.is_empty();
+        }
+    }
+    calls.into_iter().filter_map(|(label, has_calls)| (!has_calls).then_some(label)).collect()
 }
 
 #[cfg(test)]
@@ -229,10 +252,57 @@ pub(super) mod tests {
         };
         assert_eq!(complete(&by_container(&whole, false)), [(0, 1, false), (1, 0, false)]);
         assert_eq!(complete(&by_container(&whole, true)), [(0, 1, true), (1, 0, false)]);
+        // Earlier versions did not say whose it is.
         whole.late_starts = vec!["/silent".to_owned()];
         assert_eq!(complete(&by_container(&whole, false)), [(0, 1, false), (1, 1, false)]);
         whole.losses.recursion_misses = 1;
         assert!(by_container(&whole, true).iter().all(|part| !part.recording.complete));
+    }
+
+    /// A late start that made no call.
+    fn idle(path: &str, name: &str) -> Cgroup {
+        Cgroup { late_start: true, calls: Vec::new(), ..cgroup(path, name) }
+    }
+
+    #[test]
+    fn a_late_start_without_a_call_is_that_containers() {
+        let [a, b, c] = ["a", "b", "c"].map(|digit| format!("/kubepods/{}", digit.repeat(64)));
+        let late = |parts: Vec<Part>| -> Vec<(String, Vec<String>)> {
+            parts.into_iter().map(|part| (part.label, part.recording.late_starts)).collect()
+        };
+        let mut whole = recording(vec![cgroup(&a, "web"), cgroup(&b, "db"), idle(&c, "idle")]);
+        whole.late_starts = vec![c.clone()];
+        let told = |db: &[&String]| {
+            [("db".to_owned(), db.iter().map(|one| (*one).clone()).collect::<Vec<_>>())]
+        };
+        let found = late(by_container(&whole, false));
+        assert_eq!(found[..1], told(&[]));
+        assert_eq!(found[1], ("idle".to_owned(), vec![c.clone()]));
+        assert_eq!(found[2], ("web".to_owned(), Vec::new()));
+        assert_eq!(silent(&whole), ["idle"]);
+        // Earlier versions left it out of the cgroups.
+        whole.cgroups.pop();
+        whole.targets[0].cgroups = vec![0, 1];
+        assert!(late(by_container(&whole, false)).iter().all(|(_, late)| late.is_empty()));
+        whole.late_starts.push(format!("{b}/inner"));
+        assert_eq!(late(by_container(&whole, false))[0].1, [format!("{b}/inner")]);
+        assert!(silent(&whole).is_empty());
+    }
+
+    #[test]
+    fn a_late_start_without_a_call_is_that_targets() {
+        let mut whole =
+            recording(vec![cgroup("/a/x", "web"), idle("/a/y", "idle"), cgroup("/b", "db")]);
+        whole.cgroups[1].container = None;
+        whole.targets[0].cgroups = vec![0, 1];
+        let second =
+            Target { name: "second".to_owned(), cgroups: vec![2], ..whole.targets[0].clone() };
+        whole.targets.push(second);
+        whole.late_starts = vec!["/a/y".to_owned()];
+        whole.losses.late_start = 1;
+        let parts = by_target(&whole, false);
+        assert_eq!(parts[0].recording.losses.late_start, 1);
+        assert!(parts[1].recording.complete, "{:?}", parts[1].recording.incomplete_reasons);
     }
 
     #[test]

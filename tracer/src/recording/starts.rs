@@ -28,6 +28,8 @@ pub fn starts(recording: &Recording) -> Vec<Starts> {
             containers.entry(identity.label()).or_default().push(cgroup);
         }
     }
+    // One that ran before and made no call has nothing to show.
+    containers.retain(|_, cgroups| cgroups.iter().any(|cgroup| !is_silent(cgroup)));
     containers
         .into_iter()
         .map(|(label, cgroups)| Starts {
@@ -37,6 +39,10 @@ pub fn starts(recording: &Recording) -> Vec<Starts> {
             exec_sessions: cgroups.iter().any(|cgroup| cgroup.exec_sessions),
         })
         .collect()
+}
+
+fn is_silent(cgroup: &Cgroup) -> bool {
+    cgroup.late_start && cgroup.calls.is_empty()
 }
 
 /// A container that is started again has another cgroup. What it makes cgroups for itself is counted for each place by itself: each start

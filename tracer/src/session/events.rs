@@ -102,15 +102,8 @@ impl Sightings {
         }
         // A cgroup is announced before its first call is: these names are those of the calls above.
         let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
-        for (id, path) in self.names.place(new, root) {
-            late.announced(id, &path);
-            for line in self.selecting.place(&path) {
-                observers.live.line(&line);
-            }
-            if self.selecting.is_top(&path) {
-                self.new_targets.push((id, path));
-            }
-        }
+        let placed = self.names.place(new, root);
+        self.select(&placed, late, observers);
         for event in calls {
             self.take_call(&event, observers);
         }
@@ -121,6 +114,42 @@ impl Sightings {
         for event in denials {
             self.take_denial(&event, observers);
         }
+    }
+
+    /// Takes the targets' cgroups among those that were placed.
+    fn select(&mut self, placed: &[(u64, String)], late: &mut Late, observers: &mut Observers<'_>) {
+        for (id, path) in placed {
+            late.announced(*id, path);
+            for line in self.selecting.place(*id, path) {
+                observers.live.line(&line);
+            }
+            if self.selecting.is_top(path) {
+                self.new_targets.push((*id, path.clone()));
+            }
+        }
+    }
+
+    /// Places the cgroups that are left at the end, by what is known of them. `recorded` are the ids of all that made a call.
+    pub(super) fn place_the_rest(
+        &mut self,
+        recorded: &[u64],
+        root: &CgroupRoot,
+        late: &mut Late,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        let mut placed = Vec::new();
+        let is_unknown = |names: &Names, id: &&u64| !names.paths.contains_key(id);
+        let missing: Vec<u64> =
+            recorded.iter().filter(|id| is_unknown(&self.names, id)).copied().collect();
+        if !missing.is_empty() {
+            let nodes = root.tree()?.nodes;
+            self.names.learn(&nodes);
+            let found = nodes.into_iter().filter(|node| missing.contains(&node.id));
+            placed.extend(found.map(|node| (node.id, node.path)));
+        }
+        placed.extend(self.names.place_the_rest());
+        self.select(&placed, late, observers);
+        Ok(())
     }
 
     fn take_call(&mut self, event: &CallEvent, observers: &mut Observers<'_>) {
@@ -185,16 +214,7 @@ impl Sightings {
 
     /// The cgroup is no target's, and will be none: what is recorded of it is of no use.
     pub(super) fn is_foreign(&self, cgroup: u64) -> bool {
-        match self.names.paths.get(&cgroup) {
-            Some(path) => self.selecting.is_foreign(path),
-            None => self.names.is_lost(cgroup),
-        }
-    }
-
-    /// Cgroups whose place will not be known any more are no target's, when what is known of it says so.
-    pub(super) fn give_up(&mut self) {
-        let selecting = &self.selecting;
-        self.names.give_up(|path| selecting.is_foreign(path));
+        self.names.paths.get(&cgroup).is_some_and(|path| self.selecting.is_foreign(path))
     }
 
     /// Forgets cgroups that are no target's: those of `freed`, and of what is known by name what is gone.

@@ -46,7 +46,6 @@ impl Session<'_> {
         if !self.recorder.is_crowded() {
             return Ok(());
         }
-        self.sightings.give_up();
         let (sightings, root) = (&self.sightings, &self.request.root);
         let is_gone = |cgroup: u64| {
             let path = sightings.names.paths.get(&cgroup);

@@ -14,10 +14,10 @@ use crate::{
 pub(super) struct Names {
     /// Path of each known cgroup.
     pub(super) paths: HashMap<u64, String>,
-    /// New cgroups whose parent is not known yet.
+    /// New cgroups whose parents were gone when they were announced. What the parents announced is taken next.
     waiting: Vec<CgroupEvent>,
-    /// Those among them that lie below a cgroup which is no target's, so that they are none either.
-    lost: HashSet<u64>,
+    /// Cgroups with `?ID` in their paths for names that were never told.
+    gapped: HashSet<u64>,
 }
 
 impl Names {
@@ -27,30 +27,51 @@ impl Names {
     }
 
     /// Places new cgroups whose parents are known or can still be found, by one look at the file system for all of them.
-    /// Returns the paths of those that were placed.
+    /// Those of the last time whose parents were not even announced since are placed by what is known. Returns the paths of all
+    /// that were placed.
     pub(super) fn place(
         &mut self,
         events: Vec<CgroupEvent>,
         root: &CgroupRoot,
     ) -> Vec<(u64, String)> {
         let mut placed = Vec::new();
-        let unplaced = self.place_known(events, &mut placed);
+        let mut unplaced = self.place_known(events, &mut placed);
+        let mut waited = std::mem::take(&mut self.waiting);
         if !unplaced.is_empty() {
             if let Ok(tree) = root.tree() {
                 self.learn(&tree.nodes);
             }
-            let unplaced = self.place_known(unplaced, &mut placed);
-            self.waiting.extend(unplaced);
+            unplaced = self.place_known(unplaced, &mut placed);
         }
+        // A parent that was announced meanwhile, and whose own parent is gone.
+        let above: HashSet<u64> = waited.iter().flat_map(|child| child.ancestors).collect();
+        waited.extend(unplaced.extract_if(.., |event| above.contains(&event.cgroup)));
+        self.place_by_what_is_known(waited, &mut placed);
+        self.waiting = unplaced;
         placed
+    }
+
+    /// Places what is left, at the end.
+    pub(super) fn place_the_rest(&mut self) -> Vec<(u64, String)> {
+        let mut placed = Vec::new();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.place_by_what_is_known(waiting, &mut placed);
+        placed
+    }
+
+    /// The cgroup's whole path is known.
+    pub(super) fn is_placed(&self, id: u64) -> bool {
+        self.paths.contains_key(&id) && !self.gapped.contains(&id)
     }
 
     /// Places the cgroups whose parents are known; returns the others.
     fn place_known(
         &mut self,
-        events: Vec<CgroupEvent>,
+        mut events: Vec<CgroupEvent>,
         placed: &mut Vec<(u64, String)>,
     ) -> Vec<CgroupEvent> {
+        // Parents first.
+        events.sort_by_key(depth);
         let mut unplaced = Vec::new();
         for event in events {
             match self.place_below_parent(&event) {
@@ -65,9 +86,11 @@ impl Names {
         if let Some(path) = self.paths.get(&event.cgroup) {
             return Some(path.clone());
         }
-        let name = name(event)?;
-        let parent = self.paths.get(parent(event)?)?;
-        let path = format!("{}/{name}", parent.trim_end_matches('/'));
+        let (name, parent) = (name(event)?, parent(event)?);
+        let path = format!("{}/{name}", self.paths.get(parent)?.trim_end_matches('/'));
+        if self.gapped.contains(parent) {
+            self.gapped.insert(event.cgroup);
+        }
         self.paths.insert(event.cgroup, path.clone());
         Some(path)
     }
@@ -75,42 +98,41 @@ impl Names {
     /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that `is_gone` says.
     pub(super) fn forget(&mut self, freed: &HashSet<u64>, is_gone: impl Fn(u64, &str) -> bool) {
         self.waiting.retain(|event| !freed.contains(&event.cgroup));
-        self.lost.retain(|cgroup| !freed.contains(cgroup));
         self.paths.retain(|id, path| !is_gone(*id, path));
+        self.gapped.retain(|id| self.paths.contains_key(id));
     }
 
-    /// The cgroup has no known place, and whatever its place is, it is no target's.
-    pub(super) fn is_lost(&self, cgroup: u64) -> bool {
-        self.lost.contains(&cgroup)
-    }
-
-    /// Notes which of the cgroups that wait for their place are no target's, by the path that `is_foreign` is given: that of the nearest
-    /// known ancestor, with `?ID` for those that are not known.
-    pub(super) fn give_up(&mut self, is_foreign: impl Fn(&str) -> bool) {
-        for event in &self.waiting {
-            if self.place_with_gaps(event).is_some_and(|path| is_foreign(&path)) {
-                self.lost.insert(event.cgroup);
-            }
-        }
-    }
-
-    /// Places what is left, at the end: below the nearest ancestor that is known, with `?ID` for those that are not.
-    pub(super) fn place_the_rest(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|event| self.place_below_parent(event).is_none());
-        for event in waiting {
-            let Some(path) = self.place_with_gaps(&event) else { continue };
-            self.paths.insert(event.cgroup, path);
+    /// Places cgroups below the nearest ancestor that is known, with `?ID` for those that are not.
+    fn place_by_what_is_known(
+        &mut self,
+        mut events: Vec<CgroupEvent>,
+        placed: &mut Vec<(u64, String)>,
+    ) {
+        events.sort_by_key(depth);
+        for event in events {
+            let path = self.place_below_parent(&event).or_else(|| {
+                let path = self.place_with_gaps(&event)?;
+                self.gapped.insert(event.cgroup);
+                self.paths.insert(event.cgroup, path.clone());
+                Some(path)
+            });
+            placed.extend(path.map(|path| (event.cgroup, path)));
         }
     }
 
     fn place_with_gaps(&self, event: &CgroupEvent) -> Option<String> {
-        let own = depth(event)?;
+        // So deep that the ancestors above it were not told: some name is missing then.
+        let is_deep = event.ancestors.iter().all(|ancestor| *ancestor != 0);
+        let deep = || is_deep.then_some(event.ancestors.len());
+        let own = depth(event).or_else(deep)?;
         let known =
             (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
         let mut path = self.paths.get(&event.ancestors[known])?.trim_end_matches('/').to_owned();
         for ancestor in &event.ancestors[known + 1..own] {
             path.push_str(&format!("/{UNKNOWN_NAME}{ancestor}"));
+        }
+        if depth(event).is_none() {
+            path.push_str(&format!("/{UNKNOWN_NAME}0"));
         }
         path.push('/');
         path.push_str(&name(event).unwrap_or_else(|| format!("{UNKNOWN_NAME}{}", event.cgroup)));
@@ -179,6 +201,32 @@ mod tests {
         names.waiting.push(event(&[1, 5, 8, 9], b"leaf"));
         names.place_the_rest();
         assert_eq!(names.paths[&9], "/docker/?8/leaf");
+    }
+
+    #[test]
+    fn a_parent_that_was_announced_as_well_has_its_name() {
+        let mut names = names();
+        names.waiting.push(event(&[1, 8, 9, 10], b"leaf"));
+        names.waiting.push(event(&[1, 8, 9], b"parent"));
+        assert_eq!(
+            names.place_the_rest(),
+            [(9, "/?8/parent".to_owned()), (10, "/?8/parent/leaf".to_owned())]
+        );
+        assert!(!names.is_placed(9) && !names.is_placed(10) && names.is_placed(5));
+        names.paths.insert(12, "/?12".to_owned());
+        assert!(names.is_placed(12), "a name of somebody's choice");
+    }
+
+    #[test]
+    fn what_is_too_deep_is_placed_below_what_is_known() {
+        let mut names = names();
+        let ancestors: Vec<u64> = [1, 5].into_iter().chain(100..130).collect();
+        let mut deep = event(&ancestors, b"leaf");
+        deep.cgroup = 999;
+        names.waiting.push(deep);
+        names.place_the_rest();
+        let path = &names.paths[&999];
+        assert!(path.starts_with("/docker/?100/") && path.ends_with("/?129/?0/leaf"), "{path}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     recording::{
         ContainerIdentity,
-        assembly::{Selection, may_be_selected},
+        assembly::{Selection, UNKNOWN_NAME},
         phases::CgroupKind,
     },
     target::{
@@ -23,6 +23,7 @@ use crate::{
         owner,
         runtime::{Asker, News},
         territory::{Territory, containers_in, tops},
+        unplaced::Targets,
         wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
     },
     text::escape,
@@ -59,12 +60,20 @@ pub(super) struct Selecting {
 }
 
 struct Unknown {
-    /// Its cgroup and those below.
-    paths: BTreeSet<String>,
+    /// Its cgroup and those below, with their ids.
+    paths: BTreeMap<String, u64>,
     since: Instant,
     /// Answers that did not tell of it.
     answers: u32,
-    /// Whether it is the target's depends on its name.
+    doubt: Doubt,
+}
+
+/// What a container's name would tell, which nobody told yet.
+#[derive(Clone, Copy, Default)]
+struct Doubt {
+    /// Somebody may give it a name that is wanted.
+    to_ask: bool,
+    /// Whether it is the target's depends on that.
     undecided: bool,
     /// And somebody else than Docker may know that.
     beyond_docker: bool,
@@ -110,23 +119,23 @@ impl Selecting {
             wanted.judge(path, &known) == Verdict::Other
                 && containers_in(path).all(|(_, name)| self.inventory.knows(&name.id))
         };
-        !self.is_selected(path)
-            && !may_be_selected(path, &self.selections)
-            && self.wanted.iter().all(is_settled)
+        let has_gaps = path.contains(&format!("/{UNKNOWN_NAME}"));
+        let may_be = has_gaps && self.may_hold(path, &BTreeMap::new());
+        !self.is_selected(path) && !may_be && self.wanted.iter().all(is_settled)
     }
 
     /// Whether it is will be told.
     pub(super) fn is_undecided(&self, path: &str) -> bool {
         !self.unknown.is_empty()
             && containers_in(path)
-                .any(|(_, name)| self.unknown.get(&name.id).is_some_and(|one| one.undecided))
+                .any(|(_, name)| self.unknown.get(&name.id).is_some_and(|one| one.doubt.undecided))
     }
 
     /// Takes a cgroup into the selections when it is a target's; lines that say which targets came.
-    pub(super) fn place(&mut self, path: &str) -> Vec<String> {
+    pub(super) fn place(&mut self, id: u64, path: &str) -> Vec<String> {
         let new = self.claims.take(path, |top| owner::territory(&self.root, top));
         self.inventory.pods_without_cgroups |= self.is_loose(path);
-        let mut lines = self.judge(path);
+        let mut lines = self.judge(id, path);
         // Whoever carried the name before may be it no more.
         for name in new {
             if self.claims.paths(&name).nth(1).is_some() {
@@ -136,10 +145,11 @@ impl Selecting {
         lines
     }
 
-    fn judge(&mut self, path: &str) -> Vec<String> {
+    fn judge(&mut self, id: u64, path: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        let (mut undecided, mut beyond_docker) = (false, false);
-        for wanted in &self.wanted {
+        let mut doubt = Doubt::default();
+        for at in 0..self.wanted.len() {
+            let wanted = &self.wanted[at];
             let known = Known { inventory: &self.inventory, claims: &self.claims };
             let name = escape(&wanted.name);
             match wanted.judge(path, &known) {
@@ -150,6 +160,9 @@ impl Selecting {
                         let territory = self.claims.territory(&top).map(Territory::remark);
                         let remark = territory.unwrap_or_default();
                         lines.push(format!("{name} is {}{remark}", escape(&top)));
+                        // One engine alone gave the name.
+                        self.wanted[at] = wanted.clone().of_known(&self.inventory);
+                        self.judge_again();
                     }
                 }
                 Verdict::Pause(top) => {
@@ -169,14 +182,17 @@ impl Selecting {
                     }
                 }
                 Verdict::Undecided => {
-                    undecided = true;
-                    beyond_docker |= !wanted.is_dockers();
+                    doubt.to_ask = true;
+                    if !wanted.is_id() && !self.is_taken(wanted, id, path) {
+                        doubt.undecided = true;
+                        doubt.beyond_docker |= !wanted.is_dockers();
+                    }
                 }
                 Verdict::Other => {}
             }
         }
-        if undecided || self.is_selected(path) {
-            self.inquire(path, undecided, beyond_docker);
+        if doubt.to_ask || self.is_selected(path) {
+            self.inquire(path, id, doubt);
         }
         lines
     }
@@ -192,7 +208,9 @@ impl Selecting {
             }
         }
         for path in paths {
-            let told = self.judge(&path);
+            // Of one that is gone no other holder of its name is known.
+            let id = self.root.id(&path).unwrap_or_default();
+            let told = self.judge(id, &path);
             let was_known = before.contains(&path);
             lines.extend(told.into_iter().filter(|line| !was_known || line.starts_with("warning")));
         }
@@ -214,6 +232,43 @@ impl Selecting {
         found
     }
 
+    /// A target was found: what it may have been in its place is none by now.
+    fn judge_again(&mut self) {
+        let known = Known { inventory: &self.inventory, claims: &self.claims };
+        for unknown in self.unknown.values_mut().filter(|unknown| unknown.doubt.undecided) {
+            let is_undecided = |wanted: &&Wanted| {
+                let judged = |path: &String| wanted.judge(path, &known);
+                !wanted.is_id()
+                    && unknown.paths.keys().any(|path| judged(path) == Verdict::Undecided)
+            };
+            let undecided: Vec<&Wanted> = self.wanted.iter().filter(is_undecided).collect();
+            unknown.doubt.beyond_docker &= undecided.iter().any(|wanted| !wanted.is_dockers());
+            unknown.doubt.undecided = !undecided.is_empty();
+        }
+    }
+
+    /// The container with the wanted name was there before this cgroup was made, and still is: no other one of its engine can
+    /// have the name. Cgroup ids grow with time.
+    fn is_taken(&self, wanted: &Wanted, id: u64, path: &str) -> bool {
+        let found = self.selections.iter().filter(|selection| selection.name == wanted.name);
+        let engine = containers_in(path).next().map(|(_, name)| name.engine);
+        found.flat_map(|selection| &selection.paths).any(|holder| {
+            let container = containers_in(holder).last();
+            let known = container.and_then(|(_, name)| self.inventory.container(&name.id));
+            known.is_some_and(|known| {
+                wanted.is_named(known)
+                    && (engine == Some(known.engine) || engine == Some(Engine::Unknown))
+                    && self.root.id(holder).is_ok_and(|before| before < id)
+            })
+        })
+    }
+
+    /// Whether a cgroup with a path that has gaps may be a target's.
+    pub(super) fn may_hold(&self, path: &str, standing: &BTreeMap<String, u64>) -> bool {
+        let Self { selections, wanted, inventory, .. } = self;
+        Targets { selections, wanted, inventory, standing }.may_hold(path)
+    }
+
     /// A container of a pod, outside the cgroup of a pod.
     fn is_loose(&self, path: &str) -> bool {
         let is_pods = |top: &str, name: &ContainerName| {
@@ -232,7 +287,7 @@ impl Selecting {
     }
 
     /// Asks for the containers in a path that nobody told of.
-    fn inquire(&mut self, path: &str, undecided: bool, beyond_docker: bool) {
+    fn inquire(&mut self, path: &str, cgroup: u64, doubt: Doubt) {
         let Some(asker) = &self.asker else { return };
         for (_, name) in containers_in(path) {
             if self.inventory.knows(&name.id) || self.foreign.contains(&name.id) {
@@ -240,17 +295,11 @@ impl Selecting {
             }
             let unknown = self.unknown.entry(name.id).or_insert_with(|| {
                 asker.ask();
-                Unknown {
-                    paths: BTreeSet::new(),
-                    since: Instant::now(),
-                    answers: 0,
-                    undecided,
-                    beyond_docker,
-                }
+                Unknown { paths: BTreeMap::new(), since: Instant::now(), answers: 0, doubt }
             });
-            unknown.undecided |= undecided;
-            unknown.beyond_docker |= beyond_docker;
-            unknown.paths.insert(path.to_owned());
+            unknown.doubt.undecided |= doubt.undecided;
+            unknown.doubt.beyond_docker |= doubt.beyond_docker;
+            unknown.paths.insert(path.to_owned(), cgroup);
         }
     }
 
@@ -262,8 +311,8 @@ impl Selecting {
             self.unknown.keys().filter(|id| self.inventory.knows(id)).cloned().collect();
         let mut lines = Vec::new();
         for unknown in told.iter().filter_map(|id| self.unknown.remove(id)).collect::<Vec<_>>() {
-            for path in unknown.paths {
-                lines.extend(self.place(&path));
+            for (path, id) in unknown.paths {
+                lines.extend(self.place(id, &path));
             }
         }
         // Where a runtime lives may tell which cgroup is its container.
@@ -315,8 +364,8 @@ impl Selecting {
         let failed =
             self.inventory.sources.iter().any(|source| matches!(source.answer, Answer::Failed(_)));
         let missing = |unknown: &&Unknown| {
-            let is_dockers = self.docker_tells && !unknown.beyond_docker;
-            unknown.undecided && !is_dockers && (failed || !unknown.runs(root))
+            let is_dockers = self.docker_tells && !unknown.doubt.beyond_docker;
+            unknown.doubt.undecided && !is_dockers && (failed || !unknown.runs(root))
         };
         self.unknown.values().filter(missing).count() as u64
     }
@@ -355,7 +404,7 @@ impl Selecting {
 
 impl Unknown {
     fn runs(&self, root: &CgroupRoot) -> bool {
-        self.paths.iter().any(|path| root.id(path).is_ok())
+        self.paths.keys().any(|path| root.id(path).is_ok())
     }
 }
 

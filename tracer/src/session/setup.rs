@@ -56,11 +56,21 @@ pub(super) fn populated_below(
 /// of theirs may have been made before tracing began. Containers that may be the target's are among them.
 pub(super) fn take_arrived(selecting: &mut Selecting, tree: &CgroupTree) -> BTreeMap<u64, String> {
     for node in &tree.nodes {
-        selecting.place(&node.path);
+        selecting.place(node.id, &node.path);
     }
     let may_be = |path: &str| selecting.is_selected(path) || selecting.is_undecided(path);
     let populated = tree.nodes.iter().filter(|node| node.occupied && may_be(&node.path));
     populated.map(|node| (node.id, node.path.clone())).collect()
+}
+
+/// The cgroups that exist now at and above the paths of the selections: ids by path.
+pub(super) fn standing(root: &CgroupRoot, selections: &[Selection]) -> BTreeMap<String, u64> {
+    let paths = selections.iter().flat_map(|selection| &selection.paths);
+    let above = paths.flat_map(|path| Path::new(path).ancestors().filter_map(Path::to_str));
+    let mut paths: Vec<&str> = above.collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths.into_iter().filter_map(|path| Some((path.to_owned(), root.id(path).ok()?))).collect()
 }
 
 pub(super) fn options(

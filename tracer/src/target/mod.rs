@@ -19,6 +19,7 @@ pub mod owner;
 pub mod resolve;
 pub mod runtime;
 pub mod territory;
+pub mod unplaced;
 pub mod wanted;
 pub mod watch;
 

@@ -7,9 +7,12 @@
 use super::claims::{Carried, Claims, Standing};
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Container, Inventory, Pod};
-use super::names;
+use super::names::{self, ContainerName, PodUid};
 use super::territory::{containers_in, tops};
 use crate::recording::TargetKind;
+
+/// The digits of an id that runtimes print: what is as long is no name.
+const SHORT_ID: usize = 12;
 
 /// What the user wants to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +137,43 @@ impl Wanted {
                         | Meaning::ContainerId { .. }
                 )
             )
+        })
+    }
+
+    /// Was so much of a container's id typed that no other container is meant? A name may look like that; a container has it when its
+    /// runtime says so, and is not guessed to.
+    pub fn is_id(&self) -> bool {
+        self.rules.iter().any(
+            |rule| matches!(rule, Rule::Meaning(Meaning::ContainerId { prefix, .. }) if prefix.len() >= SHORT_ID),
+        )
+    }
+
+    /// Is it wanted by its name, and is this the one that has the name? No other container of its engine has it meanwhile.
+    pub fn is_named(&self, container: &Container) -> bool {
+        container.pod.is_none()
+            && self.rules.iter().all(|rule| match rule {
+                Rule::Meaning(Meaning::ContainerName { scope, name }) => {
+                    *name == container.name && scope.admits_named(container)
+                }
+                Rule::Meaning(Meaning::ContainerId { .. }) => true,
+                _ => false,
+            })
+    }
+
+    /// May the cgroup right above this container's be that of the wanted pod? Its name is not known.
+    pub(super) fn may_have(&self, container: &ContainerName, inventory: &Inventory) -> bool {
+        let known = inventory.container(&container.id);
+        let pod = known.and_then(|known| PodUid::parse(&known.pod.as_ref()?.uid));
+        self.rules.iter().any(|rule| match rule {
+            Rule::Meaning(Meaning::PodUid(uid)) if known.is_some() => pod.as_ref() == Some(uid),
+            // What was told of it was judged by its name.
+            Rule::Meaning(
+                Meaning::PodUid(_)
+                | Meaning::PodName { .. }
+                | Meaning::PodContainer { .. }
+                | Meaning::ContainerName { scope: EngineScope::Cri, .. },
+            ) => !inventory.knows(&container.id),
+            _ => false,
         })
     }
 

@@ -211,3 +211,29 @@ fn a_name_that_another_cgroup_has_rightfully_is_a_rivals() {
     }
     assert_eq!(Wanted::all_containers().judge(&users, &known), rival(&users, false));
 }
+
+#[test]
+fn what_is_as_long_as_an_id_is_no_guess_at_a_name() {
+    for (text, is) in [
+        ("aaaaaaaaaaaa", true),
+        ("docker:AAAAAAAAAAAA", true),
+        ("podman:aaaaaaaaaaaaaaaaaaaa", true),
+        ("aaaaaaaaaaa", false),
+        ("docker:web", false),
+        (UID, false),
+    ] {
+        assert_eq!(wanted(text).is_id(), is, "{text}");
+    }
+    assert!(wanted(&id('e')).is_id());
+}
+
+#[test]
+fn one_container_has_the_name() {
+    let inventory = inventory();
+    let [docker, podman, pod] = ['a', 'b', 'c'].map(|digit| &inventory.containers[&id(digit)]);
+    assert!(wanted("docker:web").is_named(docker) && wanted("web").is_named(podman));
+    assert!(!wanted("docker:web").is_named(podman), "another engine's");
+    assert!(!wanted("docker:other").is_named(docker), "another name");
+    assert!(!wanted("cri:app").is_named(pod), "pods have containers of one name");
+    assert!(!wanted("shop/web-0").is_named(pod) && !Wanted::all_containers().is_named(docker));
+}

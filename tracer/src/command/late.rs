@@ -1,0 +1,71 @@
+//! What is told of late starts: once with a count, however many containers ran before tracing began.
+
+use super::outputs::Product;
+use crate::{
+    recording::{Losses, Recording, parts::silent},
+    text::escape,
+};
+
+/// How many are named.
+const NAMED: usize = 3;
+
+/// The profiles to which nothing happened but a late start, when there are many; and the others.
+pub(super) fn apart(lacking: Vec<&Product>) -> (Vec<&Product>, Vec<&Product>) {
+    let (late, others): (Vec<_>, Vec<_>) = lacking.iter().partition(|product| {
+        let losses = Losses { late_start: 0, ..product.recording.losses };
+        product.label.is_some() && losses == Losses::default()
+    });
+    if late.len() > 1 { (late, others) } else { (Vec::new(), lacking) }
+}
+
+/// The reason for all of them; nothing of none.
+pub(super) fn incomplete(late: &[&Product]) -> String {
+    let labels: Vec<&str> = late.iter().filter_map(|product| product.label.as_deref()).collect();
+    if labels.is_empty() {
+        return String::new();
+    }
+    format!(
+        "incomplete: late start: {} containers or targets ran before tracing began and were not started since, so that calls of \
+         their start are missing: {}\nhint: restart them while tracing, or merge recordings of a start (tracer profile); \
+         --accept-late-start calls them complete\n",
+        labels.len(),
+        some(&labels)
+    )
+}
+
+/// The containers that have nothing to show, and that were not asked for by name; nothing of none.
+pub(super) fn unseen(recording: &Recording) -> String {
+    let silent = silent(recording);
+    let labels: Vec<&str> = silent.iter().map(String::as_str).collect();
+    let (containers, they) = match labels.len() {
+        0 => return String::new(),
+        1 => ("container ran", "it gets"),
+        _ => ("containers ran", "they get"),
+    };
+    format!(
+        "late: {} {containers} before tracing began, were not started since and made no call, so that {they} no profile: {}\n",
+        labels.len(),
+        some(&labels)
+    )
+}
+
+/// The first few, and how many more.
+fn some(labels: &[&str]) -> String {
+    let named: Vec<String> = labels.iter().take(NAMED).map(|label| escape(label)).collect();
+    match labels.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_few_are_named() {
+        assert_eq!(some(&["a"]), "a");
+        assert_eq!(some(&["a", "b", "c"]), "a, b, c");
+        assert_eq!(some(&["a", "b", "c", "d", "\u{1b}"]), "a, b, c and 2 more");
+    }
+}
