@@ -11,6 +11,7 @@ tests::trials! {
     places_of_cgroups_that_stay_are_given_back_too,
     cgroups_deeper_than_any_walk_are_no_loss_of_the_target,
     a_deep_target_is_recorded,
+    sessions_that_come_and_go_are_followed_for_good,
 }
 
 /// Cgroups of others: more than the kernel side's table has places.
@@ -21,6 +22,8 @@ const VISITS: usize = 500;
 const OWN: usize = 300;
 /// How long tracer may take to let go of the others' cgroups.
 const SETTLING: Duration = Duration::from_secs(5);
+/// Cgroups that processes of the target go to: more than the kernel side knows at once.
+const SESSIONS: usize = 10_000;
 /// Deeper than the kernel side walks.
 const DEPTH: usize = 230;
 
@@ -100,4 +103,29 @@ fn a_deep_target_is_recorded() {
     let recording = tracing.stop().exits(0).recording();
     assert!(calls(&recording, target.name()).contains_key(&(X86_64, 39)));
     drop(target);
+}
+
+/// As sshd does: each process is born in the target, and goes to a cgroup of its own, which is removed.
+fn sessions_that_come_and_go_are_followed_for_good() {
+    let (target, sessions) = (Cgroup::new("daemon"), Cgroup::new("sessions"));
+    let tracing = Tracer::new().cgroup(&target).start();
+    for first in (0..SESSIONS).step_by(VISITS) {
+        let folders: Vec<_> = (first..first + VISITS)
+            .map(|number| sessions.folder().join(number.to_string()))
+            .collect();
+        folders.iter().for_each(|folder| fs::create_dir(folder).expect("a cgroup is made"));
+        let visits = folders.iter().flat_map(|folder| {
+            [format!("hop:{}/cgroup.procs", folder.display()), "x86_64:124".to_owned()]
+        });
+        let finished = Running::start(&mut ground_truth([target.hop()].into_iter().chain(visits)));
+        assert!(finished.finish().status.success(), "the fixture ends well");
+        folders.iter().for_each(|folder| {
+            tests::wait_until("an empty cgroup is removed", tests::BOUND, || {
+                fs::remove_dir(folder).is_ok()
+            });
+        });
+    }
+    let recording = tracing.stop().exits(0).recording();
+    let found = calls(&recording, target.name());
+    assert_eq!(found.get(&(X86_64, 124)), Some(&Some(SESSIONS as u64)), "each call elsewhere");
 }

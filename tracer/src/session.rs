@@ -128,6 +128,8 @@ pub async fn record(
     session.follow_targets()?;
     let stop = session.run(stops, &mut observers).await?;
     session.end_command(stop, stops, &mut observers).await?;
+    // While moves are still seen: who leaves the command's cgroup between the two counts is in the second one.
+    session.cut_off += session.left_running(&observers) + session.command_visitors()?;
     session.recorder.detach()?;
     session.late.settle().await;
     session.settle_audit(&mut observers).await?;
@@ -274,7 +276,6 @@ impl Session<'_> {
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.take(observers)?;
         let snapshot = self.recorder.drain()?;
-        self.cut_off += self.left_running(observers) + self.command_visitors()?;
         self.roots.look(&self.request.root);
         let (mut recording, filters) =
             self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts)))?;

@@ -75,16 +75,9 @@ impl Membership {
         Ok(homes)
     }
 
-    /// Forgets visited cgroups that are gone.
-    pub(super) fn forget_visited(
-        &mut self,
-        is_gone: impl Fn(u64) -> bool,
-    ) -> Result<(), KernelError> {
-        let gone: Vec<u64> =
-            self.visited.keys().filter_map(Result::ok).filter(|cgroup| is_gone(*cgroup)).collect();
-        for cgroup in gone {
-            self.visited.remove(&cgroup).map_err(map_error(VISITED, "removing a cgroup"))?;
-        }
-        Ok(())
+    /// Forgets a visited cgroup, which is gone.
+    pub(super) fn forget_visited(&mut self, cgroup: u64) {
+        // One that is not there is as good.
+        let _ = self.visited.remove(&cgroup);
     }
 }

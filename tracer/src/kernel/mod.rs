@@ -292,7 +292,6 @@ impl Recorder {
     pub fn dismiss(
         &mut self,
         is_foreign: impl Fn(u64) -> bool,
-        is_gone: impl Fn(u64) -> bool,
     ) -> Result<HashSet<u64>, KernelError> {
         let _undisturbed = self.undisturbed();
         let freed = self.table.dismiss(self.stats.read(0).claims, is_foreign)?;
@@ -308,8 +307,13 @@ impl Recorder {
         if let Some(denials) = &mut self.denials {
             denials.forget(&freed);
         }
-        self.membership.forget_visited(is_gone)?;
         Ok(freed)
+    }
+
+    /// Forgets cgroups that processes went to which left a target: they are gone.
+    pub fn forget_visited(&mut self, cgroups: &[u64]) {
+        let _undisturbed = self.undisturbed();
+        cgroups.iter().for_each(|cgroup| self.membership.forget_visited(*cgroup));
     }
 
     /// Calls that were seen so far but found no place anywhere, and those the kernel skipped.

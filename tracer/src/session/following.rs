@@ -43,15 +43,15 @@ impl Session<'_> {
 
     /// Lets go of cgroups that are no target's, when so many are watched that the kernel side's table fills.
     pub(super) fn dismiss_foreign(&mut self) -> Result<()> {
+        let root = &self.request.root;
+        let is_gone = |cgroup, path: &str| root.id(path).ok() != Some(cgroup);
+        let gone = self.sightings.moves.take_gone(is_gone);
+        self.recorder.forget_visited(&gone);
         if !self.recorder.is_crowded() {
             return Ok(());
         }
-        let (sightings, root) = (&self.sightings, &self.request.root);
-        let is_gone = |cgroup: u64| {
-            let path = sightings.names.paths.get(&cgroup);
-            path.is_some_and(|path| root.id(path).ok() != Some(cgroup))
-        };
-        let freed = self.recorder.dismiss(|cgroup| sightings.is_foreign(cgroup), is_gone)?;
+        let sightings = &self.sightings;
+        let freed = self.recorder.dismiss(|cgroup| sightings.is_foreign(cgroup))?;
         if !freed.is_empty() {
             self.sightings.forget(&freed, root);
         }

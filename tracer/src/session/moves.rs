@@ -6,8 +6,10 @@ use tracer_ebpf::MoveEvent;
 
 use crate::{recording::departures::Move, text::escape_bytes};
 
-/// Most different moves that are kept. What is beyond is counted as one that nothing is known of.
+/// Most different moves that are kept. What is beyond, and was not followed, is counted as one that nothing is known of.
 const MAX_MOVES: usize = 1 << 14;
+/// Visited cgroups from which on it is looked which of them are gone.
+const MANY_VISITED: usize = 1 << 10;
 
 /// What was seen of processes that were moved.
 #[derive(Default)]
@@ -16,6 +18,8 @@ pub(super) struct Moves {
     seen: Vec<Move>,
     /// Index in `seen` by the two cgroups and whether it was followed.
     places: HashMap<(u64, u64, bool), usize>,
+    /// Paths of the cgroups that followed processes went to, by id.
+    visited: HashMap<u64, String>,
     /// Moves that were not kept.
     pub(super) lost: u64,
 }
@@ -32,12 +36,15 @@ impl Moves {
             known.processes += 1;
             return;
         }
+        let path = until_nul(&event.path);
+        if followed && event.home != event.to {
+            self.visited.insert(event.to, String::from_utf8_lossy(path).into_owned());
+        }
         if self.seen.len() == MAX_MOVES {
-            self.lost += 1;
+            self.lost += u64::from(!followed);
             return;
         }
         self.places.insert(key, self.seen.len());
-        let path = until_nul(&event.path);
         self.seen.push(Move {
             from: event.from,
             to: event.to,
@@ -51,6 +58,17 @@ impl Moves {
     /// All that were kept.
     pub(super) fn all(&self) -> &[Move] {
         &self.seen
+    }
+
+    /// Takes out the visited cgroups that are gone, when many were visited.
+    pub(super) fn take_gone(&mut self, is_gone: impl Fn(u64, &str) -> bool) -> Vec<u64> {
+        if self.visited.len() < MANY_VISITED {
+            return Vec::new();
+        }
+        self.visited
+            .extract_if(|cgroup, path| is_gone(*cgroup, path))
+            .map(|(cgroup, _)| cgroup)
+            .collect()
     }
 
     /// Forgets the moves that concern none of the targets any more.
