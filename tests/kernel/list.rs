@@ -52,9 +52,9 @@ fn a_container_is_listed_once_with_its_processes_and_filters() {
     assert_eq!(entry["seccomp"]["filters"], 2, "{entry}");
     assert!(entries(inner.name()).is_empty(), "what is below belongs to it");
     let table = String::from_utf8_lossy(&list(&[]).stdout).into_owned();
-    let lines: Vec<&str> = table.lines().filter(|line| line.contains(&id[..12])).collect();
+    let lines: Vec<&str> = table.lines().filter(|line| line.contains(container.name())).collect();
     assert_eq!(lines.len(), 1, "{table}");
-    assert!(lines[0].contains("2 filters") && lines[0].contains(container.name()), "{table}");
+    assert!(lines[0].contains("2 filters") && lines[0].contains(&id[..12]), "{table}");
     for mut process in [first, second] {
         process.close_stdin();
         process.finish();
