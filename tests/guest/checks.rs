@@ -15,11 +15,6 @@ use crate::{
     verify,
 };
 
-/// How often a check is made at most.
-const ATTEMPTS: u32 = 3;
-/// What tracer says of runs that the kernel skipped.
-const SKIPPED: &str = "runs of the kernel program that the kernel skipped";
-
 /// The serial port that reports go to.
 const PORT: &str = "/dev/ttyS1";
 
@@ -52,25 +47,12 @@ pub fn run(names: &[String]) {
         let started = Instant::now();
         let (verdict, story) = match find(name) {
             None => (Verdict::Failed, "the guest does not know this check".to_owned()),
-            Some(make) => make_again(&port, name, make),
+            Some(make) => ended(panic::catch_unwind(AssertUnwindSafe(|| make(&port)))),
         };
         let seconds = started.elapsed().as_secs_f64();
         port.report(&Report::Ended { check: name.clone(), verdict, seconds, story });
     }
     port.report(&Report::Done);
-}
-
-/// Makes a check, and again when all that went wrong is that the kernel skipped runs of tracer's programs and tracer said so: from
-/// Linux 7.2 on a task may be preempted in one of the programs on forks, moves and ends of processes, or in bpf(2).
-fn make_again(port: &Port, name: &str, make: Make) -> (Verdict, String) {
-    for _ in 1..ATTEMPTS {
-        let (verdict, story) = ended(panic::catch_unwind(AssertUnwindSafe(|| make(port))));
-        if verdict != Verdict::Failed || !story.contains(SKIPPED) {
-            return (verdict, story);
-        }
-        port.report(&Report::Figures(format!("{name}: runs were skipped, and that was said")));
-    }
-    ended(panic::catch_unwind(AssertUnwindSafe(|| make(port))))
 }
 
 fn find(name: &str) -> Option<Make> {

@@ -31,6 +31,8 @@ pub fn check() -> Result<(), String> {
     a_filter_is_a_loss_unless_it_is_watched();
     what_is_refused_is_recorded();
     nothing_else_is_denied();
+    threads_that_are_killed_are_seen_though_their_processes_end_at_once();
+    what_skipped_entries_make_look_denied_is_doubtful();
     Ok(())
 }
 
@@ -68,4 +70,34 @@ fn nothing_else_is_denied() {
     let steps = ["fork:4", "[", "x86_64:83*2000", "x86_64:110*1000", "]", "wait"];
     let outcome = record(&["--denied"], &["allow-all"], &steps).exits(0);
     assert_eq!(denied(&outcome.recording()), Denied::new(), "a filter that allows denies nothing");
+}
+
+/// Whoever waits for a thread may end the process before the thread has ended whole.
+fn threads_that_are_killed_are_seen_though_their_processes_end_at_once() {
+    const TIMES: usize = 60;
+    let once = ["fork:1", "[", "thread", "[", "native-only", "i386:20", "]", "]"];
+    let mut steps: Vec<&str> = once.iter().copied().cycle().take(once.len() * TIMES).collect();
+    steps.push("wait");
+    let outcome = record(&["--denied"], &[], &steps).exits(0);
+    let expected = Denied::from([((I386, 20, Refusal::ThreadKilled), TIMES as u64)]);
+    assert_eq!(denied(&outcome.recording()), expected, "left: recorded, right: killed");
+}
+
+/// On raw tracepoints, which Linux 7.2 and newer preempt, entries are skipped: a call whose exit alone was seen looks refused.
+fn what_skipped_entries_make_look_denied_is_doubtful() {
+    let block = ["fork:16", "[", "x86_64:110*20000", "]", "wait"];
+    let outcome = record(&["--denied", "--attach", "raw"], &[], &block);
+    let recording = outcome.recording();
+    let skipped = recording.losses.recursion_misses;
+    outcome.exits(if skipped > 0 { 3 } else { 0 });
+    let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    let sure: Vec<i32> = calls
+        .filter(|call| call.phase == Phase::Denied && !call.doubtful)
+        .map(|call| call.number)
+        .collect();
+    assert_eq!(
+        sure,
+        Vec::<i32>::new(),
+        "nothing was denied; runs that the kernel skipped: {skipped}"
+    );
 }

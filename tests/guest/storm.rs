@@ -18,12 +18,6 @@ const CALLS: u64 = 200_000;
 /// for, from the first number to the second.
 const RARE: (usize, usize) = (5, 40);
 
-/// Storms of which one must be without a loss. Others may have met the one hole that a newer kernel has: a task that is
-/// preempted in the middle of a bpf(2) call on a map keeps programs from running on its processor until it goes on.
-const STORMS: u32 = 3;
-/// A hole is as long as a task waits for its turn: at most one call in so many.
-const SMALL: u64 = 200;
-
 const GETPPID: i32 = 110;
 const EXIT_GROUP: i32 = 231;
 
@@ -35,16 +29,9 @@ fn rare() -> impl Iterator<Item = i32> {
 /// See the module.
 pub fn check(port: &Port) -> Result<(), String> {
     for options in [&[][..], &["--denied"]] {
-        let mut left = STORMS;
-        loop {
-            let figures = storm(options);
-            port.report(&Report::Figures(figures.to_string()));
-            if figures.is_clean() {
-                break;
-            }
-            left -= 1;
-            assert!(left > 0 && figures.is_told_and_small(), "{figures}");
-        }
+        let figures = storm(options);
+        port.report(&Report::Figures(figures.to_string()));
+        assert!(figures.is_clean(), "{figures}");
     }
     Ok(())
 }
@@ -71,29 +58,18 @@ impl Figures {
             && (self.cgroups, self.missing, self.unexpected) == (self.visited, 0, 0)
             && self.denials == 0
     }
-
-    /// Whether what is missing is little, and counted as lost; nothing may be invented for all that.
-    fn is_told_and_small(&self) -> bool {
-        let short = self.made.saturating_sub(self.recorded);
-        let missing = short + self.missing as u64;
-        self.status == Some(3)
-            && self.recorded <= self.made
-            && missing <= self.skipped
-            && self.skipped <= self.made / SMALL
-            && (self.unexpected, self.denials) == (0, 0)
-    }
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { options, made, recorded, visited, cgroups, missing, .. } = self;
-        let Self { unexpected, denials, .. } = self;
+        let Self { unexpected, denials, skipped, .. } = self;
         let short = made.saturating_sub(*recorded);
         write!(
             formatter,
             "storm{options}: {made} calls made, {recorded} recorded, {short} short; \
              {cgroups} of {visited} cgroups, {missing} calls missing, {unexpected} unexpected; \
-             {denials} false denials; exit {:?}{}",
+             {denials} false denials; exit {:?}, {skipped} runs skipped{}",
             self.status, self.losses
         )
     }

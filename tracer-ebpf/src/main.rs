@@ -144,24 +144,33 @@ fn word(context: &impl EbpfContext, index: usize) -> u64 {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn task_exit(context: RawTracePointContext) -> i32 {
+    end_task(&context)
+}
+
+/// The same on the classic tracepoint.
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
+pub fn classic_task_exit(context: TracePointContext) -> u32 {
+    end_task(&context) as u32
+}
+
+#[inline(always)]
+fn end_task(context: &impl EbpfContext) -> i32 {
     if !denied::ended() {
         return 0;
     }
     let task = Task::current();
-    let Some((record, cgroup)) = record(&context, &task) else { return 0 };
+    let Some((record, cgroup)) = record(context, &task) else { return 0 };
     denied::note_killed(record, cgroup);
     0
 }
 
-/// A process or thread was born. The arguments are those of the tracepoint: `struct task_struct *parent, *child`
-/// (`include/trace/events/sched.h`).
-#[raw_tracepoint(tracepoint = "sched_process_fork")]
+/// A process or thread was born: the current task, which is its parent, wakes it for the first time. The argument is that of the
+/// tracepoint: `struct task_struct *p` (`include/trace/events/sched.h`).
+#[raw_tracepoint(tracepoint = "sched_wakeup_new")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn member_fork(context: RawTracePointContext) -> i32 {
-    let arguments = context.as_ptr().cast::<usize>();
-    // SAFETY: the tracepoint has two arguments of 64 bits each; the verifier checks the bound.
-    let (parent, child) = unsafe { (*arguments, *arguments.add(1)) };
-    members::born(parent, child);
+    members::born(word(&context, 0) as usize);
     0
 }
 
@@ -181,6 +190,13 @@ pub fn member_move(context: RawTracePointContext) -> i32 {
 /// A task ends.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn member_exit(_: RawTracePointContext) -> i32 {
+    members::ended();
+    0
+}
+
+/// The same on the classic tracepoint.
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+pub fn classic_member_exit(_: TracePointContext) -> u32 {
     members::ended();
     0
 }

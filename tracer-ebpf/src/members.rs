@@ -31,13 +31,14 @@ mod standing {
 
 /// A process was born. The current task is its parent.
 #[inline(always)]
-pub fn born(parent: usize, child: usize) {
+pub fn born(child: usize) {
     let (thread, process) = ids(child);
     if thread != process {
         return;
     }
+    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
     // SAFETY: the value is copied at once.
-    let known = unsafe { MEMBERS.get(ids(parent).1) }.copied();
+    let known = unsafe { MEMBERS.get(parent) }.copied();
     let before = match known {
         Some(member) => member,
         None if is_foreign(child) => return,

@@ -4,7 +4,6 @@ use std::io;
 
 use aya::{EbpfError, maps::MapError};
 use thiserror::Error;
-use tracer_ebpf::CATEGORY;
 
 use super::{
     Refusal, probe,
@@ -98,11 +97,11 @@ pub enum KernelError {
     },
     /// The program could not be attached to a classic tracepoint.
     #[error(
-        "the program could not be attached to the classic tracepoint {CATEGORY}/{tracepoint}: {operation} failed"
+        "the program could not be attached to the classic tracepoint {tracepoint}: {operation} failed"
     )]
     PerfEvent {
-        /// The tracepoint's name.
-        tracepoint: &'static str,
+        /// The tracepoint's category and name.
+        tracepoint: String,
         /// The system call that failed.
         operation: &'static str,
         /// What the kernel said.

@@ -30,8 +30,13 @@ impl Hook {
     /// The number of a program's classic tracepoint, and the program's name there.
     fn classic(self, program: Program) -> Option<(&'static str, u64)> {
         let Self::Classic(ids) = self else { return None };
-        let id = if program.tracepoint == EXIT.tracepoint { ids.exit } else { ids.enter };
-        program.classic.map(|name| (name, id))
+        let classic = program.classic?;
+        let id = match program.tracepoint {
+            tracepoint if tracepoint == EXIT.tracepoint => ids.exit,
+            tracepoint if tracepoint == TASK_EXIT.tracepoint => ids.task_exit,
+            _ => ids.enter,
+        };
+        Some((classic.name, id))
     }
 }
 
@@ -52,12 +57,51 @@ struct OnCalls {
     exit: Option<Attached>,
 }
 
-impl OnCalls {
+/// Loads programs and attaches them.
+struct Attaching<'a> {
+    ebpf: &'a mut Ebpf,
+    /// Where the next program is attached, when it is one that can be at either place.
+    hook: Hook,
+    /// The raw tracepoint takes the place of a classic one that is refused, for this program and those that follow.
+    fall_back: bool,
+    refusals: Vec<String>,
+}
+
+impl Attaching<'_> {
+    fn attach(&mut self, program: Program) -> Result<Attached, KernelError> {
+        match Attached::new(self.ebpf, program, self.hook) {
+            Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
+                if self.fall_back && self.hook.classic(program).is_some() =>
+            {
+                self.hook = Hook::Raw;
+                let refusal = in_one_line(&error);
+                self.refusals.push(format!("{refusal}; the raw tracepoint is used instead"));
+                Attached::new(self.ebpf, program, self.hook)
+            }
+            attached => attached,
+        }
+    }
+
     /// Entries are watched before exits are: a call of which only the exit is seen would look refused.
-    fn attach(ebpf: &mut Ebpf, hook: Hook, denied: bool) -> Result<Self, KernelError> {
-        let enter = Attached::new(ebpf, if denied { ENTER_NOTING } else { ENTER }, hook)?;
-        let exit = denied.then(|| Attached::new(ebpf, EXIT, hook)).transpose()?;
-        Ok(Self { hook, enter, exit })
+    fn on_calls(&mut self, denied: bool) -> Result<OnCalls, KernelError> {
+        let enter = self.attach(if denied { ENTER_NOTING } else { ENTER })?;
+        let hook = self.hook;
+        let exit = denied.then(|| self.attach(EXIT)).transpose()?;
+        Ok(OnCalls { hook, enter, exit })
+    }
+
+    /// Sees the threads that a filter kills. A kernel before 5.15 lacks a helper of this one.
+    fn task_exit(&mut self) -> Result<Option<Attached>, KernelError> {
+        match self.attach(TASK_EXIT) {
+            Ok(attached) => Ok(Some(attached)),
+            Err(error @ KernelError::Refused { .. }) => {
+                let refusal = in_one_line(&error);
+                self.refusals
+                    .push(format!("{refusal}; threads that a filter kills alone are not seen"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -70,22 +114,14 @@ impl Programs {
         options: &Options,
         members: bool,
     ) -> Result<Self, KernelError> {
-        let mut refusals = Vec::new();
+        let Options { hook, fall_back, denied, .. } = *options;
+        let mut attaching = Attaching { ebpf, hook, fall_back, refusals: Vec::new() };
         let members = if members { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE][..] } else { &[] };
-        let members = members.iter().map(|program| Attached::new(ebpf, *program, Hook::Raw));
+        let members = members.iter().map(|program| attaching.attach(*program));
         let members = members.collect::<Result<Vec<_>, _>>()?;
-        let task_exit = if options.denied { task_exit(ebpf, &mut refusals)? } else { None };
-        let calls = match OnCalls::attach(ebpf, options.hook, options.denied) {
-            Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
-                if options.fall_back && options.hook != Hook::Raw =>
-            {
-                refusals
-                    .push(format!("{}; the raw tracepoint is used instead", in_one_line(&error)));
-                OnCalls::attach(ebpf, Hook::Raw, options.denied)?
-            }
-            attached => attached?,
-        };
-        Ok(Self { calls, task_exit, members, refusals })
+        let task_exit = if denied { attaching.task_exit()? } else { None };
+        let calls = attaching.on_calls(denied)?;
+        Ok(Self { calls, task_exit, members, refusals: attaching.refusals })
     }
 
     /// Where the programs on system calls are attached.
@@ -106,40 +142,33 @@ impl Programs {
         self.task_exit.is_some()
     }
 
-    /// Detaches them, in the opposite order. They stay, for their statistics.
+    /// Detaches them, in the opposite order. They stay, for their statistics; those that the kernel skipped are named in the log.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> Result<(), KernelError> {
         let all = [self.calls.exit.as_mut(), Some(&mut self.calls.enter), self.task_exit.as_mut()];
         let all = all.into_iter().flatten().chain(&mut self.members);
-        all.into_iter().try_for_each(|program| program.detach(ebpf))
+        all.into_iter().try_for_each(|program| program.detach(ebpf))?;
+        for program in self.all() {
+            let skipped = program.recursion_misses(ebpf)?;
+            if skipped > 0 {
+                log::info!("runs of {} that the kernel skipped: {skipped}", program.name);
+            }
+        }
+        Ok(())
     }
 
     /// Runs that the kernel skipped, of all of them.
     pub(super) fn recursion_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
+        self.all().map(|program| program.recursion_misses(ebpf)).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Attached> {
         let others = [self.calls.exit.as_ref(), self.task_exit.as_ref()].into_iter().flatten();
-        let others = others.chain(&self.members);
-        let others =
-            others.map(|program| program.recursion_misses(ebpf)).sum::<Result<u64, _>>()?;
-        Ok(self.entry_misses(ebpf)?.saturating_add(others))
+        others.chain([&self.calls.enter]).chain(&self.members)
     }
 
     /// Those of the program that sees the entries alone.
     pub(super) fn entry_misses(&self, ebpf: &Ebpf) -> Result<u64, KernelError> {
         self.calls.enter.recursion_misses(ebpf)
-    }
-}
-
-/// Sees the threads that a filter kills. A kernel before 5.15 lacks a helper of this one.
-fn task_exit(ebpf: &mut Ebpf, refusals: &mut Vec<String>) -> Result<Option<Attached>, KernelError> {
-    match Attached::new(ebpf, TASK_EXIT, Hook::Raw) {
-        Ok(attached) => Ok(Some(attached)),
-        Err(error @ KernelError::Refused { .. }) => {
-            refusals.push(format!(
-                "{}; threads that a filter kills alone are not seen",
-                in_one_line(&error)
-            ));
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 
@@ -228,5 +257,7 @@ fn perf_event(
     program: Program,
     (operation, source): (&'static str, std::io::Error),
 ) -> KernelError {
-    KernelError::PerfEvent { tracepoint: program.tracepoint, operation, source }
+    let category = program.classic.map_or("", |classic| classic.category);
+    let tracepoint = format!("{category}/{}", program.tracepoint);
+    KernelError::PerfEvent { tracepoint, operation, source }
 }

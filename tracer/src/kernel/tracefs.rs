@@ -1,4 +1,4 @@
-//! The numbers of the classic tracepoints on system calls, which the kernel tells in tracefs and nowhere else.
+//! The numbers of the classic tracepoints on system calls and on the ends of tasks, which the kernel tells in tracefs and nowhere else.
 
 use std::{
     fs::File,
@@ -12,20 +12,22 @@ use rustix::{
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
 use thiserror::Error;
-use tracer_ebpf::{CATEGORY, ENTER, EXIT};
+use tracer_ebpf::{ENTER, EXIT, Program, TASK_EXIT};
 
 /// Where tracefs is mounted below `/sys`; the second is its place of old, in debugfs.
 const PLACES: [&str; 2] = ["kernel/tracing", "kernel/debug/tracing"];
 /// The longest number in a file.
 const LENGTH_MAX: u64 = 32;
 
-/// The numbers of the classic tracepoints on system calls: those of this boot of this kernel.
+/// The numbers of the classic tracepoints: those of this boot of this kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TracepointIds {
     /// That of `raw_syscalls/sys_enter`.
     pub enter: u64,
     /// That of `raw_syscalls/sys_exit`.
     pub exit: u64,
+    /// That of `sched/sched_process_exit`.
+    pub task_exit: u64,
 }
 
 /// Why the numbers cannot be told.
@@ -81,11 +83,12 @@ fn mount_privately() -> rustix::io::Result<OwnedFd> {
 }
 
 fn read_ids(folder: impl AsFd, tracefs: &Path) -> Result<TracepointIds, TracefsError> {
-    let id = |tracepoint: &str| {
-        let path = tracefs.join("events").join(CATEGORY).join(tracepoint).join("id");
+    let id = |program: Program| {
+        let category = program.classic.map_or("", |classic| classic.category);
+        let path = tracefs.join("events").join(category).join(program.tracepoint).join("id");
         read_id(&folder, &path).map_err(|source| TracefsError::Read { path, source })
     };
-    Ok(TracepointIds { enter: id(ENTER.tracepoint)?, exit: id(EXIT.tracepoint)? })
+    Ok(TracepointIds { enter: id(ENTER)?, exit: id(EXIT)?, task_exit: id(TASK_EXIT)? })
 }
 
 fn read_id(folder: impl AsFd, path: &Path) -> io::Result<u64> {
@@ -102,8 +105,12 @@ mod tests {
     use super::*;
 
     fn tracefs(sys: &Path, place: &str, enter: &str) {
-        for (name, id) in [("sys_enter", enter), ("sys_exit", "363\n")] {
-            let folder = sys.join(place).join("events/raw_syscalls").join(name);
+        for (name, id) in [
+            ("raw_syscalls/sys_enter", enter),
+            ("raw_syscalls/sys_exit", "363\n"),
+            ("sched/sched_process_exit", "281\n"),
+        ] {
+            let folder = sys.join(place).join("events").join(name);
             fs::create_dir_all(&folder).expect("folders");
             fs::write(folder.join("id"), id).expect("a file");
         }
@@ -115,7 +122,7 @@ mod tests {
             let sys = tempfile::tempdir().expect("a folder");
             tracefs(sys.path(), place, "364\n");
             let ids = syscall_tracepoints(sys.path(), false).expect("both numbers");
-            assert_eq!(ids, TracepointIds { enter: 364, exit: 363 }, "{place}");
+            assert_eq!(ids, TracepointIds { enter: 364, exit: 363, task_exit: 281 }, "{place}");
         }
     }
 

@@ -20,7 +20,7 @@ CONFIG_IA32_EMULATION=y
 CONFIG_LOCALVERSION=\"\"
 ";
 
-const IDS: TracepointIds = TracepointIds { enter: 364, exit: 363 };
+const IDS: TracepointIds = TracepointIds { enter: 364, exit: 363, task_exit: 281 };
 
 fn config() -> KernelConfig {
     KernelConfig::parse(Path::new("/proc/config.gz"), CONFIG)
@@ -310,6 +310,7 @@ fn facts_are_read_from_files() {
     place("sys/kernel/btf/vmlinux", b"\x9f\xeb");
     place("sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id", b"1\n");
     place("sys/kernel/debug/tracing/events/raw_syscalls/sys_exit/id", b"2\n");
+    place("sys/kernel/debug/tracing/events/sched/sched_process_exit/id", b"3\n");
     place("sys/fs/cgroup/unified/cgroup.procs", b"1\n");
     place("sys/fs/cgroup/unified/web/cgroup.procs", b"2\n");
     let mount = format!("2 1 0:2 / {} rw - cgroup2 none rw\n", unified.display());
@@ -327,7 +328,7 @@ fn facts_are_read_from_files() {
         machine: "x86_64".to_owned(),
         btf: true,
         tracepoint: Tracepoint::Present,
-        tracepoint_ids: Ok(TracepointIds { enter: 1, exit: 2 }),
+        tracepoint_ids: Ok(TracepointIds { enter: 1, exit: 2, task_exit: 3 }),
         config: None,
         cgroup: CgroupFacts {
             mount_point: Some(unified),
