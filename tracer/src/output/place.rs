@@ -215,11 +215,13 @@ pub(super) fn random() -> Result<u64, Errno> {
     Ok(u64::from_ne_bytes(random))
 }
 
-/// The umask. It can only be read by setting it, for a moment in which this program creates no file.
+/// The umask (proc(5): `Umask`, since Linux 4.7). umask(2) tells it only by setting it, while other threads may create files.
+/// Where it cannot be read, it is taken for the strictest.
 fn umask() -> Mode {
-    let mask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    rustix::process::umask(mask);
-    mask
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let mask = mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok());
+    mask.map_or(Mode::RWXG | Mode::RWXO, Mode::from_raw_mode)
 }
 
 /// The folder of a file; `.` for a bare name.

@@ -180,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_were_made_while_tracing_are_missing_by_some_losses_only() {
+        let others = Losses { late_start: 1, filtered: 2, unresolved: 3, ..Losses::default() };
+        assert!(!others.hide_calls(), "{others:?}");
+        assert!(Losses { table_full: 1, ..Losses::default() }.hide_calls());
+        assert!(Losses { left: 1, ..others }.hide_calls());
+    }
+
+    #[test]
     fn a_path_is_told_escaped() {
         let losses = Losses { late_start: 1, ..Losses::default() };
         let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false, &host());
