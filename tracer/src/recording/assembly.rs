@@ -6,6 +6,7 @@ use tracer_ebpf::{Evidence, EvidenceKey, Stats};
 
 use super::{
     Call, Cgroup, ContainerIdentity, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
+    again::has_started_again,
     completeness::reasons,
     denied::{self, Logged},
     departures::{Move, departures, left},
@@ -114,6 +115,8 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     }
     let late_starts = late_starts(parts);
     cgroups.extend(silent(parts, &cgroups, &late_starts));
+    let is_open = |path: &&String| !has_started_again(&cgroups, &late_starts, path);
+    let late_starts: Vec<String> = late_starts.iter().filter(is_open).cloned().collect();
     losses.late_start = late_starts.len() as u64;
     let contested: BTreeSet<String> = parts.contested.values().flatten().cloned().collect();
     let contested: Vec<String> = contested.into_iter().collect();

@@ -12,6 +12,8 @@
 //! - of the **same path**;
 //! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup driver may have changed. A
 //!   start where a user may make cgroups covers its own path only: its name is that user's word;
+//! - of the **same container started again** ([`again`](super::again)): by its runtime's name, or by that of a replica of its pod, and of the
+//!   same image. So a restart within one recording covers a late start as well;
 //! - of a container or pod that was **named alike** as a target, when its recording knows of no late start of that and shows
 //!   at least as many cgroups of it as the late recording: a pod is not covered by the start of one of its containers. A
 //!   name that is the beginning of the container's id may mean another one in another recording, and does not count.
@@ -21,7 +23,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cgroup, Losses, Phase, Recording, Target, TargetKind, completeness};
+use super::{
+    Cgroup, Losses, Phase, Recording, Target, TargetKind, again::is_late_one_of, completeness,
+};
 use crate::text::escape;
 
 /// The digits of a container's id.
@@ -163,7 +167,9 @@ fn covers(whole: &Recording, late: &Recording, path: &str) -> bool {
     let same_place = |started: &Cgroup| {
         let is_users = started.container.as_ref().is_some_and(|one| one.user.is_some());
         let place = container(path).filter(|_| !is_users);
-        started.path == path || place.is_some_and(|place| container(&started.path) == Some(place))
+        started.path == path
+            || place.is_some_and(|place| container(&started.path) == Some(place))
+            || is_late_one_of(late, path, started)
     };
     started.into_iter().any(same_place)
         || targets_of(late, path).any(|target| covers_by_name(whole, late, target, path))
@@ -204,7 +210,12 @@ fn covers_by_name(whole: &Recording, late: &Recording, target: &Target, path: &s
     let is_late = |other: &Target| {
         whole.late_starts.iter().any(|late| targets_of(whole, late).any(|found| found == other))
     };
-    let late_paths = cgroups_of(late, target).filter(|cgroup| ran(cgroup));
+    // What was started while it was recorded, in a cgroup elsewhere, is a later one.
+    let parent = |path: &str| path.rsplit_once('/').map(|(parent, _)| parent.to_owned());
+    let is_beside = |cgroup: &&Cgroup| {
+        late.late_starts.contains(&cgroup.path) || parent(&cgroup.path) == parent(path)
+    };
+    let late_paths = cgroups_of(late, target).filter(|cgroup| ran(cgroup)).filter(is_beside);
     let mut known: BTreeSet<&str> = late_paths.map(|cgroup| cgroup.path.as_str()).collect();
     known.insert(path);
     let alike = |other: &&Target| other.name == target.name && other.kind == target.kind;

@@ -246,6 +246,9 @@ fn a_pod_is_covered_by_as_many_containers() {
     let lost = late(Pod, "shop/web", &["/pod1/a", "/pod1/b"]);
     assert!(is_covered(&lost, &whole(Pod, "shop/web", &["/pod2/a", "/pod2/b"])));
     assert!(!is_covered(&lost, &whole(Pod, "shop/web", &["/pod2/a"])));
+    // However often it was started since.
+    let restarted = late(Pod, "shop/web", &["/pod1/a", "/pod2/a", "/pod3/a"]);
+    assert!(is_covered(&restarted, &whole(Pod, "shop/web", &["/pod4/a"])));
     let half = late(Pod, "shop/web", &["/pod2/a", "/pod2/b", "/pod2/c"]);
     let result = merged(&[lost, half]);
     assert_eq!(result.late_starts, ["/pod1/a", "/pod2/a"]);

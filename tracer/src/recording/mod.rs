@@ -3,6 +3,7 @@
 //! Plain data, no I/O. [`phases`] turns the kernel's facts into phases, [`merge`] makes one recording of several,
 //! [`json`] reads and writes the file.
 
+pub mod again;
 pub mod assembly;
 mod completeness;
 pub mod denied;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Cgroup, Recording,
+    again::has_started_again,
     merge::{container, ran},
 };
 
@@ -55,8 +56,9 @@ fn whole(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
         .collect();
     let is_whole = |cgroup: &&&Cgroup| {
         // Started again in its place, if not in a new one.
-        let again =
-            !recording.late_starts.contains(&cgroup.path) && !new.contains(cgroup.path.as_str());
+        let again = !recording.late_starts.contains(&cgroup.path)
+            && !new.contains(cgroup.path.as_str())
+            && !has_started_again(&recording.cgroups, &recording.late_starts, &cgroup.path);
         ran(cgroup) && (!cgroup.late_start || again)
     };
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -103,6 +105,14 @@ mod tests {
         assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in its place");
         let found = recording(vec![late, cgroup(&path, "web")]);
         assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in a new cgroup");
+    }
+
+    #[test]
+    fn a_late_one_that_was_started_again_elsewhere_is_no_start_itself() {
+        let [a, b] = ["a", "b"].map(|digit| format!("/docker/{}", digit.repeat(64)));
+        let late = Cgroup { late_start: true, ..cgroup(&a, "web") };
+        let found = recording(vec![late, cgroup(&b, "web")]);
+        assert_eq!(counted(&found), [("web".to_owned(), 1, false)]);
     }
 
     #[test]

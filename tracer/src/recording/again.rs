@@ -1,0 +1,150 @@
+//! Whether a container is another one started again: under its name, or by the workload that its pod is a replica of.
+
+use super::{
+    Cgroup, ContainerIdentity, Recording,
+    merge::{container, ran},
+};
+
+/// What generated suffixes of names consist of (`k8s.io/apimachinery`, `pkg/util/rand`): no vowels, and no digits like them.
+const SUFFIX_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// Length of the suffix that makes a pod's name unique (`k8s.io/apiserver`, `pkg/storage/names`).
+const SUFFIX_LENGTH: usize = 5;
+/// Lengths of the hash of a Deployment's template, a number of 32 bits in that alphabet.
+const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 6..=10;
+
+/// A late cgroup was started again in this recording, in a cgroup of its own that is whole.
+pub(super) fn has_started_again(cgroups: &[Cgroup], late_starts: &[String], path: &str) -> bool {
+    let is_whole =
+        |cgroup: &&Cgroup| !cgroup.late_start && ran(cgroup) && !late_starts.contains(&cgroup.path);
+    late(cgroups, path)
+        .any(|late| cgroups.iter().filter(is_whole).any(|started| is_started_again(late, started)))
+}
+
+/// A cgroup holds what a late one of another recording does.
+pub(super) fn is_late_one_of(late_recording: &Recording, path: &str, started: &Cgroup) -> bool {
+    late(&late_recording.cgroups, path).any(|late| is_started_again(late, started))
+}
+
+fn late<'a>(cgroups: &'a [Cgroup], path: &'a str) -> impl Iterator<Item = &'a Cgroup> {
+    cgroups.iter().filter(move |cgroup| cgroup.late_start && cgroup.path == path)
+}
+
+/// The same container of the same thing, and the same place below it.
+fn is_started_again(late: &Cgroup, started: &Cgroup) -> bool {
+    let place = |cgroup: &'_ Cgroup| container(&cgroup.path).map(|(_, below)| below.to_owned());
+    let containers = late.container.as_ref().zip(started.container.as_ref());
+    containers.is_some_and(|(late, started)| is_same(late, started))
+        && place(late).is_some()
+        && place(late) == place(started)
+}
+
+/// The same name, of the same image as far as images are told. What a user named is that user's word.
+fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
+    let agree = |one: &Option<String>, other: &Option<String>| {
+        one.is_none() || other.is_none() || one == other
+    };
+    one.name.is_some()
+        && one.name == other.name
+        && one.namespace == other.namespace
+        && one.pod.as_deref().map(workload) == other.pod.as_deref().map(workload)
+        && agree(&one.engine, &other.engine)
+        && agree(&one.image, &other.image)
+        && one.user.is_none()
+        && other.user.is_none()
+}
+
+/// The name of what made the pod: that of the pod less the generated suffixes. A pod that was named by hand, and one of a
+/// StatefulSet, keeps its name.
+pub fn workload(pod: &str) -> &str {
+    let Some(owner) = less_suffix(pod, SUFFIX_LENGTH..=SUFFIX_LENGTH) else { return pod };
+    less_suffix(owner, HASH_LENGTHS).unwrap_or(owner)
+}
+
+fn less_suffix(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
+    let (owner, suffix) = name.rsplit_once('-')?;
+    let is_generated = lengths.contains(&suffix.len())
+        && suffix.bytes().all(|byte| SUFFIX_ALPHABET.contains(&byte));
+    (is_generated && !owner.is_empty()).then_some(owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts::tests::{cgroup, recording};
+    use super::*;
+
+    fn in_pod(digit: &str, pod: &str) -> Cgroup {
+        let mut found = cgroup(&format!("/kubepods/pod{digit}/{}", digit.repeat(64)), "nginx");
+        let identity = found.container.as_mut().expect("a container");
+        identity.namespace = Some("shop".to_owned());
+        identity.pod = Some(pod.to_owned());
+        identity.image = Some("nginx:1".to_owned());
+        found
+    }
+
+    fn late_and(started: Cgroup, late: &str) -> bool {
+        let late = Cgroup { late_start: true, ..in_pod("a", late) };
+        let path = late.path.clone();
+        has_started_again(&[late, started], std::slice::from_ref(&path), &path)
+    }
+
+    #[test]
+    fn generated_suffixes_are_no_part_of_a_workload_s_name() {
+        for (pod, owner) in [
+            ("web-7696745d96-4xqh6", "web"),
+            ("fluentd-9v5kc", "fluentd"),
+            ("shop-web-5d9c8b7f4-zz2xw", "shop-web"),
+            ("web-0", "web-0"),
+            ("web", "web"),
+            ("my-nginx", "my-nginx"),
+            ("-4xqh6", "-4xqh6"),
+            ("web-4xqh61", "web-4xqh61"),
+            ("é-4xqh6", "é"),
+        ] {
+            assert_eq!(workload(pod), owner);
+        }
+    }
+
+    #[test]
+    fn a_late_container_is_started_again_under_its_name() {
+        assert!(late_and(in_pod("b", "web-0"), "web-0"));
+        assert!(late_and(in_pod("b", "web-69b7d4c6f8-x7k2p"), "web-7696745d96-4xqh6"), "a replica");
+        assert!(!late_and(in_pod("b", "web-1"), "web-0"), "another pod");
+        assert!(!late_and(in_pod("b", "api-69b7d4c6f8-x7k2p"), "web-7696745d96-4xqh6"));
+    }
+
+    #[test]
+    fn another_container_is_no_start_of_it() {
+        let other = |change: fn(&mut ContainerIdentity)| {
+            let mut started = in_pod("b", "web-0");
+            change(started.container.as_mut().expect("a container"));
+            late_and(started, "web-0")
+        };
+        assert!(other(|_| {}));
+        assert!(other(|identity| identity.image = None), "not told");
+        assert!(!other(|identity| identity.image = Some("nginx:2".to_owned())));
+        assert!(!other(|identity| identity.name = Some("side".to_owned())));
+        assert!(!other(|identity| identity.name = None));
+        assert!(!other(|identity| identity.namespace = Some("test".to_owned())));
+        assert!(!other(|identity| identity.user = Some(1000)), "a user's word");
+    }
+
+    #[test]
+    fn a_start_that_is_not_whole_is_none() {
+        let mut failed = in_pod("b", "web-0");
+        failed.calls.clear();
+        assert!(!late_and(failed, "web-0"));
+        assert!(!late_and(Cgroup { late_start: true, ..in_pod("b", "web-0") }, "web-0"));
+        let mut below = in_pod("b", "web-0");
+        below.path.push_str("/inner");
+        assert!(!late_and(below, "web-0"), "another place");
+    }
+
+    #[test]
+    fn a_recording_of_another_replica_holds_its_start() {
+        let late = Cgroup { late_start: true, ..in_pod("a", "web-7696745d96-4xqh6") };
+        let path = late.path.clone();
+        let late = recording(vec![late]);
+        assert!(is_late_one_of(&late, &path, &in_pod("b", "web-7696745d96-zzzzz")));
+        assert!(!is_late_one_of(&late, "/other", &in_pod("b", "web-7696745d96-zzzzz")));
+    }
+}
