@@ -47,6 +47,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         cases.trial("life::cri_hundred_starts".into(), hundred_starts_of_cri),
         cases.trial("life::docker_restarts".into(), docker_restarts),
         cases.trial("life::cri_again".into(), a_container_of_a_pod_is_made_again),
+        cases.trial("life::docker_late_and_again".into(), a_late_container_of_docker_is_made_again),
+        cases.trial("life::cri_late_and_again".into(), a_late_container_of_a_pod_is_made_again),
     ]
 }
 
@@ -228,4 +230,63 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
     }
     all_are_there(&tracing.stop().exits(0), &target);
     Ok(())
+}
+
+/// What ran before tracing began (and makes no call any more), and is made again while tracing: the same name, and another id and cgroup.
+fn is_made_up_for(
+    options: &[&str],
+    make_again: impl FnOnce() -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let trace = || Tracer::new().args(options).start();
+    let (before, during) = (trace(), trace());
+    let remedy = "restart the workload while tracing";
+    before.stop().exits(1).says(&["late start: ", remedy]);
+    make_again()?;
+    let outcome = during.stop().exits(0).says(&[": 1 start recorded whole\n"]);
+    let recording = outcome.recording();
+    assert_eq!(recording.losses, Losses::default());
+    assert!(
+        recording.cgroups.iter().any(|cgroup| cgroup.late_start),
+        "it was late: {recording:#?}"
+    );
+    Ok(())
+}
+
+fn a_late_container_of_docker_is_made_again(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
+    let parent = Cgroup::new("late-and-again");
+    let name = new_name("late-and-again");
+    let run = |words: &[&str]| {
+        let mut run = docker.command(&["run"]);
+        succeed(run.args(options(&parent, &name)).args(words))
+    };
+    let container = Removed(docker, name.clone());
+    run(&["--detach", IMAGE, "/program", "pause"])?;
+    let target = format!("docker:{name}");
+    is_made_up_for(&[&docker_host(docker), "--wait", "--cgroup", &target], || {
+        succeed(docker.command(&["rm", "--force"]).arg(&name))?;
+        run(&["--rm", IMAGE, "/program", "x86_64:36"])?;
+        Ok(())
+    })?;
+    drop(container);
+    Ok(())
+}
+
+fn a_late_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let containerd = world.containerd().map_err(Stop::Skip)?;
+    let above = Cgroup::new("late-pods");
+    let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
+    let words = ["/program", "pause"];
+    let order =
+        Order { words: &words, user: 0, no_new_privs: false, profile: None, parent: above.name() };
+    let late = pod.create("app", 0, &order)?;
+    pod.start(&late)?;
+    let target = format!("{}/app", pod.path());
+    is_made_up_for(&[&cri_endpoint(containerd), "--wait", "--cgroup", &target], || {
+        pod.remove(&late)?;
+        run(&pod, "app", 1, &["/program", "x86_64:36"], &above)?;
+        Ok(())
+    })
 }
