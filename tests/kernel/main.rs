@@ -28,6 +28,7 @@ mod output_files;
 mod phases;
 mod ready_profiles;
 mod refusals;
+mod sandboxes;
 mod snapshots;
 mod strace;
 mod strangers;
@@ -76,6 +77,7 @@ fn trials() -> Vec<Trial> {
         phases::trials(),
         ready_profiles::trials(),
         refusals::trials(),
+        sandboxes::trials(),
         snapshots::trials(),
         strace::trials(),
         strangers::trials(),

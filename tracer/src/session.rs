@@ -13,6 +13,7 @@ mod request;
 mod selecting;
 mod setup;
 mod stops;
+mod unknown;
 
 use std::{
     collections::BTreeSet,

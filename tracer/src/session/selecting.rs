@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         names::{ContainerName, Engine},
         owner,
         runtime::{Asker, News},
+        sandboxes::Sandboxes,
         territory::{Territory, containers_in, tops},
         unplaced::Targets,
         wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
@@ -29,13 +30,11 @@ use crate::{
     text::escape,
 };
 
-use super::setup::cgroup_kind;
+use super::{
+    setup::cgroup_kind,
+    unknown::{ANSWERS, Doubt, PATIENCE, Unknown},
+};
 
-/// How long a container may run that nobody knows before it is taken for one that nobody will ever tell of. (CRI-O tells of a container
-/// only when it is made, and its first process runs by then.)
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Answers without it until a container that has ended is given up.
-const ANSWERS: u32 = 3;
 /// Most cgroups of which it is told that they are not what their names say: anyone can make many.
 const RIVALS_TOLD: usize = 8;
 
@@ -53,30 +52,11 @@ pub(super) struct Selecting {
     asker: Option<Asker>,
     /// Containers that nobody told of yet, by id.
     unknown: BTreeMap<String, Unknown>,
-    /// Containers that run and that nobody knows.
-    foreign: BTreeSet<String>,
+    /// Containers that run and that nobody knows: their cgroups and those below, with their ids, by the container's id.
+    foreign: BTreeMap<String, BTreeMap<String, u64>>,
+    sandboxes: Sandboxes,
     /// Docker tells of every container that it makes.
     docker_tells: bool,
-}
-
-struct Unknown {
-    /// Its cgroup and those below, with their ids.
-    paths: BTreeMap<String, u64>,
-    since: Instant,
-    /// Answers that did not tell of it.
-    answers: u32,
-    doubt: Doubt,
-}
-
-/// What a container's name would tell, which nobody told yet.
-#[derive(Clone, Copy, Default)]
-struct Doubt {
-    /// Somebody may give it a name that is wanted.
-    to_ask: bool,
-    /// Whether it is the target's depends on that.
-    undecided: bool,
-    /// And somebody else than Docker may know that.
-    beyond_docker: bool,
 }
 
 impl Selecting {
@@ -97,7 +77,8 @@ impl Selecting {
             rivals: BTreeSet::new(),
             asker,
             unknown: BTreeMap::new(),
-            foreign: BTreeSet::new(),
+            foreign: BTreeMap::new(),
+            sandboxes: Sandboxes::default(),
             docker_tells,
         }
     }
@@ -134,6 +115,7 @@ impl Selecting {
     /// Takes a cgroup into the selections when it is a target's; lines that say which targets came.
     pub(super) fn place(&mut self, id: u64, path: &str) -> Vec<String> {
         let new = self.claims.take(path, |top| owner::territory(&self.root, top));
+        self.sandboxes.take(id, path);
         self.inventory.pods_without_cgroups |= self.is_loose(path);
         let mut lines = self.judge(id, path);
         // Whoever carried the name before may be it no more.
@@ -290,7 +272,11 @@ impl Selecting {
     fn inquire(&mut self, path: &str, cgroup: u64, doubt: Doubt) {
         let Some(asker) = &self.asker else { return };
         for (_, name) in containers_in(path) {
-            if self.inventory.knows(&name.id) || self.foreign.contains(&name.id) {
+            if self.inventory.knows(&name.id) {
+                continue;
+            }
+            if let Some(paths) = self.foreign.get_mut(&name.id) {
+                paths.insert(path.to_owned(), cgroup);
                 continue;
             }
             let unknown = self.unknown.entry(name.id).or_insert_with(|| {
@@ -307,13 +293,10 @@ impl Selecting {
     pub(super) fn take_news(&mut self, news: News, root: &CgroupRoot) -> Vec<String> {
         self.docker_tells &= !matches!(news, News::Silent(Engine::Docker));
         let is_answer = news.take_into(&mut self.inventory);
-        let told: Vec<String> =
-            self.unknown.keys().filter(|id| self.inventory.knows(id)).cloned().collect();
+        self.inventory.sandboxes.extend(self.sandboxes.told(&self.inventory));
         let mut lines = Vec::new();
-        for unknown in told.iter().filter_map(|id| self.unknown.remove(id)).collect::<Vec<_>>() {
-            for (path, id) in unknown.paths {
-                lines.extend(self.place(id, &path));
-            }
+        for (path, id) in self.known_by_now() {
+            lines.extend(self.place(id, &path));
         }
         // Where a runtime lives may tell which cgroup is its container.
         let is_told = |name: &&Carried| !self.inventory.homes(name.text()).is_empty();
@@ -327,7 +310,19 @@ impl Selecting {
         lines
     }
 
-    /// Those that run, and that no runtime knows, are nobody's.
+    /// The cgroups of containers that nobody had told of before, those among them that were given up.
+    fn known_by_now(&mut self) -> Vec<(String, u64)> {
+        let inventory = &self.inventory;
+        let told = self.unknown.extract_if(.., |id, _| inventory.knows(id));
+        let mut found: Vec<(String, u64)> = told.flat_map(|(_, unknown)| unknown.paths).collect();
+        found.extend(
+            self.foreign.extract_if(.., |id, _| inventory.knows(id)).flat_map(|(_, paths)| paths),
+        );
+        found
+    }
+
+    /// Those that run, and that no runtime knows, are nobody's, unless one tells of them later: containerd tells of a pause
+    /// container only when its network is there.
     fn give_up(&mut self, root: &CgroupRoot) {
         for unknown in self.unknown.values_mut() {
             unknown.answers += 1;
@@ -336,7 +331,7 @@ impl Selecting {
         self.unknown.retain(|id, unknown| {
             let is_foreign = unknown.since.elapsed() > PATIENCE && unknown.runs(root);
             if is_foreign {
-                foreign.insert(id.clone());
+                foreign.insert(id.clone(), std::mem::take(&mut unknown.paths));
             }
             !is_foreign
         });
@@ -399,12 +394,6 @@ impl Selecting {
                 .any(|name| self.claims.standing(top, &name, &self.inventory) == Standing::Outdone)
         };
         if tops(path).any(is_outdone) { CgroupKind::Unknown } else { cgroup_kind(path) }
-    }
-}
-
-impl Unknown {
-    fn runs(&self, root: &CgroupRoot) -> bool {
-        self.paths.keys().any(|path| root.id(path).is_ok())
     }
 }
 

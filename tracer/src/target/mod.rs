@@ -18,6 +18,7 @@ pub mod names;
 pub mod owner;
 pub mod resolve;
 pub mod runtime;
+pub mod sandboxes;
 pub mod territory;
 pub mod unplaced;
 pub mod wanted;
