@@ -54,7 +54,7 @@ fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
 }
 
 /// The name of what made the pod: that of the pod less the generated suffixes. A pod that was named by hand, and one of a
-/// StatefulSet, keeps its name.
+/// `StatefulSet`, keeps its name.
 pub fn workload(pod: &str) -> &str {
     let Some(owner) = less_suffix(pod, SUFFIX_LENGTH..=SUFFIX_LENGTH) else { return pod };
     less_suffix(owner, HASH_LENGTHS).unwrap_or(owner)
