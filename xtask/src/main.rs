@@ -3,7 +3,7 @@
 //! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
 //! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
 //! [`command`] (running children), [`root`] (what needs privileges), [`tools`] and [`system`]
-//! (what tests need from the machine), [`vm`] (other kernels).
+//! (what tests need from the machine), [`releases`] and [`engines`] (programs of other releases of Debian), [`vm`] (other kernels).
 
 use std::process::ExitCode;
 
@@ -17,9 +17,11 @@ mod command;
 mod dist;
 mod ebpf;
 mod elf;
+mod engines;
 mod environment;
 mod linker;
 mod program;
+mod releases;
 mod root;
 mod run;
 mod system;

@@ -13,6 +13,7 @@ use crate::{
     ci::is_ci,
     command, ebpf,
     ebpf::Objects,
+    engines::{self, Engines, Extent},
     environment::Purpose,
     program, root, system,
     tools::{self, Tool},
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     /// Install the tools that tests need and this machine lacks (always with CI=true)
     #[arg(long)]
     install: bool,
+    /// Test with podman, Docker and containerd of other releases of Debian as well, and each more often
+    #[arg(long)]
+    all_engines: bool,
     /// Run the tests that need root beside twenty foreign containers that start and stop each second
     #[arg(long)]
     beside_load: bool,
@@ -59,8 +63,8 @@ enum Selection {
 struct Tier {
     name: &'static str,
     tools: &'static [Tool],
-    /// Whether it wants the Debian system of [`system`].
-    with_system: bool,
+    /// Whether it wants containers: the Debian system of [`system`], and engines of other releases.
+    with_containers: bool,
     /// Whether it wants the static tracer, for an image or another kernel.
     with_static: bool,
     /// Whether it wants what virtual machines are made of.
@@ -73,26 +77,27 @@ struct Programs {
     tracer: PathBuf,
     static_tracer: Option<PathBuf>,
     machines: Option<(Machines, PathBuf)>,
+    engines: Option<Engines>,
 }
 
 const KERNEL: Tier = Tier {
     name: "kernel",
     tools: tools::KERNEL,
-    with_system: false,
+    with_containers: false,
     with_static: false,
     with_machines: false,
 };
 const RUNTIMES: Tier = Tier {
     name: "runtimes",
     tools: tools::RUNTIMES,
-    with_system: true,
+    with_containers: true,
     with_static: true,
     with_machines: false,
 };
 const VM: Tier = Tier {
     name: "vm",
     tools: tools::VM,
-    with_system: false,
+    with_containers: false,
     with_static: true,
     with_machines: true,
 };
@@ -122,10 +127,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         tools::set_up(workspace, tools::OFFLINE, install)?;
     }
     let mut machines = None;
+    let mut engines = None;
     for tier in &tiers {
         tools::set_up(workspace, tier.tools, install)?;
-        if tier.with_system {
+        if tier.with_containers {
             system::set_up(workspace, install)?;
+            engines = Some(engines::set_up(workspace, options.extent(), install)?);
         }
         if tier.with_machines {
             machines = vm::set_up(workspace, &form, install)?;
@@ -150,12 +157,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(machines) => Some((machines, program::guest(workspace)?)),
         None => None,
     };
-    let programs = Programs { objects, tracer, static_tracer, machines };
+    let programs = Programs { objects, tracer, static_tracer, machines, engines };
     let _load = options.beside_load.then(|| Load::start(workspace)).transpose()?;
     for tier in tiers {
         run_as_root(workspace, tier, &programs, &options.arguments)?;
     }
     Ok(())
+}
+
+impl Options {
+    fn extent(&self) -> Extent {
+        if self.all_engines { Extent::All } else { Extent::LowLevel }
+    }
 }
 
 /// How much is tested in virtual machines.
@@ -236,7 +249,7 @@ fn build_test(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 }
 
 fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> Result<Command> {
-    let Programs { objects, tracer, static_tracer, machines } = programs;
+    let Programs { objects, tracer, static_tracer, machines, engines } = programs;
     let package = workspace.root().join("tests");
     let mut variables: Vec<(&str, OsString)> = vec![
         ("CARGO_MANIFEST_DIR", package.clone().into()),
@@ -249,6 +262,9 @@ fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> R
     if let Some((machines, guest)) = machines {
         variables.extend(machines.variables());
         variables.push(("TRACER_VM_GUEST", guest.into()));
+    }
+    if let Some(engines) = engines {
+        variables.push(engines.variable());
     }
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {

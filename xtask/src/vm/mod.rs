@@ -4,7 +4,6 @@
 //! signed index; `qemu` and `kernels` hold what was unpacked from it. Nothing is installed on this machine. What is
 //! there is not downloaded again; removing the folder is the way to newer versions.
 
-mod apt;
 mod packages;
 mod series;
 
@@ -12,15 +11,26 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::{command, workspace::Workspace};
-use apt::Apt;
-use packages::{Folder, Set};
+use crate::{
+    command,
+    releases::{
+        apt::{Apt, Suites},
+        store::Store,
+    },
+    workspace::Workspace,
+};
+use packages::Part;
+
+/// The suites of the two archives. The emulator is the first one's; the kernels come from the others.
+const SUITES: [Suites<'_>; 2] = [
+    ("debian", &["trixie", "trixie-backports"]),
+    ("debian-security", &["trixie-security", "bookworm-security", "bullseye-security"]),
+];
 
 /// The kernels of the short form.
 const SHORT: [&str; 3] = ["6.1", "6.12", series::NEWEST];
@@ -84,36 +94,36 @@ pub(crate) fn set_up(
     form: &Form,
     install: bool,
 ) -> Result<Option<Machines>> {
-    let folder = Folder::new(workspace.target().join("vm"));
+    let store = Store::new(workspace, workspace.target().join("vm"));
     let mut apt = None;
     let mut kernels = Vec::new();
     let installed = installed_emulator(workspace);
-    let wanted: Vec<Set> = form.kernels().into_iter().map(Set::Kernel).collect();
-    let emulator = if installed.is_none() { Some(Set::Emulator) } else { None };
-    for set in emulator.into_iter().chain(wanted) {
-        if !folder.holds(workspace, &set)? {
+    let wanted: Vec<Part> = form.kernels().into_iter().map(Part::Kernel).collect();
+    let emulator = if installed.is_none() { Some(Part::Emulator) } else { None };
+    for part in emulator.into_iter().chain(wanted) {
+        if !store.holds(&part.set()) {
             if !install {
                 eprintln!(
-                    "{set} for virtual machines is not there: will skip other kernels\n\
+                    "{part} for virtual machines is not there: will skip other kernels\n\
                      hint: `cargo xtask test vm --install` downloads what is missing (about 200 MB) to {}",
-                    folder.path().display()
+                    store.path().display()
                 );
                 return Ok(None);
             }
             if apt.is_none() {
-                apt = Some(Apt::open(workspace, &folder.path().join("apt"))?);
+                apt = Some(Apt::open(workspace, &store.path().join("apt"), &SUITES)?);
             }
-            let apt = apt.as_ref().context("the package lists were read")?;
-            folder.fetch(workspace, apt, &set)?;
+            part.fetch(&store, apt.as_ref().context("the package lists were read")?)?;
         }
-        if let Set::Kernel(name) = set {
-            let image = folder.kernel(&name);
+        let image = store.place(&part.set());
+        if let Part::Kernel(name) = part {
             kernels.push((name, image));
         }
     }
-    let emulator = installed.unwrap_or_else(|| unpacked_emulator(&folder.emulator()));
+    let unpacked = store.place(&Part::Emulator.set());
+    let emulator = installed.unwrap_or_else(|| unpacked_emulator(&unpacked));
     // Made here, so that it belongs to the user; the files in it are root's.
-    let consoles = folder.path().join("consoles");
+    let consoles = store.path().join("consoles");
     fs::create_dir_all(&consoles)
         .with_context(|| format!("failed to create {}", consoles.display()))?;
     Ok(Some(Machines { emulator, kernels, consoles, form: form.clone() }))
@@ -139,11 +149,4 @@ fn unpacked_emulator(folder: &Path) -> Vec<PathBuf> {
         words.extend(["-L".into(), folder.join(firmware)]);
     }
     words
-}
-
-/// A command that works in a folder.
-fn command_in(workspace: &Workspace, program: &str, folder: &Path) -> Command {
-    let mut command = workspace.command(program);
-    command.current_dir(folder);
-    command
 }

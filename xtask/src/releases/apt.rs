@@ -14,20 +14,18 @@ use crate::{command, workspace::Workspace};
 /// Where Debian keeps its list of mirrors.
 const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// The suites of the two archives. The emulator is the first one's; the kernels come from the others.
-const SUITES: [(&str, &[&str]); 2] = [
-    ("debian", &["trixie", "trixie-backports"]),
-    ("debian-security", &["trixie-security", "bookworm-security", "bullseye-security"]),
-];
+
+/// The name of an archive, such as `debian`, and the suites that are wanted of it.
+pub(crate) type Suites<'name> = (&'name str, &'name [&'name str]);
 
 /// The archive's packages.
-pub(super) struct Apt<'workspace> {
+pub(crate) struct Apt<'workspace> {
     workspace: &'workspace Workspace,
     folder: PathBuf,
 }
 
 /// A package in the archive.
-pub(super) struct Package {
+pub(crate) struct Package {
     /// Its name with its version, as apt takes it.
     pub(super) selector: String,
     /// The file that a download leaves.
@@ -39,10 +37,14 @@ pub(super) struct Package {
 }
 
 impl<'workspace> Apt<'workspace> {
-    /// Reads the package lists, from the mirror that this machine uses.
-    pub(super) fn open(workspace: &'workspace Workspace, folder: &Path) -> Result<Self> {
+    /// Reads the package lists of the suites, from the mirror that this machine uses.
+    pub(crate) fn open(
+        workspace: &'workspace Workspace,
+        folder: &Path,
+        suites: &[Suites<'_>],
+    ) -> Result<Self> {
         let texts = SOURCES.map(|path| fs::read_to_string(path).unwrap_or_default());
-        let sources = sources(&texts.concat())?;
+        let sources = sources(&texts.concat(), suites)?;
         for name in ["lists/partial", "cache/archives/partial"] {
             let folder = folder.join(name);
             fs::create_dir_all(&folder)
@@ -54,7 +56,9 @@ impl<'workspace> Apt<'workspace> {
                 .with_context(|| format!("failed to write {}", path.display()))?;
         }
         let apt = Self { workspace, folder: folder.to_owned() };
-        command::quiet("package lists of Debian", apt.command("apt-get").arg("update"))?;
+        let names: Vec<&str> = suites.iter().flat_map(|(_, suites)| *suites).copied().collect();
+        let title = format!("package lists of Debian: {}", names.join(", "));
+        command::quiet(&title, apt.command("apt-get").arg("update"))?;
         Ok(apt)
     }
 
@@ -86,22 +90,38 @@ impl<'workspace> Apt<'workspace> {
     }
 
     /// The names of all packages that begin so.
-    pub(super) fn names(&self, start: &str) -> Result<Vec<String>> {
+    pub(crate) fn names(&self, start: &str) -> Result<Vec<String>> {
         let names = command::output(self.command("apt-cache").args(["pkgnames", start]))?;
         Ok(names.lines().map(str::to_owned).collect())
     }
 
-    /// The package with everything that it depends on, down to the C library.
-    pub(super) fn closure(&self, name: &str) -> Result<Vec<Package>> {
+    /// The packages with everything that they depend on, down to the C library. Those of the preferred suite come first,
+    /// where one is named; else the newest.
+    pub(crate) fn closure(&self, names: &[&str], preferred: Option<&str>) -> Result<Vec<Package>> {
         let mut simulate = self.command("apt-get");
-        simulate.args(["install", "--simulate", "--quiet=2", "--no-install-recommends", name]);
-        let story = command::output(&mut simulate)?;
+        simulate.args(["install", "--simulate", "--quiet=2", "--no-install-recommends"]);
+        simulate.args(preferred.map(|suite| format!("--target-release={suite}")));
+        let story = command::output(simulate.args(names))?;
         let selectors: Vec<String> = story.lines().filter_map(selector).collect();
         self.packages(&selectors)
     }
 
+    /// The version of a package in a suite, where it has one.
+    pub(crate) fn version(&self, name: &str, suite: &str) -> Result<Option<String>> {
+        let table = command::output(self.command("apt-cache").args(["madison", name]))?;
+        Ok(table.lines().find_map(|line| version(line, suite)).map(str::to_owned))
+    }
+
+    /// Whether the first version is higher than the second.
+    pub(crate) fn is_newer(&self, first: &str, second: &str) -> Result<bool> {
+        let mut compare = self.workspace.command("dpkg");
+        compare.args(["--compare-versions", first, "gt", second]);
+        let status = compare.status().context("failed to start dpkg")?;
+        Ok(status.success())
+    }
+
     /// The packages, by name or by name and version.
-    pub(super) fn packages(&self, selectors: &[String]) -> Result<Vec<Package>> {
+    pub(crate) fn packages(&self, selectors: &[String]) -> Result<Vec<Package>> {
         let mut show = self.command("apt-cache");
         let index = command::output(show.args(["show", "--no-all-versions"]).args(selectors))?;
         let packages: Vec<Package> = index.split("\n\n").filter_map(package).collect();
@@ -112,7 +132,7 @@ impl<'workspace> Apt<'workspace> {
     }
 
     /// Downloads the packages into the folder; apt verifies them.
-    pub(super) fn download(&self, title: &str, packages: &[Package], folder: &Path) -> Result<()> {
+    pub(crate) fn download(&self, title: &str, packages: &[Package], folder: &Path) -> Result<()> {
         let mut download = self.command("apt-get");
         download.arg("download").args(packages.iter().map(|package| &package.selector));
         command::quiet(title, download.current_dir(folder))
@@ -120,22 +140,22 @@ impl<'workspace> Apt<'workspace> {
 }
 
 /// The lines of a list of sources, from the mirrors that this machine's lists name.
-fn sources(lists: &str) -> Result<String> {
+fn sources(lists: &str, suites: &[Suites<'_>]) -> Result<String> {
     let mut lines = String::new();
-    for (archive, suites) in SUITES {
+    for (archive, suites) in suites {
         let base = lists
             .split_whitespace()
             .filter(|word| word.contains("://"))
             .map(|word| word.trim_end_matches('/'))
-            .find(|word| word.rsplit('/').next() == Some(archive))
+            .find(|word| word.rsplit('/').next() == Some(*archive))
             .with_context(|| {
                 format!(
                     "apt of this machine has no mirror of Debian's archive {archive}: {}\n\n\
-                     hint: virtual machines are tested on Debian, whose archive holds the kernels",
+                     hint: kernels and container engines for tests come from Debian's archive: run this on Debian",
                     SOURCES.join(", ")
                 )
             })?;
-        for suite in suites {
+        for suite in *suites {
             lines.push_str(&format!("deb [signed-by={KEYRING}] {base} {suite} main\n"));
         }
     }
@@ -148,6 +168,14 @@ fn selector(line: &str) -> Option<String> {
     let name = words.next()?;
     let version = words.next()?.strip_prefix('(')?;
     Some(format!("{name}={version}"))
+}
+
+/// `NAME | VERSION | BASE SUITE/COMPONENT ARCHITECTURE Packages`: the version, when the suite is the wanted one.
+fn version<'line>(line: &'line str, suite: &str) -> Option<&'line str> {
+    let mut columns = line.split('|').map(str::trim);
+    let (_name, version, place) = (columns.next()?, columns.next()?, columns.next()?);
+    let of = place.split(' ').nth(1)?.split('/').next()?;
+    (of == suite).then_some(version)
 }
 
 /// One entry of the index.
@@ -173,7 +201,9 @@ mod tests {
     fn mirrors_are_those_of_this_machine() -> Result<()> {
         let lists = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n\
                      deb http://mirror.example/debian-security/ bookworm-security main\n";
-        let lines = sources(lists)?;
+        let suites: [Suites<'_>; 2] =
+            [("debian", &["trixie", "sid"]), ("debian-security", &["bullseye-security"])];
+        let lines = sources(lists, &suites)?;
         let first = lines.lines().next().context("a line")?;
         assert!(first.ends_with(" http://mirror.example/debian trixie main"), "{first}");
         let last = lines.lines().last().context("a line")?;
@@ -181,7 +211,8 @@ mod tests {
             last.ends_with(" http://mirror.example/debian-security bullseye-security main"),
             "{last}"
         );
-        assert!(sources("deb http://mirror.example/ubuntu noble main").is_err());
+        assert_eq!(lines.lines().count(), 3);
+        assert!(sources("deb http://mirror.example/ubuntu noble main", &suites).is_err());
         Ok(())
     }
 
@@ -194,6 +225,15 @@ mod tests {
         assert_eq!(package.file, "qemu_1%3a10.0+ds-1_amd64.deb");
         assert_eq!((package.sha256.as_str(), package.size), ("0a", 12));
         Ok(())
+    }
+
+    #[test]
+    fn a_version_is_that_of_the_suite() {
+        let line =
+            "  runc | 1.4.3+ds1-1 | http://mirror.example/debian experimental/main amd64 Packages";
+        assert_eq!(version(line, "experimental"), Some("1.4.3+ds1-1"));
+        assert_eq!(version(line, "sid"), None);
+        assert_eq!(version("runc", "sid"), None);
     }
 
     #[test]
