@@ -124,6 +124,17 @@ impl Bundle {
         fs::write(&path, spec.to_string()).expect("the configuration is written");
     }
 
+    /// Where the configuration is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a program on the root file system's folder, where the runtime works.
+    pub fn run_on_root(&self, program: &str, words: &[&str]) -> Result<(), String> {
+        let mut command = self.runtime.namespace.command(program);
+        succeed(command.args(words).arg(self.path("rootfs"))).map(drop)
+    }
+
     fn mount(&self) -> Result<(), String> {
         let [upper, work, target] = ["upper", "work", "rootfs"].map(|name| self.path(name));
         let layers = format!(

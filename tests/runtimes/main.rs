@@ -20,6 +20,7 @@ mod nested;
 mod phases;
 mod root;
 mod strangers;
+mod user_namespaces;
 mod verify;
 mod whose;
 mod why;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     trials.extend(whose::trials(&cases));
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));
+    trials.extend(user_namespaces::trials(&cases));
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));

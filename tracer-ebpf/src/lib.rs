@@ -250,6 +250,9 @@ pub mod class {
     pub const PARENT_OUTSIDE: u16 = 1 << 12;
     /// A task of the cgroup that was not the host's had entered another root before.
     pub const ENTERED: u16 = 1 << 13;
+    /// The init of the pid namespace for the task's children is in one of those mount namespaces: that pid namespace is the
+    /// host's.
+    pub const HOST_PROCESSES: u16 = 1 << 14;
 }
 
 /// Where an executable lives, by the mount namespace of its mount.

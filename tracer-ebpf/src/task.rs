@@ -187,6 +187,8 @@ impl Task {
         facts |= self.bit_if(is_outside(mount, outer), class::HOST);
         let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
         facts |= self.bit_if(pending, class::INIT_PENDING);
+        let host_processes = init != 0 && is_outside(mount_namespace_of(init), outer);
+        facts |= self.bit_if(host_processes, class::HOST_PROCESSES);
         // A thread is always forked, and never exec'd: what counts is its process.
         let leader: usize = load(self.address, config!(task_leader));
         if leader == 0 {

@@ -4,6 +4,7 @@ mod account;
 pub mod check;
 mod denied;
 mod derivation;
+mod doubt;
 pub mod enforce;
 pub mod keep;
 mod late;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    denied, late,
+    denied, doubt, late,
     outputs::{Outputs, Product},
 };
 use crate::{
@@ -53,6 +53,7 @@ pub(super) fn tell(
         {
             let _ = writeln!(text, "kernel table: {used} of {places} places taken");
         }
+        text.push_str(&doubt::told(recording));
         write_departures(&mut text, recording);
         write_starts(&mut text, recording);
         if outputs.all_containers {

@@ -74,14 +74,29 @@ struct Rules {
     base: usize,
     /// A runtime started the container under a filter: never so where no container was made.
     started_under_filter: bool,
+    /// The container has a pid namespace that is not the host's.
+    own_processes: bool,
 }
 
 impl Rules {
     fn decide(self, facts: Facts) -> Decision {
-        if facts.filters() <= self.base && self.started_under_filter && is_entering(facts) {
-            return Decision { phase: Phase::Setup, ambiguous: false };
+        let decision = decision(facts, self.container, self.base);
+        let at_base = facts.filters() <= self.base;
+        let of_runtime = self.started_under_filter && at_base && is_entering(facts)
+            || decision.ambiguous && self.is_not_of_workload(facts);
+        match (of_runtime, at_base) {
+            (false, _) => decision,
+            (true, true) => Decision { phase: Phase::Setup, ambiguous: false },
+            (true, false) => Decision { phase: Phase::ContainerInit, ambiguous: false },
         }
-        decision(facts, self.container, self.base)
+    }
+
+    /// Decides doubt: a container that was started under a filter has no task of the workload without it, and one with
+    /// a pid namespace of its own has none in the host's, unless it went there by itself.
+    fn is_not_of_workload(self, facts: Facts) -> bool {
+        let without_filter = self.started_under_filter && facts.filters() <= self.base;
+        let from_host = facts.has(class::HOST_PROCESSES) && facts.has(class::PARENT_HOST);
+        without_filter || self.own_processes && from_host
     }
 }
 
@@ -153,7 +168,8 @@ pub fn decide(
     let started_under_filter = sightings
         .iter()
         .any(|sighting| decision(sighting.facts, container, base).phase == Phase::ContainerInit);
-    let rules = Rules { container, base, started_under_filter };
+    let own_processes = sightings.iter().any(makes_processes_of_its_own);
+    let rules = Rules { container, base, started_under_filter, own_processes };
     let mut calls = BTreeMap::new();
     let mut seen_in: BTreeMap<(Abi, i32), BTreeSet<Phase>> = BTreeMap::new();
     let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);
@@ -274,6 +290,14 @@ fn enters_root(sighting: &Sighting) -> bool {
         && !facts.has(class::HOST)
         && facts.has(class::PARENT_OUTSIDE)
         && facts.is_executable_outside()
+}
+
+/// A runtime's task on its way into the container, in a pid namespace that is not the host's. Once the container runs, its
+/// workload may have made such a namespace; and of a call in the sets it is not known.
+fn makes_processes_of_its_own(sighting: &Sighting) -> bool {
+    let facts = sighting.facts;
+    facts.is_executable_outside()
+        && !facts.has(class::STARTED | class::HOST | class::HOST_PROCESSES | class::UNKNOWN)
 }
 
 /// In a container that a runtime started under a filter, a task without it that has not exec'd and whose executable is not

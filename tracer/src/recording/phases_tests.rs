@@ -155,6 +155,67 @@ fn a_runtime_that_forks_inside_a_filtered_container_is_not_workload() {
     assert_eq!(phase(&phases, 273), Some(Phase::Workload), "nothing says who it is");
 }
 
+/// As runc 1.1 makes a container with a user namespace: its parent passes the sources of mounts from the container's mount
+/// namespace (46 sends them).
+fn passing(bits: u16) -> (EvidenceKey, Evidence) {
+    let parent = class::PARENT_HOST | class::HOST_PROCESSES | bits;
+    seen(46, parent, executable::INTERNAL, 25)
+}
+
+#[test]
+fn doubt_without_the_filter_of_a_filtered_container_is_setup() {
+    let mut record = empty();
+    set(&mut record.container, 1, READ);
+    record.first_seen[1] = 50;
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+    let mut evidence = vec![
+        seen(MOUNT, setup | class::HOST_PROCESSES, executable::INTERNAL, 20),
+        passing(0),
+        seen(EXECVE, setup | 1, executable::INTERNAL, 40),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert!(phases.exact && !phases.ambiguous);
+    assert_eq!(phase(&phases, 46), Some(Phase::Setup));
+    // A workload in a memfd that a runtime executed, under the filter.
+    evidence.push(seen(47, class::STARTED | class::PARENT_HOST | 1, executable::INTERNAL, 60));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 47), Some(Phase::Workload));
+    assert!(phases.ambiguous);
+}
+
+#[test]
+fn doubt_in_the_hosts_pid_namespace_is_setup_where_the_container_has_its_own() {
+    let (record, mut evidence) = unconfined();
+    evidence.push(passing(0));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 46), Some(Phase::Setup));
+    assert!(!phases.ambiguous);
+    // The same facts, but for the pid namespace: a workload in a memfd.
+    evidence.push(seen(47, class::PARENT_HOST, executable::INTERNAL, 60));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 47), Some(Phase::Workload));
+    // A node agent that entered the host, and is no child of the host.
+    evidence.push(seen(48, class::STARTED | class::HOST | class::HOST_PROCESSES, 0, 70));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, 48), Some(Phase::Workload));
+}
+
+#[test]
+fn doubt_in_a_container_with_the_hosts_processes_is_workload() {
+    let (record, evidence) = unconfined();
+    let mut evidence: Vec<_> = evidence;
+    for (key, _) in &mut evidence {
+        key.class = key.class & !class::INIT_PENDING | class::HOST_PROCESSES;
+    }
+    evidence.push(passing(0));
+    // The workload made a pid namespace.
+    evidence.push(seen(60, class::STARTED | class::FORKED, executable::OTHER, 80));
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(phase(&phases, MOUNT), Some(Phase::Setup));
+    assert_eq!(phase(&phases, 46), Some(Phase::Workload));
+    assert!(phases.calls[&(Abi::X86_64, 46)].ambiguous);
+}
+
 #[test]
 fn a_runtime_in_a_container_is_workload() {
     let mut record = empty();
