@@ -17,6 +17,7 @@ mod hostile_names;
 mod install_localhost;
 mod interrupted;
 mod late_start;
+mod libraries;
 mod life;
 mod list;
 mod losses;
@@ -66,6 +67,7 @@ fn trials() -> Vec<Trial> {
         install_localhost::trials(),
         interrupted::trials(),
         late_start::trials(),
+        libraries::trials(),
         life::trials(),
         list::trials(),
         losses::trials(),

@@ -21,6 +21,7 @@ tests::trials! {
     other_losses_are_never_made_up_for,
     the_options_of_a_recording_apply,
     alternatives_are_added_on_request_alone,
+    streams_of_another_c_library_follow_from_those_that_were_seen,
     error_paths_are_added_on_request_alone,
     what_happened_before_the_filter_has_no_alternatives,
     without_a_workload_nothing_is_written,
@@ -218,7 +219,7 @@ fn the_options_of_a_recording_apply() {
 
 fn alternatives_are_added_on_request_alone() {
     let folder = Folder::new();
-    let one = folder.recording("one", &of(&["epoll_wait", "read"]));
+    let one = folder.recording("one", &of(&["epoll_wait", "getpid"]));
     let plain = ["-q", "--runtime", "none", &one];
     folder.exits(0, &plain);
     let before = folder.allowed();
@@ -229,6 +230,27 @@ fn alternatives_are_added_on_request_alone() {
     let reason = folder.reason("epoll_pwait2").expect("it says why");
     assert!(reason.contains("inferred") && reason.contains("epoll_wait"), "{reason}");
     assert!(folder.reason("epoll_wait").is_none(), "it was seen");
+}
+
+fn streams_of_another_c_library_follow_from_those_that_were_seen() {
+    let folder = Folder::new();
+    let one = folder.recording("one", &of(&["fdatasync", "openat", "read", "write"]));
+    let plain = ["-q", "--runtime", "none", &one];
+    folder.exits(0, &plain);
+    for name in ["fadvise64", "open", "readv", "writev"] {
+        assert!(!folder.allows(name), "{name}");
+    }
+    folder.exits(0, &[&plain[..], &["--alternatives"]].concat());
+    for name in ["fadvise64", "open", "readv", "writev"] {
+        assert!(folder.allows(name), "{name}");
+    }
+    for name in ["connect", "execveat", "sched_setaffinity", "socket"] {
+        assert!(!folder.allows(name), "{name}");
+    }
+    let reason = folder.reason("writev").expect("it says why");
+    for part in ["inferred", "write", "musl 1.2"] {
+        assert!(reason.contains(part), "{reason}");
+    }
 }
 
 fn error_paths_are_added_on_request_alone() {

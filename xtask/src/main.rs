@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alternatives;
 mod bench;
 mod build_ebpf;
 #[path = "../../tests/src/ci.rs"]
@@ -53,6 +54,8 @@ enum Task {
     Dist,
     /// Measure what tracing costs
     Bench(bench::Options),
+    /// Run functions of several C libraries, and write the table of calls of which one stands for another
+    Alternatives(alternatives::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,5 +77,6 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Test(options) => test::run(&workspace, &options),
         Task::Dist => dist::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Alternatives(options) => alternatives::run(&workspace, &options),
     }
 }

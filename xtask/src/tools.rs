@@ -38,6 +38,11 @@ pub(crate) const KERNEL: &[Tool] = &[
         tests: "workloads in C",
     },
     Tool {
+        package: "musl-tools",
+        sign: Sign::Command("musl-gcc"),
+        tests: "profiles for another C library",
+    },
+    Tool {
         package: "bpftool",
         sign: Sign::Command("bpftool"),
         tests: "what the kernel reports of the loaded program",

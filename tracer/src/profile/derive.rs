@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Architecture, Options, Profile, Reason, inferred, is_seen, standing};
+use super::{
+    Architecture, Options, Profile, Reason, alternatives::alternatives, inferred, is_seen, standing,
+};
 use crate::{
     recording::{Added, Call, Derived, Phase, Recording},
     syscalls::{self, Abi},
@@ -214,8 +216,9 @@ fn add_inferred(allowed: &mut Allowed, options: &Options) {
     if options.alternatives {
         let seen = allowed.iter().filter(|(_, reasons)| is_seen(reasons));
         let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
-        for (name, of) in seen.iter().flat_map(|of| inferred::alternatives(of)) {
-            add(allowed, name, Reason::Alternative { of });
+        for other in seen.iter().flat_map(|of| alternatives(of)) {
+            let reason = Reason::Alternative { of: &other.of, evidence: &other.evidence };
+            add(allowed, &other.name, reason);
         }
     }
     if options.error_paths {

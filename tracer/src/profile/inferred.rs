@@ -1,62 +1,5 @@
-//! Calls that nobody saw and that are allowed on request: other forms of seen calls, and calls of rare paths.
-//!
-//! Both follow from how C libraries are written, not from what was recorded, and so both are opt-in.
-
-/// Calls of which one stands for another: the same function of a C library makes one or the other, depending on the
-/// library, its version, the machine it was built for, and the kernel.
-///
-/// Sources: glibc, `sysdeps/unix/sysv/linux/` (`fstatat64.c`, `faccessat.c`, `fchmodat.c`, `clone-internal.c`, `select.c`
-/// and their like try the new call and fall back to the old one on ENOSYS; `generic/` and older releases make the old one
-/// at once) and `sysdeps/unix/sysv/linux/syscalls.list`; musl, `src/unistd/`, `src/stat/`, `src/fcntl/`, `src/select/`,
-/// `src/linux/`, where the old form is under `#ifdef SYS_open` and its like; man pages, section 2, "VERSIONS" and "C
-/// library/kernel differences". The `futex_*` and `*xattrat` calls are forms of newer kernels that libraries move to.
-///
-/// Every call is in one group at most. Not in any: `execve` with `execveat` and `mount` with `move_mount`, which do more than
-/// the other one; calls without an implementation; those of the vDSO, which every profile allows; and 32-bit forms, which
-/// 64-bit programs lack.
-pub const ALTERNATIVES: &[&[&str]] = &[
-    &["open", "openat", "openat2"],
-    &["stat", "lstat", "fstat", "newfstatat", "statx"],
-    &["access", "faccessat", "faccessat2"],
-    &["readlink", "readlinkat"],
-    &["getdents", "getdents64"],
-    &["poll", "ppoll"],
-    &["select", "pselect6"],
-    &["epoll_create", "epoll_create1"],
-    &["epoll_wait", "epoll_pwait", "epoll_pwait2"],
-    &["eventfd", "eventfd2"],
-    &["signalfd", "signalfd4"],
-    &["inotify_init", "inotify_init1"],
-    &["pipe", "pipe2"],
-    &["dup", "dup2", "dup3"],
-    &["accept", "accept4"],
-    &["fork", "vfork", "clone", "clone3"],
-    &["wait4", "waitid"],
-    &["rename", "renameat", "renameat2"],
-    &["mkdir", "mkdirat"],
-    &["rmdir", "unlink", "unlinkat"],
-    &["link", "linkat"],
-    &["symlink", "symlinkat"],
-    &["chmod", "fchmodat", "fchmodat2"],
-    &["chown", "lchown", "fchownat"],
-    &["mknod", "mknodat"],
-    &["utime", "utimes", "futimesat", "utimensat"],
-    &["getrlimit", "setrlimit", "prlimit64"],
-    &["nanosleep", "clock_nanosleep"],
-    &["alarm", "setitimer"],
-    &["preadv", "preadv2"],
-    &["pwritev", "pwritev2"],
-    &["recvmsg", "recvmmsg"],
-    &["sendmsg", "sendmmsg"],
-    &["sendfile", "copy_file_range", "splice"],
-    &["futex", "futex_wait", "futex_wake", "futex_requeue", "futex_waitv"],
-    &["getxattr", "lgetxattr", "fgetxattr", "getxattrat"],
-    &["setxattr", "lsetxattr", "fsetxattr", "setxattrat"],
-    &["listxattr", "llistxattr", "flistxattr", "listxattrat"],
-    &["removexattr", "lremovexattr", "fremovexattr", "removexattrat"],
-    &["sched_setscheduler", "sched_setattr"],
-    &["sched_getscheduler", "sched_getattr"],
-];
+//! Calls of rare paths, which nobody saw and which are allowed on request: they follow from how C libraries are written, not from
+//! what was recorded.
 
 /// Calls of paths that a test run hardly takes: failed assertions, shortage of memory, signals, loss of a service.
 ///
@@ -90,27 +33,14 @@ pub const ERROR_PATHS: &[(&str, &str)] = &[
     ("writev", "writes the message of a failed assertion, and of glibc's own fatal errors"),
 ];
 
-/// The other forms of a call, each with the call.
-pub(super) fn alternatives(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let group = ALTERNATIVES.iter().find(|group| group.contains(&name)).copied();
-    let group = group.unwrap_or_default();
-    let of = group.iter().copied().find(|member| *member == name);
-    let others = move |of| {
-        group.iter().copied().filter(move |other| *other != of).map(move |other| (other, of))
-    };
-    of.into_iter().flat_map(others)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
+pub(super) mod tests {
     use super::*;
     use crate::syscalls::{Abi, number};
 
     /// Calls that give a program power over the kernel, the machine or other programs. Calls that are dangerous with some
     /// arguments only (`socket`, `clone`) are not among them.
-    const DANGEROUS: &[&[&str]] = &[
+    pub(in super::super) const DANGEROUS: &[&[&str]] = &[
         &["init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf"],
         &[
             "unshare",
@@ -141,7 +71,7 @@ mod tests {
     ];
 
     /// In the table, and without an implementation in any kernel that tracer runs on.
-    const WITHOUT_IMPLEMENTATION: &[&str] = &[
+    pub(in super::super) const WITHOUT_IMPLEMENTATION: &[&str] = &[
         "_sysctl",
         "afs_syscall",
         "create_module",
@@ -160,16 +90,11 @@ mod tests {
         "vserver",
     ];
 
-    fn all() -> Vec<&'static str> {
-        let errors = ERROR_PATHS.iter().map(|(name, _)| *name);
-        ALTERNATIVES.iter().copied().flatten().copied().chain(errors).collect()
-    }
-
     #[test]
     fn every_name_is_a_call_of_x86_64() {
-        for name in all() {
+        for (name, _) in ERROR_PATHS {
             assert!(number(Abi::X86_64, name).is_some(), "{name}");
-            assert!(!WITHOUT_IMPLEMENTATION.contains(&name), "{name}");
+            assert!(!WITHOUT_IMPLEMENTATION.contains(name), "{name}");
         }
     }
 
@@ -177,34 +102,12 @@ mod tests {
     fn none_is_dangerous() {
         for name in DANGEROUS.iter().copied().flatten() {
             assert!(number(Abi::X86_64, name).is_some(), "{name} is misspelt");
-            assert!(!all().contains(name), "{name}");
+            assert!(!ERROR_PATHS.iter().any(|(path, _)| path == name), "{name}");
         }
-        assert!(!all().contains(&"execve"));
     }
 
     #[test]
-    fn every_call_is_in_one_group() {
-        let names: Vec<_> = ALTERNATIVES.iter().copied().flatten().collect();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        assert!(ALTERNATIVES.iter().all(|group| group.len() > 1));
+    fn they_are_sorted() {
         assert!(ERROR_PATHS.is_sorted_by(|one, next| one.0 < next.0), "sorted, none twice");
-    }
-
-    #[test]
-    fn one_form_stands_for_the_others_alone() {
-        for group in ALTERNATIVES {
-            for name in *group {
-                let others: Vec<_> = alternatives(name).collect();
-                assert_eq!(others.len(), group.len() - 1);
-                assert!(
-                    others
-                        .iter()
-                        .all(|(other, of)| of == name && other != name && group.contains(other))
-                );
-            }
-        }
-        for name in ["execve", "mount", "read", "clock_gettime", "no_such_call"] {
-            assert_eq!(alternatives(name).count(), 0, "{name}");
-        }
     }
 }

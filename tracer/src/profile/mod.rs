@@ -5,6 +5,7 @@
 //! people.
 
 pub mod advice;
+pub mod alternatives;
 pub mod base;
 pub mod capability;
 pub mod derive;
@@ -174,6 +175,8 @@ pub enum Reason {
     Alternative {
         /// The call that was seen.
         of: &'static str,
+        /// Who makes this one.
+        evidence: &'static str,
     },
     /// Inferred, on request: a path that is rarely taken makes it.
     ErrorPath(&'static str),
@@ -221,8 +224,8 @@ impl fmt::Display for Reason {
             Self::Companion(of) => {
                 write!(formatter, "programs that call {of} fall back to it where {of} is missing")
             }
-            Self::Alternative { of } => {
-                write!(formatter, "inferred: another form of {of}, for other C libraries and kernels")
+            Self::Alternative { of, evidence } => {
+                write!(formatter, "inferred from {of}: {evidence}")
             }
             Self::ErrorPath(reason) => write!(formatter, "inferred, for rare paths: {reason}"),
         }

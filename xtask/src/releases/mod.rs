@@ -30,6 +30,7 @@ const BASE: [&str; 2] = ["base-files", "base-passwd"];
 /// A release of Debian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Release {
+    Bookworm,
     Trixie,
     Sid,
     /// Of what experimental lacks, sid's.
@@ -63,6 +64,7 @@ impl Release {
     /// Its name in the archive.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
             Self::Sid => "sid",
             Self::Experimental => "experimental",
@@ -71,6 +73,7 @@ impl Release {
 
     fn suites(self) -> &'static [&'static str] {
         match self {
+            Self::Bookworm => &["bookworm"],
             Self::Trixie => &["trixie"],
             Self::Sid => &["sid"],
             Self::Experimental => &["sid", "experimental"],
