@@ -1,5 +1,7 @@
 //! Tests that need neither root nor a kernel.
 
+mod answers;
+mod architectures;
 mod deployment;
 mod filter;
 mod help;
@@ -18,6 +20,8 @@ use tests::function_trial as trial;
 
 fn main() -> ExitCode {
     let modules = [
+        answers::trials(),
+        architectures::trials(),
         deployment::trials(),
         filter::trials(),
         help::trials(),

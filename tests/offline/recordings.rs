@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Departure, Derived, Host, Losses,
-    Phase, Recording, Refusal, Target, TargetKind, VERSION,
+    Answered, Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Departure, Derived, Host,
+    Losses, Phase, Recording, Refusal, Target, TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -169,6 +169,7 @@ pub fn full() -> Recording {
     recording.derived = Some(Derived {
         added: vec![tracer::recording::Added { name: "time".into(), reason: "vDSO".into() }],
         excluded: vec!["ptrace".into()],
+        answered: vec![Answered { name: "clone3".into(), errno: 38, reason: "denied".into() }],
     });
     recording
 }

@@ -339,6 +339,8 @@ pub enum Runtime {
     Runc,
     /// crun's
     Crun,
+    /// youki's
+    Youki,
     /// Nobody's: the profile may not start a container
     None,
 }

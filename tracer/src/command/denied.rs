@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    profile::{base, policy::Policy},
     recording::{Call, Phase, Recording, Refusal, denied},
     syscalls::Abi,
     text::{escape, escape_once},
@@ -29,7 +30,42 @@ pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
     found.into_values().collect()
 }
 
+/// A refusal that nothing need be done about, with why; told apart from those that may do harm.
+pub(super) type Intended = (DeniedCall, String);
+
+/// Takes apart what a profile denies on purpose, and what may do harm.
+pub(super) fn apart(calls: Vec<DeniedCall>, policy: &Policy) -> (Vec<DeniedCall>, Vec<Intended>) {
+    let (mut harmful, mut intended) = (Vec::new(), Vec::new());
+    for denied in calls {
+        match denied.harmless().or_else(|| denied.answered_by(policy)) {
+            Some(why) => intended.push((denied, why)),
+            None => harmful.push(denied),
+        }
+    }
+    (harmful, intended)
+}
+
+/// The lines about what a profile denies on purpose.
+pub(super) fn intended_lines(intended: &[Intended]) -> String {
+    let line = |(denied, why): &Intended| format!("refused: {}\n  {why}\n", denied.line(None));
+    intended.iter().map(line).collect()
+}
+
 impl DeniedCall {
+    /// Why the refusal does no harm: a runtime only tried the call, and was told so by an error number.
+    pub(super) fn harmless(&self) -> Option<String> {
+        self.call.refused.and_then(Refusal::errno)?;
+        let (runtime, _) = base::optional_of_runtime(&self.call)?;
+        Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
+    }
+
+    fn answered_by(&self, policy: &Policy) -> Option<String> {
+        let errno = self.call.refused.and_then(Refusal::errno)?;
+        let number = u32::try_from(self.call.number).ok()?;
+        let answers = policy.answers(self.call.abi, number, errno);
+        answers.then(|| "as the profile says: it does not end the caller for it".to_owned())
+    }
+
     fn add(&mut self, path: &str, other: &Call) {
         let known = &mut self.call;
         known.count = Some(known.count.unwrap_or(0).saturating_add(other.count.unwrap_or(0)));

@@ -26,6 +26,7 @@ pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
         cli::Runtime::Any => RuntimeChoice::Any,
         cli::Runtime::Runc => RuntimeChoice::Runc,
         cli::Runtime::Crun => RuntimeChoice::Crun,
+        cli::Runtime::Youki => RuntimeChoice::Youki,
         cli::Runtime::None => RuntimeChoice::None,
     };
     options.all_architectures = typed.all_arches;

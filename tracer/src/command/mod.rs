@@ -14,6 +14,7 @@ mod outputs;
 pub mod profile;
 mod profile_file;
 pub mod record;
+mod refused;
 mod request;
 mod rescue;
 mod summary;

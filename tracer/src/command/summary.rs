@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::{
-    denied, doubt, late,
+    doubt, late,
     outputs::{Outputs, Product},
+    refused,
 };
 use crate::{
     cli, message,
@@ -91,7 +92,8 @@ fn write_whole(
     }
     write_killed(text, derivation);
     write_notes(text, derivation);
-    write_denied(text, recording, derivation);
+    refused::write_denied(text, recording, derivation);
+    refused::write_answered(text, derivation);
     if verbose {
         write_reasons(text, derivation);
     }
@@ -321,37 +323,19 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
     }
 }
 
-fn write_denied(text: &mut String, recording: &Recording, derivation: &Derivation) {
-    let calls = denied::list(recording);
-    if calls.is_empty() {
-        return;
-    }
-    text.push_str("denied by a filter while recording:\n");
-    let mut left_out = false;
-    for denied in calls {
-        let _ = writeln!(text, "  {}", denied.line(None));
-        if denied.call.doubtful {
-            text.push_str(
-                "    doubtful: it may have been allowed: the kernel skipped runs of its program\n",
-            );
-            continue;
-        }
-        let name = denied.call.name.as_deref();
-        left_out |= name.is_none_or(|name| !derivation.profile.allowed.contains_key(name));
-    }
-    if left_out {
-        text.push_str("hint: --include-denied allows what is not in the profile of these\n");
-    }
-}
-
 fn write_killed(text: &mut String, derivation: &Derivation) {
     let killed = Summary::of(&derivation.profile).killed;
     if !killed.is_empty() {
         let names: Vec<&str> =
             killed.iter().map(|architecture| architecture.abi().name()).collect();
+        let whenever = if derivation.profile.default_action.ends_the_caller() {
+            "killed, also for what is allowed"
+        } else {
+            "killed, not refused"
+        };
         let _ = writeln!(
             text,
-            "a program that calls through another ABI ({}) is killed, not refused; --all-arches changes that",
+            "a program that calls through another ABI ({}) is {whenever}; --all-arches changes that",
             names.join(", ")
         );
     }

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::{
     Exit,
-    denied::{self, DeniedCall},
+    denied::{self, DeniedCall, Intended},
     derivation,
     profile_file::ProfileFile,
     request::{self, Host, Search},
@@ -22,7 +22,7 @@ use crate::{
     live::{Detail, Live},
     message::tell,
     output::{Destination, FileKind},
-    profile::{Architecture, advice::advice, oci},
+    profile::{Architecture, advice::advice, base, oci},
     recording::{Call, Refusal, event::NewCall, filters::Filters},
     session::{self, Observers, Outcome, Purpose, Request},
     syscalls::{self, Abi},
@@ -84,11 +84,11 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
     live.finish();
     let outcome = outcome?;
-    let calls = denied::list(&outcome.recording);
+    let (calls, intended) = denied::apart(denied::list(&outcome.recording), &profile.policy);
     if let Some(destination) = &destination {
         amend(destination, &profile, &calls)?;
     }
-    tell(&report(typed, &profile, &outcome, &calls, &pids));
+    tell(&report(typed, &profile, &outcome, &calls, &intended, &pids));
     if let Some(old) = destination.as_ref().and_then(|one| one.old_of(FileKind::Profile)) {
         tell(&format!("{}: what was there before", escape_path(&old)));
     }
@@ -131,6 +131,7 @@ fn report(
     profile: &ProfileFile,
     outcome: &Outcome,
     calls: &[DeniedCall],
+    intended: &[Intended],
     pids: &HashMap<Key, u32>,
 ) -> String {
     let mut text = String::new();
@@ -152,8 +153,12 @@ fn report(
             let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
         }
     }
+    if !typed.quiet {
+        text.push_str(&denied::intended_lines(intended));
+    }
     if calls.is_empty() && outcome.filters == Filters::All && !typed.quiet {
-        text.push_str("nothing was denied\n");
+        let else_ = if intended.is_empty() { "" } else { "else " };
+        let _ = writeln!(text, "nothing {else_}was denied");
     }
     write_filters(&mut text, typed, &outcome.filters, calls.is_empty());
     if let Some(reason) = &outcome.audit {
@@ -199,15 +204,18 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &Filters, none_deni
     }
 }
 
-/// Writes the profile with the denied calls allowed.
+/// Writes the profile with the denied calls allowed; those that a runtime only tries are answered.
 fn amend(destination: &Destination, profile: &ProfileFile, calls: &[DeniedCall]) -> Result<()> {
     // What may have been allowed all the same widens no profile.
-    let sure = || calls.iter().filter(|denied| !denied.call.doubtful);
-    let named = |denied: &DeniedCall| syscalls::name(denied.call.abi, denied.call.number);
-    let names: BTreeSet<String> = sure().filter_map(named).map(str::to_owned).collect();
-    let architectures: BTreeSet<Architecture> =
-        sure().map(|denied| denied.call.abi.into()).collect();
-    let text = oci::amend(&profile.bytes, &names, &architectures)?;
+    let sure = || calls.iter().map(|denied| &denied.call).filter(|call| !call.doubtful);
+    let names = |tried: bool| -> BTreeSet<String> {
+        let calls = sure().filter(|call| base::optional_of_runtime(call).is_some() == tried);
+        let names = calls.filter_map(|call| syscalls::name(call.abi, call.number));
+        names.map(str::to_owned).collect()
+    };
+    let architectures: BTreeSet<Architecture> = sure().map(|call| call.abi.into()).collect();
+    let text = oci::amend(&profile.bytes, &names(false), &architectures)?;
+    let text = oci::answer(text.as_bytes(), &names(true))?;
     destination.write(&[(FileKind::Profile, text.as_bytes())])?;
     Ok(())
 }

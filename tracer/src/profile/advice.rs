@@ -1,7 +1,7 @@
 //! What to do about a call that a profile denied.
 
 use super::{
-    Architecture, Runtime,
+    Architecture, Runtime, base,
     policy::{Decision, Policy, Verdict},
 };
 use crate::{
@@ -26,6 +26,12 @@ pub fn advice(call: &Call, policy: &Policy) -> String {
     if decision == Some(&Decision::Always(Verdict::Allow)) {
         return format!(
             "the profile allows {name}: the target runs under another filter, perhaps one more"
+        );
+    }
+    if let Some((runtime, _)) = base::optional_of_runtime(call) {
+        return format!(
+            "{} only tries {name}, and goes on without where it fails with an error number: add the rule {{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}}, or let --amend FILE do it",
+            runtime.name()
         );
     }
     if call.during == Some(Phase::ContainerInit)
@@ -103,6 +109,8 @@ mod tests {
             (Abi::X86_64, "statx", ContainerInit, "runc >= 1.2.8 needs statx between the filter"),
             (Abi::X86_64, "statx", Workload, "add statx"),
             (Abi::X86_64, "pselect6", ContainerInit, "crun needs pselect6"),
+            (Abi::X86_64, "open_tree", ContainerInit, "runc only tries open_tree"),
+            (Abi::X86_64, "open_tree", Workload, "add open_tree to the profile"),
             (Abi::X86_64, "socket", Workload, "for some arguments only"),
             (Abi::X86_64, "read", Workload, "runs under another filter"),
             (Abi::I386, "socketcall", Workload, "does not list SCMP_ARCH_X86:"),

@@ -3,13 +3,19 @@
 //! A container does not start under a profile that lacks one of them, and a recording of one runtime, on one day, shows
 //! neither those of another version nor those that chance decides. The sets are the files of `profiles/runtime`, with a
 //! reason for each call; they are embedded, so that there is one truth.
+//!
+//! Some calls a runtime only tries, and goes on without when they are refused. They are never allowed for its sake; a
+//! profile that would end the caller answers them with an error number.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use super::oci::{self, JsonError};
-use crate::syscalls::{self, Abi};
+use crate::{
+    recording::{Call, Phase},
+    syscalls::{self, Abi},
+};
 
 /// A container runtime that there is a base set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -19,23 +25,26 @@ pub enum Runtime {
     Runc,
     /// containers/crun: Podman's and CRI-O's.
     Crun,
+    /// youki-dev/youki.
+    Youki,
 }
 
 impl Runtime {
     /// Every runtime.
-    pub const ALL: [Self; 2] = [Self::Runc, Self::Crun];
+    pub const ALL: [Self; 3] = [Self::Runc, Self::Crun, Self::Youki];
 
     /// The runtime's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Runc => "runc",
             Self::Crun => "crun",
+            Self::Youki => "youki",
         }
     }
 
     /// The runtime's base set.
     pub fn base_set(self) -> &'static BaseSet {
-        static SETS: LazyLock<[BaseSet; 2]> = LazyLock::new(|| {
+        static SETS: LazyLock<[BaseSet; 3]> = LazyLock::new(|| {
             Runtime::ALL.map(|runtime| {
                 BaseSet::parse(runtime, runtime.embedded())
                     .expect("the embedded base sets are well-formed, as the unit tests prove")
@@ -48,6 +57,7 @@ impl Runtime {
         match self {
             Self::Runc => include_str!("../../../profiles/runtime/runc.json"),
             Self::Crun => include_str!("../../../profiles/runtime/crun.json"),
+            Self::Youki => include_str!("../../../profiles/runtime/youki.json"),
         }
     }
 }
@@ -58,12 +68,25 @@ impl Runtime {
 pub struct BaseSet {
     /// The runtime that makes the calls.
     pub runtime: Runtime,
-    /// The versions that containers were started with under the set.
-    pub tested: Vec<String>,
+    /// What was seen to work under the set.
+    pub proven: Proven,
     /// How the set was found.
     pub source: String,
     /// The calls, sorted by name.
     pub calls: Vec<BaseCall>,
+    /// Calls that the runtime tries, and goes on without when they are refused; sorted by name, none of them in `calls`.
+    #[serde(default)]
+    pub optional: Vec<BaseCall>,
+}
+
+/// The versions of a runtime that did their work under its base set, with everything else killing the process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proven {
+    /// Those that started containers.
+    pub start: Vec<String>,
+    /// Those that executed programs in containers.
+    pub exec: Vec<String>,
 }
 
 /// A call of a base set.
@@ -129,22 +152,48 @@ impl BaseSet {
         if set.runtime != runtime {
             return Err(BaseSetError::Runtime { expected: runtime, found: set.runtime });
         }
-        let mut previous = "";
-        for call in &set.calls {
-            let name = || call.name.clone();
-            if syscalls::number(Abi::X86_64, &call.name).is_none() {
-                return Err(BaseSetError::Name { runtime, name: name() });
-            }
-            if call.name.as_str() <= previous {
-                return Err(BaseSetError::Order { runtime, name: name() });
-            }
-            if call.reason.trim().is_empty() {
-                return Err(BaseSetError::Reason { runtime, name: name() });
-            }
-            previous = &call.name;
+        check(runtime, &set.calls)?;
+        check(runtime, &set.optional)?;
+        let needed = |call: &&BaseCall| set.calls.iter().any(|needed| needed.name == call.name);
+        if let Some(call) = set.optional.iter().find(needed) {
+            return Err(BaseSetError::Order { runtime, name: call.name.clone() });
         }
         Ok(set)
     }
+}
+
+fn check(runtime: Runtime, calls: &[BaseCall]) -> Result<(), BaseSetError> {
+    let mut previous = "";
+    for call in calls {
+        let name = || call.name.clone();
+        if syscalls::number(Abi::X86_64, &call.name).is_none() {
+            return Err(BaseSetError::Name { runtime, name: name() });
+        }
+        if call.name.as_str() <= previous {
+            return Err(BaseSetError::Order { runtime, name: name() });
+        }
+        if call.reason.trim().is_empty() {
+            return Err(BaseSetError::Reason { runtime, name: name() });
+        }
+        previous = &call.name;
+    }
+    Ok(())
+}
+
+/// The runtime that tries a call and goes on without it, and what for.
+pub fn optional(name: &str) -> Option<(Runtime, &'static BaseCall)> {
+    Runtime::ALL.into_iter().find_map(|runtime| {
+        let call = runtime.base_set().optional.iter().find(|call| call.name == name)?;
+        Some((runtime, call))
+    })
+}
+
+/// The same for a recorded call that a runtime made after the filter was loaded, or was refused then. When the workload
+/// made it, it is none of these.
+pub fn optional_of_runtime(call: &Call) -> Option<(Runtime, &'static BaseCall)> {
+    let phase = if call.phase == Phase::Denied { call.during? } else { call.phase };
+    let name = syscalls::name(call.abi, call.number).filter(|_| phase == Phase::ContainerInit)?;
+    optional(name)
 }
 
 #[cfg(test)]
@@ -152,7 +201,9 @@ mod tests {
     use super::*;
 
     fn set(calls: &str) -> Result<BaseSet, BaseSetError> {
-        let text = format!(r#"{{"runtime":"runc","tested":["1"],"source":"s","calls":[{calls}]}}"#);
+        let text = format!(
+            r#"{{"runtime":"runc","proven":{{"start":["1"],"exec":[]}},"source":"s","calls":[{calls}]}}"#
+        );
         BaseSet::parse(Runtime::Runc, &text)
     }
 
@@ -161,7 +212,7 @@ mod tests {
         for runtime in Runtime::ALL {
             let set = BaseSet::parse(runtime, runtime.embedded()).expect("a base set");
             assert_eq!(&set, runtime.base_set());
-            assert!(!set.tested.is_empty() && !set.source.is_empty());
+            assert!(!set.proven.start.is_empty() && !set.source.is_empty());
         }
     }
 

@@ -2,12 +2,17 @@
 //!
 //! A call that was seen in the workload, or in a container's init after its filter was loaded, is allowed; what a runtime
 //! did before, and what a filter refused, is not. To these come the calls that a recording on this host may not show: the
-//! base sets of the runtimes and the standing calls, and on request those that are inferred. A call that was seen is dropped for one reason only: the user said so.
+//! base sets of the runtimes and the standing calls, and on request those that are inferred. A call that the workload made is
+//! dropped for one reason only: the user said so. One that a runtime made after the filter and only tried is not allowed for
+//! that: it goes on without.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, Options, Profile, Reason, alternatives::alternatives, inferred, is_seen, standing,
+    Architecture, Options, Profile, Reason, RuntimeChoice,
+    alternatives::alternatives,
+    answers::{self, Refused},
+    inferred, is_seen, standing,
 };
 use crate::{
     recording::{Added, Call, Derived, Phase, Recording},
@@ -67,7 +72,7 @@ impl Profile {
     ///
     /// Names come from the tables of this program, by ABI and number; the names in a recording are for its readers.
     pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
-        let seen = Seen::gather(recordings, options.denied);
+        let seen = Seen::gather(recordings, options);
         if !seen.workload {
             let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
             return Err(DeriveError::NoWorkload { recordings: recordings.len(), cgroups });
@@ -77,10 +82,12 @@ impl Profile {
         } else {
             seen.architectures.iter().copied().chain([Architecture::X86_64]).collect()
         };
-        let i386 = seen.architectures.contains(&Architecture::X86);
         let mut allowed = seen.allowed;
-        add_standing(&mut allowed, i386);
+        add_standing(&mut allowed);
         add_base_sets(&mut allowed, options);
+        if architectures.contains(&Architecture::X86) {
+            add_forms_of_i386(&mut allowed);
+        }
         for name in options.include() {
             add(&mut allowed, name, Reason::Included);
         }
@@ -92,7 +99,9 @@ impl Profile {
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
         let ineffective =
             allowed.keys().filter(|name| !has_effect(name, &architectures)).cloned().collect();
-        let profile = Self { default_action: options.default_action, architectures, allowed };
+        let answered = seen.refused.answers(&allowed, options);
+        let default_action = options.default_action;
+        let profile = Self { default_action, architectures, allowed, answered };
         let unexpressible = seen.unexpressible.into_values().collect();
         Ok(Derivation { profile, added, excluded, excluded_seen, unexpressible, ineffective })
     }
@@ -101,7 +110,11 @@ impl Profile {
 impl Derivation {
     /// What a recording keeps of it.
     pub fn derived(&self) -> Derived {
-        Derived { added: self.added.clone(), excluded: self.excluded_seen.clone() }
+        Derived {
+            added: self.added.clone(),
+            excluded: self.excluded_seen.clone(),
+            answered: self.profile.answered(),
+        }
     }
 }
 
@@ -114,27 +127,33 @@ struct Seen {
     workload: bool,
     architectures: BTreeSet<Architecture>,
     allowed: Allowed,
+    refused: Refused,
     unexpressible: BTreeMap<(Abi, i32), Unexpressible>,
 }
 
 impl Seen {
-    fn gather(recordings: &[Recording], denied: bool) -> Self {
+    fn gather(recordings: &[Recording], options: &Options) -> Self {
         let mut seen = Self::default();
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
             match call.phase {
-                Phase::Workload | Phase::ContainerInit => seen.take(call),
-                Phase::Denied if denied && !call.doubtful => seen.take_denied(call),
+                Phase::Workload | Phase::ContainerInit => seen.take(call, options),
+                Phase::Denied if answers::counts(call) => seen.take_denied(call, options),
                 Phase::Setup | Phase::Denied => {}
             }
         }
         seen
     }
 
-    fn take(&mut self, call: &Call) {
+    fn take(&mut self, call: &Call, options: &Options) {
         self.workload |= call.phase == Phase::Workload;
         // Also for a number without a name: a filter without its architecture would kill the caller.
         self.architectures.insert(call.abi.into());
+        // A runtime that nobody chose may need what another one only tries.
+        let runtimes = [RuntimeChoice::Any, options.runtime].map(RuntimeChoice::runtimes);
+        if self.refused.take_tried(call, |runtime| runtimes.concat().contains(&runtime)) {
+            return;
+        }
         match syscalls::name(call.abi, call.number) {
             Some(name) => {
                 add(&mut self.allowed, name, Reason::Seen { abi: call.abi, phase: call.phase });
@@ -144,16 +163,23 @@ impl Seen {
     }
 
     /// A call that a filter refused, but not to a runtime that was still setting the container up.
-    fn take_denied(&mut self, call: &Call) {
-        let (Some(refused), Some(during)) = (call.refused, call.during) else { return };
-        if during == Phase::Setup {
+    fn take_denied(&mut self, call: &Call, options: &Options) {
+        let Some(refused) = call.refused else { return };
+        if self.refused.take_tried(call, |_| true) {
+            return;
+        }
+        self.refused.take(call);
+        let is_allowed = options.denied && !call.doubtful;
+        let is_answered = options.default_action.ends_the_caller() && refused.errno().is_some();
+        if !is_allowed && !is_answered {
             return;
         }
         self.architectures.insert(call.abi.into());
         match syscalls::name(call.abi, call.number) {
-            Some(name) => {
+            Some(name) if is_allowed => {
                 add(&mut self.allowed, name, Reason::Denied { abi: call.abi, refused });
             }
+            Some(_) => {}
             None => self.take_nameless(call),
         }
     }
@@ -187,15 +213,12 @@ fn add(allowed: &mut Allowed, name: &str, reason: Reason) {
     }
 }
 
-fn add_standing(allowed: &mut Allowed, i386: bool) {
+fn add_standing(allowed: &mut Allowed) {
     for (name, reason) in standing::CORE {
         add(allowed, name, Reason::Core(reason));
     }
     for name in standing::VDSO {
         add(allowed, name, Reason::Vdso);
-    }
-    if i386 {
-        add(allowed, standing::VDSO_I386, Reason::Vdso);
     }
     for (name, reason) in standing::START_UP {
         add(allowed, name, Reason::StartUp(reason));
@@ -208,6 +231,18 @@ fn add_base_sets(allowed: &mut Allowed, options: &Options) {
             add(allowed, &call.name, Reason::Base { runtime: *runtime, reason: &call.reason });
         }
     }
+}
+
+/// What 32-bit programs make in the place of the calls that were added: also those of another program than the recorded
+/// one. The calls that one was seen to make have the names of its own ABI.
+fn add_forms_of_i386(allowed: &mut Allowed) {
+    let is_added = |reasons: &BTreeSet<Reason>| reasons.iter().any(|reason| !reason.is_seen());
+    let added = allowed.iter().filter(|(_, reasons)| is_added(reasons));
+    let forms: Vec<_> = added.filter_map(|(name, _)| syscalls::form_of_i386(name)).collect();
+    for (of, form) in forms {
+        add(allowed, form, Reason::Form { of });
+    }
+    add(allowed, standing::VDSO_I386, Reason::Vdso);
 }
 
 /// What was not seen and follows from how C libraries are written. Only calls that were seen have alternatives: an added

@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod alternatives;
+mod answers;
 pub mod base;
 pub mod capability;
 pub mod derive;
@@ -29,6 +30,7 @@ use crate::{
     syscalls::Abi,
 };
 
+pub use answers::Answer;
 pub use base::Runtime;
 pub use derive::{Derivation, DeriveError, Unexpressible};
 pub use options::{Options, OptionsError, RuntimeChoice};
@@ -44,6 +46,9 @@ pub struct Profile {
     /// The allowed calls by name, each with every reason for it. A name applies to all of the architectures that have a
     /// call of that name: the file's form has no rules for one architecture.
     pub allowed: BTreeMap<String, BTreeSet<Reason>>,
+    /// The calls that fail with an error number where the default action would end their callers, by name. None of them is
+    /// allowed.
+    pub answered: BTreeMap<String, Answer>,
 }
 
 /// What a filter does with a call that is not allowed.
@@ -64,6 +69,13 @@ pub enum DefaultAction {
     Trap,
 }
 
+impl DefaultAction {
+    /// The caller does not go on after a call that is not allowed, unless it catches SIGSYS.
+    pub fn ends_the_caller(self) -> bool {
+        matches!(self, Self::KillProcess | Self::KillThread | Self::Trap)
+    }
+}
+
 impl Default for DefaultAction {
     fn default() -> Self {
         Self::Errno(Errno::ENOSYS)
@@ -71,7 +83,7 @@ impl Default for DefaultAction {
 }
 
 /// An error number that a filter can return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Errno(u16);
 
 impl Errno {
@@ -147,7 +159,7 @@ pub enum Reason {
         /// Workload or container-init.
         phase: Phase,
     },
-    /// A filter refused it while it was recorded, and the user asked for such calls.
+    /// A filter refused it while it was recorded; it is allowed when the user asked for such calls.
     Denied {
         /// The ABI it was called through.
         abi: Abi,
@@ -169,6 +181,11 @@ pub enum Reason {
     Vdso,
     /// The C library makes it at a program's start, depending on the processor and the kernel.
     StartUp(&'static str),
+    /// A 32-bit program makes it in the place of the named call, and 32-bit programs run under the profile.
+    Form {
+        /// The call that 64-bit programs make.
+        of: &'static str,
+    },
     /// A program that makes the named call falls back to this one.
     Companion(&'static str),
     /// Inferred, on request: another C library or kernel makes this call in the place of one that was seen.
@@ -221,6 +238,9 @@ impl fmt::Display for Reason {
                 "vDSO: answered without a system call where the clock source allows it, a system call elsewhere",
             ),
             Self::StartUp(reason) => write!(formatter, "start of a program: {reason}"),
+            Self::Form { of } => {
+                write!(formatter, "32-bit programs make it in the place of {of}")
+            }
             Self::Companion(of) => {
                 write!(formatter, "programs that call {of} fall back to it where {of} is missing")
             }

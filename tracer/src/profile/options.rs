@@ -28,13 +28,16 @@ pub struct Options {
 /// The container runtimes that a profile has to start under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RuntimeChoice {
-    /// Every runtime that there is a base set for.
+    /// runc and crun: those of Docker, Podman, containerd and CRI-O. youki needs calls that neither of them makes, and no
+    /// profile allows those for its sake unless it is chosen.
     #[default]
     Any,
     /// runc alone.
     Runc,
     /// crun alone.
     Crun,
+    /// youki alone.
+    Youki,
     /// None: the workload is no container.
     None,
 }
@@ -43,9 +46,10 @@ impl RuntimeChoice {
     /// The runtimes.
     pub fn runtimes(self) -> &'static [Runtime] {
         match self {
-            Self::Any => &Runtime::ALL,
+            Self::Any => &[Runtime::Runc, Runtime::Crun],
             Self::Runc => &[Runtime::Runc],
             Self::Crun => &[Runtime::Crun],
+            Self::Youki => &[Runtime::Youki],
             Self::None => &[],
         }
     }

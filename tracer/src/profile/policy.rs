@@ -53,6 +53,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The caller does not go on, unless it catches SIGSYS.
+    pub fn ends_the_caller(self) -> bool {
+        matches!(self, Self::Trap | Self::KillThread | Self::KillProcess)
+    }
+
     /// Whether the call is made for certain.
     pub fn lets_pass(self) -> bool {
         matches!(self, Self::Allow | Self::Log)
@@ -145,6 +150,13 @@ impl Policy {
     /// What happens to a call that no rule is about.
     pub fn default_verdict(&self) -> Verdict {
         self.default
+    }
+
+    /// Whether the profile gives this error number to a call on purpose: a rule says so, whatever the arguments are, and without
+    /// the rule the caller would be ended.
+    pub fn answers(&self, abi: Abi, number: u32, errno: u16) -> bool {
+        let rule = self.table(abi).and_then(|table| table.get(&number));
+        self.default.ends_the_caller() && rule == Some(&Decision::Always(Verdict::Errno(errno)))
     }
 
     /// Whether a call may be made and logged.

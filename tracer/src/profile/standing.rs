@@ -17,15 +17,24 @@ pub const VDSO: [&str; 6] =
 /// The one that the 32-bit vDSO has besides (`arch/x86/entry/vdso/vdso32/vdso32.lds.S`).
 pub const VDSO_I386: &str = "clock_gettime64";
 
-/// Calls of a program's start that depend on the processor, the kernel or the version of the C library.
-pub const START_UP: [(&str, &str); 10] = [
+/// Calls of a program's start: those that depend on the processor, the kernel or the version of the C library, and those
+/// without which no program in C starts that is executed in the container of a program in another language. Seen with
+/// `sh` and `echo` of glibc, static and dynamic, that were executed in the container of a static Go server.
+pub const START_UP: [(&str, &str); 17] = [
+    ("access", "the dynamic linker looks for /etc/ld.so.preload"),
     (
         "arch_prctl",
         "sets the thread pointer, and asks for processor features such as shadow stacks",
     ),
+    ("brk", "the C library takes memory for its heap"),
+    ("getegid", "asks for the group that the program runs as, as shells do"),
+    ("geteuid", "asks for the user that the program runs as, as shells do"),
     ("map_shadow_stack", "makes the shadow stack of a thread where the processor has them"),
     ("membarrier", "registers for memory barriers across threads where the kernel offers them"),
+    ("mprotect", "makes relocated data read-only"),
+    ("pread64", "the dynamic linker reads the headers of libraries"),
     ("prlimit64", "reads the limit of the stack's size"),
+    ("readlink", "a static program asks where it lies: /proc/self/exe"),
     ("rseq", "registers restartable sequences; C libraries since glibc 2.35"),
     ("sched_getaffinity", "counts the processors for thread pools and allocators"),
     ("set_robust_list", "registers the robust mutexes of a thread"),

@@ -57,7 +57,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
             first: evidence.first_seen,
             count: evidence.count,
             command: escape_bytes(until_nul(&evidence.command)),
-            during: phases.decision(key.call.class).phase,
+            during: phases.during(key.call.class),
         };
         take(abi, number, refusal(key.verdict), seen);
     }

@@ -251,6 +251,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The error number that the caller got.
+    pub fn errno(self) -> Option<u16> {
+        match self {
+            Self::Errno(number) => Some(number),
+            Self::Signal | Self::ThreadKilled | Self::Logged => None,
+        }
+    }
+
     /// For people: the name of the error number, or what happened.
     pub fn display(self) -> String {
         match self {
@@ -361,6 +369,9 @@ pub struct Derived {
     pub added: Vec<Added>,
     /// Seen calls that the user took out.
     pub excluded: Vec<String>,
+    /// Calls that the profile answers with an error number where its default action would end the caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<Answered>,
 }
 
 /// A call that was added to the profile.
@@ -369,6 +380,17 @@ pub struct Added {
     /// The call's name.
     pub name: String,
     /// Why it was added.
+    pub reason: String,
+}
+
+/// A call that fails under the profile, and does not end its caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The call's name.
+    pub name: String,
+    /// The error number that the caller gets.
+    pub errno: u16,
+    /// Why the profile answers it.
     pub reason: String,
 }
 

@@ -57,6 +57,20 @@ impl Phases {
         self.rules.decide(Facts(class))
     }
 
+    /// The phase that a refused call of this class was made in. Where no container was seen to be made, one may have run before:
+    /// there was a filter, and what looks like a runtime that enters a container had loaded it.
+    pub fn during(&self, class: u16) -> Phase {
+        let facts = Facts(class);
+        let enters = facts.has(class::FORKED)
+            && facts.has(class::PARENT_HOST)
+            && !facts.has(class::HOST)
+            && facts.is_executable_outside();
+        if self.rules.unknown && enters {
+            return Phase::ContainerInit;
+        }
+        self.decision(class).phase
+    }
+
     /// The phases in which a call was seen, but for the one that counts; sorted.
     pub fn others(&self, call: (Abi, i32)) -> Vec<Phase> {
         let counts = self.calls.get(&call).map(|decision| decision.phase);
@@ -70,6 +84,8 @@ impl Phases {
 struct Rules {
     /// A container was made in the cgroup: its calls have phases.
     container: bool,
+    /// Neither was one seen to be made there, nor does the cgroup's name say what it is.
+    unknown: bool,
     /// The filter count of the cgroup's earliest calls.
     base: usize,
     /// A runtime started the container under a filter: never so where no container was made.
@@ -169,7 +185,8 @@ pub fn decide(
         .iter()
         .any(|sighting| decision(sighting.facts, container, base).phase == Phase::ContainerInit);
     let own_processes = sightings.iter().any(makes_processes_of_its_own);
-    let rules = Rules { container, base, started_under_filter, own_processes };
+    let unknown = kind == CgroupKind::Unknown && !container;
+    let rules = Rules { container, unknown, base, started_under_filter, own_processes };
     let mut calls = BTreeMap::new();
     let mut seen_in: BTreeMap<(Abi, i32), BTreeSet<Phase>> = BTreeMap::new();
     let (mut above, mut workload_at_base, mut workload_filters) = (false, false, FILTER_LEVELS);

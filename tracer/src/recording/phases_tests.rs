@@ -302,6 +302,24 @@ fn the_phase_of_a_refused_call_is_told_before_the_rest_is_known() {
 }
 
 #[test]
+fn a_runtime_that_enters_a_container_of_unknown_kind_is_told_by_what_it_is_refused() {
+    let mut record = empty();
+    set(&mut record.container, 1, READ);
+    record.first_seen[1] = 50;
+    let outside = executable::INTERNAL << class::EXECUTABLE_SHIFT | class::STARTED | 1;
+    let entering = outside | class::FORKED | class::PARENT_HOST;
+    let unknown = decide(&record, &[], CgroupKind::Unknown);
+    assert_eq!(unknown.during(entering), Phase::ContainerInit, "its start was not seen");
+    assert_eq!(unknown.decision(entering).phase, Phase::Workload, "and nothing is left out");
+    for class in [outside | class::FORKED, outside | class::PARENT_HOST, entering | class::HOST, 1]
+    {
+        assert_eq!(unknown.during(class), Phase::Workload, "{class:#x}");
+    }
+    let host = decide(&record, &[], CgroupKind::Host);
+    assert_eq!(host.during(entering), Phase::Workload, "a command's own doing");
+}
+
+#[test]
 fn abis_are_kept_apart() {
     let mut compat = seen(20, 0, executable::INSIDE, 5);
     compat.0.compat = 1;

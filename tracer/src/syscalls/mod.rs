@@ -8,12 +8,14 @@
 //! without a name stays a number: a made-up name in a profile would be ignored by every container runtime, silently.
 
 pub mod errno;
+mod forms;
 mod hint;
 mod table;
 mod x32;
 
 use serde::{Deserialize, Serialize};
 
+pub use forms::form_of_i386;
 pub use hint::closest;
 pub use table::AMD64_NAMES;
 

@@ -1,13 +1,14 @@
-//! Widens a profile and leaves everything else in it as it is.
+//! Widens a profile, or lets it answer calls, and leaves everything else in it as it is.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use super::{ReadError, read};
-use crate::profile::Architecture;
+use crate::profile::{Architecture, Errno};
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
+const ERRNO: &str = "SCMP_ACT_ERRNO";
 
 /// The profile with these calls allowed, for all arguments and on these architectures as well.
 ///
@@ -18,26 +19,54 @@ pub fn amend(
     names: &BTreeSet<String>,
     architectures: &BTreeSet<Architecture>,
 ) -> Result<String, ReadError> {
+    change(bytes, |profile| {
+        list(profile, architectures);
+        if let Some(rules) = rules(profile) {
+            take_out_of_refusing(rules, names);
+            allow(rules, names);
+        }
+    })
+}
+
+/// The profile with these calls failing with ENOSYS, whatever its rules said of them that did not allow them.
+///
+/// # Errors
+/// What is given is no profile.
+pub fn answer(bytes: &[u8], names: &BTreeSet<String>) -> Result<String, ReadError> {
+    change(bytes, |profile| {
+        if let Some(rules) = rules(profile).filter(|_| !names.is_empty()) {
+            take_out_of_refusing(rules, names);
+            let errno = Errno::ENOSYS.get();
+            rules.push(json!({ "names": names, "action": ERRNO, "errnoRet": errno }));
+        }
+    })
+}
+
+fn change(bytes: &[u8], change: impl FnOnce(&mut Map<String, Value>)) -> Result<String, ReadError> {
     read(bytes)?;
     // It was read just now, and is an object then.
     let mut profile: Map<String, Value> = super::parse(bytes)?;
-    list(&mut profile, architectures);
+    change(&mut profile);
+    let mut text = serde_json::to_string_pretty(&profile).expect("a JSON value has a JSON form");
+    text.push('\n');
+    Ok(text)
+}
+
+fn rules(profile: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
     let rules = profile.entry("syscalls").or_insert_with(|| json!([]));
     if rules.is_null() {
         *rules = json!([]);
     }
-    if let Value::Array(rules) = rules {
-        for rule in rules.iter_mut().filter(|rule| rule["action"] != ALLOW) {
-            if let Some(Value::Array(listed)) = rule.get_mut("names") {
-                listed.retain(|name| !name.as_str().is_some_and(|name| names.contains(name)));
-            }
+    rules.as_array_mut()
+}
+
+fn take_out_of_refusing(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
+    for rule in rules.iter_mut().filter(|rule| rule["action"] != ALLOW) {
+        if let Some(Value::Array(listed)) = rule.get_mut("names") {
+            listed.retain(|name| !name.as_str().is_some_and(|name| names.contains(name)));
         }
-        rules.retain(|rule| rule["names"].as_array().is_none_or(|names| !names.is_empty()));
-        allow(rules, names);
     }
-    let mut text = serde_json::to_string_pretty(&profile).expect("a JSON value has a JSON form");
-    text.push('\n');
-    Ok(text)
+    rules.retain(|rule| rule["names"].as_array().is_none_or(|names| !names.is_empty()));
 }
 
 /// Puts the names into the first rule that allows without conditions, or into a new one.
@@ -138,6 +167,21 @@ mod tests {
         assert_eq!(verdict(&amended, Abi::X86_64, "socket"), Verdict::Errno(1), "{amended}");
         let wider = amend(amended.as_bytes(), &names(&["socket"]), &BTreeSet::new()).expect("one");
         assert_eq!(verdict(&wider, Abi::X86_64, "socket"), Verdict::Allow, "{wider}");
+    }
+
+    #[test]
+    fn a_call_is_answered_and_nothing_more_is_allowed() {
+        let text = r#"{"defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[
+            {"names":["open_tree","clone3"],"action":"SCMP_ACT_TRAP"},
+            {"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
+        let answered = answer(text.as_bytes(), &names(&["open_tree"])).expect("a profile");
+        assert_eq!(verdict(&answered, Abi::X86_64, "open_tree"), Verdict::Errno(38), "{answered}");
+        assert_eq!(verdict(&answered, Abi::X86_64, "clone3"), Verdict::Trap);
+        assert_eq!(verdict(&answered, Abi::X86_64, "read"), Verdict::Allow);
+        assert_eq!(verdict(&answered, Abi::X86_64, "fsopen"), Verdict::KillProcess);
+        let same = answer(text.as_bytes(), &BTreeSet::new()).expect("a profile");
+        let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        assert_eq!(value(&same), value(text), "no rule without names");
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod write;
 use serde::de::DeserializeOwned;
 
 pub use self::{
-    amend::amend,
+    amend::{amend, answer},
     fault::{Fault, Problem},
     form::{
         ACTIONS, Action, Architectures, Condition, Constraint, Flag, Listed, MapEntry, OPERATORS,

@@ -4,9 +4,11 @@
 //! `archMap`, no conditions, no `flags`, no `errnoRet` on rules that allow, and `defaultErrnoRet` only when the default
 //! action returns an error number.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::profile::{Architecture, DefaultAction, Profile};
+use crate::profile::{Architecture, DefaultAction, Errno, Profile};
 
 /// The file. The order of the fields is the order of the keys.
 #[derive(Serialize)]
@@ -16,13 +18,16 @@ struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     default_errno_ret: Option<u16>,
     architectures: Vec<&'static str>,
-    syscalls: [Rule<'a>; 1],
+    syscalls: Vec<Rule<'a>>,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Rule<'a> {
     names: Vec<&'a str>,
     action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errno_ret: Option<u16>,
 }
 
 /// Writes a profile: the same bytes for the same profile, a newline at the end.
@@ -34,14 +39,30 @@ pub fn write(profile: &Profile) -> String {
             _ => None,
         },
         architectures: profile.architectures.iter().copied().map(Architecture::token).collect(),
-        syscalls: [Rule {
-            names: profile.allowed.keys().map(String::as_str).collect(),
-            action: "SCMP_ACT_ALLOW",
-        }],
+        syscalls: rules(profile),
     };
     let mut text = serde_json::to_string_pretty(&file).expect("text and numbers have a JSON form");
     text.push('\n');
     text
+}
+
+/// What is allowed, then what is answered: a rule for each error number.
+fn rules(profile: &Profile) -> Vec<Rule<'_>> {
+    let allowing = Rule {
+        names: profile.allowed.keys().map(String::as_str).collect(),
+        action: "SCMP_ACT_ALLOW",
+        errno_ret: None,
+    };
+    let mut answers: BTreeMap<Errno, Vec<&str>> = BTreeMap::new();
+    for (name, answer) in &profile.answered {
+        answers.entry(answer.errno).or_default().push(name);
+    }
+    let answering = answers.into_iter().map(|(errno, names)| Rule {
+        names,
+        action: "SCMP_ACT_ERRNO",
+        errno_ret: Some(errno.get()),
+    });
+    [allowing].into_iter().chain(answering).collect()
 }
 
 fn action(action: DefaultAction) -> &'static str {
@@ -67,6 +88,7 @@ mod tests {
             default_action,
             architectures: BTreeSet::from([Architecture::X32, Architecture::X86_64]),
             allowed: BTreeMap::from([("write".into(), reasons.clone()), ("read".into(), reasons)]),
+            answered: BTreeMap::new(),
         }
     }
 

@@ -1,0 +1,120 @@
+//! Calls that a profile answers with an error number, where its default action would end the caller.
+//!
+//! A workload that was recorded under a filter lived with what that filter refused it; under a profile that kills it would
+//! die of the same call. The error number that it got is part of the evidence, and the profile gives the same answer:
+//! nothing more is allowed, and the workload does what it did while it was recorded. The calls that a container runtime
+//! only tries are answered as well: it goes on without them, and is killed otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Errno, Options, Profile, Reason, Runtime, base};
+use crate::{
+    recording::{Answered, Call, Phase},
+    syscalls,
+};
+
+/// What a call is answered, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The error number.
+    pub errno: Errno,
+    /// The other numbers that the call was refused with while it was recorded: a rule gives one.
+    pub others: BTreeSet<Errno>,
+    /// Every reason.
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// What recordings show of refused calls.
+#[derive(Default)]
+pub(super) struct Refused {
+    /// The error numbers of each call, those first that are chosen first.
+    recorded: BTreeMap<&'static str, BTreeMap<Rank, BTreeSet<Reason>>>,
+    /// Calls that a runtime tried after the filter was loaded.
+    tried: BTreeSet<&'static str>,
+}
+
+/// The order in which error numbers are chosen. C libraries and programs fall back to an older call on ENOSYS, and on no
+/// other number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    doubtful: bool,
+    is_not_enosys: bool,
+    errno: Errno,
+}
+
+impl Refused {
+    /// Keeps a call that one of these runtimes only tried; false when it is none.
+    pub(super) fn take_tried(&mut self, call: &Call, is_one: impl FnOnce(Runtime) -> bool) -> bool {
+        let tried = base::optional_of_runtime(call).filter(|(runtime, _)| is_one(*runtime));
+        self.tried.extend(tried.map(|(_, tried)| tried.name.as_str()));
+        tried.is_some()
+    }
+
+    /// Keeps what a call was refused with. Of a doubtful one as well: if it was allowed, it failed with that number.
+    pub(super) fn take(&mut self, call: &Call) {
+        let Some(refused) = call.refused else { return };
+        let Some(errno) = refused.errno().and_then(Errno::new) else { return };
+        let Some(name) = syscalls::name(call.abi, call.number) else { return };
+        let rank = Rank { doubtful: call.doubtful, is_not_enosys: errno != Errno::ENOSYS, errno };
+        let numbers = self.recorded.entry(name).or_default();
+        numbers.entry(rank).or_default().insert(Reason::Denied { abi: call.abi, refused });
+    }
+
+    /// The answers of a profile with this default action: none unless it ends the caller.
+    pub(super) fn answers(
+        &self,
+        allowed: &BTreeMap<String, BTreeSet<Reason>>,
+        options: &Options,
+    ) -> BTreeMap<String, Answer> {
+        let mut answers = BTreeMap::new();
+        if !options.default_action.ends_the_caller() {
+            return answers;
+        }
+        for (name, numbers) in &self.recorded {
+            let mut ranks = numbers.keys().map(|rank| rank.errno);
+            let Some(errno) = ranks.next() else { continue };
+            let others = ranks.filter(|other| *other != errno).collect();
+            let reasons = numbers.values().flatten().copied().collect();
+            answers.insert((*name).to_owned(), Answer { errno, others, reasons });
+        }
+        for runtime in Runtime::ALL {
+            let chosen = options.runtime.runtimes().contains(&runtime);
+            for call in &runtime.base_set().optional {
+                if chosen || self.tried.contains(call.name.as_str()) {
+                    let reason = Reason::Base { runtime, reason: &call.reason };
+                    let none = || Answer::new(Errno::ENOSYS);
+                    answers.entry(call.name.clone()).or_insert_with(none).reasons.insert(reason);
+                }
+            }
+        }
+        answers.retain(|name, _| !allowed.contains_key(name));
+        answers
+    }
+}
+
+impl Answer {
+    fn new(errno: Errno) -> Self {
+        Self { errno, others: BTreeSet::new(), reasons: BTreeSet::new() }
+    }
+
+    /// It was recorded that a filter refused the call.
+    pub fn is_recorded(&self) -> bool {
+        self.reasons.iter().any(|reason| matches!(reason, Reason::Denied { .. }))
+    }
+}
+
+impl Profile {
+    /// What a recording keeps of the answers.
+    pub(super) fn answered(&self) -> Vec<Answered> {
+        let answered = self.answered.iter().map(|(name, answer)| {
+            let reasons: Vec<String> = answer.reasons.iter().map(Reason::to_string).collect();
+            Answered { name: name.clone(), errno: answer.errno.get(), reason: reasons.join("; ") }
+        });
+        answered.collect()
+    }
+}
+
+/// Whether what was refused counts for an answer: not what a runtime was refused before the filter of the container.
+pub(super) fn counts(call: &Call) -> bool {
+    call.during.is_some_and(|during| during != Phase::Setup)
+}
