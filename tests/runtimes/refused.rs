@@ -1,0 +1,140 @@
+//! Learned under a filter that refuses calls, started under a profile that kills: what was refused fails as it did.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use tests::{Cgroup, Outcome, Stop, Tracer, temporary_folder, tracer_program};
+
+use crate::cases::Cases;
+use crate::engine::{Container, Engine, Order, wait_until_done};
+use crate::workloads::Workload;
+use crate::world::{Kind, World};
+
+/// Starts under the profile, with each engine.
+const STARTS: usize = 3;
+
+/// All cases.
+pub fn trials(cases: &Cases) -> Vec<Trial> {
+    vec![cases.trial("refused::redis_clone3".into(), redis_lives_without_clone3)]
+}
+
+/// As Docker's default profile: clone3, whose arguments no filter sees, is missing, and calls for administrators are not
+/// permitted.
+fn filter() -> Value {
+    let administrators =
+        ["bpf", "get_mempolicy", "mount", "ptrace", "reboot", "set_mempolicy", "unshare"];
+    json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "syscalls": [
+            { "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 },
+            { "names": administrators, "action": "SCMP_ACT_ERRNO", "errnoRet": 1 },
+        ],
+    })
+}
+
+fn redis_lives_without_clone3(world: &World) -> Result<(), Stop> {
+    let (words, user) = Workload::named("redis").order(world.root()?).map_err(Stop::Skip)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let runtime = world.runtime(Kind::Runc).map_err(Stop::Skip)?;
+    let parent = Cgroup::new("refused");
+    let folder = temporary_folder();
+    let [filter_file, killing, unanswered] =
+        ["filter.json", "killing.json", "unanswered.json"].map(|name| folder.path().join(name));
+    fs::write(&filter_file, filter().to_string()).expect("the filter is written");
+    let order = Order {
+        words: &words,
+        user,
+        no_new_privs: false,
+        profile: Some(&filter_file),
+        parent: parent.name(),
+    };
+    let learned = learn(runtime, &order)?;
+    derive(&learned, &killing)?;
+    take_answers_out(&killing, &unanswered);
+
+    for kind in Kind::ALL {
+        let engine = match world.engine(kind) {
+            Ok(engine) => engine,
+            Err(reason) => {
+                println!("{}: {reason}", kind.name());
+                continue;
+            }
+        };
+        for no_new_privs in [false, true] {
+            let order = Order { no_new_privs, profile: Some(&killing), ..order };
+            for _ in 0..STARTS {
+                start(engine, &order)
+                    .map_err(|story| Stop::Fail(format!("{}: {story}", kind.name())))?;
+            }
+        }
+        println!("{}: {} starts", kind.name(), STARTS * 2);
+    }
+    if start(runtime, &Order { profile: Some(&unanswered), ..order }).is_ok() {
+        return Err(Stop::Fail("it starts though clone3 kills it".into()));
+    }
+    verify(runtime, &order, &killing)
+}
+
+/// Records one start with what is denied, and a program executed in the container.
+fn learn(runtime: &dyn Engine, order: &Order) -> Result<Outcome, String> {
+    let tracing = Tracer::new().args(["--cgroup", order.parent, "--denied"]).start();
+    drop(start(runtime, order)?);
+    let learned = tracing.stop().exits(0).says(&["clone3 (x86_64)  ENOSYS"]);
+    assert!(!learned.allowed().iter().any(|name| name == "clone3"), "it was denied");
+    assert_eq!(learned.profile()["syscalls"].as_array().map(Vec::len), Some(1));
+    Ok(learned)
+}
+
+fn derive(learned: &Outcome, out: &Path) -> Result<(), String> {
+    let recording: PathBuf = learned.folder().join("profile.recording.json");
+    let mut command = Command::new(tracer_program());
+    command.arg("profile").arg(recording).arg("-o").arg(out);
+    let output = command.arg("--default-action=kill-process").output().expect("tracer is started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let told =
+        "they fail under the profile as they did, and do not end the caller: clone3 (ENOSYS)";
+    if !output.status.success() || !said.contains(told) || said.contains("--include-denied") {
+        return Err(format!("{}: {said}", output.status));
+    }
+    let text = fs::read_to_string(out).expect("the profile is written");
+    let profile: Value = serde_json::from_str(&text).expect("JSON");
+    let expected = json!({
+        "names": ["clone3", "fsconfig", "fsmount", "fsopen", "open_tree"],
+        "action": "SCMP_ACT_ERRNO",
+        "errnoRet": 38,
+    });
+    if profile["syscalls"][1] == expected { Ok(()) } else { Err(text) }
+}
+
+fn take_answers_out(profile: &Path, out: &Path) {
+    let text = fs::read_to_string(profile).expect("the profile can be read");
+    let mut profile: Value = serde_json::from_str(&text).expect("JSON");
+    profile["syscalls"].as_array_mut().expect("rules").truncate(1);
+    fs::write(out, profile.to_string()).expect("written");
+}
+
+/// Starts the workload, waits until its work is done, and executes a program in it.
+fn start<'a>(engine: &'a dyn Engine, order: &Order) -> Result<Box<dyn Container + 'a>, String> {
+    let container = engine.start(order)?;
+    wait_until_done(&*container)?;
+    container.exec(None, &["/worker", "probe"])?;
+    Ok(container)
+}
+
+/// What the profile answers is told, and no denial that anything should be done about.
+fn verify(runtime: &dyn Engine, order: &Order, profile: &Path) -> Result<(), Stop> {
+    let tracer = Tracer::new().without_out().args(["verify".as_ref(), profile.as_os_str()]);
+    let tracing = tracer.args(["--cgroup", order.parent]).spawn();
+    tracing.wait_for_message("verifying");
+    drop(start(runtime, &Order { profile: Some(profile), ..*order })?);
+    tracing.stop().exits(0).says(&[
+        "refused: clone3 (x86_64)  ENOSYS",
+        "as the profile says",
+        "nothing else was denied",
+    ]);
+    Ok(())
+}
