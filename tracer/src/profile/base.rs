@@ -252,6 +252,31 @@ mod tests {
         }
         assert_eq!(Runtime::Runc.base_set().calls.len(), 48);
         assert_eq!(Runtime::Crun.base_set().calls.len(), 22);
+        assert_eq!(Runtime::Youki.base_set().calls.len(), 17);
+        for runtime in Runtime::ALL {
+            let Proven { start, exec } = &runtime.base_set().proven;
+            assert!(exec.iter().all(|version| start.contains(version)), "{}", runtime.name());
+        }
+    }
+
+    #[test]
+    fn what_a_runtime_only_tries_is_told_from_what_it_needs() {
+        for name in ["fsconfig", "fsmount", "fsopen", "open_tree"] {
+            assert_eq!(optional(name).map(|(runtime, _)| runtime), Some(Runtime::Runc), "{name}");
+        }
+        assert!(optional("statx").is_none() && optional("mount").is_none());
+        let text = |optional: &str| {
+            format!(
+                r#"{{"runtime":"runc","proven":{{"start":["1"],"exec":[]}},"source":"s",
+                    "calls":[{{"name":"read","reason":"r"}}],"optional":[{optional}]}}"#
+            )
+        };
+        let parse = |optional| BaseSet::parse(Runtime::Runc, &text(optional));
+        assert!(parse(r#"{"name":"fsopen","reason":"r"}"#).is_ok());
+        let both = parse(r#"{"name":"read","reason":"r"}"#).expect_err("needed and optional");
+        assert!(matches!(both, BaseSetError::Order { .. }), "{both}");
+        let unreasoned = parse(r#"{"name":"fsopen","reason":""}"#).expect_err("no reason");
+        assert!(matches!(unreasoned, BaseSetError::Reason { .. }), "{unreasoned}");
     }
 
     #[test]

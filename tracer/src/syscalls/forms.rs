@@ -8,7 +8,7 @@
 //! `sysdeps/unix/sysv/linux/generic/wordsize-32/`; man pages, section 2, "C library/kernel differences".
 
 /// A 64-bit call, and what a 32-bit program makes in its place. Sorted.
-const FORMS: [(&str, &str); 56] = [
+const FORMS: [(&str, &str); 57] = [
     ("arch_prctl", "set_thread_area"),
     ("chown", "chown32"),
     ("clock_adjtime", "clock_adjtime64"),
@@ -65,6 +65,7 @@ const FORMS: [(&str, &str); 56] = [
     ("timerfd_gettime", "timerfd_gettime64"),
     ("timerfd_settime", "timerfd_settime64"),
     ("truncate", "truncate64"),
+    ("utimensat", "utimensat_time64"),
 ];
 
 /// A 64-bit call, and what a 32-bit program makes in its place, besides the call of that name.
