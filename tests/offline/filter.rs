@@ -375,21 +375,27 @@ fn has_libseccomp() -> Result<(), String> {
 }
 
 fn libseccomp_says_the_same() -> Result<(), Stop> {
-    require!(has_libseccomp());
     for (name, profile) in profiles() {
-        let (theirs, unknown) = libseccomp(&profile).expect("it runs");
-        let ours = filter::compile(&policy(&profile)).expect("a program");
-        let is_unknown = |call: &Call| {
-            let (abi, number) = call.abi()?;
-            let name = syscalls::name(abi, number.try_into().ok()?)?;
-            unknown.contains(&format!("{} {name}", abi.name())).then_some(())
-        };
-        each_call(&profile, |call| {
-            let (ours, theirs) = (run(&ours, call), run(&theirs, call));
-            let same = ours == theirs || is_unknown(call).is_some();
-            assert!(same, "{name}: ours {ours:#x}, theirs {theirs:#x}: {call:x?}");
-        });
+        require!(agrees_with_libseccomp(&name, &policy(&profile), &profile));
     }
+    Ok(())
+}
+
+/// Checks that the program of a policy does what libseccomp's does, for a profile in the OCI form that means the same.
+pub fn agrees_with_libseccomp(name: &str, policy: &Policy, profile: &Value) -> Result<(), String> {
+    has_libseccomp()?;
+    let (theirs, unknown) = libseccomp(profile).expect("it runs");
+    let ours = filter::compile(policy).expect("a program");
+    let is_unknown = |call: &Call| {
+        let (abi, number) = call.abi()?;
+        let name = syscalls::name(abi, number.try_into().ok()?)?;
+        unknown.contains(&format!("{} {name}", abi.name())).then_some(())
+    };
+    each_call(profile, |call| {
+        let (ours, theirs) = (run(&ours, call), run(&theirs, call));
+        let same = ours == theirs || is_unknown(call).is_some();
+        assert!(same, "{name}: ours {ours:#x}, theirs {theirs:#x}: {call:x?}");
+    });
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod filter;
 mod help;
 mod profile;
 mod profile_reading;
+mod real_profiles;
 mod recording_schema;
 mod recordings;
 mod rederive;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         help::trials(),
         profile::trials(),
         profile_reading::trials(),
+        real_profiles::trials(),
         recording_schema::trials(),
         rederive::trials(),
         sources::trials(),

@@ -306,14 +306,14 @@ fn files_that_are_no_recordings_are_refused() {
     let cases: [(&str, &str, &[&str]); 7] = [
         ("cut.json", &lines, &["truncated", "line 9", "hint:"]),
         ("newer.json", &newer, &["version 2", "this program reads 1"]),
-        ("list.json", "[]", &["not a recording", "line 1"]),
+        ("list.json", "[]", &["not a recording", "a list"]),
         (
             "profile.json",
             "{\"defaultAction\":\"SCMP_ACT_LOG\"}",
             &["not a recording", "version", "NAME.recording.json"],
         ),
         ("text.json", "{\n  version\n}", &["not JSON", "line 2"]),
-        ("empty.json", "", &["truncated"]),
+        ("empty.json", "", &["empty", "hint:"]),
         ("changed.json", &wrong, &["\"write\"", "\"read\""]),
     ];
     for (name, text, parts) in cases {

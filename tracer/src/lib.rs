@@ -17,7 +17,7 @@
 //! # Modules
 //! Each may import those above it, and none below:
 //! - `tracer_ebpf`: the layout that the kernel side and user space share;
-//! - [`syscalls`], [`recording`], [`profile`], [`audit`], [`text`]: pure, without I/O and clock;
+//! - [`syscalls`], [`recording`], [`profile`], [`audit`], [`text`], [`encoding`]: pure, without I/O and clock;
 //! - [`target`], [`kernel`], [`preflight`], [`output`], [`live`], [`message`]: the edges;
 //! - [`session`]: the recording pipeline;
 //! - [`command`]: one file for each subcommand;
@@ -37,6 +37,7 @@
 pub mod audit;
 pub mod cli;
 pub mod command;
+pub mod encoding;
 pub mod kernel;
 pub mod live;
 pub mod message;

@@ -22,7 +22,8 @@ pub fn advice(call: &Call, policy: &Policy) -> String {
             architecture.token()
         );
     };
-    let decision = number.and_then(|number| table.get(&number));
+    let default = Decision::Always(policy.default_verdict());
+    let decision = number.map(|number| table.get(&number).unwrap_or(&default));
     if decision == Some(&Decision::Always(Verdict::Allow)) {
         return format!(
             "the profile allows {name}: the target runs under another filter, perhaps one more"

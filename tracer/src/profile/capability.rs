@@ -51,7 +51,41 @@ const NAMES: [&str; 41] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Capability(usize);
 
+/// What a container gets by default from Docker, and from containerd for pods (moby's `oci/caps/defaults.go`).
+const DOCKERS: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+];
+
 impl Capability {
+    /// Every capability.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..NAMES.len()).map(Self)
+    }
+
+    /// The capabilities that a container of Docker's has when nobody says otherwise.
+    pub fn dockers() -> impl Iterator<Item = Self> {
+        DOCKERS.into_iter().filter_map(Self::from_name)
+    }
+
+    /// The capability of a name as people type it: `CAP_SYS_ADMIN`, `sys_admin`.
+    pub fn from_typed(name: &str) -> Option<Self> {
+        let name = name.to_uppercase();
+        Self::from_name(&name).or_else(|| Self::from_name(&format!("CAP_{name}")))
+    }
+
     /// The capability of a name like `CAP_CHOWN`.
     pub fn from_name(name: &str) -> Option<Self> {
         NAMES.iter().position(|known| *known == name).map(Self)
@@ -71,6 +105,8 @@ impl fmt::Display for Capability {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -80,5 +116,12 @@ mod tests {
         assert_eq!(names(u64::MAX).last().as_deref(), Some("CAP_CHECKPOINT_RESTORE"));
         assert_eq!(Capability::from_mask(1).next(), Capability::from_name("CAP_CHOWN"));
         assert_eq!(Capability::from_name("CHOWN"), None);
+        for typed in ["chown", "CHOWN", "cap_chown", "CAP_CHOWN"] {
+            assert_eq!(Capability::from_typed(typed), Capability::from_name("CAP_CHOWN"));
+        }
+        assert_eq!(Capability::dockers().count(), DOCKERS.len());
+        // What /proc shows of a container of Docker's.
+        let dockers: BTreeSet<Capability> = Capability::dockers().collect();
+        assert_eq!(dockers, Capability::from_mask(0xa804_25fb).collect());
     }
 }

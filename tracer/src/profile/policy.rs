@@ -173,7 +173,7 @@ impl Policy {
         self.flags.as_deref()
     }
 
-    /// Names in rules that are calls of no ABI: without effect.
+    /// Names in rules that are calls of no ABI and of no other processor: without effect.
     pub fn unknown_names(&self) -> impl Iterator<Item = &str> {
         self.unknown.iter().map(String::as_str)
     }
@@ -204,7 +204,7 @@ impl Policy {
         }
         for name in &rule.names {
             let shared = multiplexed::by_name(name);
-            if shared.is_none() && !syscalls::is_known(name) {
+            if shared.is_none() && !syscalls::is_known(name) && !syscalls::is_foreign(name) {
                 self.unknown.insert(name.clone());
             }
             for (abi, table) in &mut self.tables {

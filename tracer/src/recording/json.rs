@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
     Call, Cgroup, ContainerIdentity, Losses, Phase, Recording, VERSION, denied, event::NewCall,
 };
 use crate::{
+    encoding::{self, EncodingError},
     syscalls::{self, Abi},
     text,
 };
@@ -34,6 +35,18 @@ pub enum RecordingError {
     TooLarge {
         /// The size.
         bytes: usize,
+    },
+    /// The bytes are no text.
+    #[error("{error}")]
+    Encoding {
+        /// What they are.
+        error: EncodingError,
+    },
+    /// JSON, and no object.
+    #[error("not a recording of tracer: it is {found}, and a recording is an object")]
+    NoObject {
+        /// What is there.
+        found: &'static str,
     },
     /// Not JSON.
     #[error("not JSON: line {line}, column {column}: {message}")]
@@ -190,6 +203,8 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     if bytes.len() > MAX_BYTES {
         return Err(RecordingError::TooLarge { bytes: bytes.len() });
     }
+    encoding::check(bytes).map_err(|error| RecordingError::Encoding { error })?;
+    check_object(bytes)?;
     check_version(bytes)?;
     let mut recording: Recording =
         serde_json::from_slice(bytes).map_err(|error| refused(&error, bytes))?;
@@ -199,6 +214,20 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     recording.cgroups.iter().try_for_each(check_calls)?;
     denied::doubt(&mut recording);
     Ok(recording)
+}
+
+/// What is well-formed and no object is told so.
+fn check_object(bytes: &[u8]) -> Result<(), RecordingError> {
+    let found = match bytes.trim_ascii().first() {
+        Some(b'[') => "a list",
+        Some(b'"') => "text",
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "true or false",
+        Some(b'0'..=b'9' | b'-') => "a number",
+        _ => return Ok(()),
+    };
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| refused(&error, bytes))?;
+    Err(RecordingError::NoObject { found })
 }
 
 /// The one field that every version has. Read first, so that a file of a newer form is told from a broken one.

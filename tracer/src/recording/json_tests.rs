@@ -86,14 +86,16 @@ fn text_that_is_not_json_is_placed() {
     let error = from_json(b"{\n  \"version\": 1,,\n").expect_err("two commas");
     assert!(matches!(error, RecordingError::NotJson { line: 2, column: 16, .. }), "{error:?}");
     let error = from_json(b"\xff").expect_err("not text");
-    assert!(matches!(error, RecordingError::NotJson { .. }), "{error:?}");
+    assert!(matches!(error, RecordingError::Encoding { .. }), "{error:?}");
 }
 
 #[test]
 fn a_file_that_is_cut_off_anywhere_is_truncated() {
     let text = to_json(&recording());
     let end = text.trim_end().len();
-    for length in 0..end {
+    let empty = EncodingError::Empty;
+    assert_eq!(from_json(b""), Err(RecordingError::Encoding { error: empty }));
+    for length in 1..end {
         let error = from_json(&text.as_bytes()[..length]).expect_err("cut off");
         assert!(matches!(error, RecordingError::Truncated { .. }), "{length}: {error:?}");
     }
@@ -101,7 +103,11 @@ fn a_file_that_is_cut_off_anywhere_is_truncated() {
 
 #[test]
 fn other_json_is_no_recording() {
-    for other in ["[]", "1", "\"text\"", r#"{"version":1}"#, r#"{"version":1,"tracer":2}"#] {
+    for other in ["[]", "1", "\"text\"", "null", "true", " -1"] {
+        let error = from_json(other.as_bytes()).expect_err(other);
+        assert!(matches!(error, RecordingError::NoObject { .. }), "{other}: {error:?}");
+    }
+    for other in [r#"{"version":1}"#, r#"{"version":1,"tracer":2}"#] {
         let error = from_json(other.as_bytes()).expect_err(other);
         assert!(matches!(error, RecordingError::NotARecording { .. }), "{other}: {error:?}");
     }

@@ -6,6 +6,26 @@ pub fn name(number: u16) -> Option<&'static str> {
     Some(NAMES[place].1)
 }
 
+/// The number of a name, also of the second names that C libraries have for some.
+pub fn number(name: &str) -> Option<u16> {
+    let name = match name {
+        "EWOULDBLOCK" => "EAGAIN",
+        "EDEADLOCK" => "EDEADLK",
+        "ENOTSUP" => "EOPNOTSUPP",
+        name => name,
+    };
+    NAMES.iter().find_map(|(number, known)| (*known == name).then_some(*number))
+}
+
+/// The known name that is most like a name, when one is.
+pub fn closest(name: &str) -> Option<&'static str> {
+    let name = name.to_uppercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
+    let likely = NAMES.iter().map(|(_, known)| (likeness(known), *known));
+    let best = likely.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(likeness, _)| *likeness > 0.7).map(|(_, known)| known)
+}
+
 /// Sorted by number.
 const NAMES: [(u16, &str); 130] = [
     (1, "EPERM"),
@@ -151,5 +171,13 @@ mod tests {
         assert_eq!(name(11), Some("EAGAIN"));
         assert_eq!((name(0), name(41), name(4095)), (None, None, None));
         assert!(NAMES.is_sorted_by_key(|(number, _)| *number));
+        for (known, text) in NAMES {
+            assert_eq!(number(text), Some(known), "{text}");
+        }
+        assert_eq!((number("EWOULDBLOCK"), number("eperm")), (Some(11), None));
+        assert_eq!(
+            (closest("EPREM"), closest("eperm"), closest("x")),
+            (Some("EPERM"), Some("EPERM"), None)
+        );
     }
 }

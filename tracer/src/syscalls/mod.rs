@@ -8,6 +8,7 @@
 //! without a name stays a number: a made-up name in a profile would be ignored by every container runtime, silently.
 
 pub mod errno;
+mod foreign;
 mod forms;
 mod hint;
 mod table;
@@ -15,6 +16,7 @@ mod x32;
 
 use serde::{Deserialize, Serialize};
 
+pub use foreign::is_foreign;
 pub use forms::form_of_i386;
 pub use hint::closest;
 pub use table::AMD64_NAMES;

@@ -61,17 +61,23 @@ fn rules(profile: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
 }
 
 fn take_out_of_refusing(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
-    for rule in rules.iter_mut().filter(|rule| rule["action"] != ALLOW) {
-        if let Some(Value::Array(listed)) = rule.get_mut("names") {
-            listed.retain(|name| !name.as_str().is_some_and(|name| names.contains(name)));
-        }
-    }
-    rules.retain(|rule| rule["names"].as_array().is_none_or(|names| !names.is_empty()));
+    rules.retain_mut(|rule| rule["action"] == ALLOW || keeps_some(rule, names));
+}
+
+/// Takes names out of a rule; false when none is left in it.
+fn keeps_some(rule: &mut Value, names: &BTreeSet<String>) -> bool {
+    let is_kept = |name: &Value| !name.as_str().is_some_and(|name| names.contains(name));
+    // The old form of a rule, about one call.
+    let keeps_old = rule.get("name").is_none_or(is_kept);
+    let Some(Value::Array(listed)) = rule.get_mut("names") else { return keeps_old };
+    let before = listed.len();
+    listed.retain(is_kept);
+    keeps_old && (before == 0 || !listed.is_empty())
 }
 
 /// Puts the names into the first rule that allows without conditions, or into a new one.
 fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
-    let rule = rules.iter_mut().find(|rule| is_plain(rule));
+    let rule = rules.iter_mut().find(|rule| is_plain(rule) && rule["names"].is_array());
     let Some(Value::Array(listed)) = rule.and_then(|rule| rule.get_mut("names")) else {
         if !names.is_empty() {
             rules.push(json!({ "names": names, "action": ALLOW }));
@@ -93,7 +99,7 @@ fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
 
 /// A rule that allows, whatever the arguments and the host are.
 fn is_plain(rule: &Value) -> bool {
-    let is_empty = |field: &str| match rule.get(field) {
+    let is_empty = |field: &str| match at(rule, field) {
         None | Some(Value::Null) => true,
         Some(Value::Array(list)) => list.is_empty(),
         Some(Value::Object(object)) => object.is_empty(),
@@ -102,13 +108,28 @@ fn is_plain(rule: &Value) -> bool {
     rule["action"] == ALLOW && ["args", "includes", "excludes"].into_iter().all(is_empty)
 }
 
+/// A field, in whichever letters: those that only readers written in Go know may be in any.
+fn at<'a>(object: &'a Value, field: &str) -> Option<&'a Value> {
+    let mut fields = object.as_object()?.iter();
+    fields.find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, value)| value)
+}
+
+/// The name that a field has.
+fn spelling(object: &Map<String, Value>, field: &str) -> String {
+    let found = object.keys().find(|name| name.eq_ignore_ascii_case(field));
+    found.map_or(field, String::as_str).to_owned()
+}
+
 /// Lists the architectures, in whichever way the profile does.
 fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>) {
     let native = Architecture::X86_64.token();
-    let map = profile.get_mut("archMap").and_then(Value::as_array_mut);
-    let entry = map.and_then(|map| map.iter_mut().find(|entry| entry["architecture"] == native));
-    let (listed, implied) = match entry {
-        Some(entry) => (&mut entry["subArchitectures"], true),
+    let map = profile.get_mut(&spelling(profile, "archMap")).and_then(Value::as_array_mut);
+    let is_native = |entry: &Value| at(entry, "architecture").is_some_and(|it| it == native);
+    let entry = map.and_then(|map| map.iter_mut().find(|entry| is_native(entry)));
+    let (listed, implied) = match entry.and_then(Value::as_object_mut) {
+        Some(entry) => {
+            (entry.entry(spelling(entry, "subArchitectures")).or_insert_with(|| json!([])), true)
+        }
         None => (profile.entry("architectures").or_insert_with(|| json!([native])), false),
     };
     if !listed.is_array() {
@@ -192,12 +213,27 @@ mod tests {
             r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":[]}"#,
             r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"]}"#,
             r#"{"defaultAction":"SCMP_ACT_ERRNO","archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":[]}]}"#,
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","archMap":[{"architecture":"SCMP_ARCH_X86_64","subarchitectures":[]}]}"#,
         ] {
             assert_eq!(verdict(text, Abi::I386, "socketcall"), Verdict::KillThread, "{text}");
             let amended = amend(text.as_bytes(), &names(&["socketcall"]), &x86).expect("a profile");
             assert_eq!(verdict(&amended, Abi::I386, "socketcall"), Verdict::Allow, "{amended}");
             assert_eq!(verdict(&amended, Abi::X86_64, "read"), Verdict::Errno(1), "{amended}");
         }
+    }
+
+    #[test]
+    fn rules_of_the_old_form_are_amended() {
+        let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"name":"clone3","action":"SCMP_ACT_ERRNO","errno":"ENOSYS"},
+            {"name":"read","action":"SCMP_ACT_ALLOW"}]}"#;
+        assert_eq!(verdict(text, Abi::X86_64, "clone3"), Verdict::Errno(38));
+        let amended = amend(text.as_bytes(), &names(&["clone3", "write"]), &BTreeSet::new());
+        let amended = amended.expect("a profile");
+        for name in ["clone3", "read", "write"] {
+            assert_eq!(verdict(&amended, Abi::X86_64, name), Verdict::Allow, "{name}: {amended}");
+        }
+        assert_eq!(verdict(&amended, Abi::X86_64, "mount"), Verdict::Errno(1), "{amended}");
     }
 
     #[test]

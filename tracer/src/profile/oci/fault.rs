@@ -1,13 +1,13 @@
 //! What can be wrong in a profile: the field, what is right, and who would accept it all the same.
 
 use super::{ACTIONS, OPERATORS, form::FLAGS};
-use crate::text::escape;
+use crate::{syscalls::errno, text::escape};
 
 /// A fault and its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {fault}")]
+#[error("{}{fault}", of(path))]
 pub struct Problem {
-    /// The field: `syscalls[3].action`.
+    /// The field: `syscalls[3].action`; nothing of the whole file.
     pub path: String,
     /// What is wrong with it.
     pub fault: Fault,
@@ -32,11 +32,11 @@ pub enum Fault {
         /// Who accepts a profile without.
         consumers: &'static str,
     },
-    /// A key that no consumer knows.
-    #[error("there is no such field{}; every consumer ignores it silently", perhaps(*meant))]
+    /// A key that no consumer knows, and that is probably a misspelt one.
+    #[error("there is no such field (is `{meant}` meant?); every consumer ignores it silently")]
     UnknownKey {
         /// The field that may be meant.
-        meant: Option<&'static str>,
+        meant: &'static str,
     },
     /// A key in other letters.
     #[error(
@@ -49,22 +49,49 @@ pub enum Fault {
     /// A key that comes twice.
     #[error("it is there twice; the consumers do not agree on which one counts")]
     Twice,
-    /// `name` in a rule.
+    /// `name` beside `names` in a rule.
     #[error(
-        "`name` is an old form; write `\"names\": [\"{}\"]`; Docker, Podman and CRI-O read it, containerd and runc take the rule for an empty one, silently, and crun refuses it",
+        "`names` is there as well; put `{}` into it; Docker, Podman and CRI-O refuse both together, containerd, runc and crun read `names` alone",
         escape(name)
     )]
-    Name {
+    NameAsWell {
         /// The call that it names.
         name: String,
     },
-    /// An error number by its name.
+    /// The name of an error where a number is expected.
     #[error(
-        "error numbers are written as numbers: `\"{right}\": 38` is ENOSYS; Podman and CRI-O read names, Docker, containerd, runc and crun ignore them"
+        "{}; no runtime accepts a text, Podman and CRI-O read names in `{field}`",
+        number_of(found)
+    )]
+    ErrnoText {
+        /// What is there.
+        found: String,
+        /// The field for names.
+        field: &'static str,
+    },
+    /// No error.
+    #[error(
+        "`{}` is no name of an error{}; Podman and CRI-O refuse it, Docker, containerd, runc and crun ignore the field",
+        escape(found),
+        perhaps(errno::closest(found))
     )]
     ErrnoName {
+        /// What is there.
+        found: String,
+    },
+    /// An error by its name, and another one by its number.
+    #[error(
+        "{name} is {meant}, and `{field}` says {number}; make them the same; Podman and CRI-O go by the name, Docker, containerd, runc and crun by the number"
+    )]
+    ErrnoContradicts {
+        /// The name.
+        name: String,
+        /// Its number.
+        meant: u16,
         /// The field for numbers.
-        right: &'static str,
+        field: &'static str,
+        /// What is there.
+        number: u16,
     },
     /// An error number that a filter cannot return.
     #[error(
@@ -179,6 +206,18 @@ pub enum Fault {
         /// What is there.
         found: String,
     },
+}
+
+fn of(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
+/// What to write for the name of an error.
+fn number_of(name: &str) -> String {
+    match errno::number(name) {
+        Some(number) => format!("a number is expected here: {name} is {number}"),
+        None => format!("a number is expected here, not `{}`", escape(name)),
+    }
 }
 
 fn perhaps(meant: Option<&str>) -> String {

@@ -2,13 +2,29 @@
 
 use super::{
     fault::{Fault, Problem, closest},
+    remark::{Oddity, Remark},
     tree::Tree,
 };
 
-/// What is wrong so far.
+/// Keys that only readers written in Go know, which take a key in any case.
+const IN_ANY_CASE: [&str; 8] = [
+    "archMap",
+    "architecture",
+    "subArchitectures",
+    "includes",
+    "excludes",
+    "caps",
+    "arches",
+    "minKernel",
+];
+/// A key for people, whatever is like it.
+const COMMENT: &str = "comment";
+
+/// What is wrong so far, and what is odd.
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) problems: Vec<Problem>,
+    pub(super) remarks: Vec<Remark>,
 }
 
 /// A value and its path.
@@ -32,7 +48,9 @@ impl<'a> Fields<'a> {
 
     /// The field, unless it is missing or null: Go reads both alike.
     pub(super) fn get(&self, key: &str) -> Option<Place<'a>> {
-        let (_, tree) = self.entries.iter().find(|(name, _)| name == key)?;
+        let any_case = IN_ANY_CASE.contains(&key);
+        let is_it = |name: &str| name == key || any_case && name.eq_ignore_ascii_case(key);
+        let (_, tree) = self.entries.iter().find(|(name, _)| is_it(name))?;
         (*tree != Tree::Null).then(|| Place { path: self.path(key), tree })
     }
 }
@@ -41,6 +59,11 @@ impl Notes {
     /// Notes a fault.
     pub(super) fn add(&mut self, path: impl Into<String>, fault: Fault) {
         self.problems.push(Problem { path: path.into(), fault });
+    }
+
+    /// Notes something odd.
+    pub(super) fn remark(&mut self, path: impl Into<String>, oddity: Oddity) {
+        self.remarks.push(Remark { path: path.into(), oddity });
     }
 
     fn kind<T>(&mut self, place: &Place<'_>, expected: &'static str) -> Option<T> {
@@ -59,18 +82,28 @@ impl Notes {
         let fields = Fields { path: place.path.clone(), entries };
         for (at, (key, _)) in entries.iter().enumerate() {
             let path = fields.path(&crate::text::escape(key));
-            let right = known.iter().find(|known| known.eq_ignore_ascii_case(key));
-            if entries[..at].iter().any(|(earlier, _)| earlier == key) {
+            if !old.contains(&key.as_str()) && !known.contains(&key.as_str()) {
+                self.strange_key(path.clone(), key, known);
+            }
+            if is_twice(&entries[..at], key) {
                 self.add(path, Fault::Twice);
-            } else if old.contains(&key.as_str()) || known.contains(&key.as_str()) {
-                // Known by this name.
-            } else if let Some(right) = right {
-                self.add(path, Fault::KeyCase { right });
-            } else {
-                self.add(path, Fault::UnknownKey { meant: closest(key, known) });
             }
         }
         Some(fields)
+    }
+
+    fn strange_key(&mut self, path: String, key: &str, known: &[&'static str]) {
+        let in_other_letters = known.iter().find(|known| known.eq_ignore_ascii_case(key));
+        match (in_other_letters, closest(key, known)) {
+            (Some(right), _) if IN_ANY_CASE.contains(right) => {
+                self.remark(path, Oddity::KeyCase { right });
+            }
+            (Some(right), _) if *right != COMMENT => self.add(path, Fault::KeyCase { right }),
+            (None, Some(meant)) if meant != COMMENT => {
+                self.add(path, Fault::UnknownKey { meant });
+            }
+            _ => self.remark(path, Oddity::UnknownKey),
+        }
     }
 
     /// The items of a list.
@@ -98,4 +131,11 @@ impl Notes {
             _ => self.kind(place, "a whole number from 0 to 18446744073709551615"),
         }
     }
+}
+
+/// Whether a key came before, as whoever reads it counts.
+fn is_twice(earlier: &[(String, Tree)], key: &str) -> bool {
+    let any_case = IN_ANY_CASE.iter().any(|known| known.eq_ignore_ascii_case(key));
+    let same = |known: &str| known == key || any_case && known.eq_ignore_ascii_case(key);
+    earlier.iter().any(|(known, _)| same(known))
 }

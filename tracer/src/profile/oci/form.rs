@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::remark::Remark;
 use crate::profile::{Architecture, capability::Capability};
 
 /// A profile that was read.
@@ -21,6 +22,16 @@ pub struct OciProfile {
     pub listener_metadata: Option<String>,
     /// The rules, in their order.
     pub syscalls: Vec<Rule>,
+    /// What is odd in the file, and has a meaning all the same.
+    pub remarks: Vec<Remark>,
+}
+
+impl OciProfile {
+    /// The capabilities that rules ask for: by them it depends on a container which rules count.
+    pub fn capabilities(&self) -> BTreeSet<Capability> {
+        let constraints = self.syscalls.iter().flat_map(|rule| [&rule.includes, &rule.excludes]);
+        constraints.flat_map(|constraint| constraint.capabilities.iter().copied()).collect()
+    }
 }
 
 /// How a file names its architectures.

@@ -1,14 +1,19 @@
 //! The OCI form of a profile (`linux.seccomp` in the runtime specification's `config-linux.md`), as JSON.
 //!
 //! [`write()`] makes the one form that Docker, Podman, containerd, CRI-O, runc and crun all read as it is. [`read()`] takes
-//! what any of them takes, and refuses what one of them would ignore or refuse, with the name of the field and of those
-//! who would accept it: a rule that is ignored in silence is worse than an error.
+//! what has one meaning to all who read it, and remarks on what some of them do not read ([`Remark`]). It refuses what they
+//! do not agree on, or what is probably a slip, with the name of the field and of those who would accept it: a rule that is
+//! ignored in silence is worse than an error.
 
 mod amend;
+mod error;
 mod fault;
 mod fields;
 mod form;
+mod mistaken;
 mod read;
+mod remark;
+mod rule;
 mod tree;
 mod write;
 
@@ -16,15 +21,21 @@ use serde::de::DeserializeOwned;
 
 pub use self::{
     amend::{amend, answer},
+    error::ReadError,
     fault::{Fault, Problem},
     form::{
         ACTIONS, Action, Architectures, Condition, Constraint, Flag, Listed, MapEntry, OPERATORS,
         OciProfile, Operator, Rule,
     },
-    read::{ReadError, read},
+    mistaken::Mistaken,
+    read::read,
+    remark::{Oddity, Remark, sentences},
     write::write,
 };
 use crate::text;
+
+/// The largest profile that is read, in bytes: thousands of times the largest known, and what a filter cannot hold.
+pub const MAX_BYTES: usize = 16 << 20;
 
 /// Text that is not the JSON that was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +47,8 @@ pub struct JsonError {
     pub column: usize,
     /// What is wrong there.
     pub message: String,
+    /// The text ends there.
+    pub truncated: bool,
 }
 
 /// Reads a value of a known form.
@@ -45,7 +58,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
         let position = format!(" at line {line} column {column}");
         let message = error.to_string();
         let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
-        JsonError { line, column, message }
+        JsonError { line, column, message, truncated: error.is_eof() }
     })
 }
 

@@ -1,16 +1,16 @@
 //! Reads a profile, strictly, and tells everything that is wrong with it at once.
 
-use std::{collections::BTreeMap, fmt};
-
 use super::{
-    ACTIONS, Action, Architectures, Condition, Constraint, Fault, Flag, JsonError, Listed,
-    MapEntry, OPERATORS, OciProfile, Operator, Problem, Rule,
+    ACTIONS, Action, Architectures, Fault, Flag, JsonError, Listed, MAX_BYTES, MapEntry,
+    OciProfile, ReadError, Rule,
     fields::{Fields, Notes, Place},
     form::FLAGS,
+    mistaken::Mistaken,
     parse,
+    remark::Oddity,
     tree::Tree,
 };
-use crate::profile::{Errno, capability::Capability};
+use crate::{encoding, profile::Errno, syscalls::errno};
 
 const TOP: [&str; 8] = [
     "defaultAction",
@@ -22,73 +22,40 @@ const TOP: [&str; 8] = [
     "listenerMetadata",
     "syscalls",
 ];
-const RULE: [&str; 7] = ["names", "action", "errnoRet", "args", "comment", "includes", "excludes"];
-const CONDITION: [&str; 4] = ["index", "value", "valueTwo", "op"];
-const CONSTRAINT: [&str; 3] = ["caps", "arches", "minKernel"];
-const NOBODY: &str = "no runtime accepts a profile without";
-
-/// Why a profile cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The text is not JSON.
-    #[error(transparent)]
-    Json(#[from] JsonError),
-    /// The text has comments, which JSON has not.
-    #[error(
-        "line {line}, column {column}: JSON has no comments; remove them; Docker, Podman, containerd, CRI-O and runc refuse them, some versions of crun skip them"
-    )]
-    Comment {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// Fields are wrong.
-    #[error("{}", Lines(.0))]
-    Problems(Vec<Problem>),
-}
-
-/// How many equal faults are shown each with its place.
-const SHOWN: usize = 3;
-
-/// Problems, each on a line of its own when there are several; of equal ones the first few and a count.
-struct Lines<'a>(&'a [Problem]);
-
-impl fmt::Display for Lines<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [only] = self.0 {
-            return only.fmt(formatter);
-        }
-        write!(formatter, "{} faults", self.0.len())?;
-        let mut told: BTreeMap<String, usize> = BTreeMap::new();
-        for problem in self.0 {
-            let count = told.entry(problem.fault.to_string()).or_default();
-            *count += 1;
-            if *count <= SHOWN {
-                write!(formatter, "\n  {problem}")?;
-            }
-        }
-        let more = told.iter().filter(|(_, count)| **count > SHOWN);
-        for (fault, count) in more {
-            write!(formatter, "\n  {} more: {fault}", count - SHOWN)?;
-        }
-        Ok(())
-    }
-}
 
 /// Reads a profile.
 ///
 /// # Errors
-/// The text is not JSON, or a field is wrong, or one of the consumers would refuse it or ignore it.
+/// The text is not JSON, or a field is wrong, or the consumers do not agree on what it means.
 pub fn read(bytes: &[u8]) -> Result<OciProfile, ReadError> {
-    let tree: Tree =
-        parse(bytes).map_err(|error| comment(bytes, &error).unwrap_or(error.into()))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(ReadError::TooLarge);
+    }
+    encoding::check(bytes).map_err(|error| ReadError::Encoding { error })?;
+    let tree: Tree = parse(bytes).map_err(|error| not_json(bytes, error))?;
+    if let Some(mistaken) = Mistaken::json(&tree) {
+        return Err(ReadError::Mistaken(mistaken));
+    }
     let mut notes = Notes::default();
     let profile = notes.profile(&Place { path: String::new(), tree: &tree });
     match profile {
-        Some(profile) if notes.problems.is_empty() => Ok(profile),
+        Some(profile) if notes.problems.is_empty() => {
+            Ok(OciProfile { remarks: notes.remarks, ..profile })
+        }
         _ => Err(ReadError::Problems(notes.problems)),
     }
+}
+
+/// What text is that is not JSON.
+fn not_json(bytes: &[u8], error: JsonError) -> ReadError {
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    if let Some(mistaken) = Mistaken::yaml(text) {
+        return ReadError::Mistaken(mistaken);
+    }
+    if error.truncated {
+        return ReadError::Truncated { line: error.line, column: error.column };
+    }
+    comment(bytes, &error).unwrap_or(ReadError::Json(error))
 }
 
 /// The error is about a comment: it is where a value, a key or the end is expected.
@@ -106,11 +73,9 @@ fn comment(bytes: &[u8], error: &JsonError) -> Option<ReadError> {
 impl Notes {
     fn profile(&mut self, place: &Place<'_>) -> Option<OciProfile> {
         let fields = self.fields(place, &TOP, &["defaultErrno"])?;
-        if fields.get("defaultErrno").is_some() {
-            self.add("defaultErrno", Fault::ErrnoName { right: "defaultErrnoRet" });
-        }
         let default_action = self.default_action(&fields);
-        let default_errno = self.errno(&fields, "defaultErrnoRet", default_action);
+        let default_errno =
+            self.errno(&fields, ["defaultErrnoRet", "defaultErrno"], default_action);
         let architectures = self.architectures(&fields);
         let flags = fields.get("flags").map(|place| self.flags(&place));
         let listener_path = fields.get("listenerPath").and_then(|place| self.owned_text(&place));
@@ -129,10 +94,11 @@ impl Notes {
             listener_path,
             listener_metadata,
             syscalls: rules.into_iter().flatten().collect(),
+            remarks: Vec::new(),
         })
     }
 
-    fn owned_text(&mut self, place: &Place<'_>) -> Option<String> {
+    pub(super) fn owned_text(&mut self, place: &Place<'_>) -> Option<String> {
         self.text(place).map(str::to_owned)
     }
 
@@ -149,7 +115,7 @@ impl Notes {
         Some(action)
     }
 
-    fn action(&mut self, place: &Place<'_>) -> Option<Action> {
+    pub(super) fn action(&mut self, place: &Place<'_>) -> Option<Action> {
         let found = self.text(place)?;
         let known = ACTIONS.iter().find(|(token, _)| *token == found);
         if known.is_none() {
@@ -158,25 +124,60 @@ impl Notes {
         known.map(|(_, action)| *action)
     }
 
-    fn errno(
+    /// The error number, by the field for numbers and by that for names, which some consumers prefer.
+    pub(super) fn errno(
         &mut self,
         fields: &Fields<'_>,
-        key: &'static str,
+        [key, name_key]: [&'static str; 2],
         action: Option<Action>,
     ) -> Option<u16> {
-        let place = fields.get(key)?;
-        if let Tree::Text(_) = place.tree {
-            self.add(place.path, Fault::ErrnoName { right: key });
-            return None;
+        let number = fields.get(key).and_then(|place| self.errno_number(&place, name_key, action));
+        let Some(place) = fields.get(name_key) else { return number };
+        let name = self.text(&place)?;
+        // Go's readers do not tell an empty text from a missing one.
+        if name.is_empty() {
+            return number;
         }
-        let found = self.number(&place)?;
         if let Some(action) = action.filter(|action| !action.has_number()) {
             self.add(place.path, Fault::ErrnoOfAction { action: action.token() });
             return None;
         }
+        let number_as_text = name.parse().ok().filter(|number| *number <= Errno::MAX);
+        let Some(meant) = number_as_text.or_else(|| errno::number(name)) else {
+            self.add(place.path, Fault::ErrnoName { found: name.to_owned() });
+            return None;
+        };
+        let name = name.to_owned();
+        match number {
+            Some(number) if number != meant => {
+                let fault = Fault::ErrnoContradicts { name, meant, field: key, number };
+                self.add(place.path, fault);
+            }
+            Some(_) => self.remark(place.path, Oddity::ErrnoNamedAsWell),
+            None if fields.get(key).is_some() => {}
+            None => self.remark(place.path, Oddity::ErrnoNamedAlone { name, number: meant }),
+        }
+        Some(meant)
+    }
+
+    fn errno_number(
+        &mut self,
+        place: &Place<'_>,
+        field: &'static str,
+        action: Option<Action>,
+    ) -> Option<u16> {
+        if let Tree::Text(found) = place.tree {
+            self.add(place.path.clone(), Fault::ErrnoText { found: found.clone(), field });
+            return None;
+        }
+        let found = self.number(place)?;
+        if let Some(action) = action.filter(|action| !action.has_number()) {
+            self.add(place.path.clone(), Fault::ErrnoOfAction { action: action.token() });
+            return None;
+        }
         let errno = u16::try_from(found).ok().filter(|errno| *errno <= Errno::MAX);
         if errno.is_none() {
-            self.add(place.path, Fault::ErrnoRange { found });
+            self.add(place.path.clone(), Fault::ErrnoRange { found });
         }
         errno
     }
@@ -252,148 +253,5 @@ impl Notes {
             self.add(place.path.clone(), Fault::Flag { found: found.to_owned() });
         }
         known.map(|(_, flag)| *flag)
-    }
-
-    fn rule(&mut self, place: &Place<'_>) -> Option<Rule> {
-        let fields = self.fields(place, &RULE, &["name", "errno"])?;
-        if fields.get("errno").is_some() {
-            self.add(fields.path("errno"), Fault::ErrnoName { right: "errnoRet" });
-        }
-        let names = self.names(&fields);
-        let action = self.required(&fields, "action", "\"action\": \"SCMP_ACT_ALLOW\"", NOBODY);
-        let action = action.and_then(|place| self.action(&place));
-        let errno = self.errno(&fields, "errnoRet", action);
-        let conditions = fields.get("args").map(|place| self.list(&place)).unwrap_or_default();
-        let conditions: Vec<_> = conditions.iter().map(|place| self.condition(place)).collect();
-        let mut constraint =
-            |key| fields.get(key).map(|place| self.constraint(&place)).unwrap_or_default();
-        let (includes, excludes) = (constraint("includes"), constraint("excludes"));
-        let comment = fields.get("comment").and_then(|place| self.owned_text(&place));
-        Some(Rule {
-            names,
-            action: action?,
-            errno,
-            conditions: conditions.into_iter().flatten().collect(),
-            includes,
-            excludes,
-            comment,
-        })
-    }
-
-    fn names(&mut self, fields: &Fields<'_>) -> Vec<String> {
-        let old = fields.get("name");
-        if let Some(place) = &old {
-            let name = self.text(place).unwrap_or("read").to_owned();
-            self.add(place.path.clone(), Fault::Name { name });
-        }
-        let Some(place) = fields.get("names") else {
-            if old.is_none() {
-                let consumers =
-                    "containerd and runc take the rule for an empty one, silently, crun refuses it";
-                let right = "\"names\": [\"read\"]";
-                self.add(fields.path("names"), Fault::Missing { right, consumers });
-            }
-            return Vec::new();
-        };
-        let before = self.problems.len();
-        let items = self.list(&place);
-        if items.is_empty() && self.problems.len() == before {
-            self.add(place.path, Fault::NoNames);
-        }
-        items.iter().filter_map(|item| self.name(item)).collect()
-    }
-
-    fn name(&mut self, place: &Place<'_>) -> Option<String> {
-        let name = self.owned_text(place)?;
-        if name.is_empty() {
-            self.add(place.path.clone(), Fault::EmptyName);
-        }
-        Some(name)
-    }
-
-    fn required<'a>(
-        &mut self,
-        fields: &Fields<'a>,
-        key: &str,
-        right: &'static str,
-        consumers: &'static str,
-    ) -> Option<Place<'a>> {
-        let place = fields.get(key);
-        if place.is_none() {
-            self.add(fields.path(key), Fault::Missing { right, consumers });
-        }
-        place
-    }
-
-    fn condition(&mut self, place: &Place<'_>) -> Option<Condition> {
-        const ZERO: &str = "crun refuses it, the others read 0";
-        let fields = self.fields(place, &CONDITION, &[])?;
-        let index = self.required(&fields, "index", "\"index\": 0", ZERO);
-        let index = index.and_then(|place| self.index(&place));
-        let value = self.required(&fields, "value", "\"value\": 0", ZERO);
-        let value = value.and_then(|place| self.number(&place));
-        let value_two = fields.get("valueTwo").map_or(Some(0), |place| self.number(&place));
-        let operator = self.required(&fields, "op", "\"op\": \"SCMP_CMP_EQ\"", NOBODY);
-        let operator = operator.and_then(|place| self.operator(&place));
-        Some(Condition { index: index?, value: value?, value_two: value_two?, operator: operator? })
-    }
-
-    fn index(&mut self, place: &Place<'_>) -> Option<u8> {
-        let found = self.number(place)?;
-        let index = u8::try_from(found).ok().filter(|index| *index < 6);
-        if index.is_none() {
-            self.add(place.path.clone(), Fault::ArgumentIndex { found });
-        }
-        index
-    }
-
-    fn operator(&mut self, place: &Place<'_>) -> Option<Operator> {
-        let found = self.text(place)?;
-        let known = OPERATORS.iter().find(|(token, _)| *token == found);
-        if known.is_none() {
-            self.add(place.path.clone(), Fault::Operator { found: found.to_owned() });
-        }
-        known.map(|(_, operator)| *operator)
-    }
-
-    fn constraint(&mut self, place: &Place<'_>) -> Constraint {
-        let Some(fields) = self.fields(place, &CONSTRAINT, &[]) else {
-            return Constraint::default();
-        };
-        let caps = fields.get("caps").map(|place| self.list(&place)).unwrap_or_default();
-        let arches = fields.get("arches").map(|place| self.list(&place)).unwrap_or_default();
-        Constraint {
-            capabilities: caps.iter().filter_map(|place| self.capability(place)).collect(),
-            architectures: arches.iter().filter_map(|place| self.go_architecture(place)).collect(),
-            min_kernel: fields.get("minKernel").and_then(|place| self.min_kernel(&place)),
-        }
-    }
-
-    fn capability(&mut self, place: &Place<'_>) -> Option<Capability> {
-        let found = self.text(place)?;
-        let known = Capability::from_name(found);
-        if known.is_none() {
-            self.add(place.path.clone(), Fault::Capability { found: found.to_owned() });
-        }
-        known
-    }
-
-    fn go_architecture(&mut self, place: &Place<'_>) -> Option<String> {
-        let found = self.text(place)?;
-        if found.starts_with("SCMP_ARCH_") || matches!(found, "x86_64" | "i386" | "aarch64") {
-            self.add(place.path.clone(), Fault::GoArchitecture { found: found.to_owned() });
-            return None;
-        }
-        Some(found.to_owned())
-    }
-
-    fn min_kernel(&mut self, place: &Place<'_>) -> Option<(u32, u32)> {
-        let found = self.text(place)?;
-        let numbers = found.split_once('.');
-        let numbers = numbers.and_then(|(one, two)| Some((one.parse().ok()?, two.parse().ok()?)));
-        if numbers.is_none() {
-            self.add(place.path.clone(), Fault::MinKernel { found: found.to_owned() });
-        }
-        numbers
     }
 }
