@@ -19,6 +19,7 @@ tests::trials! {
     files_belong_to_the_user_of_sudo_in_a_folder_of_theirs,
     the_kubernetes_fragment_points_to_the_profile,
     the_options_of_the_profile_are_followed,
+    what_an_exclusion_does_to_the_start_is_told,
     two_recordings_of_the_same_command_give_the_same_bytes,
     the_profile_alone_goes_to_stdout,
 }
@@ -192,6 +193,24 @@ fn the_options_of_the_profile_are_followed() {
     let allowed = outcome.allowed();
     assert!(allowed.iter().any(|name| name == "bpf"), "included: {allowed:?}");
     assert!(!allowed.iter().any(|name| name == "getdents64"), "excluded: {allowed:?}");
+}
+
+fn what_an_exclusion_does_to_the_start_is_told() {
+    let steps = ["x86_64:39", "x86_64:140"];
+    let excluding = |names: &str| {
+        let command = [&[tests::GROUND_TRUTH], &steps[..]].concat();
+        Tracer::new().args(["--exclude", names]).command(command).run().exits(0)
+    };
+    excluding("execve,openat,swapon").says(&[
+        "warning: no container will start under the profile",
+        "--exclude leaves out what the start needs: execve (runc, crun), openat (runc, crun)",
+        "note: --exclude had no effect on swapon",
+    ]);
+    excluding("statx").says(&["warning: a container will not start under the profile"]);
+    let outcome = excluding("getpriority").says(&["getpriority was seen and is left out"]);
+    for told in ["will not start", "no effect"] {
+        assert!(!outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
 }
 
 fn two_recordings_of_the_same_command_give_the_same_bytes() {

@@ -3,6 +3,7 @@
 mod answers;
 mod architectures;
 mod deployment;
+mod exclusion;
 mod filter;
 mod help;
 mod profile;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         answers::trials(),
         architectures::trials(),
         deployment::trials(),
+        exclusion::trials(),
         filter::trials(),
         help::trials(),
         profile::trials(),

@@ -6,6 +6,7 @@ mod denied;
 mod derivation;
 mod doubt;
 pub mod enforce;
+mod excluded;
 pub mod keep;
 mod late;
 mod list;

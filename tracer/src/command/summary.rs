@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    doubt, late,
+    doubt, excluded, late,
     outputs::{Outputs, Product},
     refused,
 };
@@ -92,6 +92,7 @@ fn write_whole(
     }
     write_killed(text, derivation);
     write_notes(text, derivation);
+    text.push_str(&excluded::lines(&derivation.exclusion));
     refused::write_denied(text, recording, derivation);
     refused::write_answered(text, derivation);
     if verbose {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, Options, Profile, Reason, RuntimeChoice,
+    Architecture, Exclusion, Options, Profile, Reason, RuntimeChoice,
     alternatives::alternatives,
     answers::{self, Refused},
     inferred, is_seen, standing,
@@ -30,6 +30,8 @@ pub struct Derivation {
     pub excluded: Vec<String>,
     /// Those of the excluded calls that a recording shows: the workload will miss them.
     pub excluded_seen: Vec<String>,
+    /// What comes of taking calls out.
+    pub exclusion: Exclusion,
     /// Recorded calls that no profile can name; sorted by ABI and number.
     pub unexpressible: Vec<Unexpressible>,
     /// Allowed names that none of the profile's architectures has: included, and without effect.
@@ -95,6 +97,7 @@ impl Profile {
             add(&mut allowed, "clone", Reason::Companion("clone3"));
         }
         add_inferred(&mut allowed, options);
+        let exclusion = Exclusion::of(&allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
         let ineffective =
@@ -103,7 +106,15 @@ impl Profile {
         let default_action = options.default_action;
         let profile = Self { default_action, architectures, allowed, answered };
         let unexpressible = seen.unexpressible.into_values().collect();
-        Ok(Derivation { profile, added, excluded, excluded_seen, unexpressible, ineffective })
+        Ok(Derivation {
+            profile,
+            added,
+            excluded,
+            excluded_seen,
+            exclusion,
+            unexpressible,
+            ineffective,
+        })
     }
 }
 

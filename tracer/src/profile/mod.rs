@@ -10,6 +10,7 @@ mod answers;
 pub mod base;
 pub mod capability;
 pub mod derive;
+pub mod exclusion;
 pub mod filter;
 pub mod inferred;
 pub mod kubernetes;
@@ -33,6 +34,7 @@ use crate::{
 pub use answers::Answer;
 pub use base::Runtime;
 pub use derive::{Derivation, DeriveError, Unexpressible};
+pub use exclusion::Exclusion;
 pub use options::{Options, OptionsError, RuntimeChoice};
 
 /// A seccomp allowlist.
