@@ -19,6 +19,8 @@ tests::trials! {
     what_cannot_be_started_has_a_status_of_its_own,
     a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed,
     names_without_effect_are_told,
+    a_profile_is_checked_and_nothing_is_run,
+    real_files_are_read_and_wrong_ones_told,
     it_needs_no_capability,
 }
 
@@ -184,7 +186,56 @@ fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
 
 fn names_without_effect_are_told() {
     let outcome = enforce(&allowing(&[rule("opnat", "SCMP_ACT_KILL")]), &["true"]);
-    outcome.exits(0).says(&["warning:", "opnat"]);
+    outcome.exits(0).says(&["warning:", "opnat (is openat meant?)"]);
+    let foreign = enforce(&allowing(&[rule("riscv_hwprobe", "SCMP_ACT_KILL")]), &["true"]);
+    assert_eq!(foreign.exits(0).stderr, "", "another processor has it");
+}
+
+fn a_profile_is_checked_and_nothing_is_run() {
+    let check =
+        |profile: &Value, command: &[&str]| enforced(profile, command).args(["--check"]).run();
+    let outcome = check(&allowing(&[rule("mkdir", "SCMP_ACT_ERRNO")]), &["touch", "ran"]).exits(0);
+    assert!(!outcome.folder().join("ran").exists(), "the command was not run");
+    for line in ["it can be used", "x86_64: 384 calls pass", "1 do not", "filter: "] {
+        assert!(outcome.stdout.contains(line), "{line:?}: {}", outcome.stdout);
+    }
+    assert_eq!(outcome.stderr, "", "nothing is odd");
+    check(&allowing(&[]), &[]).exits(0);
+    check(&allowing(&[rule("mkdir", "SCMP_ACT_NONE")]), &[]).exits(125).says(&["no action"]);
+    check(&json!({ "defaultAction": "SCMP_ACT_ERRNO" }), &[]).exits(125).says(&["execve"]);
+    check(&allowing(&[]), &["no-such-command"]).exits(127);
+}
+
+fn real_files_are_read_and_wrong_ones_told() {
+    let file = |name: &str, text: &[u8]| {
+        let tracer = Tracer::new().without_out();
+        let path = tracer.folder().join(name);
+        fs::write(&path, text).expect("the file is written");
+        tracer.args(["enforce", "--profile", name]).command(["true"]).run()
+    };
+    let names = || entries(Abi::X86_64).map(|(_, name)| name).take(340);
+    let rules: Vec<Value> =
+        names().map(|name| json!({ "name": name, "action": "SCMP_ACT_ALLOW" })).collect();
+    let old =
+        json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": rules });
+    let outcome = file("old.json", old.to_string().as_bytes()).exits(0);
+    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    outcome.says(&["rules use the old form `name` (syscalls[0] to syscalls["]);
+    let wrong: [(&str, &[u8], &[&str]); 4] = [
+        ("web.kubernetes.yaml", b"# How\nsecurityContext:\n", &["Kubernetes", "NAME.json"]),
+        ("config.json", br#"{"ociVersion":"1.0.2"}"#, &["OCI container", "without a profile"]),
+        ("empty.json", b"", &["the file is empty"]),
+        ("null.json", b"null", &["profile null.json: it must be an object, and is null"]),
+    ];
+    for (name, text, parts) in wrong {
+        file(name, text).exits(125).says(parts).says(&["error: profile "]);
+    }
+    let given = |path: &str| {
+        let tracer = Tracer::new().without_out().args(["enforce", "--profile", path]);
+        tracer.command(["true"]).run().exits(125)
+    };
+    given("/dev/zero").says(&["more than ", "no profile has"]);
+    given("/").says(&["/ is a folder, not a profile", "hint:"]);
 }
 
 fn it_needs_no_capability() -> Result<(), Stop> {

@@ -27,6 +27,7 @@ mod merging;
 mod outlived;
 mod output_files;
 mod phases;
+mod privileges;
 mod ready_profiles;
 mod refusals;
 mod sandboxes;
@@ -77,6 +78,7 @@ fn trials() -> Vec<Trial> {
         outlived::trials(),
         output_files::trials(),
         phases::trials(),
+        privileges::trials(),
         ready_profiles::trials(),
         refusals::trials(),
         sandboxes::trials(),

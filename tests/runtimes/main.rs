@@ -9,6 +9,7 @@ mod cri_api;
 mod engine;
 mod executed;
 mod image;
+mod judged;
 mod kill;
 mod learned;
 mod life;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
+    trials.extend(judged::trials(&cases));
     trials.extend(names::trials(&cases));
     trials.extend(list::trials(&cases));
     trials.extend(many::trials(&cases));

@@ -35,7 +35,7 @@ the files are written and its status is tracer's, 128+N for signal N.";
 
 const AFTER_ENFORCE: &str = "\
 Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
-2 usage.";
+2 usage. With --check: 0 it can be used.";
 
 const AFTER_VERIFY: &str = "\
 Exit status: 0 nothing was denied; 4 calls were denied; 3 incomplete: calls may have been denied unseen; 1 no filter is \
@@ -53,7 +53,7 @@ pub enum Action {
     /// Run a command under a profile
     ///
     /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
-    /// the profile means is what runc makes of it.
+    /// the profile means is what runc makes of it. With --check nothing is run: the profile is read and judged.
     #[command(after_help = AFTER_ENFORCE)]
     Enforce(Enforce),
     /// Watch a workload run under a profile, and name every call that is denied
@@ -261,6 +261,13 @@ pub struct Verify {
     /// Run COMMAND as this user (a name or a number)
     #[arg(long, value_name = "USER", requires = "command")]
     pub user: Option<String>,
+    /// By which capabilities the profile's conditions are judged: docker (what its containers have), none, current
+    /// (tracer's own bounding set), or names with commas; by default the target's own, and current for COMMAND
+    #[arg(long, value_name = "CAPS")]
+    pub caps: Option<String>,
+    /// Whether COMMAND may gain privileges.
+    #[command(flatten)]
+    pub privileges: NewPrivileges,
     /// Do not exit with COMMAND's status when it fails
     #[arg(long, requires = "command")]
     pub ignore_status: bool,
@@ -284,14 +291,36 @@ pub struct Verify {
     pub command: Vec<OsString>,
 }
 
+/// Whether a command may gain privileges by what it executes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct NewPrivileges {
+    /// Let set-user-ID programs and file capabilities have no effect in COMMAND. By default it is so unless COMMAND's file
+    /// has them and root runs tracer
+    #[arg(long, requires = "command")]
+    pub no_new_privs: bool,
+    /// Let COMMAND gain privileges by what it executes, as in a container: needs root
+    #[arg(long, requires = "command", conflicts_with = "no_new_privs")]
+    pub allow_new_privs: bool,
+}
+
 /// Options of `enforce`.
 #[derive(Debug, Args)]
 pub struct Enforce {
     /// The profile, as a container runtime reads it
     #[arg(long, value_name = "FILE")]
     pub profile: PathBuf,
+    /// Read and judge the profile, tell what it means here, and run nothing
+    #[arg(long)]
+    pub check: bool,
+    /// By which capabilities the profile's conditions are judged: docker (what its containers have), none, current
+    /// (tracer's own bounding set: the default), or names with commas. COMMAND keeps what it has
+    #[arg(long, value_name = "CAPS")]
+    pub caps: Option<String>,
+    /// Whether it may gain privileges.
+    #[command(flatten)]
+    pub privileges: NewPrivileges,
     /// The command to run
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "check", value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

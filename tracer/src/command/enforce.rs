@@ -2,24 +2,26 @@
 
 use std::{env, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 
 use super::{
-    Exit,
+    Exit, UsageError,
+    capabilities::Judge,
     lookup::{LookUpError, look_up},
+    meaning, privileges,
     profile_file::ProfileFile,
 };
 use crate::{
     cli::Enforce,
-    kernel::{Enforced, Program, exec_under, leave},
-    message::tell,
+    kernel::{Enforced, Filter, Program, exec_under, leave},
+    message::{print, tell},
     text::escape_path,
 };
 
-/// Becomes the command, under the profile. Returns only when that fails; the error has been told then.
+/// Becomes the command, under the profile. Returns only when that fails, or when nothing was to be run; an error has been
+/// told then.
 pub fn run(options: &Enforce) -> Exit {
-    let Some(name) = options.command.first() else { return Exit::Usage };
-    let path = match look_up(Path::new(name)) {
+    let path = match options.command.first().map(|name| look_up(Path::new(name))).transpose() {
         Ok(path) => path,
         Err(error) => {
             tell(&format!("error: {error}"));
@@ -29,19 +31,58 @@ pub fn run(options: &Enforce) -> Exit {
             };
         }
     };
-    let prepared = ProfileFile::read(&options.profile).and_then(|profile| {
-        let arguments = options.command.clone();
-        let program = Program::new(path.clone().into(), arguments, env::vars_os().collect());
-        Ok((program.context("the command line")?, profile.filter()?))
-    });
-    let (program, filter) = match prepared {
+    let prepared = prepare(options);
+    let (profile, filter) = match prepared {
         Ok(prepared) => prepared,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            let usage = error.downcast_ref::<UsageError>().is_some();
+            return if usage { Exit::Usage } else { Exit::NotEnforced };
+        }
+    };
+    match path {
+        Some(path) if !options.check => execute(options, &path, &filter),
+        _ => check(options, &profile, &filter),
+    }
+}
+
+/// Reads and judges the profile, and makes a filter of it.
+fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
+    let judge = options.caps.as_deref().map_or_else(Judge::own, Judge::typed)?;
+    let profile = ProfileFile::read(&options.profile, judge)?;
+    if let Some(note) = profile.told_judge() {
+        tell(&note);
+    }
+    let filter = privileges::filter(options.privileges, &options.command, &profile, false)?;
+    // What is only checked may be started in either way.
+    let filter = filter.map_or_else(|| profile.filter(true), Ok)?;
+    Ok((profile, filter))
+}
+
+/// Tells what the profile means, and runs nothing.
+fn check(options: &Enforce, profile: &ProfileFile, filter: &Filter) -> Exit {
+    let path = escape_path(&options.profile);
+    let told = format!("{path}: it can be used\n{}", meaning::of(&profile.policy, filter));
+    match print(&told).context("printing") {
+        Ok(()) => Exit::Complete,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            Exit::NotEnforced
+        }
+    }
+}
+
+fn execute(options: &Enforce, path: &Path, filter: &Filter) -> Exit {
+    let environment = env::vars_os().collect();
+    let program = Program::new(path.into(), options.command.clone(), environment);
+    let program = match program.context("the command line") {
+        Ok(program) => program,
         Err(error) => {
             tell(&format!("error: {error:#}"));
             return Exit::NotEnforced;
         }
     };
-    match exec_under(&program, &filter.instructions, &filter.flags) {
+    match exec_under(&program, filter) {
         Enforced::Not { call, source } => {
             tell(&format!("error: the profile could not be loaded: {call}: {source}"));
             Exit::NotEnforced
@@ -49,7 +90,7 @@ pub fn run(options: &Enforce) -> Exit {
         Enforced::ButNotExecuted(error) => {
             tell(&format!(
                 "error: {} could not be executed under the profile: {error}",
-                escape_path(&path)
+                escape_path(path)
             ));
             // Nothing more than that: the profile may not allow it.
             leave(Exit::NotExecutable.code())

@@ -1,17 +1,22 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 mod account;
+mod capabilities;
 pub mod check;
 mod denied;
 mod derivation;
 mod doubt;
 pub mod enforce;
 mod excluded;
+mod input;
+mod judging;
 pub mod keep;
 mod late;
 mod list;
 mod lookup;
+mod meaning;
 mod outputs;
+mod privileges;
 pub mod profile;
 mod profile_file;
 pub mod record;

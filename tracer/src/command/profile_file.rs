@@ -1,53 +1,74 @@
 //! A profile from a file: what it means here, and the filter that it becomes.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::{
+    capabilities::Judge,
+    input::{self, Kind},
+};
 use crate::{
     kernel::Filter,
+    message::tell,
     preflight,
     profile::{
-        capability::Capability,
-        filter, oci,
+        filter,
+        oci::{self, OciProfile},
         policy::{Host, Policy},
     },
     syscalls::{self, Abi},
     text::{escape, escape_path},
 };
 
+/// How many names without effect are told.
+const NAMES: usize = 10;
+
 /// A profile that was read, with its meaning on this host.
 pub(super) struct ProfileFile {
     path: PathBuf,
     /// The file as it is.
     pub(super) bytes: Vec<u8>,
+    /// What it says.
+    profile: OciProfile,
     /// What it means.
     pub(super) policy: Policy,
+    judge: Judge,
 }
 
 impl ProfileFile {
-    /// Reads a profile. Names without effect are told.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    /// Reads a profile. What is odd in it is told, once for all of a kind.
+    pub(super) fn read(path: &Path, judge: Judge) -> Result<Self> {
         let place = || place(path);
-        let bytes = fs::read(path).with_context(place)?;
+        let bytes = input::read(Kind::Profile, path, oci::MAX_BYTES)?;
         let profile = oci::read(&bytes).with_context(place)?;
-        let policy = Policy::new(&profile, &host()?).with_context(place)?;
-        let unknown: Vec<String> = policy.unknown_names().map(escape).collect();
-        if !unknown.is_empty() {
-            let unknown = unknown.join(", ");
-            crate::message::tell(&format!(
-                "warning: {}: no system calls, without effect: {unknown}",
-                place()
-            ));
+        let policy = Policy::new(&profile, &host(&judge)?).with_context(place)?;
+        for sentence in oci::sentences(&profile.remarks) {
+            tell(&format!("warning: {}: {sentence}", place()));
         }
-        Ok(Self { path: path.to_owned(), bytes, policy })
+        if let Some(sentence) = unknown_names(&policy) {
+            tell(&format!("warning: {}: {sentence}", place()));
+        }
+        Ok(Self { path: path.to_owned(), bytes, profile, policy, judge })
+    }
+
+    /// Judges its conditions anew, by other capabilities.
+    pub(super) fn judge(&mut self, judge: Judge) -> Result<()> {
+        let policy = Policy::new(&self.profile, &host(&judge)?);
+        self.policy = policy.with_context(|| place(&self.path))?;
+        self.judge = judge;
+        Ok(())
+    }
+
+    /// By whose capabilities its conditions are judged; None when it has none.
+    pub(super) fn told_judge(&self) -> Option<String> {
+        let asked = self.profile.capabilities();
+        let told = || format!("note: {}: {}", place(&self.path), self.judge.told(&asked));
+        (!asked.is_empty()).then(told)
     }
 
     /// The filter, for a command that is to be started under it.
-    pub(super) fn filter(&self) -> Result<Filter> {
+    pub(super) fn filter(&self, no_new_privs: bool) -> Result<Filter> {
         let place = || place(&self.path);
         let execve = syscalls::number(Abi::X86_64, "execve").and_then(|it| u32::try_from(it).ok());
         let verdict = self.policy.decide(Abi::X86_64, execve.unwrap_or_default(), &[1; 6]);
@@ -58,7 +79,8 @@ impl ProfileFile {
             );
         }
         let instructions = filter::compile(&self.policy).with_context(place)?;
-        Ok(Filter { instructions, flags: self.policy.flags().unwrap_or_default().to_vec() })
+        let flags = self.policy.flags().unwrap_or_default().to_vec();
+        Ok(Filter { instructions, flags, no_new_privs })
     }
 }
 
@@ -66,16 +88,27 @@ fn place(path: &Path) -> String {
     format!("profile {}", escape_path(path))
 }
 
+/// What is said of names that are no calls, each with the call that may be meant.
+fn unknown_names(policy: &Policy) -> Option<String> {
+    let told = policy.unknown_names().map(|name| match syscalls::closest(name) {
+        Some(meant) => format!("{} (is {meant} meant?)", escape(name)),
+        None => escape(name),
+    });
+    let told: Vec<String> = told.collect();
+    let more = match told.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = told.get(..NAMES).unwrap_or(&told).join(", ");
+    (!told.is_empty()).then(|| format!("no system calls, without effect: {shown}{more}"))
+}
+
 /// What the conditions of the profile are judged by.
-fn host() -> Result<Host> {
-    let status = fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let mask = mask.context("/proc/self/status has no CapBnd line")?;
+fn host(judge: &Judge) -> Result<Host> {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
     let Some(kernel) = preflight::version(&release) else {
         bail!("the kernel's release {} does not begin with two numbers", escape(&release));
     };
-    Ok(Host { capabilities: Capability::from_mask(mask).collect(), kernel })
+    Ok(Host { capabilities: judge.set.clone(), kernel })
 }

@@ -12,6 +12,8 @@ use super::{
     Exit,
     denied::{self, DeniedCall, Intended},
     derivation,
+    judging::Judging,
+    privileges,
     profile_file::ProfileFile,
     request::{self, Host, Search},
     summary,
@@ -38,12 +40,16 @@ type Key = (Abi, i32, Option<Refusal>);
 /// Nothing could be watched, or no filter is loaded.
 pub fn run(typed: &Verify) -> Result<Exit> {
     let specs = request::specs(&typed.targets)?;
-    let profile = ProfileFile::read(&typed.profile)?;
+    let (mut judging, judge) = Judging::begin(typed.caps.as_deref(), !typed.command.is_empty())?;
+    let mut profile = ProfileFile::read(&typed.profile, judge)?;
     let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
-    let filter = if typed.command.is_empty() { None } else { Some(profile.filter()?) };
+    let filter = privileges::filter(typed.privileges, &typed.command, &profile, typed.quiet)?;
+    let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
     let search = Search { verbose: typed.verbose, ..Search::default() };
     let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
+    judging.look_at_running(&root, &targets.selections);
+    judging.judge(&mut profile)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
     let destination = destination.map(Destination::keeping_profiles).transpose()?;
@@ -74,6 +80,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let mut live = live(typed);
     let mut new_call = |call: &NewCall| {
         pids.entry((call.abi, call.number, call.refused)).or_insert(call.pid);
+        judging.look_at(call.pid);
     };
     let observers = Observers {
         live: &mut live,
@@ -84,11 +91,15 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
     live.finish();
     let outcome = outcome?;
+    judging.judge(&mut profile)?;
     let (calls, intended) = denied::apart(denied::list(&outcome.recording), &profile.policy);
     if let Some(destination) = &destination {
         amend(destination, &profile, &calls)?;
     }
     tell(&report(typed, &profile, &outcome, &calls, &intended, &pids));
+    if no_new_privs && calls.is_empty() && outcome.failure().is_some() {
+        tell(privileges::HINT);
+    }
     if let Some(old) = destination.as_ref().and_then(|one| one.old_of(FileKind::Profile)) {
         tell(&format!("{}: what was there before", escape_path(&old)));
     }
@@ -138,6 +149,9 @@ fn report(
     // Writing to a String cannot fail.
     if !typed.quiet {
         let _ = writeln!(text, "\n{}", summary::ending(outcome));
+        if let Some(note) = profile.told_judge() {
+            let _ = writeln!(text, "{note}");
+        }
     }
     for denied in calls {
         let Call { abi, number, refused, .. } = denied.call;

@@ -15,6 +15,9 @@ pub struct Filter {
     pub instructions: Vec<Instruction>,
     /// Flags of the load.
     pub flags: Vec<Flag>,
+    /// Programs that are executed get no more privileges than they have. The kernel loads a filter without it for
+    /// `CAP_SYS_ADMIN` alone (`seccomp(2)`).
+    pub no_new_privs: bool,
 }
 
 /// How far it came.
@@ -33,31 +36,34 @@ pub enum Enforced {
     ButNotExecuted(#[source] io::Error),
 }
 
-/// Sets `no_new_privs`, loads the filter and executes the program, in this order, with no other call in between. Returns
-/// only when that fails.
+/// Sets `no_new_privs` when the filter wants it, loads the filter and executes the program, in this order, with no other
+/// call in between. Returns only when that fails.
 ///
 /// The filter is this thread's; the others do not survive the execve.
-pub fn exec_under(program: &Program, filter: &[Instruction], flags: &[Flag]) -> Enforced {
+pub fn exec_under(program: &Program, filter: &Filter) -> Enforced {
     let not = |call| move |source| Enforced::Not { call, source };
     // Rust's runtime ignores SIGPIPE, and an ignored signal stays ignored over the execve.
     // SAFETY: the default action is no handler that could be unsafe.
     if let Err(error) = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) } {
         return not("sigaction")(error.into());
     }
-    if let Err(error) = set_no_new_privs(true) {
+    if filter.no_new_privs
+        && let Err(error) = set_no_new_privs(true)
+    {
         return not("prctl(PR_SET_NO_NEW_PRIVS)")(error.into());
     }
-    match program.execute_after(|| load(filter, flags)) {
+    match program.execute_after(|| load(filter)) {
         (true, error) => Enforced::ButNotExecuted(error),
         (false, error) => not("seccomp(SECCOMP_SET_MODE_FILTER)")(error),
     }
 }
 
 /// Loads a filter on this thread (`seccomp(2)`).
-pub(super) fn load(filter: &[Instruction], flags: &[Flag]) -> io::Result<()> {
-    let flags = flags.iter().fold(0, |all, flag| all | number(*flag));
-    let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut().cast() };
+pub(super) fn load(filter: &Filter) -> io::Result<()> {
+    let flags = filter.flags.iter().fold(0, |all, flag| all | number(*flag));
+    let instructions = &filter.instructions;
+    let length = u16::try_from(instructions.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len: length, filter: instructions.as_ptr().cast_mut().cast() };
     // SAFETY: the kernel copies `length` instructions, which have the layout of `struct sock_filter`, and writes nothing.
     let result = unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)

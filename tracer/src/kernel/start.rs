@@ -13,7 +13,10 @@ use nix::{
     sys::signal::SigSet,
     unistd::{Gid, Uid, setgid, setgroups, setuid},
 };
-use rustix::thread::set_no_new_privs;
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities,
+    set_no_new_privs,
+};
 
 use super::enforce::{Filter, load};
 
@@ -103,6 +106,16 @@ fn execute(path: &CStr, arguments: &Pointers, environment: &Pointers) -> io::Err
     io::Error::last_os_error()
 }
 
+/// Keeps, of the capabilities that the user before had, the one that the load of a filter without `no_new_privs` needs. The
+/// execve takes it away: it is neither inheritable nor ambient (`capabilities(7)`, "Transformation of capabilities
+/// during `execve()`").
+fn keep_one_for_the_load() -> io::Result<()> {
+    let one = CapabilitySet::SYS_ADMIN;
+    let inheritable = capabilities(None)?.inheritable & !one;
+    set_capabilities(None, CapabilitySets { effective: one, permitted: one, inheritable })?;
+    Ok(())
+}
+
 /// Starts a program in the cgroup whose open `cgroup.procs` file is given.
 ///
 /// The child becomes `user`, then writes itself into the cgroup: that write is entered in the old cgroup, and the
@@ -123,18 +136,25 @@ pub fn start_in_cgroup(
     // The name only matters for messages: the closure below executes the program itself.
     let mut command = Command::new("/proc/self/exe");
     let execute = move || -> io::Result<()> {
+        let keeps = filter.as_ref().is_some_and(|filter| !filter.no_new_privs);
         if let Some(user) = &user {
+            set_keep_capabilities(keeps)?;
             let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
             setgroups(&groups)?;
             setgid(Gid::from_raw(user.group))?;
             setuid(Uid::from_raw(user.id))?;
+            if keeps && user.id != 0 {
+                keep_one_for_the_load()?;
+            }
         }
         // tracer holds signals back for itself; its child gets them.
         SigSet::empty().thread_set_mask()?;
         procs.write_all(b"0")?;
-        if let Some(Filter { instructions, flags }) = &filter {
-            set_no_new_privs(true)?;
-            load(instructions, flags)?;
+        if let Some(filter) = &filter {
+            if filter.no_new_privs {
+                set_no_new_privs(true)?;
+            }
+            load(filter)?;
         }
         Err(execute(&path, &arguments, &environment))
     };
