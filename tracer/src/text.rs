@@ -7,14 +7,17 @@ use std::fmt::Write as _;
 
 /// Makes text safe to show: what a terminal would obey or a reader could not see is written as an escape.
 ///
-/// A backslash is doubled, so that no two texts look the same once they are escaped.
+/// A backslash is doubled where what follows would make it look like an escape, so that no two texts look the same once they are
+/// escaped. It stays single in the names that systemd writes (`\x2d` for a dash, `systemd-escape(1)`), which so can be typed as they
+/// are shown.
 ///
 /// ```
 /// assert_eq!(tracer::text::escape("web\u{1b}[2J"), r"web\x1b[2J");
+/// assert_eq!(tracer::text::escape(r"dev\x2dsda.slice"), r"dev\x2dsda.slice");
 /// ```
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    escape_into(&mut safe, text);
+    escape_into(&mut safe, text, false);
     safe
 }
 
@@ -22,7 +25,7 @@ pub fn escape(text: &str) -> String {
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let mut safe = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        escape_into(&mut safe, chunk.valid());
+        escape_into(&mut safe, chunk.valid(), !chunk.invalid().is_empty());
         for byte in chunk.invalid() {
             push(&mut safe, format_args!("\\x{byte:02x}"));
         }
@@ -35,10 +38,12 @@ pub fn escape_path(path: &std::path::Path) -> String {
     escape_bytes(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))
 }
 
-fn escape_into(safe: &mut String, text: &str) {
-    for character in text.chars() {
+/// `is_cut`: an escape follows the text.
+fn escape_into(safe: &mut String, text: &str, is_cut: bool) {
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
         match character {
-            '\\' => safe.push_str("\\\\"),
+            '\\' if looks_like_an_escape(rest.as_str(), is_cut) => safe.push_str("\\\\"),
             '\n' => safe.push_str("\\n"),
             '\r' => safe.push_str("\\r"),
             '\t' => safe.push_str("\\t"),
@@ -48,6 +53,21 @@ fn escape_into(safe: &mut String, text: &str) {
             }
             _ => safe.push(character),
         }
+    }
+}
+
+/// A backslash before this could be taken for the beginning of an escape.
+fn looks_like_an_escape(rest: &str, is_cut: bool) -> bool {
+    let mut characters = rest.chars();
+    match characters.next() {
+        None => is_cut,
+        Some('\\' | 'n' | 'r' | 't' | 'u') => true,
+        Some('x') => {
+            let digits: String = characters.take(2).collect();
+            // Visible characters of ASCII are never written so.
+            u8::from_str_radix(&digits, 16).is_ok_and(|byte| !(b' '..=b'~').contains(&byte))
+        }
+        Some(next) => next.is_ascii_control() || is_hidden(next),
     }
 }
 
@@ -93,7 +113,13 @@ mod tests {
             ("\u{7f}\0", r"\x7f\x00"),
             ("\u{9b}2J", r"\u{9b}2J"),
             ("\u{202e}txt.exe\u{2066}", r"\u{202e}txt.exe\u{2066}"),
-            ("dev\\x2dsda", r"dev\\x2dsda"),
+            (r"dev\x2dsda", r"dev\x2dsda"),
+            (r"dev\\x2dsda", r"dev\\\x2dsda"),
+            (r"a\x1b", r"a\\x1b"),
+            (r"a\xc3\n\u{9b}", r"a\\xc3\\n\\u{9b}"),
+            ("a\\\n", r"a\\\n"),
+            ("a\\\u{200b}\\", r"a\\\u{200b}\"),
+            (r"\d\x2", r"\d\x2"),
             ("zero\u{200b}width", r"zero\u{200b}width"),
         ] {
             assert_eq!(escape(raw), shown);
@@ -101,10 +127,25 @@ mod tests {
         }
     }
 
+    /// Whatever is put together of parts that escapes are made of, no two texts are shown alike.
+    #[test]
+    fn no_two_texts_look_the_same() {
+        let parts = ["\\", "x", "2d", "1b", "n", "\n", "\u{1b}", "u", "{9b}", "\u{9b}", "\u{7f}", "7f"];
+        let mut shown = std::collections::BTreeMap::new();
+        let count = parts.len();
+        for index in 0..count.pow(4) {
+            let at = |power: u32| parts[index / count.pow(power) % count];
+            let text = [at(0), at(1), at(2), at(3)].concat();
+            let before = shown.insert(escape(&text), text.clone());
+            assert!(before.as_ref().is_none_or(|before| *before == text), "{before:?} {text:?}");
+        }
+    }
+
     #[test]
     fn invalid_utf8_is_told_from_text_that_looks_like_an_escape() {
         assert_eq!(escape_bytes(b"a\xffb"), r"a\xffb");
         assert_eq!(escape_bytes(br"a\xffb"), r"a\\xffb");
+        assert_eq!(escape_bytes(b"a\\\xffb"), r"a\\\xffb");
         assert_eq!(escape_bytes(b"\xe2\x80"), r"\xe2\x80");
         assert_eq!(escape_bytes(b""), "");
     }

@@ -312,9 +312,16 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
         "{} of {} x86_64 calls allowed, {} of them seen, {} added for runtimes, C library and start-up; Docker's default profile allows {DOCKER_DEFAULT}",
         summary.allowed,
         summary.names,
-        summary.seen.min(summary.allowed),
+        summary.seen,
         summary.added
     );
+    if summary.foreign > 0 {
+        let _ = writeln!(
+            text,
+            "calls of other ABIs that x86_64 has not, allowed as well: {}",
+            summary.foreign
+        );
+    }
     if summary.inferred > 0 {
         let _ = writeln!(
             text,

@@ -20,9 +20,9 @@ pub struct Summary {
     pub names: usize,
     /// Allowed names that other ABIs have and x86_64 has not.
     pub foreign: usize,
-    /// Allowed names that were recorded; of all ABIs.
+    /// Those of the allowed names of x86_64 that were recorded, in whichever ABI.
     pub seen: usize,
-    /// Allowed names that were not recorded; of all ABIs.
+    /// Those that were not recorded.
     pub added: usize,
     /// Those of the added names for which there is no other reason than that they were inferred.
     pub inferred: usize,
@@ -36,7 +36,8 @@ impl Summary {
         let total = profile.allowed.len();
         let native = |name: &&String| syscalls::number(Abi::X86_64, name).is_some();
         let allowed = profile.allowed.keys().filter(native).count();
-        let seen = profile.allowed.values().filter(|reasons| is_seen(reasons)).count();
+        let of_x86_64 = || profile.allowed.iter().filter(|(name, _)| native(name));
+        let seen = of_x86_64().filter(|(_, reasons)| is_seen(reasons)).count();
         let inferred =
             |reasons: &&BTreeSet<Reason>| reasons.iter().all(|reason| reason.is_inferred());
         let absent = |architecture: &Architecture| !profile.architectures.contains(architecture);
@@ -45,8 +46,8 @@ impl Summary {
             names: AMD64_NAMES,
             foreign: total - allowed,
             seen,
-            added: total - seen,
-            inferred: profile.allowed.values().filter(inferred).count(),
+            added: allowed - seen,
+            inferred: of_x86_64().map(|(_, reasons)| reasons).filter(inferred).count(),
             killed: Architecture::ALL.into_iter().filter(absent).collect(),
         }
     }

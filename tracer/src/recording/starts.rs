@@ -46,8 +46,8 @@ fn is_silent(cgroup: &Cgroup) -> bool {
     cgroup.late_start && cgroup.calls.is_empty()
 }
 
-/// A container that is started again has another cgroup. What it makes cgroups for itself is counted for each place by itself: each start
-/// makes as many.
+/// A container that is started again has another cgroup. The cgroups that it makes below its own say nothing: systemd in it makes a
+/// service's again and again. Only when its own never ran a workload (all of it moved below) they count, each place by itself.
 fn whole(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
     let new: BTreeSet<&str> = cgroups
         .iter()
@@ -66,7 +66,7 @@ fn whole(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
         let place = container(&cgroup.path).map_or("", |(_, below)| below);
         *places.entry(place).or_default() += 1;
     }
-    places.into_values().max().unwrap_or_default()
+    places.get("").copied().or_else(|| places.into_values().max()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -91,6 +91,18 @@ mod tests {
         ]);
         let told = [("db".to_owned(), 1, false), ("web".to_owned(), 3, false)];
         assert_eq!(counted(&found), told);
+    }
+
+    #[test]
+    fn what_a_container_makes_for_itself_is_no_start() {
+        let path = format!("/docker/{}", "a".repeat(64));
+        let inner = || cgroup(&format!("{path}/service"), "web");
+        let own = cgroup(&path, "web");
+        let told = [("web".to_owned(), 1, false)];
+        assert_eq!(counted(&recording(vec![own, inner(), inner(), inner(), inner()])), told);
+        let told = [("web".to_owned(), 2, false)];
+        let moved = recording(vec![inner(), inner()]);
+        assert_eq!(counted(&moved), told, "the workload runs below its own cgroup only");
     }
 
     #[test]
