@@ -1,8 +1,19 @@
-//! What was typed: clap definitions only.
+//! What was typed: clap definitions, and what is said of what cannot be meant.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+mod mistyped;
+mod values;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use self::mistyped::Mistyped;
+pub use self::values::{Attach, DefaultAction, Errno, Runtime};
+use self::values::{parse_socket, parse_time};
 
 /// Learn the seccomp profile that a workload starts and runs under, from the kernel.
 ///
@@ -23,6 +34,17 @@ pub struct Cli {
     /// What to record.
     #[command(flatten)]
     pub record: Record,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// It cannot be understood, or asks for help.
+    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Self, Mistyped> {
+        let words: Vec<OsString> = words.collect();
+        Self::try_parse_from(&words).map_err(|error| Mistyped::new(error, &words))
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -82,11 +104,11 @@ pub struct Record {
     /// (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE", default_value = "profile.json")]
     pub out: PathBuf,
-    /// Stop after this time (60s, 10m, 1h)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    /// Stop after this time (60s, 10m, 1h; a number alone is seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
     /// Stop when no new call was seen for this time, counted from the last one
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub until_quiet: Option<Duration>,
     /// Where names are asked for.
     #[command(flatten)]
@@ -100,9 +122,13 @@ pub struct Record {
     /// How the profile is derived.
     #[command(flatten)]
     pub derivation: Derivation,
-    /// Also watch the calls that a filter denies the target: each call then costs more
+    /// Also watch the calls that a filter denies the target: each call then costs more. Implied when the target is under a
+    /// filter or is awaited
     #[arg(long)]
     pub denied: bool,
+    /// Do not watch them, whatever filter the target is under: that is cheaper, and what the filter denies is missing
+    #[arg(long, conflicts_with_all = ["denied", "include_denied"])]
+    pub no_denied: bool,
     /// Do not count calls
     #[arg(long)]
     pub no_counts: bool,
@@ -129,11 +155,14 @@ pub struct Record {
 /// Where container runtimes are asked for the names of their containers.
 #[derive(Debug, Args)]
 pub struct Sockets {
-    /// Where Docker is asked for the names of containers
+    /// Where Docker is asked for the names of containers; else at DOCKER_HOST
     #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
     pub docker_host: Option<PathBuf>,
+    /// Where Podman is asked for the names of containers; else at CONTAINER_HOST
+    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
+    pub podman_host: Option<PathBuf>,
     /// Where the container runtime of Kubernetes is asked for the names of pods, in place of the usual sockets; may be given
-    /// several times
+    /// several times; else at CONTAINER_RUNTIME_ENDPOINT
     #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
     pub cri_endpoint: Vec<PathBuf>,
 }
@@ -142,10 +171,10 @@ pub struct Sockets {
 #[derive(Debug, Args)]
 pub struct Derivation {
     /// What a call that is not allowed returns
-    #[arg(long, value_name = "ERRNO", value_enum, default_value_t = Errno::Enosys)]
+    #[arg(long, value_name = "ERRNO", value_enum, ignore_case = true, default_value_t = Errno::Enosys)]
     pub errno: Errno,
     /// What happens to a call that is not allowed
-    #[arg(long, value_name = "ACTION", value_enum, default_value_t = DefaultAction::Errno)]
+    #[arg(long, value_name = "ACTION", value_enum, ignore_case = true, default_value_t = DefaultAction::Errno)]
     pub default_action: DefaultAction,
     /// Whose calls to add: those the runtime makes after the filter is loaded
     #[arg(long, value_enum, default_value_t = Runtime::Any)]
@@ -153,10 +182,10 @@ pub struct Derivation {
     /// List x86_64, x86 and x32 in the profile, whatever was seen
     #[arg(long)]
     pub all_arches: bool,
-    /// Allow this call as well
+    /// Allow this call as well; several with commas, or by giving it again
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub include: Vec<String>,
-    /// Do not allow this call, though it was seen
+    /// Do not allow this call, though it was seen; several with commas, or by giving it again
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub exclude: Vec<String>,
     /// Allow the other forms of each seen call, which other C libraries and kernels use
@@ -192,7 +221,7 @@ pub struct Derivation {
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP_PROFILE)]
 pub struct Rederive {
-    /// Recordings: the files NAME.recording.json that tracer writes beside a profile
+    /// Recordings: the files NAME.recording.json that tracer writes beside a profile; `-` reads one from standard input
     #[arg(value_name = "RECORDING", required = true)]
     pub recordings: Vec<PathBuf>,
     /// Where the profile goes; the merged recording and the Kubernetes fragment go beside it. `-` prints the profile alone; a
@@ -252,11 +281,11 @@ pub struct Verify {
     /// Write the profile with the denied calls allowed
     #[arg(long, value_name = "FILE")]
     pub amend: Option<PathBuf>,
-    /// Stop after this time (60s, 10m, 1h)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    /// Stop after this time (60s, 10m, 1h; a number alone is seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
     /// Stop when no new call was seen for this time, counted from the last one
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub until_quiet: Option<Duration>,
     /// Run COMMAND as this user (a name or a number)
     #[arg(long, value_name = "USER", requires = "command")]
@@ -307,8 +336,11 @@ pub struct NewPrivileges {
 #[derive(Debug, Args)]
 pub struct Enforce {
     /// The profile, as a container runtime reads it
-    #[arg(long, value_name = "FILE")]
-    pub profile: PathBuf,
+    #[arg(value_name = "PROFILE", required_unless_present = "named")]
+    positional: Option<PathBuf>,
+    /// The same
+    #[arg(id = "named", long = "profile", value_name = "FILE", conflicts_with = "positional")]
+    named: Option<PathBuf>,
     /// Read and judge the profile, tell what it means here, and run nothing
     #[arg(long)]
     pub check: bool,
@@ -324,72 +356,9 @@ pub struct Enforce {
     pub command: Vec<OsString>,
 }
 
-/// Where the kernel program is attached: for tests, and to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Attach {
-    /// Where nothing is lost, and then where it costs the least
-    Auto,
-    /// Raw tracepoints
-    Raw,
-    /// Classic tracepoints, by perf events
-    Classic,
-}
-
-/// The error of a call that is not allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Errno {
-    /// "Function not implemented": C libraries fall back to older calls
-    Enosys,
-    /// "Operation not permitted"
-    Eperm,
-}
-
-/// The default action of the profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DefaultAction {
-    /// The call fails with --errno
-    Errno,
-    /// The call is logged and runs: nothing is enforced
-    Log,
-    /// The process is killed
-    KillProcess,
-    /// The thread is killed
-    KillThread,
-    /// The thread gets SIGSYS
-    Trap,
-}
-
-/// Whose base set is added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Runtime {
-    /// runc's and crun's
-    Any,
-    /// runc's
-    Runc,
-    /// crun's
-    Crun,
-    /// youki's
-    Youki,
-    /// Nobody's: the profile may not start a container
-    None,
-}
-
-/// A Unix socket, as Docker's own client takes it.
-fn parse_socket(text: &str) -> Result<PathBuf, String> {
-    let path = text.strip_prefix("unix://").unwrap_or(text);
-    if path.starts_with('/') {
-        Ok(path.into())
-    } else {
-        Err("it must be unix:///PATH: only sockets of this host are asked".to_owned())
+impl Enforce {
+    /// The profile, however it was given.
+    pub fn profile(&self) -> &Path {
+        self.positional.as_deref().or(self.named.as_deref()).unwrap_or(Path::new(""))
     }
-}
-
-/// A number with a unit: `90s`, `10m`, `1h`, `1h30m`.
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 90s, 10m or 1h30m"))?;
-    if time.is_zero() {
-        return Err("it must be longer than nothing".to_owned());
-    }
-    Ok(time)
 }

@@ -1,8 +1,7 @@
 //! The `tracer` program.
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::Parser;
 use tracer::{
     cli::Cli,
     command::{self, Exit, UsageError},
@@ -10,7 +9,11 @@ use tracer::{
 };
 
 fn main() -> ExitCode {
-    let exit = command::run(&Cli::parse()).unwrap_or_else(|error| {
+    let cli = match Cli::read(env::args_os()) {
+        Ok(cli) => cli,
+        Err(mistyped) => return mistyped.tell(),
+    };
+    let exit = command::run(&cli).unwrap_or_else(|error| {
         tell(&format!("error: {error:#}"));
         if error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
     });

@@ -119,7 +119,7 @@ mod tests {
             (r"a\xc3\n\u{9b}", r"a\\xc3\\n\\u{9b}"),
             ("a\\\n", r"a\\\n"),
             ("a\\\u{200b}\\", r"a\\\u{200b}\"),
-            (r"\d\x2", r"\d\x2"),
+            (r"\d\x2", r"\d\\x2"),
             ("zero\u{200b}width", r"zero\u{200b}width"),
         ] {
             assert_eq!(escape(raw), shown);
@@ -130,7 +130,8 @@ mod tests {
     /// Whatever is put together of parts that escapes are made of, no two texts are shown alike.
     #[test]
     fn no_two_texts_look_the_same() {
-        let parts = ["\\", "x", "2d", "1b", "n", "\n", "\u{1b}", "u", "{9b}", "\u{9b}", "\u{7f}", "7f"];
+        let parts =
+            ["\\", "x", "2d", "1b", "n", "\n", "\u{1b}", "u", "{9b}", "\u{9b}", "\u{7f}", "7f"];
         let mut shown = std::collections::BTreeMap::new();
         let count = parts.len();
         for index in 0..count.pow(4) {

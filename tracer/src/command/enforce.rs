@@ -49,7 +49,7 @@ pub fn run(options: &Enforce) -> Exit {
 /// Reads and judges the profile, and makes a filter of it.
 fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
     let judge = options.caps.as_deref().map_or_else(Judge::own, Judge::typed)?;
-    let profile = ProfileFile::read(&options.profile, judge)?;
+    let profile = ProfileFile::read(options.profile(), judge)?;
     if let Some(note) = profile.told_judge() {
         tell(&note);
     }
@@ -61,7 +61,7 @@ fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
 
 /// Tells what the profile means, and runs nothing.
 fn check(options: &Enforce, profile: &ProfileFile, filter: &Filter) -> Exit {
-    let path = escape_path(&options.profile);
+    let path = escape_path(options.profile());
     let told = format!("{path}: it can be used\n{}", meaning::of(&profile.policy, filter));
     match print(&told).context("printing") {
         Ok(()) => Exit::Complete,

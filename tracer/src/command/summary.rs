@@ -310,10 +310,7 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
     let _ = writeln!(
         text,
         "{} of {} x86_64 calls allowed, {} of them seen, {} added for runtimes, C library and start-up; Docker's default profile allows {DOCKER_DEFAULT}",
-        summary.allowed,
-        summary.names,
-        summary.seen,
-        summary.added
+        summary.allowed, summary.names, summary.seen, summary.added
     );
     if summary.foreign > 0 {
         let _ = writeln!(

@@ -6,12 +6,6 @@ use super::inventory::Container;
 use super::names::{self, Engine, PodUid};
 use crate::text::escape;
 
-/// The fewest digits that are taken for the beginning of a container id without a prefix that says so.
-const BARE_ID_MIN: usize = 6;
-
-/// The fewest digits of a container id behind a prefix.
-const FORCED_ID_MIN: usize = 4;
-
 /// Digits of a full container id.
 const ID_MAX: usize = 64;
 
@@ -40,6 +34,8 @@ pub enum Meaning {
         /// The pod's name.
         pod: String,
     },
+    /// A pod's name without its namespace: what was meant can be told, but nothing is found by it.
+    PodWithoutNamespace(String),
     /// A container of a pod, by their names in Kubernetes.
     PodContainer {
         /// The pod's namespace.
@@ -123,7 +119,10 @@ impl Meaning {
     pub fn is_name(&self) -> bool {
         matches!(
             self,
-            Self::PodName { .. } | Self::PodContainer { .. } | Self::ContainerName { .. }
+            Self::PodName { .. }
+                | Self::PodWithoutNamespace(_)
+                | Self::PodContainer { .. }
+                | Self::ContainerName { .. }
         )
     }
 }
@@ -168,13 +167,13 @@ pub enum GrammarError {
         value: String,
     },
     /// `docker:`, `podman:` or `cri:` with something that is neither an id nor a name.
-    #[error("`{}` is neither a container id nor a container name", escape(.value))]
+    #[error("`{}` is neither a container id nor a container name{}", escape(.value), path_hint(.value))]
     NotAContainer {
         /// What stands behind the prefix.
         value: String,
     },
     /// No form fits.
-    #[error("`{}` names no kind of target{FORMS}", escape(.text))]
+    #[error("`{}` names no kind of target{}{FORMS}", escape(.text), path_hint(.text))]
     Unknown {
         /// As typed.
         text: String,
@@ -185,12 +184,23 @@ pub enum GrammarError {
 const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service, unit:user@1000/x), NAMESPACE/POD, \
      NAMESPACE/POD/CONTAINER, a pod UID, a container's name or id, or pid:NUMBER";
 
+/// A cgroup's path may lack its slash.
+fn path_hint(text: &str) -> String {
+    if !text.contains('/') || text.contains("://") {
+        return String::new();
+    }
+    format!("\n\nhint: a cgroup's path begins with a slash: /{}", escape(text))
+}
+
 impl std::str::FromStr for TargetSpec {
     type Err = GrammarError;
 
     fn from_str(text: &str) -> Result<Self, GrammarError> {
         let meanings = match text.split_once(':') {
             _ if text.is_empty() => return Err(GrammarError::Empty { text: String::new() }),
+            Some((scheme, rest)) if rest.starts_with("//") => {
+                with_scheme(text, scheme, &rest[2..])?
+            }
             _ if text.starts_with('/') => vec![Meaning::Path(text.to_owned())],
             Some((prefix, value)) => match forced(prefix, value) {
                 Some(_) if value.is_empty() => {
@@ -203,6 +213,19 @@ impl std::str::FromStr for TargetSpec {
         };
         Ok(Self { text: text.to_owned(), meanings })
     }
+}
+
+/// The meanings of an id as Kubernetes writes it, behind the name of its runtime (`containerID` in the status of a pod).
+fn with_scheme(text: &str, scheme: &str, id: &str) -> Result<Vec<Meaning>, GrammarError> {
+    let scope = match scheme {
+        "docker" => EngineScope::Docker,
+        "podman" => EngineScope::Podman,
+        "containerd" | "cri-o" => EngineScope::Cri,
+        _ => return Err(GrammarError::Unknown { text: text.to_owned() }),
+    };
+    let found = container_id(scope, id);
+    let refused = || GrammarError::NotAContainer { value: id.to_owned() };
+    found.map(|id| vec![id]).ok_or_else(refused)
 }
 
 /// The meanings of a value behind a prefix; none when there is no such prefix.
@@ -231,10 +254,10 @@ fn bare(text: &str) -> Result<Vec<Meaning>, GrammarError> {
     }
     let meanings: Vec<Meaning> = match PodUid::parse(text).map(Meaning::PodUid) {
         Some(uid) => {
-            let id = container_id(EngineScope::Any, text, BARE_ID_MIN);
+            let id = container_id(EngineScope::Any, text);
             std::iter::once(uid).chain(id).collect()
         }
-        None => container(EngineScope::Any, text, BARE_ID_MIN),
+        None => container(EngineScope::Any, text),
     };
     if meanings.is_empty() {
         return Err(GrammarError::Unknown { text: text.to_owned() });
@@ -255,19 +278,20 @@ fn pod(value: &str) -> Result<Vec<Meaning>, GrammarError> {
     PodUid::parse(value)
         .map(Meaning::PodUid)
         .or_else(|| pod_name(value))
+        .or_else(|| is_pod_name(value).then(|| Meaning::PodWithoutNamespace(value.to_owned())))
         .map(|meaning| vec![meaning])
         .ok_or_else(|| GrammarError::NotAPod { value: value.to_owned() })
 }
 
 /// What looks like the beginning of an id may be a name as well.
-fn container(scope: EngineScope, text: &str, shortest: usize) -> Vec<Meaning> {
-    let id = container_id(scope, text, shortest);
+fn container(scope: EngineScope, text: &str) -> Vec<Meaning> {
+    let id = container_id(scope, text);
     let name = container_name(scope, text).filter(|_| text.len() < ID_MAX || id.is_none());
     id.into_iter().chain(name).collect()
 }
 
 fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, GrammarError> {
-    let mut meanings = container(scope, value, FORCED_ID_MIN);
+    let mut meanings = container(scope, value);
     if scope == EngineScope::Cri {
         meanings.extend(
             pod_name(value).filter(|meaning| matches!(meaning, Meaning::PodContainer { .. })),
@@ -297,8 +321,8 @@ fn unit(value: &str) -> Result<Meaning, GrammarError> {
     Err(GrammarError::NotAUnit { value: value.to_owned() })
 }
 
-fn container_id(scope: EngineScope, text: &str, shortest: usize) -> Option<Meaning> {
-    ((shortest..=ID_MAX).contains(&text.len()) && names::is_hex(text))
+fn container_id(scope: EngineScope, text: &str) -> Option<Meaning> {
+    (text.len() <= ID_MAX && names::is_hex(text))
         .then(|| Meaning::ContainerId { scope, prefix: text.to_ascii_lowercase() })
 }
 
@@ -316,8 +340,7 @@ fn pod_name(text: &str) -> Option<Meaning> {
     let container = parts.next();
     let fits = parts.next().is_none()
         && is_label(namespace)
-        && pod.len() <= 253
-        && pod.split('.').all(is_label)
+        && is_pod_name(pod)
         && container.is_none_or(is_label);
     let (namespace, pod) = (namespace.to_owned(), pod.to_owned());
     fits.then(|| match container {
@@ -326,6 +349,10 @@ fn pod_name(text: &str) -> Option<Meaning> {
             Meaning::PodContainer { namespace, pod, container: container.to_owned() }
         }
     })
+}
+
+fn is_pod_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 /// Labels in a pod's name may be longer than 63 characters; only the whole is limited.

@@ -40,7 +40,9 @@ fn forms_without_prefix() {
         (HASH, vec![hash(), id(EngineScope::Any, HASH)]),
         ("facade", vec![id(EngineScope::Any, "facade"), name(EngineScope::Any, "facade")]),
         ("FACADE12", vec![id(EngineScope::Any, "facade12"), name(EngineScope::Any, "FACADE12")]),
-        ("cafe", vec![name(EngineScope::Any, "cafe")]),
+        ("cafe", vec![id(EngineScope::Any, "cafe"), name(EngineScope::Any, "cafe")]),
+        ("6", vec![id(EngineScope::Any, "6"), name(EngineScope::Any, "6")]),
+        ("web", vec![name(EngineScope::Any, "web")]),
         ("web_1", vec![name(EngineScope::Any, "web_1")]),
         ("shop/web-7d4b9-xk2.v1", vec![pod]),
         ("shop/web-0/proxy", vec![in_pod("proxy")]),
@@ -56,7 +58,12 @@ fn prefixes_force_the_kind() {
         ("pid:1", Meaning::Process(1)),
         ("pod:123e4567e89b12d3a456426614174000", parse(UID).remove(0)),
         ("docker:web.service", name(EngineScope::Docker, "web.service")),
-        ("podman:abc", name(EngineScope::Podman, "abc")),
+        ("podman:abx", name(EngineScope::Podman, "abx")),
+        ("containerd://0123abcd", id(EngineScope::Cri, "0123abcd")),
+        ("cri-o://0123ABCD", id(EngineScope::Cri, "0123abcd")),
+        ("docker://0123abcd", id(EngineScope::Docker, "0123abcd")),
+        ("podman://0123abcd", id(EngineScope::Podman, "0123abcd")),
+        ("pod:web-0", Meaning::PodWithoutNamespace("web-0".to_owned())),
         ("pod:shop/web-0/proxy", in_pod("proxy")),
         ("cri:shop/web-0/proxy", in_pod("proxy")),
         ("unit:nginx", Meaning::Unit("nginx.service".to_owned())),
@@ -87,7 +94,16 @@ fn what_fits_no_form_is_refused() {
         assert!(matches!(refuse(text), GrammarError::Unknown { .. }), "{text}");
     }
     assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));
-    assert!(matches!(refuse("pod:web"), GrammarError::NotAPod { .. }));
+    assert!(matches!(refuse("pod:web_0"), GrammarError::NotAPod { .. }));
+    assert!(matches!(refuse("rkt://0123abcd"), GrammarError::Unknown { .. }));
+    for text in ["containerd://", "docker://web", "cri-o:///0123"] {
+        assert!(matches!(refuse(text), GrammarError::NotAContainer { .. }), "{text}");
+    }
+    for text in ["system.slice/x.y", "kubepods/burstable/podx/y"] {
+        let told = refuse(text).to_string();
+        assert!(told.contains(&format!("begins with a slash: /{text}")), "{told}");
+    }
+    assert!(!refuse("rkt://ab").to_string().contains("begins with a slash"));
     for text in ["unit:a.socket", "unit:x/a", "unit:user@x/a", "unit:user@1/a/b", "unit:user@+1/a"]
     {
         assert!(matches!(refuse(text), GrammarError::NotAUnit { .. }), "{text}");

@@ -10,21 +10,35 @@ use crate::text::escape;
 const NAMES_SHOWN: usize = 5;
 /// How alike a name must be to be offered, from 0 to 1.
 const ALIKE: f64 = 0.6;
+/// What a name counts that begins as was typed.
+const BEGINS: f64 = 0.7;
+/// What it counts, of 1, that only the last part of a name is alike, as the pod's in `NAMESPACE/POD`.
+const PART: f64 = 0.95;
 
 /// Why a name tells no container or pod.
 #[derive(Debug, Error)]
 pub enum NameError {
     /// Nobody knows it.
-    #[error("no {what} is named `{}`{}\n\nhint: `tracer list` shows what runs here, --wait awaits what does not yet{}{}", escape(.name), offered(.nearest), process_hint(.name), told(.failures))]
+    #[error("no {what} is named `{}`{}\n\nhint: `tracer list` shows what runs here, --wait awaits what does not yet{}{}{}", escape(.name), offered(.nearest), process_hint(.name), elsewhere(*.nobody), told(.failures))]
     Unknown {
         /// What was looked for.
         what: &'static str,
         /// As typed, without a prefix.
         name: String,
-        /// Names that are alike.
+        /// Names that are alike, as they can be typed.
         nearest: Vec<String>,
+        /// Nobody who knows such names is there to be asked.
+        nobody: bool,
         /// Who could not be asked, and why.
         failures: Vec<String>,
+    },
+    /// A pod is named by two names.
+    #[error("`{}` is a pod's name without its namespace{}\n\nhint: write NAMESPACE/POD; `tracer list` and `kubectl get pods -A` show both", escape(.name), offered(.nearest))]
+    NoNamespace {
+        /// As typed, without a prefix.
+        name: String,
+        /// Pods that have the name, or one that is alike.
+        nearest: Vec<String>,
     },
     /// It is there, and does not run.
     #[error("the container `{}` {}\n\nhint: start it while tracing: --wait awaits it", escape(.name), what_it_does(*.state))]
@@ -42,39 +56,47 @@ pub enum NameError {
     },
 }
 
-/// Why there is nothing of that name; None when no meaning of what was typed is a name.
-pub(super) fn why_absent(spec: &TargetSpec, inventory: &Inventory) -> Option<NameError> {
+/// Why there is nothing of that name; None when no meaning of what was typed is a name. `paths` are cgroups that may have been meant.
+pub(super) fn why_absent(
+    spec: &TargetSpec,
+    inventory: &Inventory,
+    paths: Vec<String>,
+) -> Option<NameError> {
     let reasons: Vec<NameError> =
         spec.meanings.iter().filter_map(|meaning| reason(meaning, inventory)).collect();
     // The one that knows of it says more than that another meaning is unknown.
     let known = reasons.iter().position(|reason| !matches!(reason, NameError::Unknown { .. }));
-    reasons.into_iter().nth(known.unwrap_or_default())
+    let mut reason = reasons.into_iter().nth(known.unwrap_or_default());
+    if let Some(NameError::Unknown { nearest, .. }) = &mut reason {
+        nearest.splice(0..0, paths);
+        nearest.truncate(NAMES_SHOWN);
+    }
+    reason
 }
 
 fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
     match meaning {
         Meaning::ContainerName { scope, name } => {
-            let admitted = || admitted(*scope, inventory);
-            let known = admitted().find(|one| one.name == *name);
-            let names = admitted().map(|one| one.name.clone());
-            Some(absent_container(name, *scope, known, names.collect(), inventory))
+            let known = admitted(*scope, inventory).find(|one| one.name == *name);
+            Some(absent_container(name, *scope, known, inventory))
         }
         Meaning::PodContainer { namespace, pod, container } => {
             let name = format!("{namespace}/{pod}/{container}");
-            let in_pods = || admitted(EngineScope::Cri, inventory);
-            let known = in_pods().find(|one| one.full_name() == name);
-            let names = in_pods().map(Container::full_name);
-            Some(absent_container(&name, EngineScope::Cri, known, names.collect(), inventory))
+            let known = admitted(EngineScope::Cri, inventory).find(|one| one.full_name() == name);
+            Some(absent_container(&name, EngineScope::Cri, known, inventory))
         }
         Meaning::PodName { namespace, pod } => {
             let name = format!("{namespace}/{pod}");
-            let names: Vec<String> = inventory.pods.values().map(Pod::path).collect();
-            Some(if names.contains(&name) {
+            Some(if inventory.pods.values().any(|pod| pod.path() == name) {
                 NameError::EmptyPod { name }
             } else {
-                unknown("pod", name, EngineScope::Cri, names, inventory)
+                unknown("pod", name, EngineScope::Cri, inventory)
             })
         }
+        Meaning::PodWithoutNamespace(name) => Some(NameError::NoNamespace {
+            name: name.clone(),
+            nearest: nearest(name, inventory.pods.values().map(Pod::path)),
+        }),
         _ => None,
     }
 }
@@ -87,13 +109,12 @@ fn absent_container(
     name: &str,
     scope: EngineScope,
     known: Option<&Container>,
-    names: Vec<String>,
     inventory: &Inventory,
 ) -> NameError {
     let name = name.to_owned();
     match known {
         Some(container) => NameError::NotRunning { name, state: container.state },
-        None => unknown("container", name, scope, names, inventory),
+        None => unknown("container", name, scope, inventory),
     }
 }
 
@@ -101,36 +122,57 @@ fn unknown(
     what: &'static str,
     name: String,
     scope: EngineScope,
-    mut names: Vec<String>,
     inventory: &Inventory,
 ) -> NameError {
+    let pods = inventory.pods.values().map(Pod::path);
+    let pods = pods.filter(|_| matches!(scope, EngineScope::Any | EngineScope::Cri));
+    let containers = admitted(scope, inventory).map(Container::full_name);
+    let names = containers.filter(|_| what != "pod").chain(pods);
+    let nearest = nearest(&name, names);
+    NameError::Unknown {
+        what,
+        name,
+        nearest,
+        nobody: is_nobody_there(scope, inventory),
+        failures: failures(inventory),
+    }
+}
+
+/// The names that are most like one.
+fn nearest(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
     names.sort();
     names.dedup();
     let mut alike: Vec<(f64, String)> = names
         .into_iter()
-        .map(|known| (strsim::jaro_winkler(&name, &known), known))
+        .map(|known| (likeness(name, &known), known))
         .filter(|(score, _)| *score >= ALIKE)
         .collect();
     alike.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let nearest = alike.into_iter().take(NAMES_SHOWN).map(|(_, name)| name).collect();
-    let mut failures = failures(inventory);
-    failures.extend(missing(scope, inventory));
-    NameError::Unknown { what, name, nearest, failures }
+    alike.into_iter().take(NAMES_SHOWN).map(|(_, name)| name).collect()
 }
 
-/// Of whom a name is wanted, when nobody of that kind is there to be asked.
-fn missing(scope: EngineScope, inventory: &Inventory) -> Vec<String> {
+/// How alike a name is to one that was typed, from 0 to 1. A pod and its container may have been typed without what stands before
+/// them, or behind the wrong thing (`pod/web-0`).
+fn likeness(typed: &str, known: &str) -> f64 {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let parts = strsim::normalized_damerau_levenshtein(&last(typed), &last(known)) * PART;
+    let parts = if known.contains('/') { parts } else { 0.0 };
+    let whole = strsim::normalized_damerau_levenshtein(typed, known);
+    let begins = if known.starts_with(typed) { BEGINS } else { 0.0 };
+    whole.max(parts).max(begins)
+}
+
+/// None of those who know such names is there.
+fn is_nobody_there(scope: EngineScope, inventory: &Inventory) -> bool {
     let is_meant = |source: &&Source| match scope {
         EngineScope::Any => true,
         EngineScope::Docker => source.name == "docker",
         EngineScope::Podman => source.name.starts_with("podman"),
         EngineScope::Cri => matches!(source.name, "CRI" | "the kubelet's logs"),
     };
-    let meant: Vec<&Source> = inventory.sources.iter().filter(is_meant).collect();
-    if meant.iter().any(|source| source.answer != Answer::Absent) {
-        return Vec::new();
-    }
-    meant.iter().map(|source| format!("{} at {}: not there", source.name, source.address)).collect()
+    let mut meant = inventory.sources.iter().filter(is_meant);
+    !inventory.sources.is_empty() && meant.all(|source| source.answer == Answer::Absent)
 }
 
 /// Who could not be asked, and why.
@@ -158,6 +200,15 @@ fn process_hint(name: &str) -> String {
     String::new()
 }
 
+fn elsewhere(is_nobody_there: bool) -> &'static str {
+    if is_nobody_there {
+        "; no runtime that knows such names is where it is usually asked: --docker-host, --podman-host and --cri-endpoint name \
+         other sockets"
+    } else {
+        ""
+    }
+}
+
 fn told(failures: &[String]) -> String {
     failures.iter().map(|failure| format!("\nwarning: not asked: {failure}")).collect()
 }
@@ -167,5 +218,34 @@ fn what_it_does(state: ContainerState) -> &'static str {
         ContainerState::Created => "was created and never started",
         ContainerState::Exited => "has ended",
         ContainerState::Running | ContainerState::Unknown => "has no cgroup here: it does not run",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_pen_are_recognised() {
+        let names = ["web", "pweb", "db", "shop/web-0", "shop/web-0/app", "test/api-7d4b9"];
+        let offered = |typed: &str| nearest(typed, names.iter().map(|name| (*name).to_owned()));
+        for (typed, first) in [
+            ("wbe", "web"),
+            ("wen", "web"),
+            ("webb", "web"),
+            ("dbb", "db"),
+            ("web-0", "shop/web-0"),
+            ("pod/web-0", "shop/web-0"),
+            ("shpo/web-0", "shop/web-0"),
+            ("shop/web", "shop/web-0"),
+            ("shop/web-0/ap", "shop/web-0/app"),
+            ("web-0/app", "shop/web-0/app"),
+            ("api-7d4b", "test/api-7d4b9"),
+        ] {
+            let offered = offered(typed);
+            assert_eq!(offered.first().map(String::as_str), Some(first), "{typed}: {offered:?}");
+        }
+        assert!(!offered("wbe").contains(&"pweb".to_owned()));
+        assert_eq!(offered("redis"), [""; 0]);
     }
 }

@@ -16,7 +16,7 @@ use super::named::{self, NameError};
 use super::names::{self, ContainerName};
 use super::owner;
 use super::territory::Territory;
-use super::wanted::{Known, Verdict, Wanted};
+use super::wanted::{Known, SHORT_ID, Verdict, Wanted};
 use crate::recording::TargetKind;
 use crate::text::escape;
 
@@ -108,7 +108,17 @@ pub enum ResolveError {
 impl ResolveError {
     /// There is nothing of that name now; it may come.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::NotFound { .. } | Self::Foreign { .. } | Self::Name(_))
+        match self {
+            Self::Name(reason) => !matches!(reason, NameError::NoNamespace { .. }),
+            Self::NotFound { .. } | Self::Foreign { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What there is instead, in one line.
+    pub fn state(&self) -> String {
+        let message = self.to_string();
+        message.lines().next().unwrap_or_default().to_owned()
     }
 }
 
@@ -124,7 +134,13 @@ pub fn resolve(
     }
     let known = Known { inventory, claims: &claims };
     let (mut found, mut contested): (Vec<Match>, Vec<String>) = (Vec::new(), Vec::new());
-    for meaning in &spec.meanings {
+    // As Docker does: who has the name is meant, not who has an id that begins so.
+    let meanings = spec.meanings.iter();
+    let (beginnings, others): (Vec<_>, Vec<_>) = meanings.partition(|one| is_beginning(one));
+    for meaning in others.into_iter().chain(beginnings) {
+        if is_beginning(meaning) && !found.is_empty() {
+            continue;
+        }
         for one in look_up(meaning, tree, &known, &mut contested)? {
             // The beginning of a container's id may be its name as well.
             if !found.iter().any(|known| known.cgroups == one.cgroups) {
@@ -135,7 +151,7 @@ pub fn resolve(
     let text = || spec.text.clone();
     match found.len() {
         1 => {}
-        0 if contested.is_empty() => return Err(absent(spec, inventory)),
+        0 if contested.is_empty() => return Err(absent(spec, tree, inventory)),
         0 => return Err(doubtful(spec, contested, &claims)),
         _ => {
             let candidates = found.into_iter().flat_map(Match::candidates).collect();
@@ -146,13 +162,33 @@ pub fn resolve(
     Ok(ResolvedTarget { name: text(), kind, cgroups, without })
 }
 
+/// The beginning of an id, so few digits that a name may as well be meant.
+fn is_beginning(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::ContainerId { prefix, .. } if prefix.len() < SHORT_ID)
+}
+
 /// Why nothing fits.
-fn absent(spec: &TargetSpec, inventory: &Inventory) -> ResolveError {
-    let named = named::why_absent(spec, inventory);
+fn absent(spec: &TargetSpec, tree: &CgroupTree, inventory: &Inventory) -> ResolveError {
+    let named = named::why_absent(spec, inventory, paths_without_slash(&spec.text, tree));
     named.map_or_else(
         || ResolveError::NotFound { text: spec.text.clone(), meanings: spec.meanings.clone() },
         ResolveError::Name,
     )
+}
+
+/// The cgroups whose paths were typed without the slash, or begin so.
+fn paths_without_slash(text: &str, tree: &CgroupTree) -> Vec<String> {
+    let typed = format!("/{text}");
+    if tree.node(&typed).is_some() {
+        return vec![typed];
+    }
+    // A name alone is the beginning of too many.
+    if !text.contains('/') {
+        return Vec::new();
+    }
+    let depth = typed.matches('/').count();
+    let fits = |path: &&str| path.starts_with(&typed) && path.matches('/').count() == depth;
+    tree.nodes.iter().map(|node| node.path.as_str()).filter(fits).map(str::to_owned).collect()
 }
 
 /// Why nothing is taken though there are cgroups that carry the name.
@@ -199,6 +235,7 @@ fn look_up(
             return Ok(vec![Match::new(TargetKind::Path, path.clone(), path)]);
         }
         Meaning::Process(process) => return Ok(vec![of_process(*process, tree)?]),
+        Meaning::PodWithoutNamespace(_) => return Ok(Vec::new()),
         Meaning::PodUid(_) | Meaning::PodName { .. } => TargetKind::Pod,
         Meaning::ContainerId { .. }
         | Meaning::PodContainer { .. }
@@ -287,7 +324,7 @@ fn wanted(meanings: &[Meaning]) -> String {
         .map(|meaning| match meaning {
             Meaning::Path(_) => "cgroup",
             Meaning::Process(_) => "process",
-            Meaning::PodUid(_) | Meaning::PodName { .. } => "pod",
+            Meaning::PodUid(_) | Meaning::PodName { .. } | Meaning::PodWithoutNamespace(_) => "pod",
             Meaning::ContainerId { .. }
             | Meaning::ContainerName { .. }
             | Meaning::PodContainer { .. } => "container",

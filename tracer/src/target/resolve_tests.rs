@@ -48,6 +48,11 @@ fn containers_by_the_beginning_of_their_id() {
         missing.starts_with("no container is named `facade`\n\nhint: `tracer list` shows"),
         "{missing}"
     );
+    for text in ["0123456", "01234567", "012345678"] {
+        let found = resolve_in(&host, text);
+        assert_eq!(found.is_ok(), text.len() == 9, "{text}: {found:?}");
+    }
+    assert_eq!(cgroups(&host, &format!("podman://{}", &WEB[..10])), [web.clone()]);
     let number = resolve_in(&host, "987654").expect_err("missing").to_string();
     assert!(number.ends_with("for a process write pid:987654"), "{number}");
 }
@@ -189,6 +194,42 @@ fn names_are_those_that_runtimes_told() {
     let told = |text: &str| found(text).expect_err(text).to_string();
     assert!(told("docker:db").starts_with("the container `db` has ended\n"), "{}", told("db"));
     assert!(told("dbb").starts_with("no container is named `dbb`; there is db"), "{}", told("dbb"));
+    for text in ["web-0", "pod:web-0", "pod/web-0"] {
+        assert!(told(text).contains("; there is shop/web-0"), "{}", told(text));
+    }
+    assert!(!found("pod:web-0").expect_err("no namespace").is_absence(), "it never comes");
+    assert!(told("pod:web-0").contains("without its namespace"), "{}", told("pod:web-0"));
     assert!(told("shop/web").contains("; there is shop/web-0\n"), "{}", told("shop/web"));
     assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app\n"));
+}
+
+#[test]
+fn a_name_is_meant_before_an_id_that_begins_so() {
+    let host = FakeHost::new();
+    let beginning = format!("db{}", &WEB[2..]);
+    host.cgroup(&format!("/docker/{}", "a".repeat(64)), &[10]);
+    host.cgroup(&format!("/docker/{beginning}"), &[11]);
+    let tree = host.root().tree().expect("a tree");
+    let found = resolve(&"db".parse().expect("a target"), &tree, &inventory()).expect("found");
+    assert_eq!(found.cgroups, [format!("/docker/{}", "a".repeat(64))]);
+    let nobody = resolve(&"db".parse().expect("a target"), &tree, &Inventory::default());
+    assert_eq!(nobody.expect("by its id").cgroups, [format!("/docker/{beginning}")]);
+}
+
+#[test]
+fn a_path_without_its_slash_is_offered_with_it() {
+    let host = FakeHost::new();
+    host.cgroup(&format!("/docker/{WEB}"), &[10]);
+    host.cgroup("/work/job", &[11]);
+    for (typed, path) in [
+        (format!("docker/{WEB}"), format!("/docker/{WEB}")),
+        (format!("docker/{}", &WEB[..6]), format!("/docker/{WEB}")),
+        ("work/job".to_owned(), "/work/job".to_owned()),
+        ("work".to_owned(), "/work".to_owned()),
+    ] {
+        let told = resolve_in(&host, &typed).expect_err(&typed).to_string();
+        assert!(told.contains(&format!("; there is {path}\n")), "{typed}: {told}");
+    }
+    let told = resolve_in(&host, "wor").expect_err("nothing").to_string();
+    assert!(!told.contains("there is"), "{told}");
 }

@@ -12,7 +12,9 @@ use super::territory::{containers_in, tops};
 use crate::recording::TargetKind;
 
 /// The digits of an id that runtimes print: what is as long is no name.
-const SHORT_ID: usize = 12;
+pub(super) const SHORT_ID: usize = 12;
+/// The fewest digits of an id that are awaited: fewer may begin the id of any container that comes.
+const AWAITED_ID: usize = 6;
 
 /// What the user wants to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +107,27 @@ impl Wanted {
         self
     }
 
+    /// The same, for what comes later. Of an id so few digits may have been typed that they are another one's beginning soon: they
+    /// stand for the container that was found, by its cgroup, or for none.
+    pub fn pinned(mut self, found: &[String]) -> Self {
+        let ids: Vec<String> = found
+            .iter()
+            .flat_map(|path| containers_in(path).last())
+            .map(|(_, name)| name.id)
+            .collect();
+        let is_short = |rule: &Rule| matches!(rule, Rule::Meaning(Meaning::ContainerId { prefix, .. }) if prefix.len() < AWAITED_ID);
+        for rule in self.rules.iter_mut().filter(|rule| is_short(rule)) {
+            let Rule::Meaning(Meaning::ContainerId { prefix, .. }) = rule else { continue };
+            if let Some(id) = ids.iter().find(|id| id.starts_with(prefix.as_str())) {
+                prefix.clone_from(id);
+            }
+        }
+        if !self.rules.iter().all(is_short) {
+            self.rules.retain(|rule| !is_short(rule));
+        }
+        self
+    }
+
     /// Every container of this host.
     pub fn all_containers() -> Self {
         Self { name: "all containers".to_owned(), rules: vec![Rule::AllContainers] }
@@ -113,7 +136,9 @@ impl Wanted {
     /// What kind of thing is wanted.
     pub fn kind(&self) -> TargetKind {
         match self.rules.first() {
-            Some(Rule::Meaning(Meaning::PodUid(_) | Meaning::PodName { .. })) => TargetKind::Pod,
+            Some(Rule::Meaning(
+                Meaning::PodUid(_) | Meaning::PodName { .. } | Meaning::PodWithoutNamespace(_),
+            )) => TargetKind::Pod,
             Some(Rule::Meaning(Meaning::Unit(_) | Meaning::UserUnit { .. })) => TargetKind::Unit,
             _ => TargetKind::Container,
         }
@@ -257,7 +282,9 @@ impl Known<'_> {
             Rule::Meaning(Meaning::ContainerName { scope, name }) => {
                 self.by_name(*scope, path, |container| container.name == *name)
             }
-            Rule::Meaning(Meaning::Path(_) | Meaning::Process(_)) => Verdict::Other,
+            Rule::Meaning(
+                Meaning::Path(_) | Meaning::Process(_) | Meaning::PodWithoutNamespace(_),
+            ) => Verdict::Other,
         }
     }
 

@@ -237,3 +237,18 @@ fn one_container_has_the_name() {
     assert!(!wanted("cri:app").is_named(pod), "pods have containers of one name");
     assert!(!wanted("shop/web-0").is_named(pod) && !Wanted::all_containers().is_named(docker));
 }
+
+#[test]
+fn few_digits_stand_for_the_container_that_was_found_or_for_none() {
+    let path = |digit: char| format!("/docker/{}", id(digit));
+    let inventory = inventory();
+    let known = known(&inventory);
+    let found = wanted("aa").pinned(&[path('a')]);
+    assert_eq!(found.judge(&path('a'), &known), is(&path('a')));
+    let other = format!("/docker/aa{}", &id('0')[2..]);
+    assert_ne!(found.judge(&other, &known), is(&other), "another one that begins alike");
+    let awaited = wanted("aa").pinned(&[]);
+    assert_eq!(awaited.judge(&path('a'), &known), Verdict::Other, "its name is not aa");
+    let long = wanted("aaaaaa").pinned(&[]);
+    assert_eq!(long.judge(&path('a'), &known), is(&path('a')), "enough of an id");
+}

@@ -1,0 +1,140 @@
+//! Values of options, and how they are read.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+
+/// Where the kernel program is attached: for tests, and to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// Where nothing is lost, and then where it costs the least
+    Auto,
+    /// Raw tracepoints
+    Raw,
+    /// Classic tracepoints, by perf events
+    Classic,
+}
+
+/// The error of a call that is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Errno {
+    /// "Function not implemented": C libraries fall back to older calls
+    Enosys,
+    /// "Operation not permitted"
+    Eperm,
+}
+
+/// The default action of the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DefaultAction {
+    /// The call fails with --errno
+    #[value(alias = "SCMP_ACT_ERRNO")]
+    Errno,
+    /// The call is logged and runs: nothing is enforced
+    #[value(alias = "SCMP_ACT_LOG")]
+    Log,
+    /// The process is killed
+    #[value(alias = "SCMP_ACT_KILL_PROCESS")]
+    KillProcess,
+    /// The thread is killed
+    // As libseccomp defines the short name.
+    #[value(aliases = ["SCMP_ACT_KILL_THREAD", "SCMP_ACT_KILL"])]
+    KillThread,
+    /// The thread gets SIGSYS
+    #[value(alias = "SCMP_ACT_TRAP")]
+    Trap,
+}
+
+/// Whose base set is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// runc's and crun's
+    Any,
+    /// runc's
+    Runc,
+    /// crun's
+    Crun,
+    /// youki's
+    Youki,
+    /// Nobody's: the profile may not start a container
+    None,
+}
+
+/// A Unix socket, as Docker's own client takes it.
+pub(super) fn parse_socket(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix://").unwrap_or(text);
+    if path.starts_with('/') {
+        Ok(path.into())
+    } else {
+        Err("it must be unix:///PATH: only sockets of this host are asked".to_owned())
+    }
+}
+
+/// A number with a unit (`90s`, `10m`, `1h`, `1h30m`); a number alone is seconds, as `sleep(1)` and `timeout(1)` take them.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    let is_number = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    if text
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    {
+        return Err("a time cannot be below zero; write it like 90s, 10m or 1h30m".to_owned());
+    }
+    let time = if is_number(text) {
+        let seconds =
+            text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        seconds.ok_or("it is no number of seconds; write it like 90s, 10m or 1h30m")?
+    } else {
+        humantime::parse_duration(text)
+            .map_err(|error| format!("{error}; write it like 90s, 10m or 1h30m"))?
+    };
+    if time.is_zero() {
+        return Err("it must be longer than nothing".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        for (text, seconds) in [("30", 30.0), ("0.5", 0.5), ("90s", 90.0), ("1h30m", 5400.0)] {
+            assert_eq!(parse_time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for (text, part) in [
+            ("-1s", "below zero"),
+            ("-1", "below zero"),
+            ("0", "longer than nothing"),
+            ("1.2.3", "no number of seconds"),
+            (".", "no number of seconds"),
+            ("soon", "like 90s"),
+            ("-x", "like 90s"),
+            ("", "like 90s"),
+            (&"9".repeat(40), "no number of seconds"),
+        ] {
+            let error = parse_time(text).expect_err(text);
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn values_are_understood_as_manuals_and_profiles_write_them() {
+        for (text, errno) in [("EPERM", Errno::Eperm), ("enosys", Errno::Enosys)] {
+            assert_eq!(Errno::from_str(text, true), Ok(errno));
+        }
+        for (text, action) in [
+            ("SCMP_ACT_LOG", DefaultAction::Log),
+            ("SCMP_ACT_ERRNO", DefaultAction::Errno),
+            ("SCMP_ACT_KILL_PROCESS", DefaultAction::KillProcess),
+            ("SCMP_ACT_KILL_THREAD", DefaultAction::KillThread),
+            ("SCMP_ACT_KILL", DefaultAction::KillThread),
+            ("scmp_act_trap", DefaultAction::Trap),
+            ("Log", DefaultAction::Log),
+        ] {
+            assert_eq!(DefaultAction::from_str(text, true), Ok(action), "{text}");
+        }
+    }
+}
