@@ -1,11 +1,12 @@
 //! `tracer list`: what runs in cgroups that a runtime, Kubernetes or systemd named.
 
 use serde_json::Value;
-use tests::{Cgroup, Finished, Running, ground_truth, tracer_program};
+use tests::{Cgroup, Finished, Running, Tracer, ground_truth, tracer_program};
 
 tests::trials! {
     a_container_is_listed_once_with_its_processes_and_filters,
     a_name_with_escape_characters_does_not_reach_the_terminal,
+    what_is_listed_can_be_typed_as_a_target,
 }
 
 /// Runs `tracer list` with some options.
@@ -78,4 +79,42 @@ fn a_name_with_escape_characters_does_not_reach_the_terminal() {
     container.wait_until_empty();
     drop(container);
     drop(odd);
+}
+
+/// Names with systemd's escapes among them, as the table and the messages show them.
+fn what_is_listed_can_be_typed_as_a_target() {
+    let process = std::process::id();
+    let slice = Cgroup::at(format!("/tracer\\x2dtests\\x2d{process}.slice"));
+    let unit = slice.child(&format!("a\\x2d{process}b.service"));
+    let inner = unit.child("deep.service");
+    let mut processes = [resident(&unit, &[]), resident(&inner, &[])];
+    let table = String::from_utf8_lossy(&list(&[]).stdout).into_owned();
+    for cgroup in [&unit, &inner] {
+        let lines: Vec<&str> = table.lines().filter(|line| line.ends_with(cgroup.name())).collect();
+        let [line] = lines.as_slice() else { panic!("{} in {table}", cgroup.name()) };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for name in [words[1], words[words.len() - 1]] {
+            let tracing = Tracer::new().args(["--accept-late-start", "--cgroup", name]).start();
+            assert!(tracing.process.stderr().contains(name), "{}", tracing.process.stderr());
+            Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".to_owned()])).finish();
+            let recording = tracing.stop().exits(0).recording();
+            assert_eq!(recording.targets[0].name, name);
+            assert!(recording.cgroups.iter().any(|one| one.path == cgroup.name()), "{recording:?}");
+        }
+    }
+    let missing = unit.name().replace("b.service", "c.service");
+    let outcome = Tracer::new().args(["--cgroup", &missing]).run().exits(1);
+    outcome.says(&[
+        &format!("there is no cgroup {missing}: "),
+        unit.name().rsplit('/').next().expect("a name"),
+    ]);
+    for process in &mut processes {
+        process.close_stdin();
+    }
+    processes.map(Running::finish);
+    for cgroup in [&inner, &unit] {
+        cgroup.wait_until_empty();
+    }
+    drop(inner);
+    drop(unit);
 }

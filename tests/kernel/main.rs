@@ -10,6 +10,7 @@ mod crowds;
 mod denied;
 mod departures;
 mod enforce;
+mod filtered;
 mod ground_truth;
 mod handover;
 mod harness;
@@ -61,6 +62,7 @@ fn trials() -> Vec<Trial> {
         denied::trials(),
         departures::trials(),
         enforce::trials(),
+        filtered::trials(),
         ground_truth::trials(),
         handover::trials(),
         harness::trials(),

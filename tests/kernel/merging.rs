@@ -9,6 +9,7 @@ tests::trials! {
     a_late_recording_and_a_start_are_complete_together,
     a_start_of_another_cgroup_does_not_help,
     a_profile_alone_goes_to_standard_output,
+    a_recording_is_read_from_standard_input,
     inferred_calls_are_added_while_recording_too,
 }
 
@@ -96,4 +97,15 @@ fn inferred_calls_are_added_while_recording_too() {
     let reason =
         derived.added.iter().find(|added| added.name == "tgkill").map(|added| &added.reason);
     assert!(reason.is_some_and(|reason| reason.starts_with("inferred")), "{reason:?}");
+}
+
+fn a_recording_is_read_from_standard_input() {
+    let cgroup = Cgroup::new("standard-input");
+    let start = record_start(&cgroup);
+    let from = |file: &str| format!(r#"exec "$0" "$@" < {file}"#);
+    let derive =
+        |file: &str| Tracer::new().launcher(["sh", "-c", &from(file)]).args(["profile", "-"]).run();
+    let derived = derive(&file(&start)).exits(0);
+    assert_eq!(derived.profile(), start.profile());
+    derive("/dev/null").exits(1).says(&["truncated"]).writes_nothing();
 }

@@ -10,6 +10,9 @@ tests::trials! {
     a_unit_and_a_path_that_do_not_exist_yet_are_recorded,
     the_end_of_the_target_ends_the_recording_only_without_wait,
     what_never_came_is_no_profile_and_without_wait_an_error,
+    what_did_not_come_beside_what_came_is_told,
+    a_pod_without_its_namespace_is_not_awaited,
+    a_socket_that_was_named_and_is_not_there_is_an_error,
 }
 
 const CANARY: i32 = 452;
@@ -98,10 +101,59 @@ fn what_never_came_is_no_profile_and_without_wait_an_error() {
     let tracing = Tracer::new().args(["--wait", "--cgroup", &id]).start();
     tracing.stop().exits(1).writes_nothing();
     Tracer::new().args(["--cgroup", &id]).run().exits(1).says(&["--wait"]).writes_nothing();
-    let options = ["--docker-host=unix:///nowhere/docker.sock", "--wait"];
     for target in ["docker:no-such-name", "no-such-namespace/no-such-pod"] {
-        let tracing = Tracer::new().args(options).args(["--cgroup", target]).start();
-        tracing.stop().exits(1).writes_nothing();
+        let tracing = Tracer::new().args(["--wait", "--cgroup", target]).start();
+        let name = target.strip_prefix("docker:").unwrap_or(target);
+        let never = format!("{target} never appeared");
+        let said = [&format!("waiting for {target}: no "), &format!("is named `{name}`"), &never];
+        tracing.stop().exits(1).says(&said.map(String::as_str)).writes_nothing();
         Tracer::new().args(["--cgroup", target]).run().exits(1).says(&["--wait"]).writes_nothing();
+    }
+}
+
+/// One of two came: its profile is written, and the other one is told.
+fn what_did_not_come_beside_what_came_is_told() {
+    let above = Cgroup::new("one-of-two");
+    let [there, missing] = ["there", "missing"].map(|name| format!("{}/{name}", above.name()));
+    let tracing = Tracer::new().args(["--wait", "--cgroup", &there, "--cgroup", &missing]).start();
+    let made = starts(&above, "there", 1);
+    let outcome = tracing.stop().exits(0);
+    assert_eq!(recorded(&outcome), made, "left: recorded, right: made");
+    let waited = [&there, &missing].map(|path| format!("waiting for {path}: there is no cgroup"));
+    let outcome =
+        outcome.says(&[&waited[0], &waited[1], &format!("note: {missing} never appeared")]);
+    assert!(!outcome.stderr.contains(&format!("{there} never")), "{}", outcome.stderr);
+}
+
+fn a_pod_without_its_namespace_is_not_awaited() {
+    for options in [&["--wait", "--cgroup", "pod:web-0"][..], &["--cgroup", "pod:web-0"]] {
+        let said = ["`web-0` is a pod's name without its namespace", "write NAMESPACE/POD"];
+        Tracer::new().args(options).run().exits(1).says(&said).writes_nothing();
+    }
+}
+
+fn a_socket_that_was_named_and_is_not_there_is_an_error() {
+    for (option, who) in
+        [("--docker-host", "docker"), ("--podman-host", "podman"), ("--cri-endpoint", "CRI")]
+    {
+        let socket = format!("{option}=unix:///nowhere/x.sock");
+        for wait in [&["--wait"][..], &[]] {
+            let tracer = Tracer::new().args([&socket, "--cgroup", "no-such-name"]).args(wait);
+            let said = format!("{who} at /nowhere/x.sock: not there");
+            tracer.run().exits(1).says(&[&said, option]).writes_nothing();
+        }
+    }
+    let silent = Tracer::new().args(["--cgroup", "no-such-name"]).run().exits(1);
+    assert!(!silent.stderr.contains("not there"), "usual places need not be: {}", silent.stderr);
+    for (variable, value, said) in [
+        ("DOCKER_HOST", "unix:///nowhere/x.sock", "DOCKER_HOST: /nowhere/x.sock: not there"),
+        ("CONTAINER_HOST", "ssh://a@b", "CONTAINER_HOST: ssh://a@b: only sockets of this host"),
+        ("CONTAINER_RUNTIME_ENDPOINT", "/nowhere", "CONTAINER_RUNTIME_ENDPOINT: /nowhere: not"),
+    ] {
+        let tracer = || Tracer::new().environment(variable, value);
+        let outcome = tracer().args(["--cgroup", "no-such-name"]).run().exits(1);
+        outcome.says(&[said]).writes_nothing();
+        let outcome = tracer().args(["--quiet"]).command(["true"]).run().exits(0);
+        assert!(!outcome.stderr.contains(variable), "nobody is asked: {}", outcome.stderr);
     }
 }

@@ -107,11 +107,18 @@ impl Live {
         self.last_new.map(|last| last.elapsed())
     }
 
-    /// Brings the status line up to date. `total` is the number of calls made so far, when they are counted.
-    pub fn status(&mut self, total: Option<u64>, losses: u64) {
+    /// Brings the status line up to date. `awaited` are the targets as long as none of them is there; `total` is the number of calls
+    /// that they made so far, when they are counted.
+    pub fn status(&mut self, awaited: Option<&str>, total: Option<u64>, losses: u64) {
         if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
+        let message = self.message(awaited, total, losses);
+        self.bar.set_message(message);
+        self.bar.tick();
+    }
+
+    fn message(&mut self, awaited: Option<&str>, total: Option<u64>, losses: u64) -> String {
         let now = Instant::now();
         let rate = total.map(|total| {
             let (then, before) = self.counted.replace((now, total)).unwrap_or((now, total));
@@ -123,16 +130,38 @@ impl Live {
             None => "none yet".to_owned(),
         };
         let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
-        self.bar.set_message(format!(
-            "{} calls seen · {quiet}{} · {losses}",
-            self.calls_seen,
-            rate.unwrap_or_default()
-        ));
-        self.bar.tick();
+        match awaited.filter(|_| self.calls_seen == 0) {
+            Some(targets) => format!("waiting for {targets} · {losses}"),
+            None => format!(
+                "{} calls seen · {quiet}{} · {losses}",
+                self.calls_seen,
+                rate.unwrap_or_default()
+            ),
+        }
     }
 
     /// Takes the status line away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_a_rate_of_what_is_not_there() {
+        let mut live = Live::new(Detail::StatusLine);
+        assert_eq!(
+            live.message(Some("shop/web-0"), Some(0), 0),
+            "waiting for shop/web-0 · no losses"
+        );
+        live.calls_seen = 1;
+        let told = live.message(None, Some(10), 2);
+        assert!(
+            told.starts_with("1 calls seen · none yet · ") && told.ends_with("2 LOST"),
+            "{told}"
+        );
     }
 }

@@ -9,9 +9,11 @@ mod following;
 mod late;
 mod moves;
 mod names;
+mod removal;
 mod request;
 mod selecting;
 mod setup;
+mod status;
 mod stops;
 mod unknown;
 
@@ -32,6 +34,7 @@ use self::{
     ending::Roots,
     events::Sightings,
     late::Late,
+    removal::Removal,
     selecting::Selecting,
     setup::{
         announcement, boot_time, options, places, populated_below, selections, standing,
@@ -105,6 +108,9 @@ pub async fn record(
     for line in places(&sightings.selecting.selections) {
         observers.live.line(&line);
     }
+    for line in &request.notes {
+        observers.live.line(line);
+    }
     observers.live.line(&announcement(request, &sightings.selecting.selections));
     let command = match (&group, &request.command) {
         (Some(group), Some(command)) => Some(group.start(command)?),
@@ -120,6 +126,7 @@ pub async fn record(
         audit,
         cut_off: 0,
         awaiting: false,
+        removal: Removal::new(request.runtimes.clone()),
         command,
         group,
         followed: BTreeSet::new(),
@@ -156,6 +163,8 @@ struct Session<'a> {
     followed: BTreeSet<String>,
     /// A target that is gone is awaited, and that was said.
     awaiting: bool,
+    /// Whether it will come at all.
+    removal: Removal,
     started: SystemTime,
     began: u64,
 }
@@ -258,19 +267,6 @@ impl Session<'_> {
             Some(audit) => audit.settle(&self.sightings, &self.request.root, observers).await,
             None => Ok(()),
         }
-    }
-
-    fn show_status(&mut self, observers: &mut Observers<'_>) -> Result<()> {
-        if !observers.live.has_status_line() {
-            return Ok(());
-        }
-        let snapshot = self.recorder.drain()?;
-        let counted = snapshot.cgroups.iter().filter_map(|cgroup| cgroup.counts.as_ref());
-        let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
-        let lost =
-            snapshot.stats.calls_lost + snapshot.stats.evidence_lost + snapshot.recursion_misses;
-        observers.live.status(total, lost);
-        Ok(())
     }
 
     /// Reads everything, and puts the recording together.

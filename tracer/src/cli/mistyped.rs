@@ -35,8 +35,9 @@ impl Mistyped {
     pub(super) fn new(error: clap::Error, arguments: &[OsString]) -> Self {
         let words: Vec<String> =
             arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-        let hints = hints(&error, &words);
-        Self { error, hints, is_empty: words.iter().all(|word| word == "--") }
+        let is_empty = words.iter().all(|word| word == "--");
+        let hints = if is_empty { Vec::new() } else { hints(&error, &words) };
+        Self { error, hints, is_empty }
     }
 
     /// The message, without colours.

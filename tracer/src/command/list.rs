@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets::NOTHING};
 
-use super::{Exit, request};
+use super::{Exit, request, sockets};
 use crate::{
     cli::List,
     message::{print, tell},
@@ -27,7 +27,7 @@ const ID_SHOWN: usize = 12;
 /// The cgroups cannot be read, or nothing can be printed.
 pub fn run(options: &List) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
-    let inventory = request::ask_all(&request::addresses(&options.sockets), options.verbose)?;
+    let inventory = request::ask_all(&sockets::addresses(&options.sockets)?, options.verbose)?;
     let tree = root.tree().context("the cgroups of this host could not be read")?;
     let found = traceables(&tree, &inventory);
     let text = if options.json { json::checks(&found) } else { table(&found) };
@@ -43,7 +43,7 @@ pub fn run(options: &List) -> Result<Exit> {
     let nameless = found.iter().filter(|one| one.is_nameless()).count();
     if nameless > 0 {
         tell(&format!(
-            "names that nobody told: {nameless}; their ids are shown\n\nhint: name the sockets of their runtimes (--docker-host, --cri-endpoint); -v tells who was asked; the id does as well"
+            "names that nobody told: {nameless}; their ids are shown\n\nhint: name the sockets of their runtimes (--docker-host, --podman-host, --cri-endpoint); -v tells who was asked; the id does as well"
         ));
     }
     Ok(Exit::Complete)

@@ -8,6 +8,7 @@ mod derivation;
 mod doubt;
 pub mod enforce;
 mod excluded;
+mod filtered;
 mod input;
 mod judging;
 pub mod keep;
@@ -23,6 +24,7 @@ pub mod record;
 mod refused;
 mod request;
 mod rescue;
+mod sockets;
 mod summary;
 pub mod verify;
 

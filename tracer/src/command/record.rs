@@ -7,14 +7,14 @@ use std::{
     path::Path,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::{
-    Exit, derivation,
+    Exit, derivation, filtered,
     outputs::{self, Outputs},
     owner,
     request::{self, Host, Search},
-    rescue,
+    rescue, sockets,
     summary::{self, Source},
     usage,
 };
@@ -27,7 +27,7 @@ use crate::{
     profile::DeriveError,
     recording::{Recording, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
-    text::escape_path,
+    text::{escape, escape_path},
 };
 
 /// Records a workload and writes its profile.
@@ -54,7 +54,10 @@ pub fn run(typed: &Record) -> Result<Exit> {
         names: choices.per_container,
         verbose: choices.verbose,
     };
-    let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
+    let mut targets =
+        request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;
+    let denials = filtered::decide(typed, &root, &targets)?;
+    targets.notes.extend(denials.note);
     let (runtime, mut stops) = request::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
     let events = typed.events.as_deref().map(|path| events(path, outputs.whole())).transpose()?;
@@ -65,13 +68,15 @@ pub fn run(typed: &Record) -> Result<Exit> {
         anywhere: targets.anywhere,
         inventory: targets.inventory,
         addresses: targets.addresses,
+        runtimes: targets.runtimes,
+        notes: targets.notes,
         wait: typed.wait || typed.all_containers,
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
-        denied: typed.denied || choices.include_denied,
+        denied: denials.watched,
         purpose: Purpose::Record,
         hook,
         fall_back,
@@ -95,12 +100,19 @@ pub fn run(typed: &Record) -> Result<Exit> {
         Err(error) => {
             outputs.discard_unfinished();
             tell(summary::incomplete(recording).trim_end());
-            return Err(error.into());
+            let missing = never_came(typed, &request, recording);
+            return Err(match missing.is_empty() {
+                true => error.into(),
+                false => anyhow!("{} never appeared: {error}", missing.join(", ")),
+            });
         }
     };
     outputs.write(&products).inspect_err(|_| rescue::keep(recording, &outputs))?;
     outputs.discard_unfinished();
     summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
+    for name in never_came(typed, &request, recording) {
+        tell(&format!("note: {name} never appeared"));
+    }
     Ok(match events.and_then(Events::problem) {
         Some(problem) => {
             tell(&format!("incomplete: events are missing: {problem}"));
@@ -108,6 +120,17 @@ pub fn run(typed: &Record) -> Result<Exit> {
         }
         None => exit(typed, &outcome, summary::is_complete(&products)),
     })
+}
+
+/// The targets that were awaited in vain, escaped.
+fn never_came(typed: &Record, request: &Request, recording: &Recording) -> Vec<String> {
+    let was_there = |name: &str| {
+        let mut selections = request.selections.iter().filter(|one| one.name == name);
+        selections.any(|one| one.paths.iter().any(|path| request.root.id(path).is_ok()))
+    };
+    let targets = recording.targets.iter().filter(|target| typed.wait && target.cgroups.is_empty());
+    let missing = targets.filter(|target| !was_there(&target.name));
+    missing.map(|target| escape(&target.name)).collect()
 }
 
 /// Nothing of a workload was recorded, and something was lost: what, matters more than that there is no profile.

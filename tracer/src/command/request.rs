@@ -11,7 +11,7 @@ use super::{
     usage,
 };
 use crate::{
-    cli::{Attach, Sockets},
+    cli::Attach,
     kernel::{Filter, Hook},
     message::tell,
     preflight::{self, Check, HookChoice},
@@ -22,10 +22,12 @@ use crate::{
         cgroup::CgroupRoot,
         grammar::TargetSpec,
         inventory::Inventory,
+        named::failures,
         resolve::{ResolvedTarget, resolve},
         runtime::{Addresses, ask},
         wanted::Wanted,
     },
+    text::escape,
 };
 
 /// What was typed as targets.
@@ -94,6 +96,10 @@ pub(super) struct Targets {
     pub(super) inventory: Inventory,
     /// Where they are asked on; None when no name matters.
     pub(super) addresses: Option<Addresses>,
+    /// Where it is asked whether a container that ended will ever start again.
+    pub(super) runtimes: Addresses,
+    /// What is to be said of targets that are not there yet.
+    pub(super) notes: Vec<String>,
 }
 
 /// How targets are looked for.
@@ -122,12 +128,17 @@ pub(super) fn targets(
     let inventory =
         if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
     let tree = root.tree()?;
-    let (mut selections, mut wanted) = (Vec::new(), Vec::new());
+    let (mut selections, mut wanted, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for (spec, rule) in specs.iter().zip(rules) {
         let found = resolve(spec, &tree, &inventory);
+        if search.wait
+            && let Err(absence) = &found
+        {
+            notes.push(format!("waiting for {}: {}", escape(&spec.text), absence.state()));
+        }
         let found = selection(root, spec, rule.as_ref(), found, search.wait)?;
         wanted.extend(match rule {
-            Some(rule) if search.wait => Some(rule.of_known(&inventory)),
+            Some(rule) if search.wait => Some(rule.of_known(&inventory).pinned(&found.paths)),
             // The containers of a pod come and go, also while it is there.
             Some(rule) if found.kind == TargetKind::Pod => Some(rule.of_found_pod(&found.paths)),
             _ => None,
@@ -139,9 +150,13 @@ pub(super) fn targets(
         selections.push(Selection { name, kind, paths: Vec::new(), without: Vec::new() });
         wanted.push(all);
     }
+    if !notes.is_empty() {
+        notes.extend(failures(&inventory).iter().map(|failure| format!("warning: {failure}")));
+    }
     let anywhere = !wanted.is_empty() && (search.wait || search.all_containers);
-    let addresses = needs_names.then(|| addresses.clone());
-    Ok(Targets { selections, wanted, anywhere, inventory, addresses })
+    let runtimes = addresses.clone();
+    let addresses = needs_names.then(|| runtimes.clone());
+    Ok(Targets { selections, wanted, anywhere, inventory, addresses, runtimes, notes })
 }
 
 /// What was found of a target; what was not is awaited when it may come.
@@ -174,23 +189,12 @@ pub(super) fn ask_all(addresses: &Addresses, verbose: bool) -> Result<Inventory>
         .enable_all()
         .build()
         .context("the runtimes could not be asked")?;
+    addresses.ignored.iter().for_each(|ignored| tell(&format!("warning: not asked: {ignored}")));
     let inventory = runtime.block_on(ask(addresses));
     if verbose {
         inventory.sources.iter().for_each(|source| tell(&source.to_string()));
     }
     Ok(inventory)
-}
-
-/// Where the runtimes are asked.
-pub(super) fn addresses(typed: &Sockets) -> Addresses {
-    let mut addresses = Addresses::default();
-    if let Some(socket) = &typed.docker_host {
-        addresses.docker.clone_from(socket);
-    }
-    if !typed.cri_endpoint.is_empty() {
-        addresses.cri.clone_from(&typed.cri_endpoint);
-    }
-    addresses
 }
 
 /// The command to run; None when none was typed.

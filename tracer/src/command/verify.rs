@@ -16,7 +16,7 @@ use super::{
     privileges,
     profile_file::ProfileFile,
     request::{self, Host, Search},
-    summary,
+    sockets, summary,
 };
 use crate::{
     cli::Verify,
@@ -47,7 +47,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
     let search = Search { verbose: typed.verbose, ..Search::default() };
-    let targets = request::targets(&root, &specs, &request::addresses(&typed.sockets), search)?;
+    let targets = request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;
     judging.look_at_running(&root, &targets.selections);
     judging.judge(&mut profile)?;
     let (runtime, mut stops) = request::event_loop()?;
@@ -60,6 +60,8 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         anywhere: targets.anywhere,
         inventory: targets.inventory,
         addresses: targets.addresses,
+        runtimes: targets.runtimes,
+        notes: targets.notes,
         wait: false,
         command,
         duration: typed.duration,

@@ -100,6 +100,10 @@ impl Session<'_> {
         if paths.any(|path| self.request.root.id(path).is_ok()) {
             return false;
         }
+        if self.late.is_pending() && self.removal.is_final(&self.sightings.selecting.selections) {
+            observers.live.line("the target is gone for good: it will not start again");
+            return true;
+        }
         if self.late.is_pending() && !self.awaiting {
             self.awaiting = true;
             observers.live.line(

@@ -25,6 +25,10 @@ pub struct Request {
     pub inventory: Inventory,
     /// Where they are asked for the names of new containers; None when no name matters.
     pub addresses: Option<Addresses>,
+    /// Where it is asked whether a container that ended will ever start again.
+    pub runtimes: Addresses,
+    /// What is to be said when recording begins.
+    pub notes: Vec<String>,
     /// The end of the targets does not end the recording, and they need not exist when it begins.
     pub wait: bool,
     /// A command to run in a cgroup of its own.

@@ -161,6 +161,24 @@ fn own_processes(root: &CgroupRoot, path: &str) -> Vec<u32> {
     text.unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
 }
 
+/// Whether a process is under a filter, of those in the cgroups for which `holds` is true. None when there are none, or when some
+/// cannot be looked up and none of the others is.
+pub fn is_filtered(tree: &CgroupTree, holds: impl Fn(&str) -> bool) -> Option<bool> {
+    let nodes = tree.nodes.iter().filter(|node| node.occupied && holds(&node.path));
+    let processes = nodes.flat_map(|node| own_processes(&tree.root, &node.path));
+    let (mut is_any, mut is_unknown) = (false, false);
+    for process in processes {
+        is_any = true;
+        match seccomp(tree.root.proc(), process) {
+            Seccomp::Filters(_) | Seccomp::Strict => return Some(true),
+            Seccomp::Unconfined => {}
+            // Gone, or of another pid namespace.
+            Seccomp::Unknown => is_unknown = true,
+        }
+    }
+    (is_any && !is_unknown).then_some(false)
+}
+
 fn seccomp(proc: &Path, process: u32) -> Seccomp {
     let status = fs::read(proc.join(process.to_string()).join("status")).unwrap_or_default();
     seccomp_of(&String::from_utf8_lossy(&status))

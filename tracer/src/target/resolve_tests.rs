@@ -200,7 +200,7 @@ fn names_are_those_that_runtimes_told() {
     assert!(!found("pod:web-0").expect_err("no namespace").is_absence(), "it never comes");
     assert!(told("pod:web-0").contains("without its namespace"), "{}", told("pod:web-0"));
     assert!(told("shop/web").contains("; there is shop/web-0\n"), "{}", told("shop/web"));
-    assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app\n"));
+    assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app"));
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Addresses {
     pub storage: PathBuf,
     /// Where the kubelet keeps logs: read when no socket of the container runtime interface answers.
     pub logs: PathBuf,
+    /// What was named and cannot be asked, for people.
+    pub ignored: Vec<String>,
 }
 
 impl Default for Addresses {
@@ -53,6 +55,7 @@ impl Default for Addresses {
             podman: "/run/podman/podman.sock".into(),
             storage: "/var/lib/containers/storage".into(),
             logs: "/var/log".into(),
+            ignored: Vec::new(),
         }
     }
 }

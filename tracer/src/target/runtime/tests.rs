@@ -43,6 +43,7 @@ fn ask_at(folder: &Path) -> Inventory {
         storage: folder.join("storage"),
         cri: vec![folder.join("cri.sock")],
         logs: folder.join("logs"),
+        ignored: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(ask(&addresses))
