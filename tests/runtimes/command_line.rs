@@ -130,6 +130,11 @@ impl CommandLine {
         self.folder.path()
     }
 
+    /// The words that stand for the image on the command line.
+    pub fn image(&self) -> &[String] {
+        &self.image
+    }
+
     /// A command of the engine.
     pub fn command(&self, verb: &[&str]) -> Command {
         let mut command = self.namespace.command(&self.words[0]);

@@ -217,6 +217,25 @@ impl Pod<'_> {
         self.create_as(container_config(order, name, attempt))
     }
 
+    /// The same, under the runtime's default filter.
+    pub fn create_under_default(
+        &self,
+        name: &str,
+        attempt: u32,
+        order: &Order,
+    ) -> Result<String, String> {
+        let mut config = container_config(order, name, attempt);
+        let linux = config.linux.as_mut().and_then(|linux| linux.security_context.as_mut());
+        linux.expect("it has one").seccomp = Some(api::SecurityProfile::default());
+        self.create_as(config)
+    }
+
+    /// What the so manieth container of that name wrote so far.
+    pub fn log(&self, name: &str, attempt: u32) -> String {
+        let log = Path::new(&self.config.log_directory).join(format!("{name}-{attempt}.log"));
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
     fn create_as(&self, config: api::ContainerConfig) -> Result<String, String> {
         let request = api::CreateContainer {
             pod: self.id.clone(),
@@ -361,8 +380,7 @@ impl Started<'_> {
 
 impl Container for Started<'_> {
     fn output(&self) -> String {
-        let log = Path::new(&self.pod.config.log_directory).join(format!("{}-0.log", self.name));
-        fs::read_to_string(log).unwrap_or_default()
+        self.pod.log(&self.name, 0)
     }
 
     fn is_running(&self) -> bool {

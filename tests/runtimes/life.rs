@@ -49,6 +49,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         cases.trial("life::cri_again".into(), a_container_of_a_pod_is_made_again),
         cases.trial("life::docker_late_and_again".into(), a_late_container_of_docker_is_made_again),
         cases.trial("life::cri_late_and_again".into(), a_late_container_of_a_pod_is_made_again),
+        cases.trial("life::docker_removed".into(), a_container_that_is_removed_ends_the_recording),
     ]
 }
 
@@ -121,6 +122,39 @@ fn docker_restarts(world: &World) -> Result<(), Stop> {
     let told = format!("{name}: {} starts recorded whole", RESTARTS + 1);
     outcome.says(&[&told]);
     drop(container);
+    Ok(())
+}
+
+/// One that can be started again does not, as long as its start was not seen.
+fn a_container_that_is_removed_ends_the_recording(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
+    let parent = Cgroup::new("removed");
+    let [for_good, again] = ["for-good", "again"].map(new_name);
+    let mut run = docker.command(&["run", "--detach", "--rm"]);
+    let id = succeed(run.args(options(&parent, &for_good)).args([IMAGE, "/program", "pause"]))?;
+    let kept = Removed(docker, again.clone());
+    let mut run = docker.command(&["run", "--detach"]);
+    succeed(run.args(options(&parent, &again)).args([IMAGE, "/program", "pause"]))?;
+    let host = docker_host(docker);
+    let trace = |target: &str| Tracer::new().args([&host, "--cgroup", target]).start();
+    let [by_name, by_id, awaited] = [&for_good, id.trim(), &again].map(trace);
+    let container = Removed(docker, for_good.clone());
+    for name in [&for_good, &again] {
+        succeed(&mut docker.command(&["exec", name, "/program", "x86_64:147"]))?;
+        succeed(&mut docker.command(&["kill", name]))?;
+    }
+    for tracing in [by_name, by_id] {
+        let outcome = tracing.finish().exits(3).says(&["gone for good", "late start"]);
+        assert!(outcome.allowed().iter().any(|name| name == "sched_get_priority_min"));
+    }
+    drop(container);
+    awaited.wait_for_message("its next one is awaited");
+    succeed(&mut docker.command(&["start", &again]))?;
+    succeed(&mut docker.command(&["kill", &again]))?;
+    let outcome = awaited.finish().exits(0).says(&["complete: nothing was lost"]);
+    assert!(!outcome.stderr.contains("gone for good"), "{}", outcome.stderr);
+    drop(kept);
     Ok(())
 }
 

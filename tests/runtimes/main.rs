@@ -6,6 +6,7 @@ mod command_line;
 mod counter;
 mod cri;
 mod cri_api;
+mod default_filter;
 mod engine;
 mod executed;
 mod image;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     trials.extend(verify::trials(&cases));
     trials.extend(judged::trials(&cases));
     trials.extend(names::trials(&cases));
+    trials.extend(default_filter::trials(&cases));
     trials.extend(list::trials(&cases));
     trials.extend(many::trials(&cases));
     trials.extend(image::trials(&cases));

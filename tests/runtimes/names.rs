@@ -139,6 +139,7 @@ fn docker(world: &World) -> Result<(), Stop> {
     let targets = [
         name.to_owned(),
         format!("docker:{name}"),
+        format!("docker://{id}"),
         id[..12].to_owned(),
         format!("docker:{id}"),
         format!("pid:{process}"),
@@ -151,6 +152,9 @@ fn docker(world: &World) -> Result<(), Stop> {
     let recording = found[0].recording();
     let identity = recording.cgroups[0].container.as_ref().expect("it is a container");
     assert_eq!((identity.name.as_deref(), &identity.id), (Some(name), &id));
+    let by_environment = Tracer::new().environment("DOCKER_HOST", socket);
+    let target = ["--accept-late-start", "--cgroup", &format!("docker:{name}")];
+    by_environment.args(target).start().stop().says(&[&format!("docker:{name} is {path}")]);
     let misspelt = format!("docker:{name}x");
     let failed = Tracer::new().args(&options).args(["--cgroup", &misspelt]).run().exits(1);
     failed.says(&["no container is named", name]).writes_nothing();
@@ -242,6 +246,7 @@ fn pods(world: &World) -> Result<(), Stop> {
         format!("{}/app", pod.path()),
         format!("cri:{}/app", pod.path()),
         container[..12].to_owned(),
+        format!("containerd://{container}"),
         format!("cri:{container}"),
         format!("pid:{}", process_in(&folder)),
         path.clone(),
@@ -259,6 +264,18 @@ fn pods(world: &World) -> Result<(), Stop> {
     let missing = format!("{}x", pod.path());
     let failed = Tracer::new().args(&options).args(["--cgroup", &missing]).run().exits(1);
     failed.says(&["no pod is named", &pod.path()]).writes_nothing();
+    let bare = pod.path().rsplit('/').next().expect("it has a name").to_owned();
+    for target in [bare.clone(), format!("pod:{bare}"), format!("pod/{bare}"), path[1..].to_owned()]
+    {
+        let failed = Tracer::new().args(&options).args(["--cgroup", &target]).run();
+        let offered = if target.contains("kubepods") { path.clone() } else { pod.path() };
+        failed.says(&[&offered]).writes_nothing();
+    }
+    let awaited = Tracer::new().args(&options).args(["--wait", "--cgroup", &missing]).start();
+    let awaited = awaited.stop().exits(1);
+    let waiting =
+        format!("waiting for {missing}: no pod is named `{missing}`; there is {}", pod.path());
+    awaited.says(&[&waiting, &format!("{missing} never appeared")]).writes_nothing();
     // A pod without containers is there: what comes is recorded from its start.
     let empty = containerd.pod(cgroup)?;
     let tracing = Tracer::new().args(&options).args(["--cgroup", &empty.path()]).start();
