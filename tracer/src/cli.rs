@@ -49,7 +49,7 @@ impl Cli {
 
 const AFTER_HELP: &str = "\
 Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a pod's UID, a container's \
-name, its id or a unique prefix of that, pid:N. A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME \
+name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME \
 is a unit of that user's manager.
 
 Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete. When COMMAND fails, \

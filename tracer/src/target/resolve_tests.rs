@@ -220,16 +220,16 @@ fn a_name_is_meant_before_an_id_that_begins_so() {
 fn a_path_without_its_slash_is_offered_with_it() {
     let host = FakeHost::new();
     host.cgroup(&format!("/docker/{WEB}"), &[10]);
-    host.cgroup("/work/job", &[11]);
+    host.cgroup("/jobs/one", &[11]);
     for (typed, path) in [
         (format!("docker/{WEB}"), format!("/docker/{WEB}")),
         (format!("docker/{}", &WEB[..6]), format!("/docker/{WEB}")),
-        ("work/job".to_owned(), "/work/job".to_owned()),
-        ("work".to_owned(), "/work".to_owned()),
+        ("jobs/one".to_owned(), "/jobs/one".to_owned()),
+        ("jobs".to_owned(), "/jobs".to_owned()),
     ] {
         let told = resolve_in(&host, &typed).expect_err(&typed).to_string();
         assert!(told.contains(&format!("; there is {path}\n")), "{typed}: {told}");
     }
-    let told = resolve_in(&host, "wor").expect_err("nothing").to_string();
+    let told = resolve_in(&host, "job").expect_err("nothing").to_string();
     assert!(!told.contains("there is"), "{told}");
 }
