@@ -135,7 +135,8 @@ fn a_name_that_nothing_has() {
 }
 
 fn neither_target_nor_command() {
-    check_usage(&[], &["--cgroup", "Usage:"]);
+    check_usage(&[], &["nothing to record", "--cgroup TARGET", "-- COMMAND", "--help"]);
+    check_usage(&["--quiet"], &["--cgroup", "a command to run does as well", "Usage:"]);
 }
 
 fn values_that_flags_do_not_take() {

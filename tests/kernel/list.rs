@@ -111,7 +111,9 @@ fn what_is_listed_can_be_typed_as_a_target() {
     for process in &mut processes {
         process.close_stdin();
     }
-    processes.map(Running::finish);
+    for process in processes {
+        process.finish();
+    }
     for cgroup in [&inner, &unit] {
         cgroup.wait_until_empty();
     }

@@ -31,6 +31,7 @@ mod phases;
 mod privileges;
 mod ready_profiles;
 mod refusals;
+mod rootless;
 mod sandboxes;
 mod snapshots;
 mod strace;
@@ -83,6 +84,7 @@ fn trials() -> Vec<Trial> {
         privileges::trials(),
         ready_profiles::trials(),
         refusals::trials(),
+        rootless::trials(),
         sandboxes::trials(),
         snapshots::trials(),
         strace::trials(),

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::{
     account::{self, Account},
     lookup::look_up,
-    usage,
+    owner, usage,
 };
 use crate::{
     cli::Attach,
@@ -122,6 +122,12 @@ pub(super) fn targets(
     addresses: &Addresses,
     search: Search,
 ) -> Result<Targets> {
+    // Who typed may mean a container of their own.
+    let typist = owner().map(|owner| owner.user);
+    let typist = typist.filter(|user| addresses.users.iter().any(|engines| engines.user == *user));
+    let also =
+        |spec: &TargetSpec| typist.map_or(spec.clone(), |user| spec.clone().also_of_user(user));
+    let specs: Vec<TargetSpec> = specs.iter().map(also).collect();
     let all = search.all_containers.then(Wanted::all_containers);
     let rules: Vec<Option<Wanted>> = specs.iter().map(Wanted::new).collect();
     let needs_names = search.names || rules.iter().flatten().chain(&all).any(Wanted::needs_names);

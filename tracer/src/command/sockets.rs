@@ -1,15 +1,20 @@
 //! Where the container runtimes are asked: as options say, else as the environment says, else in the usual places.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
+use nix::unistd::Uid;
+
 use crate::{
     cli::Sockets,
-    target::runtime::Addresses,
+    target::runtime::{Addresses, UserEngines},
     text::{escape, escape_path},
 };
+
+/// Most users whose engines are asked.
+const MAX_USERS: usize = 64;
 
 /// A socket that was named is not there.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +58,27 @@ pub(super) fn addresses(typed: &Sockets) -> Result<Addresses, NoSocketError> {
         addresses.cri = vec![socket];
     }
     addresses.ignored = ignored;
+    addresses.users = users();
     Ok(addresses)
+}
+
+/// The users who are logged in, or whose managers run: each has a folder for sockets, and may run engines without root
+/// (`file-hierarchy(7)`, `/run/user/`).
+fn users() -> Vec<UserEngines> {
+    let entries = fs::read_dir("/run/user").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|user| *user != 0).take(MAX_USERS).map(engines_of).collect()
+}
+
+fn engines_of(user: u32) -> UserEngines {
+    let folder = Path::new("/run/user").join(user.to_string());
+    let known = nix::unistd::User::from_uid(Uid::from_raw(user)).ok().flatten();
+    UserEngines {
+        user,
+        docker: folder.join("docker.sock"),
+        podman: folder.join("podman/podman.sock"),
+        storage: known.map(|known| known.dir.join(".local/share/containers/storage")),
+    }
 }
 
 fn one(

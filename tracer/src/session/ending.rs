@@ -100,7 +100,10 @@ impl Session<'_> {
         if paths.any(|path| self.request.root.id(path).is_ok()) {
             return false;
         }
-        if self.late.is_pending() && self.removal.is_final(&self.sightings.selecting.selections) {
+        let selecting = &self.sightings.selecting;
+        if self.late.is_pending()
+            && self.removal.is_final(&selecting.selections, |path| selecting.territory(path))
+        {
             observers.live.line("the target is gone for good: it will not start again");
             return true;
         }

@@ -11,7 +11,7 @@ use crate::{
         inventory::{Answer, ContainerState, Inventory, Source},
         names::Engine,
         runtime::{Addresses, ask},
-        territory::containers_in,
+        territory::{Territory, containers_in},
     },
 };
 
@@ -32,7 +32,12 @@ impl Removal {
     }
 
     /// None of the targets, whose cgroups are all gone, will be made again. Asks the runtimes when it takes them to know that.
-    pub(super) fn is_final(&mut self, selections: &[Selection]) -> bool {
+    /// `territory` tells in whose a cgroup is.
+    pub(super) fn is_final(
+        &mut self,
+        selections: &[Selection],
+        territory: impl Fn(&str) -> Option<Territory>,
+    ) -> bool {
         if selections.iter().any(|one| one.kind == TargetKind::Container) {
             self.ask();
         }
@@ -42,7 +47,8 @@ impl Removal {
                 // The cgroup of a pod is there as long as the pod is.
                 TargetKind::Pod => true,
                 TargetKind::Container => answer.is_some_and(|answer| {
-                    selection.paths.iter().all(|path| is_removed(path, answer))
+                    let is_removed = |path: &String| is_removed(path, answer, territory(path));
+                    selection.paths.iter().all(is_removed)
                 }),
                 _ => false,
             })
@@ -63,8 +69,13 @@ impl Removal {
 }
 
 /// The container of a cgroup will not run again, by what the runtimes say now. Kubernetes never starts one again: it makes another.
-fn is_removed(path: &str, answer: &Inventory) -> bool {
+fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> bool {
     let Some((_, name)) = containers_in(path).last() else { return false };
+    if let Some(territory) = territory.filter(|territory| !territory.is_hosts()) {
+        return territory.is_users(territory.user)
+            && answer.has_engine_of(territory.user)
+            && answer.of_user(&name.id, &territory).is_none();
+    }
     if let Some(known) = answer.container(&name.id) {
         return known.pod.is_some() && known.state == ContainerState::Exited;
     }
@@ -101,13 +112,22 @@ mod tests {
         let path = |name: &str| format!("/x/{name}{id}");
         let docker = || vec![source("docker", Answer::Containers(0))];
         let refused = || source("docker", Answer::Failed("no".into()));
-        assert!(is_removed(&path("docker-"), &answer(docker(), vec![])));
-        assert!(is_removed(&path(""), &answer(docker(), vec![])), "anybody's");
-        assert!(!is_removed(&path("libpod-"), &answer(docker(), vec![])), "podman is not there");
-        assert!(!is_removed(&path("nerdctl-"), &answer(docker(), vec![])), "nobody is asked");
-        assert!(!is_removed(&path("docker-"), &answer(vec![refused()], vec![])));
-        assert!(!is_removed(&path("docker-"), &answer(vec![], vec![])));
-        assert!(!is_removed("/x/y", &answer(docker(), vec![])), "no container");
+        assert!(is_removed(&path("docker-"), &answer(docker(), vec![]), None));
+        assert!(is_removed(&path(""), &answer(docker(), vec![]), None), "anybody's");
+        assert!(
+            !is_removed(&path("libpod-"), &answer(docker(), vec![]), None),
+            "podman is not there"
+        );
+        assert!(!is_removed(&path("nerdctl-"), &answer(docker(), vec![]), None), "nobody is asked");
+        assert!(!is_removed(&path("docker-"), &answer(vec![refused()], vec![]), None));
+        assert!(!is_removed(&path("docker-"), &answer(vec![], vec![]), None));
+        assert!(!is_removed("/x/y", &answer(docker(), vec![]), None), "no container");
+        let users = Territory { user: 1000, container: None };
+        let of_user = |path: &str, told: &Inventory| is_removed(path, told, Some(users.clone()));
+        let mut told = answer(docker(), vec![]);
+        assert!(!of_user(&path("docker-"), &told), "the host's Docker does not know it anyway");
+        told.add_of_user(1000, Told::default());
+        assert!(of_user(&path("docker-"), &told));
         let known = |state, pod| Container {
             engine: Engine::Docker,
             id: id.clone(),
@@ -116,6 +136,10 @@ mod tests {
             pod,
             image: None,
         };
+        let mut told = answer(docker(), vec![]);
+        let containers = vec![known(ContainerState::Exited, None)];
+        told.add_of_user(1000, Told { containers, ..Told::default() });
+        assert!(!of_user(&path("docker-"), &told), "it may start again");
         let pod = || Some(Pod { namespace: "a".into(), name: "b".into(), uid: "c".into() });
         for (state, pod, removed) in [
             (ContainerState::Exited, None, false),
@@ -124,7 +148,7 @@ mod tests {
             (ContainerState::Created, pod(), false),
         ] {
             let told = answer(docker(), vec![known(state, pod)]);
-            assert_eq!(is_removed(&path("docker-"), &told), removed, "{state:?}");
+            assert_eq!(is_removed(&path("docker-"), &told, None), removed, "{state:?}");
         }
     }
 }

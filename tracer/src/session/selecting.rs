@@ -4,36 +4,31 @@
 //! ended: whoever is new is asked for at once, and again as long as nobody tells. All calls of all watched cgroups are
 //! recorded meanwhile, so that nothing depends on how soon the answer comes.
 
+mod identity;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
 use crate::{
-    recording::{
-        ContainerIdentity,
-        assembly::{Selection, UNKNOWN_NAME},
-        phases::CgroupKind,
-    },
+    recording::assembly::{Selection, UNKNOWN_NAME},
     target::{
         cgroup::CgroupRoot,
-        claims::{Carried, Claims, Standing, carried},
+        claims::{Carried, Claims, Standing},
         inventory::{Answer, Inventory},
         names::{ContainerName, Engine},
         owner,
         runtime::{Asker, News},
         sandboxes::Sandboxes,
-        territory::{Territory, containers_in, tops},
+        territory::{Territory, containers_in},
         unplaced::Targets,
         wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
     },
     text::escape,
 };
 
-use super::{
-    setup::cgroup_kind,
-    unknown::{ANSWERS, Doubt, PATIENCE, Unknown},
-};
+use super::unknown::{ANSWERS, Doubt, PATIENCE, Unknown};
 
 /// Most cgroups of which it is told that they are not what their names say: anyone can make many.
 const RIVALS_TOLD: usize = 8;
@@ -98,7 +93,7 @@ impl Selecting {
         let known = Known { inventory: &self.inventory, claims: &self.claims };
         let is_settled = |wanted: &Wanted| {
             wanted.judge(path, &known) == Verdict::Other
-                && containers_in(path).all(|(_, name)| self.inventory.knows(&name.id))
+                && containers_in(path).all(|(top, name)| self.knows(top, &name.id))
         };
         let has_gaps = path.contains(&format!("/{UNKNOWN_NAME}"));
         let may_be = has_gaps && self.may_hold(path, &BTreeMap::new());
@@ -233,6 +228,11 @@ impl Selecting {
     /// have the name. Cgroup ids grow with time.
     fn is_taken(&self, wanted: &Wanted, id: u64, path: &str) -> bool {
         let found = self.selections.iter().filter(|selection| selection.name == wanted.name);
+        // A user's own engine may give the name as well.
+        let is_users = |top: &str| self.claims.territory(top).is_some_and(|one| one.user != 0);
+        if containers_in(path).any(|(top, _)| is_users(top)) {
+            return false;
+        }
         let engine = containers_in(path).next().map(|(_, name)| name.engine);
         found.flat_map(|selection| &selection.paths).any(|holder| {
             let container = containers_in(holder).last();
@@ -249,6 +249,11 @@ impl Selecting {
     pub(super) fn may_hold(&self, path: &str, standing: &BTreeMap<String, u64>) -> bool {
         let Self { selections, wanted, inventory, .. } = self;
         Targets { selections, wanted, inventory, standing }.may_hold(path)
+    }
+
+    /// Somebody who may tell of the container that has this cgroup told of it.
+    fn knows(&self, top: &str, id: &str) -> bool {
+        self.inventory.knows_in(id, self.claims.territory(top))
     }
 
     /// A container of a pod, outside the cgroup of a pod.
@@ -271,8 +276,8 @@ impl Selecting {
     /// Asks for the containers in a path that nobody told of.
     fn inquire(&mut self, path: &str, cgroup: u64, doubt: Doubt) {
         let Some(asker) = &self.asker else { return };
-        for (_, name) in containers_in(path) {
-            if self.inventory.knows(&name.id) {
+        for (top, name) in containers_in(path) {
+            if self.knows(top, &name.id) {
                 continue;
             }
             if let Some(paths) = self.foreign.get_mut(&name.id) {
@@ -312,12 +317,16 @@ impl Selecting {
 
     /// The cgroups of containers that nobody had told of before, those among them that were given up.
     fn known_by_now(&mut self) -> Vec<(String, u64)> {
-        let inventory = &self.inventory;
-        let told = self.unknown.extract_if(.., |id, _| inventory.knows(id));
+        let Self { inventory, claims, .. } = self;
+        let is_known = |id: &String, paths: &BTreeMap<String, u64>| {
+            let all = paths.keys().flat_map(|path| containers_in(path));
+            let mut its = all.filter(|(_, name)| name.id == *id);
+            its.any(|(top, _)| inventory.knows_in(id, claims.territory(top)))
+        };
+        let told = self.unknown.extract_if(.., |id, unknown| is_known(id, &unknown.paths));
         let mut found: Vec<(String, u64)> = told.flat_map(|(_, unknown)| unknown.paths).collect();
-        found.extend(
-            self.foreign.extract_if(.., |id, _| inventory.knows(id)).flat_map(|(_, paths)| paths),
-        );
+        let told = self.foreign.extract_if(.., |id, paths| is_known(id, paths));
+        found.extend(told.flat_map(|(_, paths)| paths));
         found
     }
 
@@ -363,37 +372,6 @@ impl Selecting {
             unknown.doubt.undecided && !is_dockers && (failed || !unknown.runs(root))
         };
         self.unknown.values().filter(missing).count() as u64
-    }
-
-    /// The container that a cgroup belongs to: the innermost that a runtime of this host told of (a node may be a container
-    /// itself), else the outermost; never one whose name it carries without being it.
-    pub(super) fn identity(&self, path: &str) -> Option<ContainerIdentity> {
-        let found: Vec<(&str, ContainerName)> =
-            containers_in(path).filter(|(top, name)| self.is_rightful(top, name)).collect();
-        let known = |name: &ContainerName| self.inventory.container(&name.id);
-        let (top, name) = found.iter().rfind(|(_, name)| known(name).is_some()).or(found.first())?;
-        let user = self.claims.territory(top).map(|territory| territory.user);
-        let container = known(name);
-        let pod = container.and_then(|container| container.pod.as_ref());
-        let engine = container.map_or(name.engine, |container| container.engine);
-        Some(ContainerIdentity {
-            engine: (engine != Engine::Unknown).then(|| engine.to_string()),
-            id: name.id.clone(),
-            name: container.map(|one| one.name.clone()).filter(|name| !name.is_empty()),
-            namespace: pod.map(|pod| pod.namespace.clone()),
-            pod: pod.map(|pod| pod.name.clone()),
-            image: container.and_then(|container| container.image.clone()),
-            user: user.filter(|user| *user != 0),
-        })
-    }
-
-    /// What is known of a cgroup by its name: nothing, when another one has that name rightfully.
-    pub(super) fn kind(&self, path: &str) -> CgroupKind {
-        let is_outdone = |top: &str| {
-            carried(top)
-                .any(|name| self.claims.standing(top, &name, &self.inventory) == Standing::Outdone)
-        };
-        if tops(path).any(is_outdone) { CgroupKind::Unknown } else { cgroup_kind(path) }
     }
 }
 

@@ -81,6 +81,8 @@ pub enum EngineScope {
     Podman,
     /// `cri:`, whatever serves Kubernetes.
     Cri,
+    /// `docker:user@1000/` and `podman:user@1000/`: those of the engines that this user runs without root.
+    OfUser(u32),
 }
 
 impl EngineScope {
@@ -91,6 +93,7 @@ impl EngineScope {
             _ if engine == Engine::Unknown => true,
             Self::Docker => engine == Engine::Docker,
             Self::Podman => engine == Engine::Podman,
+            Self::OfUser(_) => matches!(engine, Engine::Docker | Engine::Podman),
             Self::Cri => matches!(engine, Engine::Containerd | Engine::Crio | Engine::Docker),
         }
     }
@@ -111,6 +114,23 @@ impl EngineScope {
             Self::Cri => container.pod.is_some(),
             _ => self.admits(container.engine),
         }
+    }
+}
+
+impl TargetSpec {
+    /// The same; the name of a container may as well be that of one that this user runs without root.
+    #[must_use]
+    pub fn also_of_user(mut self, user: u32) -> Self {
+        let bare = self.meanings.iter().find_map(|meaning| match meaning {
+            Meaning::ContainerName {
+                scope: EngineScope::Any | EngineScope::Docker | EngineScope::Podman,
+                name,
+            } => Some(name.clone()),
+            _ => None,
+        });
+        let meaning = |name| Meaning::ContainerName { scope: EngineScope::OfUser(user), name };
+        self.meanings.extend(bare.map(meaning));
+        self
     }
 }
 
@@ -291,6 +311,11 @@ fn container(scope: EngineScope, text: &str) -> Vec<Meaning> {
 }
 
 fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, GrammarError> {
+    if let Some((user, name)) = of_user(value).filter(|_| scope != EngineScope::Cri) {
+        let meaning = container_name(EngineScope::OfUser(user), name);
+        let refused = || GrammarError::NotAContainer { value: value.to_owned() };
+        return meaning.map(|meaning| vec![meaning]).ok_or_else(refused);
+    }
     let mut meanings = container(scope, value);
     if scope == EngineScope::Cri {
         meanings.extend(
@@ -305,20 +330,21 @@ fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, Gra
 
 /// As systemctl does: a name without a suffix is a service. `user@UID/NAME` is one of the manager of that user.
 fn unit(value: &str) -> Result<Meaning, GrammarError> {
-    let (user, name) = match value.split_once('/') {
-        Some((manager, name)) => (manager.strip_prefix("user@"), name),
-        None => (None, value),
-    };
+    let (user, name) = of_user(value).map_or((None, value), |(user, name)| (Some(user), name));
     let full = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
-    let is_number = |user: &&str| user.bytes().all(|byte| byte.is_ascii_digit());
-    let user = user.filter(is_number).and_then(|user| user.parse().ok());
     match user {
         _ if !names::is_unit(&full) => {}
         Some(user) => return Ok(Meaning::UserUnit { user, unit: full }),
-        None if name == value => return Ok(Meaning::Unit(full)),
-        None => {}
+        None => return Ok(Meaning::Unit(full)),
     }
     Err(GrammarError::NotAUnit { value: value.to_owned() })
+}
+
+/// `user@UID/NAME`
+fn of_user(value: &str) -> Option<(u32, &str)> {
+    let (user, name) = value.strip_prefix("user@")?.split_once('/')?;
+    let is_number = user.bytes().all(|byte| byte.is_ascii_digit());
+    Some((user.parse().ok().filter(|_| is_number)?, name))
 }
 
 fn container_id(scope: EngineScope, text: &str) -> Option<Meaning> {

@@ -63,6 +63,8 @@ fn prefixes_force_the_kind() {
         ("cri-o://0123ABCD", id(EngineScope::Cri, "0123abcd")),
         ("docker://0123abcd", id(EngineScope::Docker, "0123abcd")),
         ("podman://0123abcd", id(EngineScope::Podman, "0123abcd")),
+        ("podman:user@1000/web", name(EngineScope::OfUser(1000), "web")),
+        ("docker:user@1000/64", name(EngineScope::OfUser(1000), "64")),
         ("pod:web-0", Meaning::PodWithoutNamespace("web-0".to_owned())),
         ("pod:shop/web-0/proxy", in_pod("proxy")),
         ("cri:shop/web-0/proxy", in_pod("proxy")),
@@ -96,7 +98,15 @@ fn what_fits_no_form_is_refused() {
     assert!(matches!(refuse("path:x"), GrammarError::RelativePath { .. }));
     assert!(matches!(refuse("pod:web_0"), GrammarError::NotAPod { .. }));
     assert!(matches!(refuse("rkt://0123abcd"), GrammarError::Unknown { .. }));
-    for text in ["containerd://", "docker://web", "cri-o:///0123"] {
+    for text in [
+        "podman:user@x/web",
+        "podman:user@1000/",
+        "podman:user@+1/a",
+        "cri:user@1/a",
+        "containerd://",
+        "docker://web",
+        "cri-o:///0123",
+    ] {
         assert!(matches!(refuse(text), GrammarError::NotAContainer { .. }), "{text}");
     }
     for text in ["system.slice/x.y", "kubepods/burstable/podx/y"] {

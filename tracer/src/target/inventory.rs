@@ -10,6 +10,9 @@ use std::time::Duration;
 use super::names::{Engine, PodUid};
 use super::territory::{Home, Territory};
 
+/// When more containers of one user are known than this, those that were told before are forgotten.
+const MAX_OF_USER: usize = 1 << 12;
+
 /// The containers and pods of this host, and how they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
@@ -25,6 +28,8 @@ pub struct Inventory {
     tellers: Vec<Home>,
     /// A container of a pod was seen outside any cgroup of a pod: the kubelet makes none here (`cgroupsPerQOS: false`).
     pub pods_without_cgroups: bool,
+    /// What the engines of users told, by user and id: each of them tells of containers in the tree of its user only.
+    users: BTreeMap<u32, BTreeMap<String, Container>>,
     /// Who was asked, and what came of it.
     pub sources: Vec<Source>,
 }
@@ -156,6 +161,21 @@ impl Inventory {
         self.sandboxes.extend(told.sandboxes);
     }
 
+    /// Adds what an engine of a user told. It is believed of containers in that user's tree, and of nothing else.
+    pub fn add_of_user(&mut self, user: u32, told: Told) {
+        let alone = |container| Container { pod: None, ..container };
+        self.keep_of_user(user, told.containers.into_iter().map(alone));
+    }
+
+    fn keep_of_user(&mut self, user: u32, containers: impl Iterator<Item = Container>) {
+        let known = self.users.entry(user).or_default();
+        // An engine that makes up ids does not fill the memory.
+        if known.len() > MAX_OF_USER {
+            known.clear();
+        }
+        known.extend(containers.map(|container| (container.id.clone(), container)));
+    }
+
     fn add_home(&mut self, known: String, home: &Home) {
         let homes = self.homes.entry(known).or_default();
         if !homes.contains(home) {
@@ -171,7 +191,10 @@ impl Inventory {
 
     /// Adds everything that is in another one, whose sources are the newer ones.
     pub fn merge(&mut self, other: Self) {
-        let Self { containers, pods, sandboxes, homes, tellers, sources, .. } = other;
+        let Self { containers, pods, sandboxes, homes, tellers, users, sources, .. } = other;
+        for (user, containers) in users {
+            self.keep_of_user(user, containers.into_values());
+        }
         tellers.iter().for_each(|home| self.add_teller(home));
         for (known, homes) in homes {
             for home in homes {
@@ -201,6 +224,28 @@ impl Inventory {
     /// The container with that id.
     pub fn container(&self, id: &str) -> Option<&Container> {
         self.containers.get(id)
+    }
+
+    /// The container with that id in a territory, as the engines of its user told.
+    pub fn of_user(&self, id: &str, territory: &Territory) -> Option<&Container> {
+        let known = self.users.get(&territory.user)?.get(id)?;
+        (territory.container.is_none() && self.container(id).is_none()).then_some(known)
+    }
+
+    /// An engine of that user answered.
+    pub fn has_engine_of(&self, user: u32) -> bool {
+        self.users.contains_key(&user)
+    }
+
+    /// All containers that engines of users told of, with the users.
+    pub fn of_users(&self) -> impl Iterator<Item = (u32, &Container)> {
+        let all = self.users.iter();
+        all.flat_map(|(user, known)| known.values().map(|container| (*user, container)))
+    }
+
+    /// Somebody who may tell what that id is in a territory told it.
+    pub fn knows_in(&self, id: &str, territory: Option<&Territory>) -> bool {
+        self.knows(id) || territory.is_some_and(|territory| self.of_user(id, territory).is_some())
     }
 
     /// Somebody told what that id is.

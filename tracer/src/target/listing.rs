@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::cgroup::{CgroupRoot, CgroupTree};
 use super::inventory::{Container, Inventory, Pod};
+use super::named::name_of_user;
 use super::names;
+use super::owner;
+use super::territory::Territory;
 use crate::recording::TargetKind;
 
 /// A pod, a container or a unit that holds processes.
@@ -82,7 +85,11 @@ impl std::fmt::Display for Seccomp {
 /// Everything that can be traced, sorted by cgroup. What ends meanwhile is left out, and so are the containers that hold the
 /// namespaces of pods.
 pub fn traceables(tree: &CgroupTree, inventory: &Inventory) -> Vec<Traceable> {
-    let named = tree.nodes.iter().filter_map(|node| named(&node.path, inventory)).map(|mut one| {
+    let named = |path: &str| {
+        let one = named(path, inventory)?;
+        Some(with_name_of_user(one, inventory, |path| owner::territory(&tree.root, path)))
+    };
+    let named = tree.nodes.iter().filter_map(|node| named(&node.path)).map(|mut one| {
         let processes = processes(tree, &one.cgroup);
         one.processes = processes.len();
         one.seccomp = seccomp(tree.root.proc(), *processes.first()?);
@@ -137,6 +144,25 @@ fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
         None => format!("path:{path}"),
     };
     Some(found)
+}
+
+/// The same, with the name that an engine of the user told in whose tree it is.
+fn with_name_of_user(
+    mut one: Traceable,
+    inventory: &Inventory,
+    territory: impl Fn(&str) -> Territory,
+) -> Traceable {
+    let nameless =
+        one.id.as_ref().filter(|_| one.is_nameless() && inventory.of_users().next().is_some());
+    if let Some(id) = nameless {
+        let territory = territory(&one.cgroup);
+        if let Some(known) = inventory.of_user(id, &territory) {
+            one.name = name_of_user(territory.user, known);
+            one.container = Some(known.name.clone());
+            one.runtime = Some(known.engine.to_string());
+        }
+    }
+    one
 }
 
 /// The processes at and below a cgroup, 0 for those of another pid namespace.

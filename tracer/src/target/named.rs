@@ -102,7 +102,14 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
 }
 
 fn admitted(scope: EngineScope, inventory: &Inventory) -> impl Iterator<Item = &Container> {
-    inventory.containers.values().filter(move |one| scope.admits_named(one))
+    let hosts = inventory.containers.values();
+    let hosts = hosts.filter(move |one| match scope {
+        EngineScope::OfUser(_) => false,
+        _ => scope.admits_named(one),
+    });
+    let users = inventory.of_users();
+    let users = users.filter(move |(user, _)| scope == EngineScope::OfUser(*user));
+    hosts.chain(users.map(|(_, container)| container))
 }
 
 fn absent_container(
@@ -127,7 +134,12 @@ fn unknown(
     let pods = inventory.pods.values().map(Pod::path);
     let pods = pods.filter(|_| matches!(scope, EngineScope::Any | EngineScope::Cri));
     let containers = admitted(scope, inventory).map(Container::full_name);
-    let names = containers.filter(|_| what != "pod").chain(pods);
+    let users = inventory.of_users().filter(|(_, one)| {
+        !matches!(scope, EngineScope::Cri)
+            && (scope == EngineScope::Any || scope.admits(one.engine))
+    });
+    let users = users.map(|(user, one)| name_of_user(user, one));
+    let names = containers.chain(users).filter(|_| what != "pod").chain(pods);
     let nearest = nearest(&name, names);
     NameError::Unknown {
         what,
@@ -136,6 +148,11 @@ fn unknown(
         nobody: is_nobody_there(scope, inventory),
         failures: failures(inventory),
     }
+}
+
+/// How a container that a user runs without root is named: `podman:user@1000/web`.
+pub fn name_of_user(user: u32, container: &Container) -> String {
+    format!("{}:user@{user}/{}", container.engine, container.full_name())
 }
 
 /// The names that are most like one.
@@ -166,13 +183,15 @@ fn likeness(typed: &str, known: &str) -> f64 {
 /// None of those who know such names is there.
 fn is_nobody_there(scope: EngineScope, inventory: &Inventory) -> bool {
     let is_meant = |source: &&Source| match scope {
+        // Of users' engines only those are asked that were found.
+        EngineScope::OfUser(_) => false,
         EngineScope::Any => true,
         EngineScope::Docker => source.name == "docker",
         EngineScope::Podman => source.name.starts_with("podman"),
         EngineScope::Cri => matches!(source.name, "CRI" | "the kubelet's logs"),
     };
-    let mut meant = inventory.sources.iter().filter(is_meant);
-    !inventory.sources.is_empty() && meant.all(|source| source.answer == Answer::Absent)
+    let meant: Vec<&Source> = inventory.sources.iter().filter(is_meant).collect();
+    !meant.is_empty() && meant.iter().all(|source| source.answer == Answer::Absent)
 }
 
 /// Who could not be asked, and why.

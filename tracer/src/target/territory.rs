@@ -30,6 +30,11 @@ impl Territory {
         self.user == 0 && self.container.is_none()
     }
 
+    /// Nobody but root and that user makes cgroups in it, outside of all containers.
+    pub fn is_users(&self, user: u32) -> bool {
+        user != 0 && user != ANYBODY && self.user == user && self.container.is_none()
+    }
+
     /// For people: ` (...)`, or nothing for the host's.
     pub fn remark(&self) -> String {
         let user = match self.user {

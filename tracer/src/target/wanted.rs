@@ -178,7 +178,8 @@ impl Wanted {
         container.pod.is_none()
             && self.rules.iter().all(|rule| match rule {
                 Rule::Meaning(Meaning::ContainerName { scope, name }) => {
-                    *name == container.name && scope.admits_named(container)
+                    let is_users = matches!(scope, EngineScope::OfUser(_));
+                    *name == container.name && (is_users || scope.admits_named(container))
                 }
                 Rule::Meaning(Meaning::ContainerId { .. }) => true,
                 _ => false,
@@ -333,7 +334,11 @@ impl Known<'_> {
         let mut verdict = Verdict::Other;
         let mut in_another = false;
         for (top, name) in containers_in(path) {
-            match self.inventory.container(&name.id) {
+            let known = match scope {
+                EngineScope::OfUser(user) => self.of_user(user, top, &name.id),
+                _ => self.inventory.container(&name.id),
+            };
+            match known {
                 Some(known) if scope.admits_named(known) && is_wanted(known) => {
                     return self.container(top, &name.id);
                 }
@@ -341,7 +346,7 @@ impl Known<'_> {
                     && !self.inventory.sandboxes.contains(&name.id)
                     && scope.admits(name.engine)
                     && (scope != EngineScope::Cri || self.may_be_pods(path))
-                    && self.may_be_told(top) =>
+                    && self.may_be_told(scope, top) =>
                 {
                     verdict = Verdict::Undecided;
                 }
@@ -358,9 +363,21 @@ impl Known<'_> {
 
     /// May one of the runtimes that are asked have made it, and tell of it yet? Whoever makes cgroups in a tree of their own
     /// must not keep others waiting for names.
-    fn may_be_told(&self, top: &str) -> bool {
-        let is_possible = |territory| self.inventory.may_be_made_in(territory);
-        self.claims.territory(top).is_none_or(is_possible)
+    fn may_be_told(&self, scope: EngineScope, top: &str) -> bool {
+        let territory = self.claims.territory(top);
+        match scope {
+            EngineScope::OfUser(user) => {
+                territory.is_some_and(|territory| territory.is_users(user))
+                    && self.inventory.has_engine_of(user)
+            }
+            _ => territory.is_none_or(|territory| self.inventory.may_be_made_in(territory)),
+        }
+    }
+
+    /// What the engines of a user told of a container; in that user's own tree only.
+    fn of_user(&self, user: u32, top: &str, id: &str) -> Option<&Container> {
+        let territory = self.claims.territory(top).filter(|one| one.is_users(user))?;
+        self.inventory.of_user(id, territory)
     }
 }
 

@@ -252,3 +252,50 @@ fn few_digits_stand_for_the_container_that_was_found_or_for_none() {
     let long = wanted("aaaaaa").pinned(&[]);
     assert_eq!(long.judge(&path('a'), &known), is(&path('a')), "enough of an id");
 }
+
+/// An engine of user 1000 tells of a container in that user's tree, and claims that the host's and another one are its own.
+#[test]
+fn an_engine_of_a_user_names_containers_in_that_users_tree_only() {
+    let own = format!("/home/{}", id('e'));
+    let [hosts, dockers] = [format!("/x/{}", id('f')), format!("/docker/{}", id('a'))];
+    let claims = claims(&[&own, &hosts, &dockers]);
+    let container = |digit| Container {
+        engine: Engine::Podman,
+        id: id(digit),
+        name: "mine".to_owned(),
+        state: ContainerState::Running,
+        pod: None,
+        image: None,
+    };
+    let mut inventory = inventory();
+    let judged = |text: &str, path: &str, inventory: &Inventory| {
+        wanted(text).judge(path, &Known { inventory, claims: &claims })
+    };
+    assert_eq!(judged("podman:user@1000/mine", &own, &inventory), Verdict::Other, "no engine");
+    inventory.add_of_user(1000, Told::default());
+    let undecided = judged("podman:user@1000/mine", &own, &inventory);
+    assert_eq!(undecided, Verdict::Undecided, "it may tell of it");
+    let containers = ['e', 'f', 'a'].map(container).to_vec();
+    inventory.add_of_user(1000, Told { containers, ..Told::default() });
+    for (text, path, verdict) in [
+        ("podman:user@1000/mine", &own, is(&own)),
+        ("podman:user@1001/mine", &own, Verdict::Other),
+        ("podman:user@1000/mine", &hosts, Verdict::Other),
+        ("podman:user@1000/mine", &dockers, Verdict::Other),
+        ("podman:user@1000/web", &own, Verdict::Other),
+        ("mine", &own, Verdict::Other),
+        ("podman:mine", &own, Verdict::Other),
+        ("podman:mine", &dockers, Verdict::Other),
+        ("docker:web", &dockers, is(&dockers)),
+    ] {
+        assert_eq!(judged(text, path, &inventory), verdict, "{text} {path}");
+    }
+    let typed = |text: &str| {
+        let spec: TargetSpec = text.parse().expect("a target");
+        Wanted::new(&spec.also_of_user(1000)).expect("a name")
+    };
+    let known = Known { inventory: &inventory, claims: &claims };
+    assert_eq!(typed("mine").judge(&own, &known), is(&own), "who typed may mean their own");
+    assert_eq!(typed("web").judge(&dockers, &known), is(&dockers));
+    assert_eq!(typed("cri:mine").judge(&own, &known), Verdict::Other);
+}

@@ -16,21 +16,28 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
-/// Sends each request on a connection of its own, of which at most so many bytes are read.
+/// Sends each request on a connection of its own, of which at most so many bytes are read. With a `user`, only to a socket on which
+/// a process of that user listens.
 pub(super) fn transport(
     socket: PathBuf,
     bytes: u64,
+    user: Option<u32>,
 ) -> impl Fn(BollardRequest) -> BoxFuture<'static, Result<Response<Incoming>, Error>> + Send + Sync
 {
-    move |request| Box::pin(send(socket.clone(), bytes, request))
+    move |request| Box::pin(send(socket.clone(), bytes, user, request))
 }
 
 async fn send(
     socket: PathBuf,
     bytes: u64,
+    user: Option<u32>,
     mut request: BollardRequest,
 ) -> Result<Response<Incoming>, Error> {
     let stream = UnixStream::connect(socket).await?;
+    let server = stream.peer_cred()?.uid();
+    if user.is_some_and(|user| user != server) {
+        return Err(io::Error::other(format!("the socket is served by user {server}")).into());
+    }
     let stream = TokioIo::new(Bounded { stream, left: bytes });
     let (mut sender, connection) = handshake(stream).await?;
     // It ends with the answer, or with whoever reads that.

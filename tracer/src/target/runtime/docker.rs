@@ -19,10 +19,19 @@ use crate::target::owner;
 /// The largest answer that is read: that of some 50,000 containers.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 
-/// All containers, those that do not run among them. The error is None when there is no socket.
-pub(super) async fn told(socket: &Path, engine: Engine) -> Result<Told, Option<String>> {
+/// The same of an engine that a user runs: a user must not keep root busy.
+const MAX_BYTES_OF_USER: u64 = 1 << 20;
+
+/// All containers, those that do not run among them. The error is None when there is no socket. Of a `user` only a socket is asked
+/// that the user serves: what is in its place may lead elsewhere.
+pub(super) async fn told(
+    socket: &Path,
+    engine: Engine,
+    user: Option<u32>,
+) -> Result<Told, Option<String>> {
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
-    let docker = connect(socket, MAX_BYTES).await?;
+    let bytes = if user.is_some() { MAX_BYTES_OF_USER } else { MAX_BYTES };
+    let docker = connect(socket, bytes, user).await?;
     let root = CgroupRoot::find(Path::new("/proc")).ok();
     let home = owner::home(root.as_ref(), socket).await;
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
@@ -54,7 +63,7 @@ pub(super) async fn follow(
     since: u64,
     take: impl Fn(Container) -> bool,
 ) {
-    let Ok(docker) = connect(socket, u64::MAX).await else { return };
+    let Ok(docker) = connect(socket, u64::MAX, None).await else { return };
     let filters = [("type", "container"), ("event", "create")];
     let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()]));
     let options = EventsOptions {
@@ -80,12 +89,12 @@ fn created(event: EventMessage, engine: Engine) -> Option<Container> {
 }
 
 /// Connects to a socket, of which at most so many bytes are read for each question.
-async fn connect(socket: &Path, bytes: u64) -> Result<Docker, Option<String>> {
+async fn connect(socket: &Path, bytes: u64, user: Option<u32>) -> Result<Docker, Option<String>> {
     if !socket.exists() {
         return Err(None);
     }
     let failed = |error: bollard::errors::Error| Some(crate::text::escape(&error.to_string()));
-    let transport = bounded::transport(socket.to_owned(), bytes);
+    let transport = bounded::transport(socket.to_owned(), bytes, user);
     let docker = Docker::connect_with_custom_transport(
         transport,
         Some("http://localhost"),

@@ -33,8 +33,23 @@ pub struct Addresses {
     pub storage: PathBuf,
     /// Where the kubelet keeps logs: read when no socket of the container runtime interface answers.
     pub logs: PathBuf,
+    /// The engines that users run without root.
+    pub users: Vec<UserEngines>,
     /// What was named and cannot be asked, for people.
     pub ignored: Vec<String>,
+}
+
+/// Where the engines of a user are asked, who may only tell of containers in that user's own tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEngines {
+    /// The user's number.
+    pub user: u32,
+    /// Docker's socket.
+    pub docker: PathBuf,
+    /// Podman's socket.
+    pub podman: PathBuf,
+    /// Where Podman keeps this user's containers.
+    pub storage: Option<PathBuf>,
 }
 
 impl Default for Addresses {
@@ -55,6 +70,7 @@ impl Default for Addresses {
             podman: "/run/podman/podman.sock".into(),
             storage: "/var/lib/containers/storage".into(),
             logs: "/var/log".into(),
+            users: Vec::new(),
             ignored: Vec::new(),
         }
     }
@@ -65,15 +81,15 @@ pub async fn ask(addresses: &Addresses) -> Inventory {
     let cri = addresses.cri.iter().map(|socket| asked("CRI", socket, cri::told(socket)));
     let (cri, docker, podman) = tokio::join!(
         join_all(cri),
-        asked("docker", &addresses.docker, docker::told(&addresses.docker, Engine::Docker)),
-        asked("podman", &addresses.podman, docker::told(&addresses.podman, Engine::Podman)),
+        asked("docker", &addresses.docker, docker::told(&addresses.docker, Engine::Docker, None)),
+        asked("podman", &addresses.podman, docker::told(&addresses.podman, Engine::Podman, None)),
     );
     let (without_cri, without_podman) =
         (cri.iter().all(|(_, told)| told.is_none()), podman.1.is_none());
     let mut answers = cri;
     answers.extend([docker, podman]);
     if without_podman {
-        let stored = std::future::ready(storage::told(&addresses.storage));
+        let stored = std::future::ready(storage::told(&addresses.storage, None));
         answers.push(asked("podman's storage", &addresses.storage, stored).await);
     }
     if without_cri {
@@ -85,7 +101,31 @@ pub async fn ask(addresses: &Addresses) -> Inventory {
         inventory.sources.push(source);
         inventory.add(told.unwrap_or_default());
     }
+    for (user, source, told) in
+        join_all(addresses.users.iter().map(ask_user)).await.into_iter().flatten()
+    {
+        inventory.sources.push(source);
+        inventory.add_of_user(user, told);
+    }
     inventory
+}
+
+/// Asks the engines of one user. Who does not answer, or not as it should be, is as good as not there: no user makes others wait,
+/// or a recording incomplete.
+async fn ask_user(engines: &UserEngines) -> Vec<(u32, Source, Told)> {
+    let UserEngines { user, docker, podman, storage } = engines;
+    let storage = async {
+        let Some(storage) = storage else { return None };
+        let told = std::future::ready(storage::told(storage, Some(*user)));
+        Some(asked("podman's storage of a user", storage, told).await)
+    };
+    let (docker, podman, storage) = tokio::join!(
+        asked("docker of a user", docker, docker::told(docker, Engine::Docker, Some(*user))),
+        asked("podman of a user", podman, docker::told(podman, Engine::Podman, Some(*user))),
+        storage,
+    );
+    let answers = [docker, podman].into_iter().chain(storage);
+    answers.filter_map(|(source, told)| Some((*user, source, told?))).collect()
 }
 
 /// What came of asking somebody, within [`PATIENCE`]. The error of `answer` is None when there is nobody.

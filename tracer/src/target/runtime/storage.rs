@@ -1,7 +1,8 @@
 //! The files in which Podman keeps its containers (containers/storage, `containers.json` of the storage driver).
 
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,6 +13,8 @@ use crate::target::owner;
 
 /// The most bytes that a file may have.
 const MAX_BYTES: u64 = 16 << 20;
+/// And of a user's: a user must not keep root busy.
+const MAX_BYTES_OF_USER: u64 = 1 << 20;
 
 /// What is read of a container.
 #[derive(Deserialize)]
@@ -21,20 +24,22 @@ struct Stored {
     names: Vec<String>,
 }
 
-/// All containers. The error is None when there is no such folder.
-pub(super) fn told(storage: &Path) -> Result<Told, Option<String>> {
+/// All containers. The error is None when there is no such folder. Of a `user` only files are read that are the user's own.
+pub(super) fn told(storage: &Path, user: Option<u32>) -> Result<Told, Option<String>> {
     let mut found = Vec::new();
     let mut present = false;
     for driver in ["overlay", "vfs", "btrfs", "zfs"] {
         for name in ["containers.json", "volatile-containers.json"] {
             let path = storage.join(format!("{driver}-containers")).join(name);
-            let Ok(file) = File::open(&path) else { continue };
+            let Ok(file) = open(&path, user) else { continue };
             present = true;
             let failed = |error: &dyn std::fmt::Display| {
                 Some(format!("{}: {error}", crate::text::escape_path(&path)))
             };
             let mut bytes = Vec::new();
-            file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+            file.take(if user.is_some() { MAX_BYTES_OF_USER } else { MAX_BYTES })
+                .read_to_end(&mut bytes)
+                .map_err(|error| failed(&error))?;
             let stored: Vec<Stored> =
                 serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
             found.extend(stored.into_iter().filter_map(container));
@@ -42,6 +47,19 @@ pub(super) fn told(storage: &Path) -> Result<Told, Option<String>> {
     }
     let home = owner::home_of_folder(storage);
     if present { Ok(Told { containers: found, home, ..Told::default() }) } else { Err(None) }
+}
+
+/// Opens a file. What a user put in its place may be a link, or a pipe that nobody writes to.
+fn open(path: &Path, user: Option<u32>) -> io::Result<File> {
+    let Some(user) = user else { return File::open(path) };
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let found = file.metadata()?;
+    if found.is_file() && found.uid() == user {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
 }
 
 fn container(stored: Stored) -> Option<Container> {

@@ -7,6 +7,7 @@ use std::thread;
 
 use super::*;
 use crate::target::inventory::{ContainerState, Pod};
+use crate::target::territory::Territory;
 
 /// A socket whose every connection gets the bytes for each request that it sends; none: it is never answered.
 fn serve(socket: &Path, answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) {
@@ -43,6 +44,7 @@ fn ask_at(folder: &Path) -> Inventory {
         storage: folder.join("storage"),
         cri: vec![folder.join("cri.sock")],
         logs: folder.join("logs"),
+        users: Vec::new(),
         ignored: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -149,8 +151,65 @@ fn an_answer_without_an_end_is_not_kept() {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let socket = folder.path().join("docker.sock");
-    let told = docker::told(&socket, Engine::Docker);
+    let told = docker::told(&socket, Engine::Docker, None);
     let answer = runtime.expect("a runtime").block_on(told);
     let Err(Some(why)) = answer else { panic!("refused: {answer:?}") };
     println!("{why}");
+}
+
+/// A process of this test serves for `own`; nobody does for another user.
+#[test]
+fn a_users_engine_is_asked_only_when_that_user_serves_it_and_knows_only_that_users_tree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = rustix::process::geteuid().as_raw();
+    let (docker, podman) = ("a".repeat(64), "b".repeat(64));
+    let list = format!(r#"[{{"Id":"{docker}","Names":["/web"],"State":"running"}}]"#);
+    let socket = folder.path().join("of-user.sock");
+    serve(&socket, move |request| {
+        let line = request.lines().next().unwrap_or_default();
+        Some(match line.contains("/version") {
+            true => ok(r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#),
+            false => ok(&list),
+        })
+    });
+    let containers = folder.path().join("of-user/overlay-containers");
+    std::fs::create_dir_all(&containers).expect("made");
+    let text = format!(r#"[{{"id":"{podman}","names":["db"]}}]"#);
+    std::fs::write(containers.join("containers.json"), text).expect("written");
+    let link = containers.join("volatile-containers.json");
+    std::os::unix::fs::symlink("/etc/passwd", &link).expect("a link");
+    let ask_as = |user: u32| {
+        let nowhere = folder.path().join("nowhere");
+        let addresses = Addresses {
+            docker: nowhere.clone(),
+            podman: nowhere.clone(),
+            storage: nowhere.clone(),
+            cri: Vec::new(),
+            logs: nowhere.clone(),
+            users: vec![UserEngines {
+                user,
+                docker: socket.clone(),
+                podman: nowhere,
+                storage: Some(folder.path().join("of-user")),
+            }],
+            ignored: Vec::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(ask(&addresses))
+    };
+    let inventory = ask_as(own);
+    let territory =
+        |user, container: Option<&str>| Territory { user, container: container.map(str::to_owned) };
+    for (id, name) in [(&docker, "web"), (&podman, "db")] {
+        assert!(inventory.container(id).is_none(), "no container of the host");
+        let found = inventory.of_user(id, &territory(own, None)).expect("in that user's tree");
+        assert_eq!(found.name, name);
+        for elsewhere in [territory(own + 1, None), territory(own, Some("/docker/x"))] {
+            assert!(inventory.of_user(id, &elsewhere).is_none(), "{elsewhere:?}");
+        }
+    }
+    let other = ask_as(own + 1);
+    assert_eq!(other.of_users().count(), 0, "{other:?}");
+    let failed = |source: &Source| matches!(source.answer, Answer::Failed(_));
+    assert!(!other.sources.iter().any(failed), "no user makes a recording incomplete: {other:?}");
 }
