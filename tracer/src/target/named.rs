@@ -139,6 +139,8 @@ fn unknown(
             && (scope == EngineScope::Any || scope.admits(one.engine))
     });
     let users = users.map(|(user, one)| name_of_user(user, one));
+    // Those of users are named with the user.
+    let containers = containers.filter(|_| !matches!(scope, EngineScope::OfUser(_)));
     let names = containers.chain(users).filter(|_| what != "pod").chain(pods);
     let nearest = nearest(&name, names);
     NameError::Unknown {
