@@ -27,7 +27,9 @@ const ID_SHOWN: usize = 12;
 /// The cgroups cannot be read, or nothing can be printed.
 pub fn run(options: &List) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
-    let inventory = request::ask_all(&sockets::addresses(&options.sockets)?, options.verbose)?;
+    let addresses = sockets::addresses(&options.sockets)?;
+    sockets::tell_ignored(&addresses);
+    let inventory = request::ask_all(&addresses, options.verbose)?;
     let tree = root.tree().context("the cgroups of this host could not be read")?;
     let found = traceables(&tree, &inventory);
     let text = if options.json { json::checks(&found) } else { table(&found) };

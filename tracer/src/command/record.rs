@@ -53,6 +53,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         all_containers: typed.all_containers,
         names: choices.per_container,
         verbose: choices.verbose,
+        quiet: choices.quiet,
     };
     let mut targets =
         request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::{
     account::{self, Account},
     lookup::look_up,
-    owner, usage,
+    owner, sockets, usage,
 };
 use crate::{
     cli::Attach,
@@ -113,6 +113,8 @@ pub(super) struct Search {
     pub(super) names: bool,
     /// Who was asked is told.
     pub(super) verbose: bool,
+    /// Nothing is told but errors.
+    pub(super) quiet: bool,
 }
 
 /// Finds the targets. The runtimes are asked only when names matter.
@@ -131,6 +133,9 @@ pub(super) fn targets(
     let all = search.all_containers.then(Wanted::all_containers);
     let rules: Vec<Option<Wanted>> = specs.iter().map(Wanted::new).collect();
     let needs_names = search.names || rules.iter().flatten().chain(&all).any(Wanted::needs_names);
+    if needs_names && !search.quiet {
+        sockets::tell_ignored(addresses);
+    }
     let inventory =
         if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
     let tree = root.tree()?;
@@ -195,7 +200,6 @@ pub(super) fn ask_all(addresses: &Addresses, verbose: bool) -> Result<Inventory>
         .enable_all()
         .build()
         .context("the runtimes could not be asked")?;
-    addresses.ignored.iter().for_each(|ignored| tell(&format!("warning: not asked: {ignored}")));
     let inventory = runtime.block_on(ask(addresses));
     if verbose {
         inventory.sources.iter().for_each(|source| tell(&source.to_string()));

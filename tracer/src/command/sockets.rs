@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 
 use crate::{
     cli::Sockets,
+    message::tell,
     target::runtime::{Addresses, UserEngines},
     text::{escape, escape_path},
 };
@@ -60,6 +61,13 @@ pub(super) fn addresses(typed: &Sockets) -> Result<Addresses, NoSocketError> {
     addresses.ignored = ignored;
     addresses.users = users();
     Ok(addresses)
+}
+
+/// Tells what was named and cannot be asked.
+pub(super) fn tell_ignored(addresses: &Addresses) {
+    for ignored in &addresses.ignored {
+        tell(&format!("warning: not asked: {ignored}"));
+    }
 }
 
 /// The users who are logged in, or whose managers run: each has a folder for sockets, and may run engines without root

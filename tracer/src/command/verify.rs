@@ -46,7 +46,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let filter = privileges::filter(typed.privileges, &typed.command, &profile, typed.quiet)?;
     let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
-    let search = Search { verbose: typed.verbose, ..Search::default() };
+    let search = Search { verbose: typed.verbose, quiet: typed.quiet, ..Search::default() };
     let targets = request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;
     judging.look_at_running(&root, &targets.selections);
     judging.judge(&mut profile)?;
