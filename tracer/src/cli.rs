@@ -49,8 +49,9 @@ impl Cli {
 
 const AFTER_HELP: &str = "\
 Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a pod's UID, a container's \
-name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME \
-is a unit of that user's manager.
+name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. \
+A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME is a unit of that user's manager, \
+podman:user@1000/NAME a container that the user runs without root.
 
 Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete. When COMMAND fails, \
 the files are written and its status is tracer's, 128+N for signal N.";
