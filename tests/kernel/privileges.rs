@@ -206,7 +206,8 @@ fn conditions_of_a_command_are_judged_by_what_is_typed() {
 
 /// Watches a cgroup.
 fn watch(cgroup: &Cgroup, profile: &str) -> Tracing {
-    let tracing = Tracer::new().without_out().args(["verify", profile]).cgroup(cgroup).spawn();
+    let tracer = Tracer::new().without_out().args(["verify", profile, "-v"]).cgroup(cgroup);
+    let tracing = tracer.spawn();
     tracing.wait_for_message("verifying");
     tracing
 }

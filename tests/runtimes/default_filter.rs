@@ -15,7 +15,7 @@ use crate::matrix::SET_UP;
 use crate::names::with_storage;
 use crate::world::{Kind, World};
 
-/// A call that every default filter refuses who has no CAP_SYS_PACCT: acct, with no file.
+/// A call that every default filter refuses to who lacks the capability for it: acct, with no file.
 const REFUSED: &str = "x86_64:163";
 const TOLD: &str = "acct (x86_64)  EPERM";
 /// Tries that, makes a call that they allow, and stays.

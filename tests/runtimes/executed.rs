@@ -63,8 +63,9 @@ fn starts(world: &World, kind: Kind, action: &str, words: &[&'static str]) -> Re
     let profile = derive("profile.json", &[&action])?;
     for no_new_privs in [false, true] {
         let order = Order { no_new_privs, profile: Some(&profile), ..order };
-        for failure in executed(runtime, &order, &programs)? {
-            return Err(Stop::Fail(failure));
+        let failures = executed(runtime, &order, &programs)?;
+        if !failures.is_empty() {
+            return Err(Stop::Fail(failures.join("\n")));
         }
     }
     let without = derive("without.json", &[&action, "--exclude", START_UP])?;

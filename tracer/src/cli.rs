@@ -156,14 +156,14 @@ pub struct Record {
 /// Where container runtimes are asked for the names of their containers.
 #[derive(Debug, Args)]
 pub struct Sockets {
-    /// Where Docker is asked for the names of containers; else at DOCKER_HOST
+    /// Where Docker is asked for the names of containers; else where `DOCKER_HOST` says
     #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
     pub docker_host: Option<PathBuf>,
-    /// Where Podman is asked for the names of containers; else at CONTAINER_HOST
+    /// Where Podman is asked for the names of containers; else where `CONTAINER_HOST` says
     #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
     pub podman_host: Option<PathBuf>,
     /// Where the container runtime of Kubernetes is asked for the names of pods, in place of the usual sockets; may be given
-    /// several times; else at CONTAINER_RUNTIME_ENDPOINT
+    /// several times; else where `CONTAINER_RUNTIME_ENDPOINT` says
     #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
     pub cri_endpoint: Vec<PathBuf>,
 }

@@ -26,7 +26,7 @@ pub(super) struct Denials {
     pub(super) note: Option<String>,
 }
 
-/// What it costs, measured with `cargo xtask bench` (the rows with and without `--denied`).
+/// What it costs, against an empty program on the same tracepoint (`cargo xtask bench`, the rows `--denied`).
 const PRICE: &str = "what it denies is watched as well, so that nothing is lost; a system call then costs about 1.8 times as much in \
      the target, and 1.4 times elsewhere (--no-denied watches none of it)";
 

@@ -79,11 +79,13 @@ fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> b
     if let Some(known) = answer.container(&name.id) {
         return known.pod.is_some() && known.state == ContainerState::Exited;
     }
-    let may_know = |source: &&Source| match (name.engine, source.name) {
-        (Engine::Docker | Engine::Unknown, "docker")
-        | (Engine::Podman | Engine::Unknown, "podman" | "podman's storage")
-        | (Engine::Docker | Engine::Containerd | Engine::Crio | Engine::Unknown, "CRI") => true,
-        _ => false,
+    let may_know = |source: &&Source| {
+        matches!(
+            (name.engine, source.name),
+            (Engine::Docker | Engine::Unknown, "docker")
+                | (Engine::Podman | Engine::Unknown, "podman" | "podman's storage")
+                | (Engine::Docker | Engine::Containerd | Engine::Crio | Engine::Unknown, "CRI")
+        )
     };
     let answers = || answer.sources.iter().filter(may_know).map(|source| &source.answer);
     answers().any(|answer| matches!(answer, Answer::Containers(_)))

@@ -52,7 +52,7 @@ fn containers_by_the_beginning_of_their_id() {
         let found = resolve_in(&host, text);
         assert_eq!(found.is_ok(), text.len() == 9, "{text}: {found:?}");
     }
-    assert_eq!(cgroups(&host, &format!("podman://{}", &WEB[..10])), [web.clone()]);
+    assert_eq!(cgroups(&host, &format!("podman://{}", &WEB[..10])), std::slice::from_ref(&web));
     let number = resolve_in(&host, "987654").expect_err("missing").to_string();
     assert!(number.ends_with("for a process write pid:987654"), "{number}");
 }
