@@ -84,8 +84,15 @@ fn an_errno_is_recorded_with_its_count_and_command() {
     let mkdir = calls.find(|call| call.number == MKDIR).expect("it is recorded");
     assert_eq!(mkdir.command.as_deref(), Some("bold"));
     assert_eq!(mkdir.during, Some(Phase::Workload));
+    let known = mkdir.circumstances.as_ref().expect("more is known");
+    assert!(known.process > 0, "{known:?}");
+    assert_eq!(known.arguments, Some([0; 6]));
     assert!(!outcome.allowed().contains(&"mkdir".to_owned()));
-    outcome.says(&["denied by a filter", "mkdir (x86_64)  EPERM  times: 8  first by bold"]);
+    outcome.says(&[
+        "denied by a filter",
+        "mkdir(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM  8 times  bold[",
+        "(workload)  went on, ended ",
+    ]);
 }
 
 fn denied_calls_are_allowed_on_request() {
@@ -145,6 +152,10 @@ fn a_call_is_both_allowed_and_denied_by_its_arguments() {
     );
     let recording = outcome.recording();
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
+    let refused = calls.clone().filter(|call| call.refused.is_some());
+    let arguments: Vec<_> =
+        refused.filter_map(|call| call.circumstances.as_ref()?.arguments).collect();
+    assert_eq!(arguments, [[0; 6]], "those of the call that was refused");
     let phases: Vec<Phase> =
         calls.filter(|call| call.number == GETPRIORITY).map(|call| call.phase).collect();
     assert_eq!(phases, [Phase::Workload, Phase::Denied]);

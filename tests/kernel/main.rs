@@ -27,6 +27,7 @@ mod many;
 mod merging;
 mod outlived;
 mod output_files;
+mod own_filters;
 mod phases;
 mod privileges;
 mod ready_profiles;
@@ -80,6 +81,7 @@ fn trials() -> Vec<Trial> {
         merging::trials(),
         outlived::trials(),
         output_files::trials(),
+        own_filters::trials(),
         phases::trials(),
         privileges::trials(),
         ready_profiles::trials(),

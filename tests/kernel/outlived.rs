@@ -159,8 +159,14 @@ fn a_reader_of_the_messages_that_leaves_loses_no_file() {
 }
 
 fn the_verifier_s_work_stays_small() {
+    for options in [&[][..], &["--denied"]] {
+        check_verified(options);
+    }
+}
+
+fn check_verified(options: &[&str]) {
     let cgroup = Cgroup::new("verified");
-    let tracing = Tracer::new().cgroup(&cgroup).start();
+    let tracing = Tracer::new().cgroup(&cgroup).args(options).start();
     let process = tracing.process.id();
     let programs = loaded_by(process).programs.len();
     let descriptors = fs::read_dir(format!("/proc/{process}/fdinfo")).expect("descriptors");
@@ -172,6 +178,7 @@ fn the_verifier_s_work_stays_small() {
     let verified: Vec<u64> = verified.collect();
     // The kernel tells it since 5.16.
     assert_eq!(verified.len(), programs, "of each program");
+    println!("{options:?}: verified {verified:?}");
     assert!(verified.iter().all(|count| *count < MOST_VERIFIED), "verified: {verified:?}");
     tracing.stop();
 }

@@ -11,7 +11,10 @@ use tests::{
 tests::trials! {
     nothing_denied_is_told,
     a_denied_call_is_named_with_errno_command_and_remedy,
-    it_is_told_as_it_happens,
+    it_is_told_as_it_happens_on_request,
+    the_list_is_in_the_order_of_time_and_comes_once,
+    what_came_next_tells_a_fall_back_from_the_end,
+    arguments_are_shown_as_they_were_given,
     an_amended_profile_is_enough,
     a_foreign_abi_that_kills_a_thread_is_seen_and_amended,
     a_thread_killed_by_the_default_is_seen,
@@ -19,7 +22,12 @@ tests::trials! {
     without_the_audit_log_a_profile_that_logs_is_incomplete,
     a_target_without_a_filter_is_told,
     a_target_that_does_nothing_is_not_verified,
-    a_target_under_its_own_filter_is_watched,
+    a_filter_of_the_program_s_own_makes_nothing_red_and_is_never_amended,
+    another_profile_than_the_one_that_is_loaded_is_proven,
+    what_runs_under_the_profile_proves_nothing,
+    what_is_made_before_the_filter_proves_nothing,
+    what_does_not_exist_yet_is_awaited,
+    events_and_the_result_are_written_for_programs,
     a_late_start_is_incomplete_unless_something_was_denied,
     what_cannot_be_verified_is_told_before_anything_runs,
 }
@@ -69,18 +77,72 @@ fn a_denied_call_is_named_with_errno_command_and_remedy() {
     verify(&[], &profile("SCMP_ACT_ERRNO", &["prctl"]), &["name:bold", "x86_64:83*4"])
         .exits(4)
         .says(&[
-            "denied: mkdir  EPERM  bold[",
-            "denied: mkdir (x86_64)  EPERM  times: 4  first by bold[",
+            "mkdir(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM  4 times  bold[",
             "(workload)",
             "hint: add mkdir to the profile",
+            "hint: --amend FILE writes",
         ]);
 }
 
-fn it_is_told_as_it_happens() {
+/// The lines about denied calls.
+fn denied_lines(outcome: &Outcome) -> Vec<&str> {
+    outcome.stderr.lines().filter(|line| line.contains("denied: ")).collect()
+}
+
+fn the_list_is_in_the_order_of_time_and_comes_once() {
+    let steps = ["x86_64:140", "x86_64:83*2", "x86_64:39", "x86_64:100"];
+    let outcome = verify(&[], &profile("SCMP_ACT_ERRNO", &[]), &steps).exits(4);
+    let names: Vec<&str> = denied_lines(&outcome)
+        .into_iter()
+        .map(|line| line.split(['+', ' ', '(']).nth(4).expect("a name"))
+        .collect();
+    assert_eq!(names, ["getpriority", "mkdir", "getpid", "times"], "{}", outcome.stderr);
+}
+
+fn what_came_next_tells_a_fall_back_from_the_end() {
+    let under = profile("SCMP_ACT_ERRNO", &[]);
+    let steps = ["fork:1", "[", "x86_64:83", "exit:3", "]", "wait", "x86_64:140"];
+    let outcome = verify(&[], &under, &steps).exits(4);
+    let lines = denied_lines(&outcome);
+    let of = |name: &str| lines.iter().find(|line| line.contains(name)).expect("a line");
+    assert!(of("mkdir").contains("(workload)  ended ") && of("mkdir").ends_with("with status 3"));
+    assert!(of("getpriority").contains("(workload)  went on, ended "), "{lines:?}");
+    // It waits, and has made further calls.
+    let folder = temporary_folder();
+    let path = write(folder.path(), &under);
+    let cgroup = Cgroup::new("waits");
+    let tracing = watch(&cgroup, &path, &[]);
+    let hop = cgroup.hop();
+    let learned = ["allow-all", "deny:83", "x86_64:83", "say:denied", "barrier"];
+    let mut running = Running::start(&mut ground_truth([&[hop.as_str()], &learned[..]].concat()));
+    running.wait_for_line("denied");
+    let outcome = tracing.stop().exits(4);
+    running.finish();
+    assert!(denied_lines(&outcome)[0].ends_with("(workload)  went on"), "{}", outcome.stderr);
+    // A filter that kills ends it.
+    let outcome = verify(&[], &profile("SCMP_ACT_KILL_PROCESS", &[]), &["x86_64:83"]).exits(4);
+    assert!(denied_lines(&outcome)[0].ends_with("by SIGSYS"), "{}", outcome.stderr);
+}
+
+fn arguments_are_shown_as_they_were_given() {
+    let under = profile("SCMP_ACT_ERRNO", &[]);
+    for hook in ["raw", "classic"] {
+        let hook = format!("--attach={hook}");
+        verify(&[&hook], &under, &["call:140,4711"])
+            .exits(4)
+            .says(&["getpriority(0x1267, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM  ground_truth["]);
+    }
+    verify(&["--no-btf"], &under, &["call:140,4711"])
+        .exits(4)
+        .says(&["getpriority = EPERM  ground_truth[", "note: arguments are not shown"]);
+}
+
+fn it_is_told_as_it_happens_on_request() {
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
     let command = [GROUND_TRUTH, "x86_64:83", "barrier"];
-    let tracing = Tracer::new().without_out().args(["verify", &path]).command(command).spawn();
+    let tracing =
+        Tracer::new().without_out().args(["verify", &path, "-v"]).command(command).spawn();
     tracing.wait_for_message("denied: mkdir  EPERM");
     tracing.finish().exits(4);
 }
@@ -117,7 +179,7 @@ fn a_foreign_abi_that_kills_a_thread_is_seen_and_amended() {
     let steps = ["thread", "[", "i386:20", "]", "x86_64:39"];
     let narrow = profile("SCMP_ACT_ERRNO", &["getpid"]);
     verify(&options, &narrow, &steps).exits(4).says(&[
-        "denied: getpid (i386)  thread killed  ground_truth[",
+        "getpid(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) (i386) = thread killed  ground_truth[",
         "does not list SCMP_ARCH_X86",
     ]);
     let text = fs::read_to_string(&amended).expect("the amended profile");
@@ -130,7 +192,7 @@ fn a_thread_killed_by_the_default_is_seen() {
     let steps = ["thread", "[", "x86_64:140", "]", "x86_64:39"];
     verify(&[], &profile("SCMP_ACT_KILL", &["getpid"]), &steps)
         .exits(4)
-        .says(&["denied: getpriority (x86_64)  thread killed  times: 1"]);
+        .says(&["getpriority(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = thread killed  ground_truth["]);
 }
 
 fn a_logged_call_is_told_by_the_audit_log() {
@@ -138,7 +200,7 @@ fn a_logged_call_is_told_by_the_audit_log() {
     let steps = ["fork:20", "[", "x86_64:140*5", "]", "wait", "x86_64:39"];
     verify(&[], &profile("SCMP_ACT_LOG", &["getpid"]), &steps)
         .exits(4)
-        .says(&["denied: getpriority (x86_64)  logged  times: 100  first by ground_truth["]);
+        .says(&["getpriority = logged  100 times  ground_truth"]);
     verify(&[], &profile("SCMP_ACT_LOG", &["getpid"]), &["x86_64:39"]).exits(0);
 }
 
@@ -176,21 +238,130 @@ fn a_target_that_does_nothing_is_not_verified() {
     watch(&cgroup, &path, &[]).stop().exits(3).says(&["no call of the target was seen"]);
 }
 
-fn a_target_under_its_own_filter_is_watched() {
+fn a_filter_of_the_program_s_own_makes_nothing_red_and_is_never_amended() {
+    let folder = temporary_folder();
+    let amended = folder.path().join("amended.json");
+    let options = ["--amend", amended.to_str().expect("text")];
+    // It loads a second filter, as a sandbox does, and the profile lets it.
+    let under = profile("SCMP_ACT_ERRNO", &["mkdir", "seccomp", "prctl", "getpid"]);
+    let own = ["deny:83", "x86_64:83*2", "x86_64:39"];
+    let outcome = verify(&options, &under, &own).exits(0).says(&[
+        "refused by another filter, the program's own or an outer one",
+        "mkdir(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = ENOSYS  2 times  ground_truth[",
+        "nothing was denied by the profile",
+        "calls added: 0",
+    ]);
+    assert!(denied_lines(&outcome).is_empty(), "{}", outcome.stderr);
+    let written: Value =
+        serde_json::from_str(&fs::read_to_string(&amended).expect("a file")).expect("JSON");
+    assert_eq!(written, under);
+    // What the profile itself denies is told beside it.
+    verify(&[], &under, &[&own[..], &["x86_64:140"]].concat()).exits(4).says(&[
+        "denied: +",
+        "getpriority(",
+        "refused by another filter",
+        "mkdir(",
+        "hint: add getpriority to the profile\n",
+    ]);
+}
+
+fn another_profile_than_the_one_that_is_loaded_is_proven() {
     let folder = temporary_folder();
     let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &["mkdir"]));
-    let cgroup = Cgroup::new("own");
-    let tracing = watch(&cgroup, &path, &[]);
-    Running::start(&mut ground_truth([&cgroup.hop(), "deny:83", "x86_64:83*2"])).finish();
-    tracing.stop().exits(4).says(&[
-        "denied: mkdir (x86_64)  ENOSYS  times: 2",
-        "the profile allows mkdir: the target runs under another filter",
+    let amended = folder.path().join("amended.json");
+    let options = ["--amend", amended.to_str().expect("text")];
+    let cgroup = Cgroup::new("another");
+    let tracing = watch(&cgroup, &path, &options);
+    let steps = [&cgroup.hop(), "deny:100", "x86_64:39", "x86_64:100", "i386:20"];
+    Running::start(&mut ground_truth(steps)).finish();
+    let outcome = tracing.stop().exits(1).says(&[
+        "error: ",
+        "runs under another filter than ",
+        "getpid by ground_truth",
+        "getpid (i386) by ground_truth",
+        "security-opt seccomp=",
+        "was not written",
     ]);
+    assert!(!outcome.stderr.contains("nothing was denied"), "{}", outcome.stderr);
+    assert!(!amended.exists(), "nothing was amended");
+}
+
+fn what_runs_under_the_profile_proves_nothing() {
+    // The same as above, with a profile that allows what was made, in part for some arguments, and lets others decide.
+    let folder = temporary_folder();
+    let mut under = profile("SCMP_ACT_ERRNO", &["times"]);
+    let rules = under["syscalls"].as_array_mut().expect("rules");
+    rules.push(json!({ "names": ["getpid"], "action": "SCMP_ACT_TRACE" }));
+    let never = json!([{ "index": 0, "value": 4711, "op": "SCMP_CMP_EQ" }]);
+    rules.push(json!({ "names": ["getpriority"], "action": "SCMP_ACT_ALLOW", "args": never }));
+    let path = write(folder.path(), &under);
+    let cgroup = Cgroup::new("same");
+    let tracing = watch(&cgroup, &path, &[]);
+    let steps = [&cgroup.hop(), "deny:83", "x86_64:39", "x86_64:100", "x86_64:140"];
+    Running::start(&mut ground_truth(steps)).finish();
+    tracing.stop().exits(0).says(&["nothing was denied"]);
+}
+
+fn what_is_made_before_the_filter_proves_nothing() {
+    let folder = temporary_folder();
+    let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
+    let cgroup = Cgroup::new("before");
+    let tracing = watch(&cgroup, &path, &[]);
+    // Without a filter, and under one that is not the last.
+    let steps = [&cgroup.hop(), "x86_64:39", "allow-all", "x86_64:100", "deny:83"];
+    Running::start(&mut ground_truth(steps)).finish();
+    tracing.stop().exits(0).says(&["nothing was denied"]);
+}
+
+fn what_does_not_exist_yet_is_awaited() {
+    let folder = temporary_folder();
+    let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &["mkdir"]));
+    let (parent, amended) = (Cgroup::new("awaited"), folder.path().join("amended.json"));
+    let name = format!("{}/comes", parent.name());
+    let verify = || Tracer::new().without_out().args(["verify", &path, "--cgroup", &name]);
+    verify().run().exits(1).says(&["there is no cgroup"]);
+    let amend = amended.to_str().expect("text");
+    let tracing = verify().args(["--wait", "--amend", amend]).spawn();
+    tracing.wait_for_message("verifying");
+    for step in ["x86_64:83", "x86_64:140"] {
+        let cgroup = parent.child("comes");
+        Running::start(&mut ground_truth([&cgroup.hop(), "deny:140", step])).finish();
+        cgroup.remove();
+    }
+    tracing.stop().exits(4).says(&["getpriority(", "calls added: 1"]);
+    let text = fs::read_to_string(&amended).expect("the amended profile");
+    assert!(text.contains("\"getpriority\""), "{text}");
+}
+
+fn events_and_the_result_are_written_for_programs() {
+    let folder = temporary_folder();
+    let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &["mkdir"]));
+    let cgroup = Cgroup::new("programs");
+    let events = folder.path().join("events.jsonl");
+    let options = ["--json", "--events", events.to_str().expect("text")];
+    let tracing = watch(&cgroup, &path, &options);
+    let steps = [&cgroup.hop(), "deny:83", "deny:140", "x86_64:83", "call:140,5"];
+    Running::start(&mut ground_truth(steps)).finish();
+    let outcome = tracing.stop().exits(4);
+    let result: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!((&result["status"], &result["filter"]), (&json!(4), &json!("loaded")), "{result}");
+    let denied = &result["denied"];
+    assert_eq!(denied.as_array().map(Vec::len), Some(1), "{result}");
+    assert_eq!(denied[0]["name"], "getpriority");
+    assert_eq!(denied[0]["cgroup"], cgroup.name());
+    assert_eq!(denied[0]["circumstances"]["arguments"][0], "0x5");
+    assert_eq!(result["denied_by_another_filter"][0]["name"], "mkdir");
+    assert_eq!(result["made_though_refused"], json!([]));
+    let events = fs::read_to_string(&events).expect("the events");
+    let of_denied = events.lines().filter(|line| line.contains("\"refused\"")).count();
+    assert_eq!(of_denied, 2, "{events}");
+    // Standard output is a command's own.
+    verify(&["--json"], &profile("SCMP_ACT_ERRNO", &[]), &[]).exits(2);
 }
 
 fn a_late_start_is_incomplete_unless_something_was_denied() {
     let folder = temporary_folder();
-    let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &[]));
+    let path = write(folder.path(), &profile("SCMP_ACT_ERRNO", &["getpid"]));
     for (step, options, code) in [
         ("x86_64:39", &[][..], 3),
         ("x86_64:39", &["--accept-late-start"][..], 0),

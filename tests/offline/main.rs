@@ -6,6 +6,7 @@ mod deployment;
 mod exclusion;
 mod filter;
 mod help;
+mod hints;
 mod profile;
 mod profile_reading;
 mod real_profiles;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         exclusion::trials(),
         filter::trials(),
         help::trials(),
+        hints::trials(),
         profile::trials(),
         profile_reading::trials(),
         real_profiles::trials(),

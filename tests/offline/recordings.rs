@@ -1,8 +1,8 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    Answered, Attach, Call, Cgroup, CommandOutcome, ContainerIdentity, Departure, Derived, Host,
-    Losses, Phase, Recording, Refusal, Target, TargetKind, VERSION,
+    Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity, Departure,
+    Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind, VERSION,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -21,6 +21,7 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         refused: (phase == Phase::Denied).then_some(Refusal::Errno(38)),
         during: (phase == Phase::Denied).then_some(Phase::Workload),
         doubtful: false,
+        circumstances: None,
     }
 }
 
@@ -111,6 +112,11 @@ pub fn full() -> Recording {
         denied(Abi::X86_64, "ptrace", Refusal::Signal, Phase::Workload),
         Call {
             doubtful: true,
+            circumstances: Some(Circumstances {
+                process: 4711,
+                arguments: Some([0x7ffd_0000_1000, 0o755, 0, u64::MAX, 0, 0]),
+                next: Some(Next::Ended { after_seconds: 0.0002, calls: 3, how: Ending::Exit(1) }),
+            }),
             ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
         },
         denied(Abi::X86_64, "statx", Refusal::Logged, Phase::ContainerInit),

@@ -130,7 +130,7 @@ impl CommandLine {
         self.folder.path()
     }
 
-    /// The words that stand for the image on the command line.
+    /// The words that stand for the image of a container.
     pub fn image(&self) -> &[String] {
         &self.image
     }

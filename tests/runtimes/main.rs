@@ -7,6 +7,7 @@ mod counter;
 mod cri;
 mod cri_api;
 mod default_filter;
+mod does_not_start;
 mod engine;
 mod executed;
 mod image;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials(&cases));
     trials.extend(verify::trials(&cases));
     trials.extend(judged::trials(&cases));
+    trials.extend(does_not_start::trials(&cases));
     trials.extend(names::trials(&cases));
     trials.extend(default_filter::trials(&cases));
     trials.extend(list::trials(&cases));

@@ -27,11 +27,11 @@ const ELSEWHERE: [&str; 2] = ["/program", "x86_64:100"];
 /// The calls that no recording may have: those of the other one, and of runtimes that enter a container.
 const FOREIGN: [&str; 4] = ["times", "setns", "mount", "pivot_root"];
 
-/// Lays a folder over `/var/lib/containers`, for one program only.
-const WITH_STORAGE: &str = r#"mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
+/// Lays a folder over `/var/lib/containers`, which need not be there, for one program only.
+const WITH_STORAGE: &str = r#"mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/containers && mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
 /// The same, and a socket at podman's usual place. On a busy machine podman may take longer to answer than tracer waits, which
 /// then reads the storage.
-const WITH_SOCKET: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/podman && ln -s "$1/podman.sock" /run/podman/podman.sock && mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
+const WITH_SOCKET: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/podman && ln -s "$1/podman.sock" /run/podman/podman.sock && mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/containers && mount --bind "$1" /var/lib/containers && shift && exec "$@""#;
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {

@@ -47,7 +47,7 @@ const NARROWED: [Narrowed; 2] = [
         default: "errno",
         call: "sendfile",
         told: "denied: sendfile  ENOSYS  nginx[",
-        summed_up: "denied: sendfile (x86_64)  ENOSYS  times: ",
+        summed_up: ") = ENOSYS  ",
     },
     // Only its threads make the call: they are killed, and the program waits for them.
     Narrowed {
@@ -56,7 +56,7 @@ const NARROWED: [Narrowed; 2] = [
         default: "kill-thread",
         call: "unlink",
         told: "denied: unlink  thread killed  python3[",
-        summed_up: "denied: unlink (x86_64)  thread killed  times: ",
+        summed_up: ") = thread killed  ",
     },
 ];
 
@@ -68,6 +68,10 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         trials.push(cases.trial(name, move |world| is_named_and_amended(world, narrowed)));
     }
     trials.push(cases.trial("verify::runc_late_start_completed".into(), late_start_is_completed));
+    for kind in [Kind::Runc, Kind::Crun] {
+        let name = format!("verify::{}_logged_and_denied_are_labelled", kind.name());
+        trials.push(cases.trial(name, move |world| the_runtime_s_are_told_apart(world, kind)));
+    }
     trials
 }
 
@@ -85,11 +89,16 @@ fn is_named_and_amended(world: &World, narrowed: Narrowed) -> Result<(), Stop> {
     take_out(&profile, narrowed.call)?;
 
     let options = ["--amend", amended.to_str().expect("paths are text")];
-    let tracing = watch(&parent, &profile, &options);
+    let tracing = watch(&parent, &profile, &[&options[..], &["--verbose"]].concat());
     let container = runtime.start(&Order { profile: Some(&profile), ..order })?;
     tracing.wait_for_message(narrowed.told);
     drop(container);
-    tracing.stop().exits(4).says(&[narrowed.summed_up, "hint: add ", "--amend FILE"]);
+    tracing.stop().exits(4).says(&[
+        "denied: +",
+        narrowed.summed_up,
+        &format!("hint: add {} to the profile", narrowed.call),
+        "calls added: 1",
+    ]);
 
     let tracing = watch(&parent, &amended, &[]);
     let container = runtime.start(&Order { profile: Some(&amended), ..order })?;
@@ -181,4 +190,50 @@ fn start(runtime: &Runtime, order: &Order, cgroup: &str) -> Result<Bundle, Strin
     bundle.start()?;
     wait_until_done(&bundle)?;
     Ok(bundle)
+}
+
+/// Calls that a runtime makes under the filter, logged or refused, are told as its own, those of the workload as the workload's: at the start
+/// and when something is executed in the container, also when only that was seen.
+fn the_runtime_s_are_told_apart(world: &World, kind: Kind) -> Result<(), Stop> {
+    let runtime = world.runtime(kind).map_err(Stop::Skip)?;
+    let folder = temporary_folder();
+    let log = folder.path().join("log.json");
+    let names = ["execve", "read", "write", "exit", "exit_group"];
+    let text = json!({ "defaultAction": "SCMP_ACT_LOG", "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }] });
+    fs::write(&log, text.to_string()).expect("a profile");
+    let parent = Cgroup::new("labelled");
+    let words = ["/program", "x86_64:100", "say:workload done", "pause"];
+    let order = Order {
+        words: &words,
+        user: 0,
+        no_new_privs: false,
+        profile: Some(&log),
+        parent: parent.name(),
+    };
+    let tracing = watch(&parent, &log, &[]);
+    let container = runtime.start(&order)?;
+    wait_until_done(&*container)?;
+    container.exec(None, &["/program", "x86_64:102"])?;
+    // Of a container that runs already, only what enters it is seen.
+    let late = watch(&parent, &log, &["--accept-late-start"]);
+    container.exec(None, &["/program", "x86_64:102"])?;
+    let outcomes = [tracing.stop().exits(4), late.stop().exits(4)];
+    drop(container);
+    for (outcome, of_workload) in outcomes.iter().zip([&["times", "getuid"][..], &["getuid"]]) {
+        let lines: Vec<&str> =
+            outcome.stderr.lines().filter(|line| line.starts_with("denied: ")).collect();
+        for name in of_workload {
+            let line = lines.iter().find(|line| line.contains(&format!("  {name} = logged")));
+            let is_workload =
+                line.is_some_and(|line| line.contains("program") && line.ends_with("(workload)"));
+            assert!(is_workload, "{name}: {lines:#?}");
+        }
+        let runtimes: Vec<_> = lines
+            .iter()
+            .filter(|line| line.contains("runc:[") || line.contains("  crun"))
+            .collect();
+        assert!(!runtimes.is_empty(), "{lines:#?}");
+        assert!(runtimes.iter().all(|line| line.ends_with("(container-init)")), "{runtimes:#?}");
+    }
+    Ok(())
 }

@@ -11,15 +11,16 @@ use aya_ebpf::{
     helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
 };
 use tracer_ebpf::{
-    CgroupRecord, DenialEvent, DenialKey, Evidence, ORIGINAL_AX,
-    task_state::{INSIDE, OUTSIDE},
+    ARGUMENTS, COMPAT_ARGUMENTS, CgroupRecord, Denial, DenialEvent, DenialKey, ORIGINAL_AX,
+    ThreadEnd,
+    task_state::{CALLS_SHIFT, INSIDE, ONE_CALL, REFUSED},
     verdict,
 };
 
 use crate::{
     atomic,
     evidence::{self, EXISTS},
-    maps::{Counter, DENIAL_EVENTS, DENIALS, PROCESSES, TASKS, config, count_loss},
+    maps::{Counter, DENIAL_EVENTS, DENIALS, ENDS, PROCESSES, TASKS, config, count_loss},
     task::{self, Task, probe},
 };
 
@@ -36,9 +37,11 @@ pub fn entered(cgroup: u64) {
     let ids = bpf_get_current_pid_tgid();
     match TASKS.get_ptr_mut(ids as u32) {
         // SAFETY: `state` points to a value of the map, which only this thread writes.
-        Some(state) => unsafe { write_volatile(state, INSIDE) },
+        Some(state) => unsafe {
+            write_volatile(state, read_volatile(state).wrapping_add(ONE_CALL) | INSIDE);
+        },
         None => {
-            remember(ids, cgroup, INSIDE);
+            remember(ids, cgroup, ONE_CALL | INSIDE);
         }
     }
 }
@@ -48,15 +51,16 @@ pub fn entered(cgroup: u64) {
 pub fn left(cgroup: u64) -> bool {
     let ids = bpf_get_current_pid_tgid();
     let Some(state) = TASKS.get_ptr_mut(ids as u32) else {
-        remember(ids, cgroup, OUTSIDE);
+        remember(ids, cgroup, 0);
         return false;
     };
     // SAFETY: `state` points to a value of the map, which only this thread writes.
     unsafe {
-        if read_volatile(state) == OUTSIDE {
+        let known = read_volatile(state);
+        if known & INSIDE == 0 {
             return true;
         }
-        write_volatile(state, OUTSIDE);
+        write_volatile(state, known & !INSIDE);
     }
     false
 }
@@ -78,10 +82,47 @@ pub fn ended() -> bool {
     let thread = bpf_get_current_pid_tgid() as u32;
     let Some(state) = TASKS.get_ptr(thread) else { return false };
     // SAFETY: `state` points to a value of the map.
-    let outside = unsafe { read_volatile(state) } == OUTSIDE;
+    let state = unsafe { read_volatile(state) };
     // It was there a moment ago, and no other thread has its id.
     let _ = TASKS.remove(thread);
-    outside && Task::current().is_killed_by_filter()
+    if state & REFUSED != 0 {
+        note_end(thread, state);
+    }
+    state & INSIDE == 0 && Task::current().is_killed_by_filter()
+}
+
+/// Keeps how the current thread ends, to which a call was refused.
+#[inline(never)]
+fn note_end(thread: u32, state: u32) -> u32 {
+    if config!(btf) == 0 {
+        return 0;
+    }
+    let task = Task::current();
+    let end = ThreadEnd {
+        // SAFETY: a helper without arguments.
+        time: unsafe { bpf_ktime_get_boot_ns() },
+        calls: state >> CALLS_SHIFT,
+        status: task.exit_status(),
+        whole: task.ends_with_process() as u32,
+        reserved: 0,
+    };
+    // The least recently used one makes room.
+    let _ = ENDS.insert(thread, end, 0);
+    0
+}
+
+/// The current thread, and how many calls it entered: [`Denial::last_thread`]. Keeps that a call was refused to it.
+#[inline(always)]
+fn refused_thread() -> u64 {
+    let thread = bpf_get_current_pid_tgid() as u32;
+    let Some(state) = TASKS.get_ptr_mut(thread) else { return u64::from(thread) };
+    // SAFETY: `state` points to a value of the map, which only this thread writes.
+    let calls = unsafe {
+        let known = read_volatile(state);
+        write_volatile(state, known | REFUSED);
+        known >> CALLS_SHIFT
+    };
+    u64::from(calls) << 32 | u64::from(thread)
 }
 
 /// The number of the call that is left, from the address of the task's registers. None: they cannot be read.
@@ -123,7 +164,7 @@ pub fn note_killed(record: *mut CgroupRecord, cgroup: u64) -> u32 {
         return 0;
     }
     let task = Task::current();
-    let number = task.call_number();
+    let number = task::load::<u64>(task.registers(), ORIGINAL_AX) as i32;
     note(record, cgroup, &task, number, verdict::THREAD_KILLED)
 }
 
@@ -138,26 +179,52 @@ fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdic
     let facts = task.facts(evidence::outer(record)) | task.filter_level() as u16;
     let call = evidence::key(record, cgroup, number, facts, compat);
     let key = DenialKey { call, verdict, reserved: 0 };
-    if count(&key) {
-        return 0;
-    }
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    let denial = Evidence { first_seen: now, count: 1, command: task::command() };
+    let thread = refused_thread();
+    if count(&key, now, thread) {
+        return 0;
+    }
+    let arguments = arguments(task, compat);
+    let denial = Denial {
+        first_seen: now,
+        count: 1,
+        command: task::command(),
+        arguments: arguments.unwrap_or([0; 6]),
+        pid: (bpf_get_current_pid_tgid() >> 32) as u32,
+        has_arguments: arguments.is_some() as u32,
+        last_seen: now,
+        last_thread: thread,
+    };
     match DENIALS.insert(key, denial, BPF_NOEXIST as u64) {
         Ok(()) => announce(&key, now),
-        Err(EXISTS) if count(&key) => {}
+        Err(EXISTS) if count(&key, now, thread) => {}
         Err(_) => count_loss(Counter::Denials),
     }
     0
 }
 
+/// The arguments of the call that the task is in, as they are in the registers. None without BTF.
+#[inline(always)]
+fn arguments(task: &Task, compat: bool) -> Option<[u64; 6]> {
+    if config!(btf) == 0 {
+        return None;
+    }
+    let registers = task.registers();
+    let places = if compat { COMPAT_ARGUMENTS } else { ARGUMENTS };
+    Some(places.map(|place| probe(registers + place as usize).unwrap_or(0)))
+}
+
 /// Counts a key that is in the map; false when it is not there.
 #[inline(always)]
-fn count(key: &DenialKey) -> bool {
+fn count(key: &DenialKey, now: u64, thread: u64) -> bool {
     let Some(denial) = DENIALS.get_ptr_mut(key) else { return false };
     // SAFETY: `denial` points to a value of the map; entries are never removed.
-    unsafe { atomic::add(addr_of_mut!((*denial).count), 1) };
+    unsafe {
+        atomic::add(addr_of_mut!((*denial).count), 1);
+        write_volatile(addr_of_mut!((*denial).last_seen), now);
+        write_volatile(addr_of_mut!((*denial).last_thread), thread);
+    }
     true
 }
 

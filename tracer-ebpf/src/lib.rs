@@ -6,8 +6,10 @@
 #![no_std]
 
 mod config;
+mod denials;
 
 pub use config::Config;
+pub use denials::{Denial, DenialEvent, DenialKey, ThreadEnd, task_state, verdict};
 
 /// A program of the object, and the tracepoint that it attaches to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +108,10 @@ pub const CALL_EVENTS: &str = "CALL_EVENTS";
 pub const TASKS: &str = "TASKS";
 /// `LRU_HASH` from process id to cgroup id: whose a process was, also after its end.
 pub const PROCESSES: &str = "PROCESSES";
-/// HASH from [`DenialKey`] to [`Evidence`]: the calls that a filter refused.
+/// HASH from [`DenialKey`] to [`Denial`]: the calls that a filter refused.
 pub const DENIALS: &str = "DENIALS";
+/// `LRU_HASH` from thread id to [`ThreadEnd`]: how threads ended that a call was refused to.
+pub const ENDS: &str = "ENDS";
 /// RINGBUF of [`DenialEvent`]: the first sight of each denied call. Losing one changes no result.
 pub const DENIAL_EVENTS: &str = "DENIAL_EVENTS";
 /// ARRAY with one [`Stats`], memory-mapped.
@@ -310,50 +314,6 @@ pub struct CallEvent {
     pub command: [u8; COMMAND_SIZE],
 }
 
-/// What [`TASKS`] knows of a thread.
-pub mod task_state {
-    /// It is not inside a call, or inside one that it entered elsewhere.
-    pub const OUTSIDE: u32 = 0;
-    /// It has entered a call, and not left it yet.
-    pub const INSIDE: u32 = 1;
-}
-
-/// What [`DENIALS`] tells apart.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DenialKey {
-    /// The call.
-    pub call: EvidenceKey,
-    /// The error number that the caller got, or one of [`verdict`].
-    pub verdict: u32,
-    /// Always 0.
-    pub reserved: u32,
-}
-
-/// How a call was refused, when not by an error number. Error numbers are below these.
-pub mod verdict {
-    /// The caller got SIGSYS: it was killed with its process, or a handler was run.
-    pub const SIGNAL: u32 = 1 << 16;
-    /// The thread was killed, and its process goes on.
-    pub const THREAD_KILLED: u32 = (1 << 16) + 1;
-}
-
-/// The first sight of a denied call.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct DenialEvent {
-    /// Nanoseconds since boot.
-    pub time: u64,
-    /// What was seen.
-    pub key: DenialKey,
-    /// Process id in the initial pid namespace.
-    pub pid: u32,
-    /// Always 0.
-    pub reserved: u32,
-    /// Command name of the task.
-    pub command: [u8; COMMAND_SIZE],
-}
-
 /// Counters that the kernel side keeps. All but the events of calls and the places of counts are losses.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -400,6 +360,10 @@ pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
 pub const SIGNAL_MASK: u32 = 0x7f;
 /// Where `pt_regs.orig_ax` is: behind fifteen registers (`arch/x86/include/asm/ptrace.h`).
 pub const ORIGINAL_AX: u32 = 120;
+/// Where the arguments of a 64-bit call are in `pt_regs`: di, si, dx, r10, r8, r9.
+pub const ARGUMENTS: [u32; 6] = [112, 104, 96, 56, 72, 64];
+/// The same of a call through the 32-bit entry: bx, cx, dx, si, di, bp.
+pub const COMPAT_ARGUMENTS: [u32; 6] = [40, 88, 96, 104, 112, 32];
 
 /// The place where the search for a cgroup id begins, in a table of `1 << log2` words.
 #[inline(always)]
@@ -416,6 +380,8 @@ const _: () = {
     assert!(size_of::<CallEvent>() == 48);
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
+    assert!(size_of::<Denial>() == 104);
+    assert!(size_of::<ThreadEnd>() == 24);
     assert!(size_of::<Stats>() == 96);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);

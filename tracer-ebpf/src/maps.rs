@@ -7,7 +7,9 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
-use tracer_ebpf::{CgroupRecord, Counts, DenialKey, Evidence, EvidenceKey, Member, Stats};
+use tracer_ebpf::{
+    CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, Stats, ThreadEnd,
+};
 
 use crate::atomic;
 
@@ -42,7 +44,9 @@ pub static TASKS: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static PROCESSES: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1, 0);
 #[map]
-pub static DENIALS: HashMap<DenialKey, Evidence> = HashMap::with_max_entries(1, 0);
+pub static DENIALS: HashMap<DenialKey, Denial> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static ENDS: LruHashMap<u32, ThreadEnd> = LruHashMap::with_max_entries(1, 0);
 #[map]
 pub static DENIAL_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]

@@ -14,8 +14,8 @@ use aya_ebpf::{
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, ORIGINAL_AX, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT,
-    SIGNAL_MASK, SIGSYS, TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT, SIGNAL_MASK, SIGSYS,
+    TS_COMPAT, class, executable,
 };
 
 use crate::{maps::config, verifier::forget};
@@ -367,6 +367,21 @@ impl Task {
             && load::<u32>(signal, config!(signal_group_exit_code)) & SIGNAL_MASK != SIGSYS
     }
 
+    /// How it ends, as wait(2) tells it of a process. Only with BTF.
+    #[inline(always)]
+    pub fn exit_status(&self) -> u32 {
+        load(self.address, config!(task_exit_code))
+    }
+
+    /// Its process ends as well: it is the last thread, or all were told to end. Only with BTF.
+    #[inline(always)]
+    pub fn ends_with_process(&self) -> bool {
+        let signal: usize = load(self.address, config!(task_signal));
+        signal == 0
+            || load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT != 0
+            || load::<u32>(signal, config!(signal_live)) == 0
+    }
+
     /// No other thread of its process lives (`kernel/exit.c`, `do_exit`, counts itself off before the tracepoint). Only with BTF.
     #[inline(always)]
     pub fn is_last_of_process(&self) -> bool {
@@ -374,12 +389,11 @@ impl Task {
         signal == 0 || load::<u32>(signal, config!(signal_live)) == 0
     }
 
-    /// The number of the call that the task is in, as it is in the register. Only with BTF.
+    /// The registers as they were when the task entered the kernel. Only with BTF.
     #[inline(always)]
-    pub fn call_number(&self) -> i32 {
+    pub fn registers(&self) -> usize {
         // SAFETY: the pointer is the one of `bpf_get_current_task_btf`.
-        let registers = unsafe { bpf_task_pt_regs(self.address as *mut task_struct) } as usize;
-        load::<u64>(registers, ORIGINAL_AX) as i32
+        unsafe { bpf_task_pt_regs(self.address as *mut task_struct) as usize }
     }
 
     /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used without BTF.

@@ -61,8 +61,9 @@ Exit status: the command's own; 127 the command was not found; 126 it cannot be 
 2 usage. With --check: 0 it can be used.";
 
 const AFTER_VERIFY: &str = "\
-Exit status: 0 nothing was denied; 4 calls were denied; 3 incomplete: calls may have been denied unseen; 1 no filter is \
-loaded on the target, or verify failed; 2 usage. When none of these holds and COMMAND fails, its status is tracer's.";
+Exit status: 0 PROFILE denied nothing; 4 it denied calls; 3 incomplete: calls may have been denied unseen; 1 no filter is \
+loaded on the target, or another one than PROFILE, or verify failed; 2 usage. When none of these holds and COMMAND fails, its \
+status is tracer's.";
 
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
@@ -81,8 +82,9 @@ pub enum Action {
     Enforce(Enforce),
     /// Watch a workload run under a profile, and name every call that is denied
     ///
-    /// Says of each denied call how it was refused, to which command, in which phase, how often, and what to do. A command
-    /// is run under the profile, in a cgroup of its own; any other target must run under it already.
+    /// Says of each denied call how it was refused, to which command, in which phase, how often, what came next, and what to do.
+    /// A command is run under the profile, in a cgroup of its own; any other target must run under it already, or be started
+    /// under it with --wait.
     #[command(after_help = AFTER_VERIFY)]
     Verify(Verify),
     /// Derive a profile again, from one recording or from many
@@ -279,9 +281,22 @@ pub struct Verify {
     /// Where names are asked for.
     #[command(flatten)]
     pub sockets: Sockets,
-    /// Write the profile with the denied calls allowed
+    /// Await targets that do not exist yet, and go on when they end: for a container that does not start
+    #[arg(long, requires = "targets")]
+    pub wait: bool,
+    /// Write the profile with the denied calls allowed. When a container runtime was denied one, all that this runtime needs are
+    /// allowed as well
     #[arg(long, value_name = "FILE")]
     pub amend: Option<PathBuf>,
+    /// Tell the denied calls of each container by themselves
+    #[arg(long, requires = "targets")]
+    pub per_container: bool,
+    /// Write an event for each call that is seen, or denied, for the first time: JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long, conflicts_with = "command")]
+    pub json: bool,
     /// Stop after this time (60s, 10m, 1h; a number alone is seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
@@ -307,7 +322,7 @@ pub struct Verify {
     /// Print the result only
     #[arg(long, short)]
     pub quiet: bool,
-    /// Print more: every new call, and what the kernel side logs
+    /// Print more: every new call and every denied one as it happens, and what the kernel side logs
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Do without the kernel's type information

@@ -23,6 +23,8 @@ pub enum Detail {
 pub struct Live {
     detail: Detail,
     denied_only: bool,
+    denied: usize,
+    last_denied: Option<String>,
     bar: ProgressBar,
     calls_seen: usize,
     last_new: Option<Instant>,
@@ -61,10 +63,19 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, denied_only: false, bar, calls_seen: 0, last_new: None, counted: None }
+        Self {
+            detail,
+            denied_only: false,
+            denied: 0,
+            last_denied: None,
+            bar,
+            calls_seen: 0,
+            last_new: None,
+            counted: None,
+        }
     }
 
-    /// Shows no call but the denied ones.
+    /// Shows no call, and of those that are denied only the last one, in the status line: all of them are told at the end.
     #[must_use]
     pub fn of_denied_calls(self) -> Self {
         Self { denied_only: true, ..self }
@@ -75,14 +86,18 @@ impl Live {
         self.calls_seen += 1;
         self.last_new = Some(Instant::now());
         let FirstSeen { seconds, call, command, pid, refused, phase } = call;
+        if refused.is_some() {
+            self.denied += 1;
+            self.last_denied = Some(format!("{call}, to {command}"));
+        }
         match (refused, phase) {
+            _ if self.denied_only => {}
             (Some(how), phase) => {
                 let phase = phase.unwrap_or("unknown");
                 self.line(&format!(
                     "+{seconds:.2}s  denied: {call}  {how}  {command}[{pid}]  ({phase})"
                 ));
             }
-            (None, _) if self.denied_only => {}
             (None, _) => self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]")),
         }
     }
@@ -129,11 +144,17 @@ impl Live {
             Some(quiet) => format!("last new one {} s ago", quiet.as_secs()),
             None => "none yet".to_owned(),
         };
+        let denied = match &self.last_denied {
+            Some(last) if self.denied_only => {
+                format!("{} denied, the last one {last} · ", self.denied)
+            }
+            _ => String::new(),
+        };
         let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
         match awaited.filter(|_| self.calls_seen == 0) {
             Some(targets) => format!("waiting for {targets} · {losses}"),
             None => format!(
-                "{} calls seen · {quiet}{} · {losses}",
+                "{denied}{} calls seen · {quiet}{} · {losses}",
                 self.calls_seen,
                 rate.unwrap_or_default()
             ),

@@ -53,7 +53,7 @@ use crate::{
         Host,
         assembly::{Parts, assemble},
         facts::Snapshot,
-        filters::filters,
+        filters::{filters, passed},
     },
     target::runtime::{self, Listener, News},
 };
@@ -136,6 +136,7 @@ pub async fn record(
     session.follow_targets()?;
     let stop = session.run(stops, &mut observers).await?;
     session.end_command(stop, stops, &mut observers).await?;
+    session.await_rest(stop, stops, &mut observers).await?;
     // While moves are still seen: who leaves the command's cgroup between the two counts is in the second one.
     session.cut_off += session.left_running(&observers) + session.command_visitors()?;
     session.recorder.detach()?;
@@ -274,14 +275,15 @@ impl Session<'_> {
         self.take(observers)?;
         let snapshot = self.recorder.drain()?;
         self.roots.look(&self.request.root);
-        let (mut recording, filters) =
-            self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts)))?;
+        let (mut recording, filters, passed) =
+            self.judge(&snapshot, false, |parts| (assemble(parts), filters(parts), passed(parts)))?;
         let status = self.command.as_ref().and_then(RunningCommand::status);
         if let (Some(command), Some(request)) = (&self.command, &self.request.command) {
             recording.command = Some(command.outcome(request));
         }
         Ok(Outcome {
             filters,
+            passed,
             recording,
             stop,
             command: status,

@@ -50,6 +50,11 @@ pub(crate) const KERNEL: &[Tool] = &[
     Tool { package: "runc", sign: Sign::Command("runc"), tests: "phases of a real container" },
     Tool { package: "crun", sign: Sign::Command("crun"), tests: "the ready profiles under crun" },
     Tool { package: "python3", sign: Sign::Command("python3"), tests: "workloads in Python" },
+    Tool {
+        package: "firejail",
+        sign: Sign::Command("firejail"),
+        tests: "programs that load filters of their own",
+    },
 ];
 
 /// The tools of the runtimes tier.

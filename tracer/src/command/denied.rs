@@ -1,54 +1,47 @@
-//! Denied calls, for people: one entry for each call and way, over all cgroups.
+//! Denied calls, for people: one entry for each call and way, over all cgroups, in the order of time.
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::Signal;
+
 use crate::{
     profile::{base, policy::Policy},
-    recording::{Call, Phase, Recording, Refusal, denied},
+    recording::{Call, Ending, Next, Phase, Recording, Refusal, denied},
     syscalls::Abi,
     text::{escape, escape_once},
 };
 
+/// Whoever ended so much later, or made so many calls in between, ended for another reason.
+const SOON_SECONDS: f64 = 1.0;
+const FEW_CALLS: u32 = 1000;
+
 /// A denied call, in all cgroups together.
+#[derive(Clone)]
 pub(super) struct DeniedCall {
     /// One of its entries; the count is that of all, the first sight the earliest.
     pub(super) call: Call,
     /// Path of the cgroup where it was first refused.
     pub(super) path: String,
+    /// It was refused in other cgroups as well.
+    elsewhere: bool,
 }
 
-/// The denied calls of a recording, sorted by ABI and number.
+/// The denied calls of a recording, in the order in which they were first refused.
 pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
     let mut found: BTreeMap<(Abi, i32, Option<Refusal>), DeniedCall> = BTreeMap::new();
     for (path, call) in denied::all(recording) {
-        let entry = || DeniedCall { call: call.clone(), path: path.to_owned() };
+        let entry = || DeniedCall { call: call.clone(), path: path.to_owned(), elsewhere: false };
         found
             .entry((call.abi, call.number, call.refused))
             .and_modify(|known| known.add(path, call))
             .or_insert_with(entry);
     }
-    found.into_values().collect()
-}
-
-/// A refusal that nothing need be done about, with why; told apart from those that may do harm.
-pub(super) type Intended = (DeniedCall, String);
-
-/// Takes apart what a profile denies on purpose, and what may do harm.
-pub(super) fn apart(calls: Vec<DeniedCall>, policy: &Policy) -> (Vec<DeniedCall>, Vec<Intended>) {
-    let (mut harmful, mut intended) = (Vec::new(), Vec::new());
-    for denied in calls {
-        match denied.harmless().or_else(|| denied.answered_by(policy)) {
-            Some(why) => intended.push((denied, why)),
-            None => harmful.push(denied),
-        }
-    }
-    (harmful, intended)
-}
-
-/// The lines about what a profile denies on purpose.
-pub(super) fn intended_lines(intended: &[Intended]) -> String {
-    let line = |(denied, why): &Intended| format!("refused: {}\n  {why}\n", denied.line(None));
-    intended.iter().map(line).collect()
+    let mut found: Vec<DeniedCall> = found.into_values().collect();
+    found.sort_by(|one, other| {
+        let time = |denied: &DeniedCall| denied.call.first_seen_seconds.unwrap_or(f64::MAX);
+        time(one).total_cmp(&time(other))
+    });
+    found
 }
 
 impl DeniedCall {
@@ -57,6 +50,11 @@ impl DeniedCall {
         self.call.refused.and_then(Refusal::errno)?;
         let (runtime, _) = base::optional_of_runtime(&self.call)?;
         Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
+    }
+
+    /// Why the refusal is one that the profile means, or does no harm.
+    pub(super) fn intended(&self, policy: &Policy) -> Option<String> {
+        self.harmless().or_else(|| self.answered_by(policy))
     }
 
     fn answered_by(&self, policy: &Policy) -> Option<String> {
@@ -68,6 +66,7 @@ impl DeniedCall {
 
     fn add(&mut self, path: &str, other: &Call) {
         let known = &mut self.call;
+        self.elsewhere |= path != self.path;
         known.count = Some(known.count.unwrap_or(0).saturating_add(other.count.unwrap_or(0)));
         known.during = known.during.max(other.during);
         // What is sure anywhere is sure.
@@ -75,24 +74,75 @@ impl DeniedCall {
         if other.first_seen_seconds < known.first_seen_seconds {
             known.first_seen_seconds = other.first_seen_seconds;
             known.command.clone_from(&other.command);
+            known.circumstances.clone_from(&other.circumstances);
             path.clone_into(&mut self.path);
         }
     }
 
-    /// Name, way, command, phase and count, in one line. `pid` is that of the process that was first refused.
-    pub(super) fn line(&self, pid: Option<u32>) -> String {
+    /// When, name, arguments, way, count, command, phase and what came next, in one line.
+    pub(super) fn line(&self) -> String {
+        let call = &self.call;
+        let mut parts = Vec::new();
+        parts.extend(call.first_seen_seconds.map(|seconds| format!("+{seconds:.3}s")));
+        let how = call.refused.map(Refusal::display).unwrap_or_default();
+        parts.push(format!("{} = {how}", self.invocation()));
+        parts.extend(call.count.filter(|count| *count != 1).map(|count| format!("{count} times")));
+        let command = call.command.as_deref().map(escape_once).unwrap_or_default();
+        let process = call.circumstances.as_ref().map(|known| format!("[{}]", known.process));
+        let phase = call.during.map_or("", Phase::name);
+        parts.push(format!("{command}{}  ({phase})", process.unwrap_or_default()));
+        if self.elsewhere {
+            parts.push(format!("first in {}", escape(&self.path)));
+        }
+        let next = call.circumstances.as_ref().and_then(|known| known.next);
+        // How a thread ended that a filter killed is known.
+        let next = next.filter(|_| call.refused != Some(Refusal::ThreadKilled));
+        parts.extend(next.map(what_came_next));
+        parts.join("  ")
+    }
+
+    /// The name of the call, with the arguments as far as they are known.
+    fn invocation(&self) -> String {
         let call = &self.call;
         let name = call.name.as_deref().map_or_else(|| format!("number {}", call.number), escape);
-        let how = call.refused.map(Refusal::display).unwrap_or_default();
-        let command = call.command.as_deref().map(escape_once).unwrap_or_default();
-        let pid = pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
-        let phase = call.during.map_or("", Phase::name);
-        format!(
-            "{name} ({})  {how}  times: {}  first by {command}{pid} in {}  ({phase})",
-            call.abi.name(),
-            call.count.unwrap_or(0),
-            escape(&self.path)
-        )
+        let abi = match call.abi {
+            Abi::X86_64 => String::new(),
+            abi => format!(" ({})", abi.name()),
+        };
+        let arguments = call.circumstances.as_ref().and_then(|known| known.arguments);
+        match arguments {
+            Some(arguments) => {
+                let arguments = arguments.map(|argument| format!("{argument:#x}")).join(", ");
+                format!("{name}({arguments}){abi}")
+            }
+            None => format!("{name}{abi}"),
+        }
+    }
+}
+
+/// What a thread did after the call was refused to it.
+fn what_came_next(next: Next) -> String {
+    let Next::Ended { after_seconds, calls, how } = next else { return "went on".to_owned() };
+    let later = if after_seconds < 1e-4 {
+        format!("{:.0} µs later", after_seconds * 1e6)
+    } else if after_seconds < 1.0 {
+        format!("{:.1} ms later", after_seconds * 1e3)
+    } else {
+        format!("{after_seconds:.1} s later")
+    };
+    let went_on = if after_seconds > SOON_SECONDS || calls > FEW_CALLS || how == Ending::Exit(0) {
+        "went on, "
+    } else {
+        ""
+    };
+    match how {
+        Ending::Exit(code) => format!("{went_on}ended {later} with status {code}"),
+        Ending::Signal(number) => {
+            let signal = i32::try_from(number).ok().and_then(|it| Signal::try_from(it).ok());
+            let signal = signal.map_or_else(|| format!("signal {number}"), |it| it.to_string());
+            format!("{went_on}ended {later} by {signal}")
+        }
+        Ending::Thread => format!("{went_on}the thread ended {later}"),
     }
 }
 
@@ -114,6 +164,7 @@ mod tests {
             refused: Some(Refusal::Errno(14)),
             during: Some(Phase::Workload),
             doubtful,
+            circumstances: None,
         }
     }
 
@@ -122,9 +173,46 @@ mod tests {
         for (first, second, together) in
             [(true, true, true), (true, false, false), (false, true, false)]
         {
-            let mut known = DeniedCall { call: denied(first), path: "/a".to_owned() };
+            let mut known =
+                DeniedCall { call: denied(first), path: "/a".to_owned(), elsewhere: false };
             known.add("/b", &denied(second));
             assert_eq!(known.call.doubtful, together, "{first} {second}");
         }
+    }
+
+    fn next(after_seconds: f64, calls: u32, how: Ending) -> String {
+        what_came_next(Next::Ended { after_seconds, calls, how })
+    }
+
+    #[test]
+    fn who_ends_soon_is_told_from_who_goes_on() {
+        assert_eq!(what_came_next(Next::WentOn), "went on");
+        assert_eq!(next(0.000_21, 2, Ending::Exit(1)), "ended 0.2 ms later with status 1");
+        assert_eq!(next(0.0005, 9, Ending::Exit(0)), "went on, ended 0.5 ms later with status 0");
+        assert_eq!(next(0.1, 5000, Ending::Exit(2)), "went on, ended 100.0 ms later with status 2");
+        assert_eq!(next(3.0, 1, Ending::Exit(1)), "went on, ended 3.0 s later with status 1");
+        assert_eq!(next(0.000_042, 0, Ending::Signal(31)), "ended 42 µs later by SIGSYS");
+        assert_eq!(next(0.001, 4, Ending::Thread), "the thread ended 1.0 ms later");
+    }
+
+    #[test]
+    fn a_line_has_what_is_known() {
+        let mut call = denied(false);
+        call.command = Some("cp".to_owned());
+        call.first_seen_seconds = Some(0.25);
+        let line = |call: &Call| {
+            DeniedCall { call: call.clone(), path: "/a".to_owned(), elsewhere: false }.line()
+        };
+        assert_eq!(line(&call), "+0.250s  mkdir = EFAULT  cp  (workload)");
+        call.count = Some(3);
+        call.circumstances = Some(crate::recording::Circumstances {
+            process: 42,
+            arguments: Some([0x7f00, 0o755, 0, 0, 0, 0]),
+            next: Some(Next::WentOn),
+        });
+        assert_eq!(
+            line(&call),
+            "+0.250s  mkdir(0x7f00, 0x1ed, 0x0, 0x0, 0x0, 0x0) = EFAULT  3 times  cp[42]  (workload)  went on"
+        );
     }
 }

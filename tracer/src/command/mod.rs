@@ -7,8 +7,10 @@ mod denied;
 mod derivation;
 mod doubt;
 pub mod enforce;
+mod events;
 mod excluded;
 mod filtered;
+mod findings;
 mod input;
 mod judging;
 pub mod keep;
@@ -26,6 +28,7 @@ mod request;
 mod rescue;
 mod sockets;
 mod summary;
+mod told;
 pub mod verify;
 
 use std::{env, os::unix::process::ExitStatusExt, path::PathBuf, process::ExitStatus};

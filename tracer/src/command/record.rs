@@ -4,15 +4,16 @@ use std::{
     cell::RefCell,
     fmt::Write as _,
     io::{IsTerminal, stderr},
-    path::Path,
 };
 
 use anyhow::{Result, anyhow};
 
 use super::{
-    Exit, derivation, filtered,
+    Exit, derivation,
+    events::{self, Events},
+    filtered,
     outputs::{self, Outputs},
-    owner,
+    refused,
     request::{self, Host, Search},
     rescue, sockets,
     summary::{self, Source},
@@ -23,9 +24,8 @@ use crate::{
     kernel::forward_kernel_log,
     live::{Detail, Live},
     message::tell,
-    output::{Destination, FileKind, OutputError, Stream},
     profile::DeriveError,
-    recording::{Recording, event::NewCall, json},
+    recording::{Recording, denied, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request},
     text::{escape, escape_path},
 };
@@ -61,7 +61,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     targets.notes.extend(denials.note);
     let (runtime, mut stops) = request::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
-    let events = typed.events.as_deref().map(|path| events(path, outputs.whole())).transpose()?;
+    let events =
+        typed.events.as_deref().map(|path| events::prepare(path, outputs.whole())).transpose()?;
     let request = Request {
         root,
         selections: targets.selections,
@@ -95,7 +96,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let recording = &outcome.recording;
     let products = match outputs.derive(std::slice::from_ref(recording), recording) {
         Ok(products) => products,
-        Err(error) if recording.losses.hide_calls() => {
+        Err(error) if recording.losses.hide_calls() || denied::all(recording).next().is_some() => {
             return without_profile(recording, &outputs, &error);
         }
         Err(error) => {
@@ -134,58 +135,18 @@ fn never_came(typed: &Record, request: &Request, recording: &Recording) -> Vec<S
     missing.map(|target| escape(&target.name)).collect()
 }
 
-/// Nothing of a workload was recorded, and something was lost: what, matters more than that there is no profile.
+/// Nothing of a workload was recorded, and something was lost or denied: what, matters more than that there is no profile.
 fn without_profile(recording: &Recording, outputs: &Outputs, error: &DeriveError) -> Result<Exit> {
     let written = rescue::write_evidence(recording, outputs);
     let written = written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_unfinished();
-    let mut text = summary::incomplete(recording);
+    let mut text = refused::denied_at_the_start(recording);
+    text.push_str(&summary::incomplete(recording));
     if let Some(path) = written {
         let _ = writeln!(text, "{}: the evidence", escape_path(&path));
     }
     tell(&format!("{text}no profile was written: {error}"));
     Ok(Exit::Incomplete)
-}
-
-/// The file for events, up to the first failure: what came behind half a line could not be read.
-struct Events {
-    stream: Stream,
-    problem: Option<OutputError>,
-}
-
-impl Events {
-    fn new(stream: Stream) -> Self {
-        Self { stream, problem: None }
-    }
-
-    fn write(&mut self, call: &NewCall) {
-        if self.problem.is_some() {
-            return;
-        }
-        if let Err(problem) = self.stream.write(json::event_line(call).as_bytes()) {
-            tell(&format!("warning: events could not be written: {problem}"));
-            self.problem = Some(problem);
-        }
-    }
-
-    /// Why some are missing.
-    fn problem(self) -> Option<OutputError> {
-        self.problem
-    }
-}
-
-/// The file for events, which must not be one of the others.
-fn events(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
-    let taken = |destination: &Destination| {
-        FileKind::ALL.into_iter().any(|kind| destination.path(kind).file_name() == path.file_name())
-    };
-    if path == Path::new("-") || destination.is_some_and(taken) {
-        return Err(usage(&format!(
-            "--events {} cannot be written to\n\nhint: name a file of its own, for example events.jsonl",
-            escape_path(path)
-        )));
-    }
-    Ok(Stream::prepare(path, owner())?)
 }
 
 fn exit(typed: &Record, outcome: &Outcome, complete: bool) -> Exit {

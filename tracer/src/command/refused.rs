@@ -2,40 +2,55 @@
 
 use std::fmt::Write;
 
-use super::denied;
+use super::denied::{self, DeniedCall};
 use crate::{
     profile::{Answer, Derivation, Errno, Profile},
     recording::{Recording, Refusal},
 };
 
+/// The calls that a filter denied the target before a workload made any.
+pub(super) fn denied_at_the_start(recording: &Recording) -> String {
+    let mut text = String::new();
+    if !write_calls(&mut text, recording).is_empty() {
+        text.push_str(
+            "hint: what a profile lacks for a start, `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` tells and adds\n",
+        );
+    }
+    text
+}
+
 /// The calls that a filter refused, and what may be done.
 pub(super) fn write_denied(text: &mut String, recording: &Recording, derivation: &Derivation) {
-    let calls = denied::list(recording);
-    if calls.is_empty() {
-        return;
+    let Profile { allowed, answered, .. } = &derivation.profile;
+    let is_left_out = |denied: &DeniedCall| {
+        let name = denied.call.name.as_deref();
+        name.is_none_or(|name| !allowed.contains_key(name) && !answered.contains_key(name))
+    };
+    if write_calls(text, recording).iter().any(is_left_out) {
+        text.push_str("hint: --include-denied allows what is not in the profile of these\n");
     }
-    text.push_str("denied by a filter while recording:\n");
-    let mut left_out = false;
-    for denied in calls {
-        let _ = writeln!(text, "  {}", denied.line(None));
+}
+
+/// The denied calls, one a line; those that are sure, and may do harm.
+fn write_calls(text: &mut String, recording: &Recording) -> Vec<DeniedCall> {
+    let mut calls = denied::list(recording);
+    if !calls.is_empty() {
+        text.push_str("denied by a filter while recording:\n");
+    }
+    calls.retain(|denied| {
+        let _ = writeln!(text, "  {}", denied.line());
         if denied.call.doubtful {
             text.push_str(
                 "    doubtful: it may have been allowed: the kernel skipped runs of its program\n",
             );
-            continue;
-        }
-        if let Some(why) = denied.harmless() {
+        } else if let Some(why) = denied.harmless() {
             let _ = writeln!(text, "    {why}");
-            continue;
+        } else {
+            return true;
         }
-        let Profile { allowed, answered, .. } = &derivation.profile;
-        let name = denied.call.name.as_deref();
-        left_out |=
-            name.is_none_or(|name| !allowed.contains_key(name) && !answered.contains_key(name));
-    }
-    if left_out {
-        text.push_str("hint: --include-denied allows what is not in the profile of these\n");
-    }
+        false
+    });
+    calls
 }
 
 /// What fails under a profile that ends the caller for everything else that is not allowed.

@@ -1,38 +1,30 @@
 //! `tracer verify`: a workload under a profile, and what the profile denies it.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt::Write as _,
-    io::{IsTerminal, stderr},
-};
+use std::io::{IsTerminal, stderr};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{
-    Exit,
-    denied::{self, DeniedCall, Intended},
-    derivation,
+    Exit, derivation,
+    events::{self, Events},
+    findings::{Ending, Findings},
     judging::Judging,
     privileges,
     profile_file::ProfileFile,
-    request::{self, Host, Search},
-    sockets, summary,
+    request::{self, Host, Search, Targets},
+    sockets, told,
 };
 use crate::{
     cli::Verify,
     kernel::forward_kernel_log,
     live::{Detail, Live},
-    message::tell,
-    output::{Destination, FileKind},
-    profile::{Architecture, advice::advice, base, oci},
-    recording::{Call, Refusal, event::NewCall, filters::Filters},
+    message::{print, tell},
+    output::{Destination, FileKind, OutputError},
+    profile::{Runtime, lacking::Lacking, oci},
+    recording::{TargetKind, event::NewCall, filters::Filters},
     session::{self, Observers, Outcome, Purpose, Request},
-    syscalls::{self, Abi},
-    text::{escape, escape_path},
+    text::escape_path,
 };
-
-/// What tells the entries of a denied call apart.
-type Key = (Abi, i32, Option<Refusal>);
 
 /// Watches a workload, and tells what it is denied.
 ///
@@ -42,18 +34,68 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let specs = request::specs(&typed.targets)?;
     let (mut judging, judge) = Judging::begin(typed.caps.as_deref(), !typed.command.is_empty())?;
     let mut profile = ProfileFile::read(&typed.profile, judge)?;
-    let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
+    let host = request::host(&specs, typed.attach)?;
     let filter = privileges::filter(typed.privileges, &typed.command, &profile, typed.quiet)?;
     let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
     let command = request::command(&typed.command, typed.user.as_deref(), filter, typed.quiet)?;
-    let search = Search { verbose: typed.verbose, quiet: typed.quiet, ..Search::default() };
-    let targets = request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;
-    judging.look_at_running(&root, &targets.selections);
+    let search = Search {
+        wait: typed.wait,
+        names: typed.per_container,
+        verbose: typed.verbose,
+        quiet: typed.quiet,
+        ..Search::default()
+    };
+    let addresses = sockets::addresses(&typed.sockets)?;
+    let targets = request::targets(&host.root, &specs, &addresses, search)?;
+    judging.look_at_running(&host.root, &targets.selections);
     judging.judge(&mut profile)?;
     let (runtime, mut stops) = request::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
     let destination = destination.map(Destination::keeping_profiles).transpose()?;
-    let request = Request {
+    let events = typed.events.as_deref();
+    let events = events.map(|path| events::prepare(path, destination.as_ref())).transpose()?;
+    warn(typed, &profile, &targets);
+    let request = request_of(typed, host, targets, command);
+    if typed.verbose {
+        forward_kernel_log(|line| tell(&line));
+    }
+    let mut live = live(typed);
+    let mut events = events.map(Events::new);
+    let mut new_call = |call: &NewCall| {
+        judging.look_at(call.pid);
+        if let Some(events) = &mut events {
+            events.write(call);
+        }
+    };
+    let observers = Observers {
+        live: &mut live,
+        autosave: &mut |_| {},
+        snapshot: &mut |_| "SIGUSR1 came: there is nothing to write before the end".to_owned(),
+        new_call: &mut new_call,
+    };
+    let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
+    live.finish();
+    let outcome = outcome?;
+    let unwritten = events.and_then(Events::problem);
+    judging.judge(&mut profile)?;
+    if let Some(note) = profile.told_judge().filter(|_| !typed.quiet) {
+        tell(&note);
+    }
+    let exit = finish(typed, &profile, &outcome, destination.as_ref(), unwritten.as_ref())?;
+    if no_new_privs && exit != Exit::Denied && outcome.failure().is_some() {
+        tell(privileges::HINT);
+    }
+    Ok(exit)
+}
+
+/// What is to be watched, and how.
+fn request_of(
+    typed: &Verify,
+    Host { root, hook, fall_back }: Host,
+    targets: Targets,
+    command: Option<session::CommandRequest>,
+) -> Request {
+    Request {
         root,
         selections: targets.selections,
         wanted: targets.wanted,
@@ -62,7 +104,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         addresses: targets.addresses,
         runtimes: targets.runtimes,
         notes: targets.notes,
-        wait: false,
+        wait: typed.wait,
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
@@ -74,41 +116,73 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         fall_back,
         log: typed.verbose,
         accept_late_start: typed.accept_late_start,
-    };
-    if typed.verbose {
-        forward_kernel_log(|line| tell(&line));
     }
-    let mut pids = HashMap::new();
-    let mut live = live(typed);
-    let mut new_call = |call: &NewCall| {
-        pids.entry((call.abi, call.number, call.refused)).or_insert(call.pid);
-        judging.look_at(call.pid);
-    };
-    let observers = Observers {
-        live: &mut live,
-        autosave: &mut |_| {},
-        snapshot: &mut |_| "SIGUSR1 came: there is nothing to write before the end".to_owned(),
-        new_call: &mut new_call,
-    };
-    let outcome = runtime.block_on(session::record(&request, &mut stops, observers));
-    live.finish();
-    let outcome = outcome?;
-    judging.judge(&mut profile)?;
-    let (calls, intended) = denied::apart(denied::list(&outcome.recording), &profile.policy);
-    if let Some(destination) = &destination {
-        amend(destination, &profile, &calls)?;
+}
+
+/// Warns of what no container can start without, before anything runs. A command that tracer starts needs no runtime.
+fn warn(typed: &Verify, profile: &ProfileFile, targets: &Targets) {
+    let is_container = |kind| matches!(kind, TargetKind::Container | TargetKind::Pod);
+    if typed.quiet || !targets.selections.iter().any(|selection| is_container(selection.kind)) {
+        return;
     }
-    tell(&report(typed, &profile, &outcome, &calls, &intended, &pids));
-    if no_new_privs && calls.is_empty() && outcome.failure().is_some() {
-        tell(privileges::HINT);
+    let lacking: Vec<Lacking> =
+        Runtime::ALL.into_iter().filter_map(|one| Lacking::of(one, &profile.policy)).collect();
+    if lacking.len() == Runtime::ALL.len() {
+        tell(&told::missing_for_runtimes(typed, &lacking));
     }
-    if let Some(old) = destination.as_ref().and_then(|one| one.old_of(FileKind::Profile)) {
-        tell(&format!("{}: what was there before", escape_path(&old)));
+}
+
+/// Judges what was seen, writes the amended profile, and tells.
+fn finish(
+    typed: &Verify,
+    profile: &ProfileFile,
+    outcome: &Outcome,
+    destination: Option<&Destination>,
+    unwritten: Option<&OutputError>,
+) -> Result<Exit> {
+    let policy = &profile.policy;
+    let findings = Findings::of(&outcome.recording, &outcome.passed, policy, typed.per_container);
+    let written = destination.filter(|_| findings.contradictions.is_empty());
+    if let Some(destination) = written {
+        let text = oci::amend(&profile.bytes, &findings.missing(), &findings.architectures())?;
+        let text = oci::answer(text.as_bytes(), &findings.tried())?;
+        destination.write(&[(FileKind::Profile, text.as_bytes())])?;
     }
-    Ok(match (exit(&profile, &outcome, &calls), outcome.failure()) {
+    let own = exit(profile, outcome, &findings, unwritten.is_some());
+    let exit = match (own, outcome.failure()) {
         (Exit::Complete, Some(status)) if !typed.ignore_status => Exit::of_failure(status),
         (own, _) => own,
-    })
+    };
+    tell(&told::report(typed, profile, outcome, &findings, misses_logged(profile, outcome)));
+    if let Some(problem) = unwritten {
+        tell(&format!("incomplete: events are missing: {problem}"));
+    }
+    if let Some(old) = written.and_then(|one| one.old_of(FileKind::Profile)) {
+        tell(&format!("{}: what was there before", escape_path(&old)));
+    }
+    if typed.json {
+        let ending = Ending {
+            profile: typed.profile.to_string_lossy().into_owned(),
+            status: exit.code(),
+            filter: filter_name(outcome, &findings),
+            incomplete_reasons: &outcome.recording.incomplete_reasons,
+            amended: written.map(|one| one.path(FileKind::Profile).to_string_lossy().into_owned()),
+        };
+        print(&findings.json(&ending)).context("the standard output could not be written")?;
+    }
+    Ok(exit)
+}
+
+/// What is known of the filter on the target, in a word.
+fn filter_name(outcome: &Outcome, findings: &Findings) -> &'static str {
+    match outcome.filters {
+        _ if !findings.contradictions.is_empty() => "another",
+        Filters::NoCalls => "unseen",
+        Filters::Unknown => "unknown",
+        Filters::None => "none",
+        Filters::Partly(_) => "partly",
+        Filters::All => "loaded",
+    }
 }
 
 fn live(typed: &Verify) -> Live {
@@ -121,14 +195,22 @@ fn live(typed: &Verify) -> Live {
     if typed.verbose { live } else { live.of_denied_calls() }
 }
 
-fn exit(profile: &ProfileFile, outcome: &Outcome, calls: &[DeniedCall]) -> Exit {
-    if calls.iter().any(|denied| !denied.call.doubtful) {
+fn exit(
+    profile: &ProfileFile,
+    outcome: &Outcome,
+    findings: &Findings,
+    misses_events: bool,
+) -> Exit {
+    if !findings.contradictions.is_empty() {
+        return Exit::Failed;
+    }
+    if findings.whole.sure().next().is_some() {
         return Exit::Denied;
     }
     match outcome.filters {
         Filters::None => Exit::Failed,
         Filters::NoCalls | Filters::Unknown | Filters::Partly(_) => Exit::Incomplete,
-        Filters::All if !outcome.recording.complete => Exit::Incomplete,
+        Filters::All if !outcome.recording.complete || misses_events => Exit::Incomplete,
         Filters::All if misses_logged(profile, outcome) => Exit::Incomplete,
         Filters::All => Exit::Complete,
     }
@@ -137,101 +219,4 @@ fn exit(profile: &ProfileFile, outcome: &Outcome, calls: &[DeniedCall]) -> Exit 
 /// The profile lets calls pass and logs them, and the log could not be read as a whole.
 fn misses_logged(profile: &ProfileFile, outcome: &Outcome) -> bool {
     outcome.audit.is_some() && profile.policy.may_log()
-}
-
-fn report(
-    typed: &Verify,
-    profile: &ProfileFile,
-    outcome: &Outcome,
-    calls: &[DeniedCall],
-    intended: &[Intended],
-    pids: &HashMap<Key, u32>,
-) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    if !typed.quiet {
-        let _ = writeln!(text, "\n{}", summary::ending(outcome));
-        if let Some(note) = profile.told_judge() {
-            let _ = writeln!(text, "{note}");
-        }
-    }
-    for denied in calls {
-        let Call { abi, number, refused, .. } = denied.call;
-        let pid = pids.get(&(abi, number, refused)).copied();
-        let _ = writeln!(text, "denied: {}", denied.line(pid));
-        if denied.call.doubtful {
-            let skipped = outcome.recording.losses.recursion_misses;
-            let _ = writeln!(
-                text,
-                "  doubtful: it may have been allowed: the kernel skipped {skipped} runs of its program"
-            );
-        } else {
-            let _ = writeln!(text, "  hint: {}", advice(&denied.call, &profile.policy));
-        }
-    }
-    if !typed.quiet {
-        text.push_str(&denied::intended_lines(intended));
-    }
-    if calls.is_empty() && outcome.filters == Filters::All && !typed.quiet {
-        let else_ = if intended.is_empty() { "" } else { "else " };
-        let _ = writeln!(text, "nothing {else_}was denied");
-    }
-    write_filters(&mut text, typed, &outcome.filters, calls.is_empty());
-    if let Some(reason) = &outcome.audit {
-        if misses_logged(profile, outcome) {
-            let _ =
-                writeln!(text, "incomplete: calls that the profile logs may be missing: {reason}");
-        } else if typed.verbose {
-            let _ = writeln!(text, "note: calls that a filter logs would not be seen: {reason}");
-        }
-    }
-    text.push_str(&summary::incomplete(&outcome.recording));
-    if !typed.quiet {
-        text.push_str(&summary::accepted(None, &outcome.recording));
-    }
-    text.push_str(&summary::failure(outcome));
-    if let Some(path) = &typed.amend {
-        let _ = writeln!(text, "{}: the profile with the denied calls allowed", escape_path(path));
-    }
-    text
-}
-
-fn write_filters(text: &mut String, typed: &Verify, filters: &Filters, none_denied: bool) {
-    match filters {
-        Filters::None if none_denied => {
-            let _ = writeln!(
-                text,
-                "error: nothing is enforced: the target was started without a seccomp filter\n\nhint: start it under the profile, for example docker run --security-opt seccomp={}",
-                escape_path(&typed.profile)
-            );
-        }
-        Filters::NoCalls => text.push_str(
-            "incomplete: no call of the target was seen, so that nothing was verified\nhint: let it work while it is watched\n",
-        ),
-        Filters::Unknown => text.push_str(
-            "incomplete: without kernel BTF it cannot be told whether a filter is loaded\n",
-        ),
-        Filters::Partly(paths) => {
-            for path in paths {
-                let _ = writeln!(text, "incomplete: nothing is enforced in {}", escape(path));
-            }
-        }
-        Filters::None | Filters::All => {}
-    }
-}
-
-/// Writes the profile with the denied calls allowed; those that a runtime only tries are answered.
-fn amend(destination: &Destination, profile: &ProfileFile, calls: &[DeniedCall]) -> Result<()> {
-    // What may have been allowed all the same widens no profile.
-    let sure = || calls.iter().map(|denied| &denied.call).filter(|call| !call.doubtful);
-    let names = |tried: bool| -> BTreeSet<String> {
-        let calls = sure().filter(|call| base::optional_of_runtime(call).is_some() == tried);
-        let names = calls.filter_map(|call| syscalls::name(call.abi, call.number));
-        names.map(str::to_owned).collect()
-    };
-    let architectures: BTreeSet<Architecture> = sure().map(|call| call.abi.into()).collect();
-    let text = oci::amend(&profile.bytes, &names(false), &architectures)?;
-    let text = oci::answer(text.as_bytes(), &names(true))?;
-    destination.write(&[(FileKind::Profile, text.as_bytes())])?;
-    Ok(())
 }

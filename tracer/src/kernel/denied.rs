@@ -6,34 +6,58 @@ use aya::{
     Ebpf,
     maps::{HashMap, MapData},
 };
-use tracer_ebpf::{DENIALS, DenialKey, Evidence, PROCESSES};
+use tracer_ebpf::{DENIALS, Denial, DenialKey, ENDS, PROCESSES, TASKS, task_state};
 
 use super::{
     KernelError,
-    maps::{DenialKeyPod, EvidencePod, map_error, take, typed},
+    maps::{DenialKeyPod, DenialPod, ThreadEndPod, map_error, take, typed},
 };
+use crate::recording::facts::Refused;
 
 /// The calls that filters refused.
-pub(super) struct Denials(HashMap<MapData, DenialKeyPod, EvidencePod>);
+pub(super) struct Denials {
+    denials: HashMap<MapData, DenialKeyPod, DenialPod>,
+    ends: HashMap<MapData, u32, ThreadEndPod>,
+    tasks: HashMap<MapData, u32, u32>,
+}
 
 impl Denials {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        Ok(Self(typed(take(ebpf, DENIALS)?, DENIALS)?))
+        Ok(Self {
+            denials: typed(take(ebpf, DENIALS)?, DENIALS)?,
+            ends: typed(take(ebpf, ENDS)?, ENDS)?,
+            tasks: typed(take(ebpf, TASKS)?, TASKS)?,
+        })
     }
 
     /// All of them.
-    pub(super) fn read(&self) -> Result<Vec<(DenialKey, Evidence)>, KernelError> {
-        let entries = self.0.iter().map(|entry| entry.map(|(key, value)| (key.0, value.0)));
-        entries.collect::<Result<_, _>>().map_err(map_error(DENIALS, "reading"))
+    pub(super) fn read(&self) -> Result<Vec<Refused>, KernelError> {
+        let entries = self.denials.iter();
+        let refused = entries.map(|entry| entry.map(|(key, value)| self.refused(key.0, value.0)));
+        refused.collect::<Result<_, _>>().map_err(map_error(DENIALS, "reading"))
+    }
+
+    /// A refused call, with what became of the thread that was refused it last.
+    fn refused(&self, key: DenialKey, denial: Denial) -> Refused {
+        let thread = denial.last_thread as u32;
+        let end = self.ends.get(&thread, 0).ok().map(|end| end.0);
+        let state = self.tasks.get(&thread, 0).ok();
+        Refused {
+            key,
+            denial,
+            // An end before that is the end of another thread with the same id.
+            end: end.filter(|end| end.time >= denial.last_seen),
+            calls_now: state.map(|state| state >> task_state::CALLS_SHIFT),
+        }
     }
 
     /// Forgets those of some cgroups, in which no call is made any more.
     pub(super) fn forget(&mut self, cgroups: &HashSet<u64>) {
-        let keys = self.0.keys().filter_map(Result::ok);
+        let keys = self.denials.keys().filter_map(Result::ok);
         let gone: Vec<_> = keys.filter(|key| cgroups.contains(&key.0.call.cgroup)).collect();
         for key in gone {
             // One that is not there any more is as good.
-            let _ = self.0.remove(&key);
+            let _ = self.denials.remove(&key);
         }
     }
 }

@@ -9,7 +9,7 @@ use aya::{
     Ebpf, Pod,
     maps::{Map, MapData, RingBuf},
 };
-use tracer_ebpf::{Counts, DenialKey, Evidence, EvidenceKey, Member};
+use tracer_ebpf::{Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd};
 
 use super::KernelError;
 
@@ -27,8 +27,14 @@ pub(super) struct CountsPod(pub(super) Counts);
 pub(super) struct DenialKeyPod(pub(super) DenialKey);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
+pub(super) struct DenialPod(pub(super) Denial);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct ThreadEndPod(pub(super) ThreadEnd);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(super) struct MemberPod(pub(super) Member);
-// SAFETY: all five are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+// SAFETY: all seven are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
 unsafe impl Pod for EvidenceKeyPod {}
 // SAFETY: see above.
 unsafe impl Pod for EvidencePod {}
@@ -36,6 +42,10 @@ unsafe impl Pod for EvidencePod {}
 unsafe impl Pod for CountsPod {}
 // SAFETY: see above.
 unsafe impl Pod for DenialKeyPod {}
+// SAFETY: see above.
+unsafe impl Pod for DenialPod {}
+// SAFETY: see above.
+unsafe impl Pod for ThreadEndPod {}
 // SAFETY: see above.
 unsafe impl Pod for MemberPod {}
 

@@ -38,8 +38,8 @@ use aya::{
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
     CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, Config, Counts,
-    DENIAL_EVENTS, DENIALS, DenialEvent, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS, MoveEvent,
-    PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
+    DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS,
+    MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -100,6 +100,8 @@ const TASK_ENTRIES: u32 = 1 << 17;
 const PROCESS_ENTRIES: u32 = 1 << 16;
 /// Entries of the map of denied calls.
 const DENIAL_ENTRIES: u32 = 1 << 15;
+/// Threads that a call was refused to and that ended.
+const END_ENTRIES: u32 = 1 << 13;
 /// Bytes of the ring buffer of denied calls.
 const DENIAL_EVENTS_SIZE: u32 = 1 << 20;
 
@@ -406,6 +408,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
         .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
+        .map_max_entries(ENDS, denied(END_ENTRIES, 1))
         .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
         .load(&specialised(OBJECT, config)?)
         .map_err(load_error)

@@ -1,67 +1,143 @@
-//! What to do about a call that a profile denied.
+//! What to do about calls that a profile denied.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, Runtime, base,
-    policy::{Decision, Policy, Verdict},
+    Architecture, base,
+    lacking::{Lacking, runtimes_of, since},
+    policy::{Policy, Verdict},
 };
 use crate::{
-    recording::{Call, Phase},
+    recording::{Call, Phase, Refusal},
     syscalls,
 };
 
-/// What to do about a denied call, in one line. `policy` is the profile that should be in force.
-pub fn advice(call: &Call, policy: &Policy) -> String {
-    let Some(name) = syscalls::name(call.abi, call.number) else {
-        return "the number has no name, so that no profile can allow it".to_owned();
-    };
-    let architecture = Architecture::from(call.abi);
+/// What the profile says of a call that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Says {
+    /// Another filter refused it: the profile allows the call whatever the arguments are, or would have answered otherwise.
+    Elsewhere,
+    /// It allows the call for some arguments.
+    ForSomeArguments,
+    /// It refuses the call.
+    Refused,
+    /// It does not list the architecture.
+    UnlistedArchitecture,
+    /// No profile can allow the call: its number has no name.
+    Nameless,
+}
+
+/// What the profile says of a refused call. `alone`: nobody but tracer loaded the profile, so that a call which it refuses is refused as
+/// it says, and another answer is another filter's. A container runtime may answer otherwise: runc has an answer of its own for
+/// calls that are newer than those of the profile, and older runtimes do not know every error number.
+pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
+    if syscalls::name(call.abi, call.number).is_none() {
+        return Says::Nameless;
+    }
+    if policy.table(call.abi).is_none() {
+        return Says::UnlistedArchitecture;
+    }
     let number = u32::try_from(call.number).ok();
-    let Some(table) = policy.table(call.abi) else {
-        return format!(
-            "the profile does not list {}: add it to \"architectures\", with {name} allowed, or let --amend FILE do it",
-            architecture.token()
-        );
-    };
-    let default = Decision::Always(policy.default_verdict());
-    let decision = number.map(|number| table.get(&number).unwrap_or(&default));
-    if decision == Some(&Decision::Always(Verdict::Allow)) {
-        return format!(
-            "the profile allows {name}: the target runs under another filter, perhaps one more"
-        );
-    }
-    if let Some((runtime, _)) = base::optional_of_runtime(call) {
-        return format!(
-            "{} only tries {name}, and goes on without where it fails with an error number: add the rule {{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}}, or let --amend FILE do it",
-            runtime.name()
-        );
-    }
-    if call.during == Some(Phase::ContainerInit)
-        && let Some(advice) = of_a_runtime(name)
-    {
-        return advice;
-    }
-    match decision {
-        Some(Decision::When(_)) => format!(
-            "the profile allows {name} for some arguments only: change the conditions, or let --amend FILE allow it for all"
-        ),
-        _ => format!("add {name} to the profile, or let --amend FILE do it"),
+    match number.and_then(|number| policy.always(call.abi, number)) {
+        // A call that is logged and let through was refused by nobody.
+        Some(verdict) if verdict.lets_pass() => match (call.refused, verdict) {
+            (Some(Refusal::Logged), Verdict::Log) => Says::Refused,
+            _ => Says::Elsewhere,
+        },
+        // Of several filters that refuse a call, the harshest answers, and of equal ones the last that was loaded.
+        Some(verdict) if alone && !is_answer(call.refused, verdict) => Says::Elsewhere,
+        Some(_) => Says::Refused,
+        None => Says::ForSomeArguments,
     }
 }
 
-/// The container runtime that makes the call between the load of the filter and the workload's execve, and why.
-fn of_a_runtime(name: &str) -> Option<String> {
-    let (runtime, reason) = Runtime::ALL.into_iter().find_map(|runtime| {
-        let call = runtime.base_set().calls.iter().find(|call| call.name == name)?;
-        Some((runtime.name(), &call.reason))
-    })?;
-    // Since these releases /proc is opened so that nobody can put another file system in its place.
-    let since = match (runtime, name) {
-        ("runc", "openat2" | "statx") => " >= 1.2.8",
-        _ => "",
+/// The call was refused in the way that the verdict says.
+fn is_answer(refused: Option<Refusal>, verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Errno(errno) => refused == Some(Refusal::Errno(errno)),
+        Verdict::Trap | Verdict::KillProcess => refused == Some(Refusal::Signal),
+        // The only thread of a process takes it along.
+        Verdict::KillThread => matches!(refused, Some(Refusal::Signal | Refusal::ThreadKilled)),
+        Verdict::Allow | Verdict::Log | Verdict::Trace(_) => true,
+    }
+}
+
+/// What each runtime needs and the profile lacks, when one of the calls was refused to a runtime on its way to the workload.
+pub fn lacking<'a>(calls: impl IntoIterator<Item = &'a Call>, policy: &Policy) -> Vec<Lacking> {
+    let of_runtimes = calls.into_iter().filter(|call| call.during == Some(Phase::ContainerInit));
+    let names = of_runtimes.map(|call| call.command.as_deref().unwrap_or_default());
+    let runtimes: BTreeSet<_> = names.flat_map(runtimes_of).copied().collect();
+    runtimes.into_iter().filter_map(|runtime| Lacking::of(runtime, policy)).collect()
+}
+
+/// What to do about denied calls, a line for each kind.
+pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
+    let lacking = lacking(calls.iter().copied(), policy);
+    let of_runtimes: BTreeSet<&str> = lacking.iter().flat_map(Lacking::names).collect();
+    let mut lines: Vec<String> = lacking.iter().map(of_a_runtime).collect();
+    let mut kinds: BTreeMap<(Says, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut tried: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for call in calls {
+        let name = syscalls::name(call.abi, call.number).unwrap_or_default();
+        let says = says(call, policy, alone);
+        if let Some((runtime, _)) = base::optional_of_runtime(call) {
+            tried.entry(runtime.name()).or_default().insert(name);
+            continue;
+        }
+        if call.during == Some(Phase::ContainerInit) && of_runtimes.contains(name) {
+            continue;
+        }
+        let architecture = match says {
+            Says::UnlistedArchitecture => Architecture::from(call.abi).token(),
+            _ => "",
+        };
+        kinds.entry((says, architecture)).or_default().insert(name);
+    }
+    lines.extend(kinds.into_iter().filter_map(|((says, architecture), names)| {
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        match says {
+            Says::Elsewhere => None,
+            Says::ForSomeArguments => Some(format!(
+                "the profile allows {names} for some arguments only: change the conditions"
+            )),
+            Says::Refused => Some(format!("add {names} to the profile")),
+            Says::UnlistedArchitecture => Some(format!(
+                "the profile does not list {architecture}: add it to \"architectures\", with {names} allowed"
+            )),
+            Says::Nameless => {
+                Some("a number has no name, so that no profile can allow it".to_owned())
+            }
+        }
+    }));
+    lines.extend(tried.into_iter().map(|(runtime, names)| only_tried(runtime, &names)));
+    lines
+}
+
+/// What a runtime goes on without, when it is not ended for it.
+fn only_tried(runtime: &str, names: &BTreeSet<&str>) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    format!(
+        "{runtime} only tries {}, and goes on without where that fails with an error number: add the rule {{\"names\":[{}],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}}",
+        names.iter().copied().collect::<Vec<_>>().join(", "),
+        quoted.join(",")
+    )
+}
+
+/// What a runtime needs and the profile lacks.
+pub fn of_a_runtime(lacking: &Lacking) -> String {
+    let runtime = lacking.runtime;
+    let name = |call: &str| match since(runtime, call) {
+        Some(release) => format!("{call} (since {release})"),
+        None => call.to_owned(),
     };
-    Some(format!(
-        "{runtime}{since} needs {name} between the filter and execve ({reason}): derive with --runtime {runtime} (tracer profile RECORDING --runtime {runtime}), or let --amend FILE add it"
-    ))
+    let names: Vec<String> = lacking.names().map(name).collect();
+    format!(
+        "the profile lacks {} of the {} calls that {} may make between the load of the filter and the workload's execve: {}",
+        names.len(),
+        lacking.of,
+        runtime.name(),
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -72,7 +148,6 @@ mod tests {
             oci,
             policy::{Host, Policy},
         },
-        recording::Refusal,
         syscalls::Abi,
     };
 
@@ -83,23 +158,22 @@ mod tests {
         Policy::new(&oci::read(text).expect("a profile"), &Host::default()).expect("a policy")
     }
 
-    fn denied(abi: Abi, name: &str, during: Phase) -> String {
-        let number = syscalls::number(abi, name).expect("a call");
-        let call = Call {
+    fn denied(abi: Abi, name: &str, during: Phase) -> Call {
+        Call {
             abi,
-            number,
+            number: syscalls::number(abi, name).expect("a call"),
             name: None,
             phase: Phase::Denied,
             count: Some(1),
             other_phases: Vec::new(),
             first_seen_seconds: None,
-            command: None,
+            command: Some("runc:[2:INIT]".to_owned()),
             ambiguous: false,
             refused: Some(Refusal::Errno(38)),
             during: Some(during),
             doubtful: false,
-        };
-        advice(&call, &policy())
+            circumstances: None,
+        }
     }
 
     #[test]
@@ -107,19 +181,65 @@ mod tests {
         use Phase::{ContainerInit, Workload};
         let cases = [
             (Abi::X86_64, "sendfile", Workload, "add sendfile to the profile"),
-            (Abi::X86_64, "statx", ContainerInit, "runc >= 1.2.8 needs statx between the filter"),
+            (Abi::X86_64, "statx", ContainerInit, "statx (since 1.2.8)"),
             (Abi::X86_64, "statx", Workload, "add statx"),
-            (Abi::X86_64, "pselect6", ContainerInit, "crun needs pselect6"),
             (Abi::X86_64, "open_tree", ContainerInit, "runc only tries open_tree"),
             (Abi::X86_64, "open_tree", Workload, "add open_tree to the profile"),
+            (Abi::X86_64, "mount", ContainerInit, "add mount"),
             (Abi::X86_64, "socket", Workload, "for some arguments only"),
-            (Abi::X86_64, "read", Workload, "runs under another filter"),
             (Abi::I386, "socketcall", Workload, "does not list SCMP_ARCH_X86:"),
             (Abi::X32, "read", Workload, "does not list SCMP_ARCH_X32:"),
         ];
         for (abi, name, during, expected) in cases {
-            let advice = denied(abi, name, during);
-            assert!(advice.contains(expected), "{name}: {advice}");
+            let lines = advice(&[&denied(abi, name, during)], &policy(), false);
+            assert!(lines.iter().any(|line| line.contains(expected)), "{name}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn one_call_of_a_runtime_brings_all_that_it_needs() {
+        let calls = [
+            denied(Abi::X86_64, "getdents64", Phase::ContainerInit),
+            denied(Abi::X86_64, "capget", Phase::ContainerInit),
+            denied(Abi::X86_64, "mkdir", Phase::Workload),
+        ];
+        let lines = advice(&calls.iter().collect::<Vec<_>>(), &policy(), false);
+        let [runc, rest] = &lines[..] else { panic!("{lines:?}") };
+        assert!(runc.contains("the profile lacks 47 of the 48 calls that runc may make"), "{runc}");
+        assert!(["getdents64", "capset", "futex"].iter().all(|name| runc.contains(name)), "{runc}");
+        assert_eq!(rest, "add mkdir to the profile");
+        let workload = denied(Abi::X86_64, "getdents64", Phase::Workload);
+        assert!(lacking([&workload], &policy()).is_empty(), "no runtime was refused anything");
+    }
+
+    #[test]
+    fn what_the_profile_allows_was_refused_by_another_filter() {
+        let read = denied(Abi::X86_64, "read", Phase::Workload);
+        assert_eq!(says(&read, &policy(), false), Says::Elsewhere);
+        assert!(advice(&[&read], &policy(), false).is_empty());
+        let all = oci::read(br#"{"defaultAction":"SCMP_ACT_ALLOW"}"#).expect("a profile");
+        let all = Policy::new(&all, &Host::default()).expect("a policy");
+        assert_eq!(
+            says(&denied(Abi::X86_64, "mkdir", Phase::Workload), &all, false),
+            Says::Elsewhere
+        );
+        let log = oci::read(br#"{"defaultAction":"SCMP_ACT_LOG"}"#).expect("a profile");
+        let log = Policy::new(&log, &Host::default()).expect("a policy");
+        let mut mkdir = denied(Abi::X86_64, "mkdir", Phase::Workload);
+        assert_eq!(says(&mkdir, &log, false), Says::Elsewhere, "logged calls are made");
+        mkdir.refused = Some(Refusal::Logged);
+        assert_eq!(says(&mkdir, &log, false), Says::Refused, "it would be refused");
+        assert_eq!(says(&mkdir, &all, false), Says::Elsewhere);
+    }
+
+    #[test]
+    fn another_answer_than_the_profile_s_is_another_filter_s_where_no_runtime_is_between() {
+        let mut mkdir = denied(Abi::X86_64, "mkdir", Phase::Workload);
+        assert_eq!(says(&mkdir, &policy(), true), Says::Elsewhere, "ENOSYS, and it says EPERM");
+        assert_eq!(says(&mkdir, &policy(), false), Says::Refused, "runc may answer so");
+        mkdir.refused = Some(Refusal::Errno(1));
+        assert_eq!(says(&mkdir, &policy(), true), Says::Refused);
+        mkdir.refused = Some(Refusal::Signal);
+        assert_eq!(says(&mkdir, &policy(), true), Says::Elsewhere);
     }
 }

@@ -14,6 +14,7 @@ pub mod exclusion;
 pub mod filter;
 pub mod inferred;
 pub mod kubernetes;
+pub mod lacking;
 mod multiplexed;
 pub mod oci;
 pub mod options;

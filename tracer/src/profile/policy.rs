@@ -62,6 +62,11 @@ impl Verdict {
     pub fn lets_pass(self) -> bool {
         matches!(self, Self::Allow | Self::Log)
     }
+
+    /// Whether the call is never made.
+    pub fn refuses(self) -> bool {
+        !matches!(self, Self::Allow | Self::Log | Self::Trace(_))
+    }
 }
 
 /// What happens to the calls of one number.
@@ -181,6 +186,16 @@ impl Policy {
     /// The decisions for an ABI by number; `None` when its callers are killed.
     pub fn table(&self, abi: Abi) -> Option<&BTreeMap<u32, Decision>> {
         self.tables.get(&abi)
+    }
+
+    /// What happens to a call whatever its arguments are; `None` when that depends on them.
+    pub fn always(&self, abi: Abi, number: u32) -> Option<Verdict> {
+        let Some(table) = self.tables.get(&abi) else { return Some(Verdict::KillThread) };
+        match table.get(&number) {
+            None => Some(self.default),
+            Some(Decision::Always(verdict)) => Some(*verdict),
+            Some(Decision::When(_)) => None,
+        }
     }
 
     /// What happens to a call.

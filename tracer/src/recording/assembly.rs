@@ -217,6 +217,7 @@ fn cgroup(
             refused: None,
             during: None,
             doubtful: false,
+            circumstances: None,
         }
     });
     let mut calls: Vec<Call> = calls.collect();

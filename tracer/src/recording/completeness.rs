@@ -57,7 +57,7 @@ pub(super) fn reasons(
     lost(
         losses.filtered,
         "cgroups under a seccomp filter that may deny calls, which tracing does not see then",
-        "watch the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
+        "record the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
     );
     lost(
         losses.unplaced,
@@ -100,7 +100,7 @@ pub(super) fn reasons(
             format!(" ({command} went to {to})")
         });
         reasons.push(format!(
-            "processes that left the target and could not be followed{example}: {}\nhint: name the cgroup that they went to as well (--cgroup), or one above both",
+            "processes that left the target and could not be followed{example}: {}\nhint: record the cgroup that they went to as well (--cgroup), or one above both",
             losses.left
         ));
     }
@@ -122,7 +122,7 @@ fn remedy_of_skipped_runs(host: &Host) -> &'static str {
             "the kernel skips it on a CPU whose task was preempted in bpf(2): stop programs that use BPF maps heavily, or record with fewer callers at once"
         }
         Some(Attach::Raw) | None => {
-            "from Linux 7.2 on the kernel skips the program of a raw tracepoint while another caller is preempted in it: let tracer read tracefs, and do without --attach raw, so that it uses classic tracepoints; else record with fewer callers at once"
+            "from Linux 7.2 on the kernel skips the program of a raw tracepoint while another caller is preempted in it: let tracer read tracefs, and record without --attach raw, so that it uses classic tracepoints; else record with fewer callers at once"
         }
     }
 }

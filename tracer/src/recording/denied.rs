@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use tracer_ebpf::verdict;
 
 use super::{
-    Call, Phase, Recording, Refusal,
+    Call, Circumstances, Phase, Recording, Refusal,
     assembly::{Parts, seconds_between, until_nul},
-    phases::Phases,
+    facts::Refused,
+    phases::{Phases, may_be_entering},
 };
 use crate::{
     syscalls::{self, Abi},
@@ -48,25 +49,27 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
     let mut take = |abi, number, refused, seen: Seen| {
         found.entry((abi, number, refused)).and_modify(|known| known.add(&seen)).or_insert(seen);
     };
-    for (key, evidence) in &parts.snapshot.denials {
-        if key.call.cgroup != cgroup {
-            continue;
-        }
+    for refused in parts.snapshot.denials.iter().filter(|one| one.key.call.cgroup == cgroup) {
+        let (key, denial) = (&refused.key, &refused.denial);
         let (abi, number) = syscalls::classify(key.call.number, key.call.compat != 0);
         let seen = Seen {
-            first: evidence.first_seen,
-            count: evidence.count,
-            command: escape_bytes(until_nul(&evidence.command)),
-            during: phases.during(key.call.class),
+            first: denial.first_seen,
+            last: denial.last_seen,
+            count: denial.count,
+            command: escape_bytes(until_nul(&denial.command)),
+            during: refused_during(parts, cgroup, phases, refused),
+            circumstances: Some(Circumstances::of(refused)),
         };
         take(abi, number, refusal(key.verdict), seen);
     }
     for logged in parts.logged.iter().filter(|logged| logged.cgroup == cgroup) {
         let seen = Seen {
             first: logged.first_seen,
+            last: logged.first_seen,
             count: logged.count,
             command: logged.command.clone(),
-            during: Phase::Workload,
+            during: logged_during(phases, logged),
+            circumstances: None,
         };
         take(logged.abi, logged.number, logged.refused, seen);
     }
@@ -84,8 +87,41 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
         refused: Some(refused),
         during: Some(seen.during),
         doubtful: entries_skipped && is_doubtful(refused, parts.host.btf),
+        circumstances: seen.circumstances,
     };
     found.into_iter().map(call).collect()
+}
+
+/// The phase in which a call was refused. The command's name is asked only where the facts do not decide, for it is a label here: no
+/// profile of a recording depends on it.
+fn refused_during(parts: &Parts<'_>, cgroup: u64, phases: &Phases, refused: &Refused) -> Phase {
+    let class = refused.key.call.class;
+    let command = escape_bytes(until_nul(&refused.denial.command));
+    match phases.during(class) {
+        Phase::Workload if may_be_entering(class) && is_a_runtimes(&command) => {
+            Phase::ContainerInit
+        }
+        // How many filters a task has before the container's is not known where its start was not seen.
+        Phase::Setup if parts.late.contains(&cgroup) => Phase::ContainerInit,
+        phase => phase,
+    }
+}
+
+/// The phase in which a logged call was made: it was made, so that it was seen. Of one that may be both the runtime's and the
+/// workload's the command's name tells.
+fn logged_during(phases: &Phases, logged: &Logged) -> Phase {
+    let call = (logged.abi, logged.number);
+    let is_runtimes = !phases.is_in(call, Phase::Workload) || is_a_runtimes(&logged.command);
+    if phases.may_be_a_runtimes(call) && is_runtimes {
+        Phase::ContainerInit
+    } else {
+        Phase::Workload
+    }
+}
+
+/// The names of the tasks of runc and crun that make calls under the container's filter. Any program can take them.
+pub fn is_a_runtimes(command: &str) -> bool {
+    command.starts_with("runc:[") || matches!(command, "runc" | "crun")
 }
 
 /// A refusal that a call looks like of which only the exit was seen. What killed a thread or waits for it as a signal is
@@ -112,16 +148,28 @@ pub(super) fn doubt(recording: &mut Recording) {
 /// What is known of one denied call.
 struct Seen {
     first: u64,
+    last: u64,
     count: u64,
     command: String,
     during: Phase,
+    circumstances: Option<Circumstances>,
 }
 
 impl Seen {
     fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.during = self.during.max(other.during);
-        if other.first < self.first {
+        let (first, last) = (other.first < self.first, other.last > self.last);
+        self.circumstances = match (&self.circumstances, &other.circumstances) {
+            (Some(own), Some(other)) => {
+                let mut both = if first { other.clone() } else { own.clone() };
+                both.next = if last { other.next } else { own.next };
+                Some(both)
+            }
+            (own, other) => own.clone().or_else(|| other.clone()),
+        };
+        self.last = self.last.max(other.last);
+        if first {
             self.first = other.first;
             self.command.clone_from(&other.command);
         }

@@ -1,6 +1,8 @@
 //! What the kernel side recorded, as plain data: the input of every judgement.
 
-use tracer_ebpf::{CgroupRecord, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats};
+use tracer_ebpf::{
+    CgroupRecord, Denial, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats, ThreadEnd,
+};
 
 /// Everything the kernel side knows at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,7 +12,7 @@ pub struct Snapshot {
     /// Calls with an unusual origin, of another ABI, or out of range, of all cgroups.
     pub evidence: Vec<(EvidenceKey, Evidence)>,
     /// Calls that filters refused, of all cgroups; empty when they were not watched.
-    pub denials: Vec<(DenialKey, Evidence)>,
+    pub denials: Vec<Refused>,
     /// The kernel side's own counters.
     pub stats: Stats,
     /// Runs of the programs that the kernel skipped.
@@ -21,6 +23,19 @@ pub struct Snapshot {
     pub lost: Vec<(u64, u64)>,
     /// Places of the verdict table that are taken, and how many there are.
     pub table_fill: (usize, usize),
+}
+
+/// A call that a filter refused, once for each way and class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What it is told apart by.
+    pub key: DenialKey,
+    /// The first one, and who was the last to be refused it.
+    pub denial: Denial,
+    /// How that thread ended, if it did.
+    pub end: Option<ThreadEnd>,
+    /// How many calls that thread has entered by now, if it lives.
+    pub calls_now: Option<u32>,
 }
 
 /// What was recorded of one cgroup.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
-    Call, Cgroup, ContainerIdentity, Losses, Phase, Recording, VERSION, denied, event::NewCall,
+    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, denied,
+    event::NewCall,
 };
 use crate::{
     encoding::{self, EncodingError},
@@ -166,7 +167,7 @@ pub enum RecordingError {
         number: i32,
     },
     /// A denied call without the way it was refused, or another call with one.
-    #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\" and \"during\", and it has both", abi.name())]
+    #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\", \"during\" and \"circumstances\", and it has the first two", abi.name())]
     Refused {
         /// The cgroup.
         path: String,
@@ -191,7 +192,7 @@ pub fn event_line(event: &NewCall) -> String {
     line
 }
 
-/// The checks of the host as JSON.
+/// What a command tells, as JSON.
 pub fn checks(checks: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(checks).expect("checks have a JSON form");
     text.push('\n');
@@ -265,10 +266,16 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
         false => Err(RecordingError::Time { field, seconds: format!("{seconds:e}") }),
     };
     check("\"duration_seconds\"", recording.duration_seconds)?;
-    let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
-    calls
-        .filter_map(|call| call.first_seen_seconds)
-        .try_for_each(|seconds| check("a call's \"first_seen_seconds\"", seconds))
+    for call in recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls) {
+        if let Some(seconds) = call.first_seen_seconds {
+            check("a call's \"first_seen_seconds\"", seconds)?;
+        }
+        let next = call.circumstances.as_ref().and_then(|known| known.next);
+        if let Some(Next::Ended { after_seconds, .. }) = next {
+            check("a call's \"after_seconds\"", after_seconds)?;
+        }
+    }
+    Ok(())
 }
 
 fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
@@ -313,7 +320,10 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
             return Err(RecordingError::DuplicateCall { path: path(), abi, number });
         }
         let denied = call.phase == Phase::Denied;
-        if call.refused.is_some() != denied || call.during.is_some() != denied {
+        if call.refused.is_some() != denied
+            || call.during.is_some() != denied
+            || call.circumstances.is_some() && !denied
+        {
             return Err(RecordingError::Refused { path: path(), abi, number });
         }
         if call.doubtful && !denied {

@@ -17,6 +17,7 @@ fn call(abi: Abi, number: i32) -> Call {
         refused: None,
         during: None,
         doubtful: false,
+        circumstances: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn call(name: &str, phase: Phase) -> Call {
         refused: None,
         during: None,
         doubtful: false,
+        circumstances: None,
     }
 }
 

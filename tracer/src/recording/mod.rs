@@ -5,6 +5,7 @@
 
 pub mod again;
 pub mod assembly;
+pub mod circumstances;
 mod completeness;
 pub mod denied;
 pub mod departures;
@@ -20,6 +21,7 @@ pub mod starts;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::circumstances::{Circumstances, Ending, Next};
 pub use self::departures::Departure;
 use crate::syscalls::{Abi, errno};
 
@@ -234,6 +236,9 @@ pub struct Call {
     /// Of a denied call: it may have been allowed, for the kernel skipped runs of the program that sees calls being entered.
     #[serde(default, skip_serializing_if = "is_false")]
     pub doubtful: bool,
+    /// Of a denied call: what else is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circumstances: Option<Circumstances>,
 }
 
 /// What a filter did with a call that it does not allow.

@@ -182,6 +182,7 @@ pub(super) mod tests {
                 refused: None,
                 during: None,
                 doubtful: false,
+                circumstances: None,
             }],
         }
     }

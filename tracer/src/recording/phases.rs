@@ -42,6 +42,11 @@ pub struct Phases {
     /// it may load more by itself; elsewhere the most, for whoever started it may have loaded them in the same cgroup. None
     /// when no such call was seen.
     pub filters: Option<usize>,
+    /// Calls that were made under as many filters as that, by the runtime or the workload: each passed those that the workload was
+    /// given. Elsewhere than in containers none under three, which stands for more as well.
+    pub passed: BTreeSet<(Abi, i32)>,
+    /// Calls that were made under a filter by tasks that may be a runtime's, as far as the facts of each task go.
+    entering: BTreeSet<(Abi, i32)>,
     /// A runtime put processes into the container after the workload had started.
     pub exec_sessions: bool,
     /// A runtime made calls in it.
@@ -69,6 +74,17 @@ impl Phases {
             return Phase::ContainerInit;
         }
         self.decision(class).phase
+    }
+
+    /// A call was made in this phase.
+    pub fn is_in(&self, call: (Abi, i32), phase: Phase) -> bool {
+        self.calls.get(&call).is_some_and(|decision| decision.phase == phase)
+            || self.several.get(&call).is_some_and(|phases| phases.contains(&phase))
+    }
+
+    /// A runtime made the call under a filter, or may have.
+    pub fn may_be_a_runtimes(&self, call: (Abi, i32)) -> bool {
+        self.is_in(call, Phase::ContainerInit) || self.entering.contains(&call)
     }
 
     /// The phases in which a call was seen, but for the one that counts; sorted.
@@ -204,6 +220,11 @@ pub fn decide(
     }
     seen_in.retain(|_, phases| phases.len() > 1);
     let ambiguous = calls.values().any(|decision| decision.ambiguous);
+    let filters = if container {
+        Some(workload_filters).filter(|filters| *filters < FILTER_LEVELS)
+    } else {
+        sightings.iter().map(|sighting| sighting.facts.filters()).max()
+    };
     let (set, clear) =
         (record.flags & flags::NO_NEW_PRIVS != 0, record.flags & flags::NEW_PRIVS != 0);
     Phases {
@@ -213,17 +234,43 @@ pub fn decide(
         no_new_privs: set && (container || !clear),
         // A filter that the workload loads on top is its own: what that denies, it need not be allowed.
         filtered: record.flags & (flags::FILTER_MAY_DENY << workload_filters) != 0,
-        filters: if container {
-            Some(workload_filters).filter(|filters| *filters < FILTER_LEVELS)
-        } else {
-            sightings.iter().map(|sighting| sighting.facts.filters()).max()
-        },
+        passed: passed(&sightings, rules, filters),
+        entering: sightings
+            .iter()
+            .filter(|one| one.facts.filters() > 0 && may_be_entering(one.facts.0))
+            .map(|one| (one.abi, one.number))
+            .collect(),
+        filters,
         exec_sessions: container && sightings.iter().any(is_exec_session),
         runtime_calls: container
             && sightings.iter().any(|sighting| origin(sighting.facts) == Origin::Runtime),
         several: seen_in,
         rules,
     }
+}
+
+/// [`Phases::passed`], of a workload that was given so many filters.
+fn passed(sightings: &[Sighting], rules: Rules, filters: Option<usize>) -> BTreeSet<(Abi, i32)> {
+    let least = match filters {
+        None | Some(0) => return BTreeSet::new(),
+        // Three or more: the last one may have been loaded after the call was made.
+        Some(given) if !rules.container && given + 1 == FILTER_LEVELS => return BTreeSet::new(),
+        Some(given) => given,
+    };
+    let has_passed = |sighting: &&Sighting| {
+        let Decision { phase, ambiguous } = rules.decide(sighting.facts);
+        sighting.facts.filters() >= least && phase != Phase::Setup && !ambiguous
+    };
+    sightings.iter().filter(has_passed).map(|one| (one.abi, one.number)).collect()
+}
+
+/// A task that may be a runtime's on its way into the container, though the facts do not say so: one that somebody from outside put
+/// here, with an executable from outside.
+pub(super) fn may_be_entering(class_bits: u16) -> bool {
+    let facts = Facts(class_bits);
+    let from_outside = facts.has(class::PARENT_OUTSIDE)
+        || facts.has(class::PARENT_HOST) && !facts.has(class::HOST);
+    from_outside && is_entering(facts)
 }
 
 /// A runtime's call in a container whose workload runs.

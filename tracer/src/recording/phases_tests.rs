@@ -328,3 +328,42 @@ fn abis_are_kept_apart() {
     let keys: Vec<_> = phases.calls.keys().copied().collect();
     assert_eq!(keys, [(Abi::X86_64, -1), (Abi::I386, 20), (Abi::X32, 39)]);
 }
+
+fn passed(phases: &Phases) -> Vec<i32> {
+    phases.passed.iter().map(|(_, number)| *number).collect()
+}
+
+#[test]
+fn what_passed_the_container_s_filter_is_what_was_made_under_it() {
+    let mut record = empty();
+    // A workload that loads a filter of its own later: what it made before passed the container's as well.
+    set(&mut record.container, 1, READ);
+    set(&mut record.container, 2, 39);
+    record.first_seen = [0, 50, 60, 0];
+    let setup = class::INIT_PENDING | class::FORKED | class::PARENT_HOST;
+    let evidence = [
+        seen(MOUNT, setup, executable::INTERNAL, 20),
+        seen(EXECVE, setup | 1, executable::INTERNAL, 40),
+    ];
+    let phases = decide(&record, &evidence, CgroupKind::Container);
+    assert_eq!(passed(&phases), [READ, 39, EXECVE], "and not what was set up before");
+    let phases = decide(&unconfined().0, &unconfined().1, CgroupKind::Container);
+    assert!(passed(&phases).is_empty(), "there was no filter");
+}
+
+#[test]
+fn elsewhere_only_what_was_made_under_the_most_filters_has_surely_passed_the_profile() {
+    let filtered = |levels: &[(usize, i32)]| {
+        let mut record = empty();
+        for (level, number) in levels {
+            set(&mut record.host, *level, *number);
+            record.first_seen[*level] = 10 + *level as u64;
+        }
+        passed(&decide(&record, &[], CgroupKind::Host))
+    };
+    assert!(filtered(&[(0, READ)]).is_empty());
+    assert_eq!(filtered(&[(0, READ), (1, 39)]), [39]);
+    assert_eq!(filtered(&[(0, READ), (1, 39), (2, MOUNT)]), [MOUNT], "the first may be another's");
+    assert!(filtered(&[(1, 39), (3, MOUNT)]).is_empty(), "three stand for more");
+    assert_eq!(filtered(&[(1, 39)]), [39], "of a late start");
+}

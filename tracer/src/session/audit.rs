@@ -10,7 +10,11 @@ use super::{Observers, events::Sightings, setup::boot_time};
 use crate::{
     audit::{Action, AuditedCall, Record, parse_record},
     kernel::{AuditLog, AuditMessage, Processes, Readiness, Recorder},
-    recording::{Phase, Refusal, denied::Logged, event::NewCall},
+    recording::{
+        Phase, Refusal,
+        denied::{Logged, is_a_runtimes},
+        event::NewCall,
+    },
     syscalls::{self, Abi},
     target::cgroup::CgroupRoot,
 };
@@ -130,6 +134,8 @@ impl Audit {
         let logged =
             Logged { cgroup, abi, number, refused, count: 1, first_seen, command: command.clone() };
         self.logged.insert(key, logged);
+        // As far as it is known by now.
+        let during = if is_a_runtimes(&command) { Phase::ContainerInit } else { Phase::Workload };
         let new = NewCall {
             seconds: sightings.seconds(first_seen),
             cgroup: crate::text::escape(&path),
@@ -139,7 +145,7 @@ impl Audit {
             pid: record.pid,
             command,
             refused: Some(refused),
-            during: Some(Phase::Workload),
+            during: Some(during),
         };
         sightings.show(&new, observers);
         Ok(())

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracer_ebpf::MAX_ROOT_LEVEL;
 
 use super::{
-    Observers, Session, Stop, ended,
+    Observers, Session, Stop,
+    command::CommandGroup,
+    ended,
     setup::root_of,
     stops::{Asked, StopSignal, Stops},
 };
@@ -20,6 +22,10 @@ use crate::{
 
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the other processes of a command may take to end after it did: most are told to by its end.
+const REST: Duration = Duration::from_secs(1);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_millis(10);
 /// Most roots that the kernel side takes.
 const MAX_ROOTS: usize = 64;
 
@@ -155,6 +161,27 @@ impl Session<'_> {
             }
             self.take(observers)?;
         }
+    }
+
+    /// Waits a moment for the other processes of a command that ended by itself, and records what they do.
+    pub(super) async fn await_rest(
+        &mut self,
+        stop: Stop,
+        stops: &mut Stops,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        let patience = Instant::now() + REST;
+        let left = |group: &Option<CommandGroup>| {
+            group.as_ref().is_some_and(|group| group.processes().is_ok_and(|left| left > 0))
+        };
+        while stop == Stop::CommandEnded && left(&self.group) && Instant::now() < patience {
+            tokio::select! {
+                _ = stops.next() => return Ok(()),
+                () = sleep(LOOK) => {}
+            }
+            self.take(observers)?;
+        }
+        Ok(())
     }
 
     async fn kill_command(&mut self, why: &str, observers: &mut Observers<'_>) -> Result<()> {

@@ -6,7 +6,12 @@ use super::{CommandRequest, StopSignal};
 use crate::{
     kernel::Hook,
     live::Live,
-    recording::{Recording, assembly::Selection, event::NewCall, filters::Filters},
+    recording::{
+        Recording,
+        assembly::Selection,
+        event::NewCall,
+        filters::{Filters, Passed},
+    },
     target::{cgroup::CgroupRoot, inventory::Inventory, runtime::Addresses, wanted::Wanted},
 };
 
@@ -89,6 +94,8 @@ pub struct Outcome {
     pub table_fill: (usize, usize),
     /// What is known of filters on the target.
     pub filters: Filters,
+    /// The calls that passed a filter which the target was given.
+    pub passed: Vec<Passed>,
     /// Why calls that a filter logs may be missing, when they were asked for.
     pub audit: Option<String>,
 }

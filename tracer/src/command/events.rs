@@ -1,0 +1,55 @@
+//! `--events`: a line of JSON for each call that is seen, or refused, for the first time.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{owner, usage};
+use crate::{
+    message::tell,
+    output::{Destination, FileKind, OutputError, Stream},
+    recording::{event::NewCall, json},
+    text::escape_path,
+};
+
+/// The file for events, up to the first failure: what came behind half a line could not be read.
+pub(super) struct Events {
+    stream: Stream,
+    problem: Option<OutputError>,
+}
+
+impl Events {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, problem: None }
+    }
+
+    /// Writes the event of a new call.
+    pub(super) fn write(&mut self, call: &NewCall) {
+        if self.problem.is_some() {
+            return;
+        }
+        if let Err(problem) = self.stream.write(json::event_line(call).as_bytes()) {
+            tell(&format!("warning: events could not be written: {problem}"));
+            self.problem = Some(problem);
+        }
+    }
+
+    /// Why some are missing.
+    pub(super) fn problem(self) -> Option<OutputError> {
+        self.problem
+    }
+}
+
+/// The file for events, which must not be one of the others.
+pub(super) fn prepare(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
+    let taken = |destination: &Destination| {
+        FileKind::ALL.into_iter().any(|kind| destination.path(kind).file_name() == path.file_name())
+    };
+    if path == Path::new("-") || destination.is_some_and(taken) {
+        return Err(usage(&format!(
+            "--events {} cannot be written to\n\nhint: name a file of its own, for example events.jsonl",
+            escape_path(path)
+        )));
+    }
+    Ok(Stream::prepare(path, owner())?)
+}

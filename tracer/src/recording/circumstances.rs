@@ -1,0 +1,167 @@
+//! What a refused call was made with, and what came next: a program that falls back to another call goes on, one that cannot do
+//! without it ends.
+
+use serde::{Deserialize, Serialize};
+use tracer_ebpf::ThreadEnd;
+
+use super::facts::Refused;
+
+/// The part of an exit status that tells the signal, and where the exit code is (wait(2)).
+const SIGNAL_MASK: u32 = 0x7f;
+const CODE_SHIFT: u32 = 8;
+const CODE_MASK: u32 = 0xff;
+/// The most calls that a thread can be known to have made: its counter begins anew then.
+const CALLS_MASK: u32 = u32::MAX >> tracer_ebpf::task_state::CALLS_SHIFT;
+
+/// What is known of a refused call besides how it was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Circumstances {
+    /// Process id of the first caller, in the initial pid namespace.
+    pub process: u32,
+    /// The six arguments of the first call, as they were in the registers: a call need not have so many. Absent without kernel
+    /// BTF.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal")]
+    pub arguments: Option<[u64; 6]>,
+    /// What came next, after the last one. Absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+}
+
+/// What a thread did after a call was refused to it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Next {
+    /// It made further calls, and had not ended when the recording did.
+    WentOn,
+    /// It ended.
+    Ended {
+        /// Seconds between the two.
+        after_seconds: f64,
+        /// Calls that it made in between.
+        calls: u32,
+        /// How.
+        how: Ending,
+    },
+}
+
+/// How a thread ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Its process exited with this code.
+    Exit(u32),
+    /// This signal ended its process.
+    Signal(u32),
+    /// The thread ended, and its process went on.
+    Thread,
+}
+
+impl Circumstances {
+    /// From the kernel side's facts.
+    pub(super) fn of(refused: &Refused) -> Self {
+        let denial = &refused.denial;
+        let before = (denial.last_thread >> 32) as u32;
+        let made = |calls: u32| calls.wrapping_sub(before) & CALLS_MASK;
+        let next = match (&refused.end, refused.calls_now) {
+            (Some(end), _) => Some(Next::Ended {
+                after_seconds: end.time.saturating_sub(denial.last_seen) as f64 / 1e9,
+                calls: made(end.calls),
+                how: Ending::of(end),
+            }),
+            (None, Some(now)) if made(now) > 0 => Some(Next::WentOn),
+            (None, _) => None,
+        };
+        Self {
+            process: denial.pid,
+            arguments: (denial.has_arguments != 0).then_some(denial.arguments),
+            next,
+        }
+    }
+}
+
+impl Ending {
+    fn of(end: &ThreadEnd) -> Self {
+        match (end.whole, end.status & SIGNAL_MASK) {
+            (0, _) => Self::Thread,
+            (_, 0) => Self::Exit(end.status >> CODE_SHIFT & CODE_MASK),
+            (_, signal) => Self::Signal(signal),
+        }
+    }
+}
+
+/// Arguments as people read them: `"0x1f"`.
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        arguments: &Option<[u64; 6]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        arguments.map(|arguments| arguments.map(|one| format!("{one:#x}"))).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[u64; 6]>, D::Error> {
+        let Some(texts) = Option::<[String; 6]>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        let mut arguments = [0; 6];
+        for (argument, text) in arguments.iter_mut().zip(&texts) {
+            let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'));
+            *argument = digits
+                .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+                .ok_or_else(|| D::Error::custom("an argument is not written like 0x1f"))?;
+        }
+        Ok(Some(arguments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracer_ebpf::{Denial, DenialKey, EvidenceKey};
+
+    use super::*;
+
+    fn refused(end: Option<ThreadEnd>, calls_now: Option<u32>) -> Refused {
+        let call = EvidenceKey { cgroup: 7, number: 83, class: 1, compat: 0, reserved: 0 };
+        let denial = Denial {
+            first_seen: 1_000,
+            count: 2,
+            command: [0; 16],
+            arguments: [1, 2, 3, 4, 5, 6],
+            pid: 40,
+            has_arguments: 1,
+            last_seen: 5_000_000,
+            last_thread: 10 << 32 | 41,
+        };
+        let key = DenialKey { call, verdict: 1, reserved: 0 };
+        Refused { key, denial, end, calls_now }
+    }
+
+    fn ended(status: u32, whole: u32) -> Option<Next> {
+        let end = ThreadEnd { time: 7_000_000, calls: 13, status, whole, reserved: 0 };
+        Circumstances::of(&refused(Some(end), None)).next
+    }
+
+    #[test]
+    fn what_came_next_is_told_by_the_thread_that_was_refused_last() {
+        let how = |how| Some(Next::Ended { after_seconds: 0.002, calls: 3, how });
+        assert_eq!(ended(1 << 8, 1), how(Ending::Exit(1)));
+        assert_eq!(ended(0, 1), how(Ending::Exit(0)));
+        assert_eq!(ended(31 | 0x80, 1), how(Ending::Signal(31)), "with a core dump");
+        assert_eq!(ended(0, 0), how(Ending::Thread));
+        let next = |calls| Circumstances::of(&refused(None, calls)).next;
+        assert_eq!(next(Some(12)), Some(Next::WentOn));
+        assert_eq!(next(Some(10)), None, "no call since");
+        assert_eq!(next(None), None, "nobody knows the thread");
+    }
+
+    #[test]
+    fn the_number_of_calls_may_begin_anew() {
+        let mut facts = refused(None, Some(1));
+        facts.denial.last_thread = u64::from(CALLS_MASK) << 32 | 41;
+        assert_eq!(Circumstances::of(&facts).next, Some(Next::WentOn));
+    }
+}
