@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{WORKER, temporary_folder};
 
-use crate::engine::{Container, Engine, Order, succeed};
+use crate::engine::{Container, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
 
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -71,6 +71,29 @@ impl Engine for Runtime {
         bundle.start()?;
         Ok(Box::new(bundle))
     }
+
+    fn with_user_namespace(&self) -> Option<Box<dyn Engine + '_>> {
+        Some(Box::new(InUserNamespace(self)))
+    }
+}
+
+/// A low-level runtime whose containers have a user namespace each.
+struct InUserNamespace<'a>(&'a Runtime);
+
+impl Engine for InUserNamespace<'_> {
+    fn start(&self, order: &Order) -> Result<Box<dyn Container + '_>, String> {
+        let bundle = self.0.bundle(order)?;
+        bundle.edit(|spec| {
+            let linux = &mut spec["linux"];
+            let namespaces = linux["namespaces"].as_array_mut().expect("namespaces");
+            namespaces.push(json!({ "type": "user" }));
+            let mapping = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+            linux["uidMappings"] = mapping.clone();
+            linux["gidMappings"] = mapping;
+        });
+        bundle.start()?;
+        Ok(Box::new(bundle))
+    }
 }
 
 impl Runtime {
@@ -81,7 +104,8 @@ impl Runtime {
         for name in ["rootfs", "upper", "work"] {
             fs::create_dir(folder.path().join(name)).expect("a folder of the bundle is made");
         }
-        succeed(Command::new(&self.program).arg("spec").current_dir(folder.path()))?;
+        let mut spec = self.namespace.command(&self.program);
+        succeed(spec.args(["spec", "--bundle"]).arg(folder.path()))?;
         let bundle = Bundle { runtime: self.clone(), folder, id };
         bundle.edit(|spec| fill(spec, order, &bundle.id));
         bundle.mount()?;
@@ -186,6 +210,14 @@ impl Bundle {
     }
 }
 
+impl Bundle {
+    fn executing(&self, verb: &[&str], user: Option<u32>) -> Command {
+        let mut command = self.command(verb);
+        command.args(user.map(|user| format!("--user={user}:{user}")));
+        command
+    }
+}
+
 impl Container for Bundle {
     fn output(&self) -> String {
         fs::read(self.path("output"))
@@ -199,11 +231,12 @@ impl Container for Bundle {
     }
 
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
-        let mut command = self.command(&["exec"]);
-        if let Some(user) = user {
-            command.arg(format!("--user={user}:{user}"));
-        }
-        succeed(command.arg(&self.id).args(words))
+        succeed(self.executing(&["exec"], user).arg(&self.id).args(words))
+    }
+
+    fn exec_in_terminal(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
+        let mut command = self.executing(&["exec", "--tty"], user);
+        succeed(&mut in_terminal(command.arg(&self.id).args(words)))
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::{BOUND, Running, holds_within, temporary_folder};
 
-use crate::engine::{Container, ENOSYS, Engine, Order, succeed};
+use crate::engine::{Container, ENOSYS, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
 
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -173,6 +173,14 @@ impl Engine for CommandLine {
     }
 }
 
+impl Started<'_> {
+    fn executing(&self, verb: &[&str], user: Option<u32>) -> Command {
+        let mut command = self.engine.command(verb);
+        command.args(user.map(|user| format!("--user={user}:{user}")));
+        command
+    }
+}
+
 impl Container for Started<'_> {
     fn name(&self) -> Option<&str> {
         Some(&self.name)
@@ -192,11 +200,12 @@ impl Container for Started<'_> {
     }
 
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
-        let mut command = self.engine.command(&["exec"]);
-        if let Some(user) = user {
-            command.arg(format!("--user={user}:{user}"));
-        }
-        succeed(command.arg(&self.name).args(words))
+        succeed(self.executing(&["exec"], user).arg(&self.name).args(words))
+    }
+
+    fn exec_in_terminal(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
+        let mut command = self.executing(&["exec", "--tty"], user);
+        succeed(&mut in_terminal(command.arg(&self.name).args(words)))
     }
 }
 

@@ -13,7 +13,7 @@ use tests::{BOUND, Running, holds_within, temporary_folder};
 
 use crate::command_line::IMAGE;
 use crate::cri_api::{self as api, call};
-use crate::engine::{Container, Engine, Order, succeed};
+use crate::engine::{Container, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
 
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -63,7 +63,7 @@ version='"cniVersion": "0.4.0"'
 case $CNI_COMMAND in
 VERSION) echo "{ $version, \"supportedVersions\": [\"0.3.1\", \"0.4.0\"] }" ;;
 ADD)
-    nsenter "--net=$CNI_NETNS" busybox ifconfig lo 127.0.0.1 up || exit
+    busybox nsenter "--net=$CNI_NETNS" busybox ifconfig lo 127.0.0.1 up || exit
     echo "{ $version, \"interfaces\": [{ \"name\": \"$CNI_IFNAME\", \"sandbox\": \"$CNI_NETNS\" }],
         \"ips\": [{ \"version\": \"4\", \"interface\": 0, \"address\": \"127.0.0.1/8\" }] }"
     ;;
@@ -390,6 +390,18 @@ impl Container for Started<'_> {
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
         assert_eq!(user, None, "the interface takes no user");
         self.pod.exec(&self.container, words)
+    }
+
+    /// With containerd's own client: the interface serves terminals over the network.
+    fn exec_in_terminal(&self, user: Option<u32>, words: &[&str]) -> Result<String, String> {
+        let containerd = self.pod.containerd;
+        let mut command = containerd.namespace.command(&containerd.ctr);
+        command.arg("--address").arg(&containerd.socket).arg("--namespace=k8s.io");
+        command.args(["tasks", "exec", "--tty"]);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        command.arg(format!("--exec-id=terminal-{number}"));
+        command.args(user.map(|user| format!("--user={user}:{user}")));
+        succeed(&mut in_terminal(command.arg(&self.container).args(words)))
     }
 }
 

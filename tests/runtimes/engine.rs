@@ -1,7 +1,8 @@
 //! What the tests want of every container engine.
 
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tests::{BOUND, holds_within};
 
@@ -36,6 +37,11 @@ pub trait Engine: Send + Sync {
         true
     }
 
+    /// The same engine, with a user namespace for each container, where that is supported.
+    fn with_user_namespace(&self) -> Option<Box<dyn Engine + '_>> {
+        None
+    }
+
     /// Where its API is served, with or without `unix://`.
     fn socket(&self) -> Option<&str> {
         None
@@ -62,6 +68,21 @@ pub trait Container {
 
     /// Executes another program in it.
     fn exec(&self, user: Option<u32>, words: &[&str]) -> Result<String, String>;
+
+    /// The same with a terminal of its own.
+    fn exec_in_terminal(&self, user: Option<u32>, words: &[&str]) -> Result<String, String>;
+}
+
+/// Runs a command with a terminal, as somebody types it.
+pub fn in_terminal(command: &Command) -> Command {
+    let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"));
+    let words: Vec<String> =
+        [command.get_program()].into_iter().chain(command.get_args()).map(quoted).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    script.envs(variables).stdin(Stdio::null());
+    script
 }
 
 /// Waits until the workload has done its work.

@@ -23,8 +23,11 @@ mod namespace;
 mod nested;
 mod phases;
 mod refused;
+mod releases;
 mod root;
+mod starts;
 mod strangers;
+mod table;
 mod user_namespaces;
 mod verify;
 mod whose;
@@ -46,10 +49,11 @@ const THREADS: usize = 4;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let world = Arc::new(World::default());
+    let world = Arc::new(World::new());
     let cases = Cases::new(&world);
     // The longest first.
     let mut trials = kill::trials(&cases);
+    trials.extend(starts::trials(&cases, &world));
     trials.extend(life::trials(&cases));
     trials.extend(whose::trials(&cases));
     trials.extend(matrix::trials(&cases));
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
     trials.extend(executed::trials(&cases));
     trials.extend(refused::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
+    print!("{}", world.table);
     drop(cases);
     drop(world);
     conclusion.exit_code()

@@ -126,7 +126,7 @@ fn users(engine: &dyn Engine) -> Vec<Option<u32>> {
 }
 
 /// What was learned is done, what was not is refused with the profile's errno.
-fn refuses(
+pub fn refuses(
     container: &dyn Container,
     user: Option<u32>,
     allowed: &[String],

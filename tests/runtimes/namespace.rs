@@ -1,6 +1,8 @@
 //! Mount namespaces in which container engines work: what they mount vanishes with it, and `/run` is theirs alone.
 
+use std::env;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 use tests::Running;
@@ -36,7 +38,44 @@ echo ready
 exec cat
 "#;
 
+/// The same with another root file system, which stays as it is: what is written goes to memory. Temporary files are shared
+/// with the host.
+const HOLD_ROOT: &str = r#"
+set -e
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    umount -l /sys/fs/cgroup
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/upper /run/work /run/root
+mount -t overlay overlay -o "lowerdir=$1,upperdir=/run/upper,workdir=/run/work" /run/root
+for name in proc sys dev; do
+    mount --rbind "/$name" "/run/root/$name"
+done
+mkdir -p "/run/root$2" /run/root/mnt
+mount --rbind "$2" "/run/root$2"
+mount -t tmpfs -o mode=755 tmpfs /run/root/run
+mkdir /run/root/run/lock
+# A system's own, which no package has; containerd copies them.
+echo 127.0.0.1 localhost > /run/root/etc/hosts
+: > /run/root/etc/resolv.conf
+cd /run/root
+pivot_root . mnt
+umount -l /mnt
+echo ready
+while read -r line; do :; done
+"#;
+
 impl Namespace {
+    /// Makes one with this root file system, in which `/sys/fs/cgroup` is the v2 hierarchy alone.
+    pub fn with_root(root: &Path) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", HOLD_ROOT, "sh"]);
+        let mut holder = Running::start(command.arg(root).arg(env::temp_dir()));
+        holder.wait_for_line("ready");
+        Self { holder: Some(holder) }
+    }
+
     /// Makes it.
     pub fn new(place: Place) -> Self {
         let word = match place {

@@ -13,6 +13,9 @@ use crate::engine::succeed;
 /// Names the archive with nginx, redis, python3 and Postgres in a Debian system.
 const ARCHIVE: &str = "TRACER_TEST_ROOT";
 
+/// Names the static server in Go.
+const GO: &str = "TRACER_TEST_GO";
+
 /// A folder that is a root file system. Removed with this value.
 #[derive(Debug)]
 pub struct Root {
@@ -21,6 +24,8 @@ pub struct Root {
     pub system: Result<(), String>,
     /// Whether it holds the i386 program, or why not.
     pub i386: Result<(), String>,
+    /// Whether it holds the server in Go, or why not.
+    pub go: Result<(), String>,
 }
 
 impl Root {
@@ -43,7 +48,8 @@ impl Root {
         fs::copy(WORKER, path.join("worker")).expect("the worker is copied");
         fs::copy(GROUND_TRUTH, path.join("program")).expect("the program is copied");
         let i386 = compile_i386(&path.join("i386"));
-        Ok(Self { folder, system, i386 })
+        let go = copy_go(&path.join("server"));
+        Ok(Self { folder, system, i386, go })
     }
 
     /// Its path.
@@ -104,6 +110,12 @@ fn unpack_system(folder: &Path) -> Result<(), String> {
         .filter(|archive| archive.is_file())
         .ok_or_else(|| format!("needs a Debian system with nginx, redis and PostgreSQL: {hint}"))?;
     succeed(Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(archive)).map(drop)
+}
+
+fn copy_go(program: &Path) -> Result<(), String> {
+    let server = std::env::var_os(GO)
+        .ok_or("needs a server in Go: run `cargo xtask test runtimes --all-engines --install`")?;
+    fs::copy(server, program).map(drop).map_err(|error| format!("cannot copy the server: {error}"))
 }
 
 /// No header and no library for i386 is needed.

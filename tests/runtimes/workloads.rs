@@ -18,19 +18,24 @@ enum Kind {
     System(&'static str),
     Postgres,
     Rust,
+    Go,
     I386,
 }
 
-/// All of them.
-pub const ALL: [Workload; 7] = [
+/// All of them but those that take much to make.
+pub const ALL: [Workload; 8] = [
     Workload { name: "busybox", kind: Kind::Busybox(BUSYBOX) },
     Workload { name: "nginx", kind: Kind::System(NGINX) },
     Workload { name: "redis", kind: Kind::System(REDIS) },
+    Workload { name: "memcached", kind: Kind::System(MEMCACHED) },
     Workload { name: "python", kind: Kind::System(PYTHON) },
     Workload { name: "postgres", kind: Kind::Postgres },
     Workload { name: "rust", kind: Kind::Rust },
     Workload { name: "i386", kind: Kind::I386 },
 ];
+
+/// The others.
+pub const ON_REQUEST: [Workload; 1] = [Workload { name: "go", kind: Kind::Go }];
 
 const BUSYBOX: &str = r#"
 set -e
@@ -63,6 +68,15 @@ until redis-cli ping 2> /dev/null | grep -q PONG; do :; done
 redis-benchmark -q -n 2000 -t set,get > /dev/null
 redis-cli set key value > /dev/null
 [ "$(redis-cli get key)" = value ]
+echo workload done
+exec /worker idle
+"#;
+
+const MEMCACHED: &str = r#"
+set -e
+memcached -d -u memcache -l 127.0.0.1
+until printf 'version\r\nquit\r\n' | busybox nc 127.0.0.1 11211 2> /dev/null | grep -q VERSION; do :; done
+printf 'set key 0 0 5\r\nvalue\r\nget key\r\nquit\r\n' | busybox nc 127.0.0.1 11211 | grep -q '^value'
 echo workload done
 exec /worker idle
 "#;
@@ -105,7 +119,7 @@ exec /worker idle
 impl Workload {
     /// The workload of that name.
     pub fn named(name: &str) -> Self {
-        let found = ALL.into_iter().find(|workload| workload.name == name);
+        let found = ALL.into_iter().chain(ON_REQUEST).find(|workload| workload.name == name);
         found.unwrap_or_else(|| panic!("{name} is a workload"))
     }
 
@@ -127,6 +141,10 @@ impl Workload {
                 Ok((shell(&["/bin/sh"], &script), root.user("postgres")?))
             }
             Kind::Rust => Ok((vec!["/worker".into(), "work".into()], 0)),
+            Kind::Go => {
+                root.go.clone()?;
+                Ok((vec!["/server".into()], 0))
+            }
             Kind::I386 => {
                 root.i386.clone()?;
                 Ok((vec!["/i386".into()], 0))

@@ -14,7 +14,9 @@ use crate::command_line::{CommandLine, IMAGE};
 use crate::cri::Containerd;
 use crate::engine::Engine;
 use crate::namespace::{Namespace, Place};
+use crate::releases::{Given, given};
 use crate::root::Root;
+use crate::table::Table;
 
 /// A kind of engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +50,16 @@ pub struct World {
     version_2: OnceLock<Arc<Namespace>>,
     shim: OnceLock<TempDir>,
     image: OnceLock<TempDir>,
+    /// Engines of other releases.
+    pub given: Given,
+    /// How often containers started.
+    pub table: Table,
     root: OnceLock<Result<Root, String>>,
 }
 
-/// Takes the limits out of a bundle before crun sees it: they need controllers and capabilities that the machine may
-/// not have.
-const CRUN_WITHOUT_LIMITS: &str = r#"#!/bin/sh
+/// Takes the limits out of a bundle before the runtime sees it: they need controllers and capabilities that the machine
+/// may not have.
+const WITHOUT_LIMITS: &str = r#"#!/bin/sh
 previous=
 bundle=.
 for word; do
@@ -65,7 +71,7 @@ case " $* " in *" create "*|*" run "*)
     changed=$(jq -c 'del(.linux.resources)' "$bundle/config.json") || exit
     printf '%s' "$changed" > "$bundle/config.json" || exit
 esac
-exec crun "$@"
+exec RUNTIME "$@"
 "#;
 
 impl Kind {
@@ -92,9 +98,23 @@ impl Kind {
     }
 }
 
+/// A program in the folder that runs this runtime without limits.
+pub fn without_limits(runtime: &str, folder: &Path) -> PathBuf {
+    let program = folder.join(runtime);
+    let script = WITHOUT_LIMITS.replace("RUNTIME", runtime);
+    fs::write(&program, script).expect("the script is written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be executed");
+    program
+}
+
 impl World {
-    /// The same, or what it lacks.
-    fn known_root(&self) -> Result<&Root, String> {
+    /// With what the environment tells of.
+    pub fn new() -> Self {
+        Self { given: given(), ..Self::default() }
+    }
+
+    /// The root file system, or what it lacks.
+    pub fn known_root(&self) -> Result<&Root, String> {
         self.root.get_or_init(Root::new).as_ref().map_err(Clone::clone)
     }
 
@@ -114,7 +134,7 @@ impl World {
     }
 
     /// The archive of an image of the root file system.
-    fn image(&self) -> Result<PathBuf, String> {
+    pub fn image(&self) -> Result<PathBuf, String> {
         let root = self.known_root()?;
         Ok(self.image.get_or_init(|| root.image(IMAGE)).path().join("image.tar"))
     }
@@ -186,11 +206,7 @@ impl World {
         tool("crun")?;
         tool("jq")?;
         let folder = self.shim.get_or_init(temporary_folder);
-        let program = folder.path().join("crun");
-        fs::write(&program, CRUN_WITHOUT_LIMITS).expect("the script is written");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-            .expect("it can be executed");
-        Ok(program)
+        Ok(without_limits("crun", folder.path()))
     }
 
     fn start_containerd(&self) -> Result<Containerd, String> {

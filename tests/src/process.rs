@@ -100,11 +100,15 @@ impl Running {
         self.stdout.text()
     }
 
-    /// Waits until it says a line on its standard output.
+    /// Waits until it says a line on its standard output; panics when it ends before.
     pub fn wait_for_line(&mut self, line: &str) {
+        let mut ended = false;
         wait_until(&format!("{} says {line:?}", self.what), BOUND, || {
-            self.stdout.text().lines().any(|said| said == line)
+            ended = !self.is_running() && self.stdout.is_done();
+            ended || self.stdout.text().lines().any(|said| said == line)
         });
+        let said = self.stdout.text().lines().any(|said| said == line);
+        assert!(said, "{} ended and did not say {line:?}: {}", self.what, self.stderr());
     }
 
     /// Closes its standard input and waits until it ends.

@@ -1,17 +1,20 @@
 //! Container engines of other releases of Debian, for the runtimes tier: each in a root file system of its release.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{collections::BTreeMap, ffi::OsString, fs, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::{
+    command,
     releases::{Release, Releases, Tree, Unpacked},
     workspace::Workspace,
 };
 
 /// The variable that tells the tests where they are.
-pub(crate) const VARIABLE: &str = "TRACER_TEST_ENGINES";
+const VARIABLE: &str = "TRACER_TEST_ENGINES";
+/// The variable that names the server in Go.
+const GO_VARIABLE: &str = "TRACER_TEST_GO";
 
 /// What every root file system with engines has: a shell, `mount`, and what takes limits out of a bundle.
 const COMMON: [&str; 3] = ["dash", "mount", "jq"];
@@ -48,24 +51,35 @@ const KITS: [Kit; 3] = [
         name: "podman",
         engines: &["podman"],
         packages: &["podman"],
-        needs: &["runc", "crun", "conmon"],
+        needs: &["runc", "crun", "conmon", "catatonit"],
         extent: Extent::All,
     },
     Kit {
         name: "daemons",
         engines: &["docker", "containerd"],
         packages: &["docker.io", "containerd"],
-        needs: &["docker-cli", "runc"],
+        needs: &["docker-cli", "runc", "busybox-static"],
         extent: Extent::All,
     },
 ];
 
-/// What the test program is told: for each root file system its path, and the versions of the engines in it.
-pub(crate) struct Engines(Vec<(Release, Unpacked, BTreeMap<&'static str, String>)>);
+/// What the test program is told of.
+pub(crate) struct Engines {
+    extent: Extent,
+    roots: Vec<Root>,
+    go: Option<PathBuf>,
+}
+
+/// A root file system with the engines that are tested in it.
+struct Root {
+    release: Release,
+    unpacked: Unpacked,
+    engines: Vec<&'static str>,
+}
 
 impl Engines {
-    pub(crate) fn variable(&self) -> (&'static str, OsString) {
-        let entries = self.0.iter().map(|(release, unpacked, engines)| {
+    pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let roots = self.roots.iter().map(|Root { release, unpacked, engines }| {
             json!({
                 "release": release.name(),
                 "root": unpacked.root,
@@ -73,35 +87,42 @@ impl Engines {
                 "versions": unpacked.versions,
             })
         });
-        (VARIABLE, json!(entries.collect::<Vec<_>>()).to_string().into())
+        let whole = self.extent == Extent::All;
+        let value = json!({ "whole": whole, "roots": roots.collect::<Vec<_>>() });
+        let go = self.go.iter().map(|path| (GO_VARIABLE, path.into()));
+        [(VARIABLE, value.to_string().into())].into_iter().chain(go).collect()
     }
 }
 
 /// Finds them, and fetches what is missing when that is asked for: about 50 MB for runc and crun, 600 MB for all.
 pub(crate) fn set_up(workspace: &Workspace, extent: Extent, install: bool) -> Result<Engines> {
     let mut releases = Releases::new(workspace);
-    let mut found = Vec::new();
+    let mut roots = Vec::new();
     for kit in KITS.iter().filter(|kit| kit.extent == Extent::LowLevel || kit.extent == extent) {
         // Those of the release before: experimental has of most what sid has.
         let mut known = BTreeMap::new();
         for release in [Release::Trixie, Release::Sid, Release::Experimental] {
             let Some(unpacked) = find(&mut releases, release, kit, install)? else { continue };
             let versions = kit.versions(&unpacked);
-            let mut engines = versions.clone();
-            engines.retain(|name, version| known.get(name) != Some(version));
+            let is_new = |engine: &&str| known.get(engine) != versions.get(engine);
+            let engines: Vec<_> = kit.engines.iter().copied().filter(is_new).collect();
             if !engines.is_empty() {
-                found.push((release, unpacked, engines));
+                roots.push(Root { release, unpacked, engines });
             }
             known = versions;
         }
     }
-    if found.is_empty() {
+    if roots.is_empty() {
         eprintln!(
             "container engines of other releases of Debian are not there: will skip them\n\
              hint: `cargo xtask test runtimes --install` fetches them below the target folder"
         );
     }
-    Ok(Engines(found))
+    let go = match extent {
+        Extent::All => go_server(workspace, &mut releases, install)?,
+        Extent::LowLevel => None,
+    };
+    Ok(Engines { extent, roots, go })
 }
 
 /// A kit's root file system. That of experimental is made when it has a newer engine than sid.
@@ -130,4 +151,29 @@ impl Kit {
         };
         pairs.filter_map(version).collect()
     }
+}
+
+/// The server of `tests/fixtures/server.go`, built with the compiler of a release where it can be fetched.
+fn go_server(
+    workspace: &Workspace,
+    releases: &mut Releases<'_>,
+    install: bool,
+) -> Result<Option<PathBuf>> {
+    let tree = Tree { release: Release::Trixie, name: "go", packages: vec!["golang-go"] };
+    let compiler = match releases.find(&tree)? {
+        Some(unpacked) => unpacked,
+        None if install => releases.fetch(&tree)?,
+        None => return Ok(None),
+    };
+    let folder = workspace.target().join("tests");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("failed to create {}", folder.display()))?;
+    let server = folder.join("go-server");
+    let mut build = workspace.command(compiler.root.join("usr/lib/go/bin/go"));
+    build.args(["build", "-trimpath", "-o"]).arg(&server).arg("tests/fixtures/server.go");
+    build.current_dir(workspace.root()).env("GOROOT", compiler.root.join("usr/lib/go"));
+    build.env("GOCACHE", folder.join("go-cache")).env("CGO_ENABLED", "0");
+    build.envs([("GOTOOLCHAIN", "local"), ("GO111MODULE", "off"), ("GOFLAGS", "")]);
+    command::quiet("a server in Go", &mut build)?;
+    Ok(Some(server))
 }

@@ -12,7 +12,7 @@ use crate::{command, root, workspace::Workspace};
 
 /// What the archive holds besides the essential packages.
 const PACKAGES: &str =
-    "busybox-static,nginx-light,postgresql,python3-minimal,redis-server,redis-tools";
+    "busybox-static,memcached,nginx-light,postgresql,python3-minimal,redis-server,redis-tools";
 /// Files that nobody needs there; the compiler that `PostgreSQL` may use for long queries is the largest of them.
 const LEFT_OUT: [&str; 4] =
     ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/lib/*/libLLVM*"];
@@ -32,12 +32,14 @@ pub(crate) fn archive(workspace: &Workspace) -> PathBuf {
 /// installed on this machine.
 pub(crate) fn set_up(workspace: &Workspace, install: bool) -> Result<()> {
     let archive = archive(workspace);
-    if archive.is_file() {
+    // Beside it, so that an archive with other packages is made again.
+    let list = archive.with_extension("packages");
+    if archive.is_file() && fs::read_to_string(&list).is_ok_and(|packages| packages == PACKAGES) {
         return Ok(());
     }
     if !install {
         eprintln!(
-            "the Debian system for tests is not there: will skip nginx, redis, python3 and PostgreSQL\n\
+            "the Debian system for tests is not there: will skip what runs in it (nginx, redis, ...)\n\
              hint: `cargo xtask test --install` makes it below the target folder"
         );
         return Ok(());
@@ -47,8 +49,10 @@ pub(crate) fn set_up(workspace: &Workspace, install: bool) -> Result<()> {
     let partial = archive.with_extension("partial.tar");
     let mut make = make(workspace, &partial)?;
     command::quiet("a Debian system for tests", &mut make)?;
-    fs::rename(&partial, &archive)
-        .with_context(|| format!("failed to move {} to {}", partial.display(), archive.display()))
+    fs::rename(&partial, &archive).with_context(|| {
+        format!("failed to move {} to {}", partial.display(), archive.display())
+    })?;
+    fs::write(&list, PACKAGES).with_context(|| format!("failed to write {}", list.display()))
 }
 
 /// The command that makes the archive, from this machine's mirror when it is a Debian.

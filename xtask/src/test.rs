@@ -264,7 +264,7 @@ fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> R
         variables.push(("TRACER_VM_GUEST", guest.into()));
     }
     if let Some(engines) = engines {
-        variables.push(engines.variable());
+        variables.extend(engines.variables());
     }
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {

@@ -63,6 +63,7 @@ pub(crate) const RUNTIMES: &[Tool] = &[
     Tool { package: "crun", sign: Sign::Command("crun"), tests: "profiles under crun" },
     Tool { package: "podman", sign: Sign::Command("podman"), tests: "profiles under podman" },
     Tool { package: "conmon", sign: Sign::Command("conmon"), tests: "profiles under podman" },
+    Tool { package: "catatonit", sign: Sign::Command("catatonit"), tests: "pods of podman's" },
     Tool { package: "docker.io", sign: Sign::Command("dockerd"), tests: "profiles under Docker" },
     Tool {
         package: "containerd",
