@@ -29,6 +29,7 @@ mod outlived;
 mod output_files;
 mod own_filters;
 mod phases;
+mod pods;
 mod privileges;
 mod ready_profiles;
 mod refusals;
@@ -83,6 +84,7 @@ fn trials() -> Vec<Trial> {
         output_files::trials(),
         own_filters::trials(),
         phases::trials(),
+        pods::trials(),
         privileges::trials(),
         ready_profiles::trials(),
         refusals::trials(),

@@ -22,6 +22,7 @@ mod names;
 mod namespace;
 mod nested;
 mod phases;
+mod podman_pods;
 mod refused;
 mod releases;
 mod root;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let mut trials = kill::trials(&cases);
     trials.extend(starts::trials(&cases, &world));
     trials.extend(life::trials(&cases));
+    trials.extend(podman_pods::trials(&cases, &world));
     trials.extend(whose::trials(&cases));
     trials.extend(matrix::trials(&cases));
     trials.extend(phases::trials(&cases));

@@ -237,15 +237,16 @@ fn is_stable_name(target: &Target, path: &str) -> bool {
 }
 
 /// The container that a path is in, and the path below it. The cgroups of container monitors (`conmon`) carry the id as
-/// well, and are none.
+/// well, and are none; nor are those of Podman's pods.
 pub(super) fn container(path: &str) -> Option<(&str, &str)> {
-    let mut below = path.trim_start_matches('/');
+    let (mut below, mut above) = (path.trim_start_matches('/'), "");
     while !below.is_empty() {
         let (component, rest) = below.split_once('/').unwrap_or((below, ""));
-        if let Some(id) = container_id(component) {
+        let is_pods = above == "libpod_parent" && component.len() == CONTAINER_ID_DIGITS;
+        if let Some(id) = container_id(component).filter(|_| !is_pods) {
             return Some((id, rest));
         }
-        below = rest;
+        (below, above) = (rest, component);
     }
     None
 }

@@ -227,6 +227,12 @@ fn the_same_container_elsewhere_covers() {
     assert!(!is_covered(&lost, &whole(Path, "/docker", &[&format!("{plain}/init.scope")])));
     let monitor = format!("/machine.slice/libpod-conmon-{ID}.scope");
     assert!(!is_covered(&lost, &whole(Path, "/machine.slice", &[&monitor])));
+    let pod = format!("/libpod_parent/{ID}");
+    for path in [pod.clone(), format!("{pod}/conmon")] {
+        assert!(!is_covered(&lost, &whole(Path, "/libpod_parent", &[&path])), "{path}");
+    }
+    let in_pod = format!("/libpod_parent/{OTHER}/libpod-{ID}");
+    assert!(is_covered(&lost, &whole(Path, "/libpod_parent", &[&in_pod])));
 }
 
 #[test]

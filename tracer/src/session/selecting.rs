@@ -12,7 +12,10 @@ use std::{
 };
 
 use crate::{
-    recording::assembly::{Selection, UNKNOWN_NAME},
+    recording::{
+        TargetKind,
+        assembly::{Selection, UNKNOWN_NAME, is_at_or_below},
+    },
     target::{
         cgroup::CgroupRoot,
         claims::{Carried, Claims, Standing},
@@ -21,7 +24,7 @@ use crate::{
         owner,
         runtime::{Asker, News},
         sandboxes::Sandboxes,
-        territory::{Territory, containers_in},
+        territory::{Territory, containers_in, monitor_in},
         unplaced::Targets,
         wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
     },
@@ -119,7 +122,22 @@ impl Selecting {
                 lines.extend(self.reconsider(&name));
             }
         }
+        if let Some(monitor) = monitor_in(path) {
+            self.leave_out(monitor);
+        }
         lines
+    }
+
+    /// A monitor below a target's cgroup is no workload. What tracer starts itself, or a process that was named, is one wherever it is.
+    fn leave_out(&mut self, monitor: &str) {
+        let is_below = |path: &String| path != monitor && is_at_or_below(monitor, path);
+        for selection in &mut self.selections {
+            let is_whole = matches!(selection.kind, TargetKind::Command | TargetKind::Process);
+            let is_left_out = selection.without.iter().any(|known| known == monitor);
+            if !is_whole && !is_left_out && selection.paths.iter().any(is_below) {
+                selection.without.push(monitor.to_owned());
+            }
+        }
     }
 
     fn judge(&mut self, id: u64, path: &str) -> Vec<String> {

@@ -13,6 +13,7 @@ use crate::{
     target::{
         cgroup::{CgroupRoot, CgroupTree, populated},
         names::kind,
+        territory::monitor_in,
     },
     text::escape,
 };
@@ -46,10 +47,18 @@ pub(super) fn populated_below(
         }
         let nodes = populated(&request.root, path)?;
         found.extend(
-            nodes.into_iter().filter(|node| node.occupied).map(|node| (node.id, node.path)),
+            nodes
+                .into_iter()
+                .filter(|node| node.occupied && !is_monitor_below(&node.path, path))
+                .map(|node| (node.id, node.path)),
         );
     }
     Ok(found)
+}
+
+/// It is a container's monitor, below the target's own cgroup.
+fn is_monitor_below(path: &str, target: &str) -> bool {
+    monitor_in(path).is_some_and(|monitor| monitor.len() > target.len())
 }
 
 /// Takes the targets' cgroups that are there by now into the selections; paths of those that hold processes, by id: calls

@@ -141,8 +141,10 @@ impl Claims {
 /// What a cgroup's name carries. The one-component form of a pod's container carries both.
 pub fn carried(path: &str) -> impl Iterator<Item = Carried> {
     let (parent, last) = names::leaf(path);
-    let container = names::container(parent, last).map(|name| Carried::Container(name.id));
-    container.into_iter().chain(names::pod(last).map(Carried::Pod))
+    let container = names::container(parent, last).map(|name| name.id);
+    // Told apart from a container's by nothing but its place.
+    let id = container.or_else(|| names::podman_pod(parent, last).map(str::to_owned));
+    id.map(Carried::Container).into_iter().chain(names::pod(last).map(Carried::Pod))
 }
 
 fn likelihood(territory: &Territory, homes: &[Home]) -> Likelihood {

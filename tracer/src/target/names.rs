@@ -104,8 +104,11 @@ impl fmt::Display for PodUid {
 
 /// The container that a cgroup is the root of, from the name of the cgroup and that of its parent.
 ///
-/// Podman's and CRI-O's monitors (`conmon`) live in cgroups of their own, which are no containers.
+/// Podman's and CRI-O's monitors (`conmon`) live in cgroups of their own, which are no containers; neither are Podman's pods.
 pub fn container(parent: Option<&str>, component: &str) -> Option<ContainerName> {
+    if podman_pod(parent, component).is_some() {
+        return None;
+    }
     let name = component.strip_suffix(".scope").unwrap_or(component);
     if let Some((engine, id)) = prefixed(name) {
         return is_container_id(id).then(|| ContainerName { engine, id: id.to_owned() });
@@ -115,6 +118,33 @@ pub fn container(parent: Option<&str>, component: &str) -> Option<ContainerName>
     }
     let engine = if parent == Some("docker") { Engine::Docker } else { Engine::Unknown };
     Some(ContainerName { engine, id: name.to_owned() })
+}
+
+/// The pod of Podman's that a cgroup is the root of: its id, which has the form of a container's.
+///
+/// Without systemd Podman makes `/libpod_parent/ID` (`CgroupfsDefaultCgroupParent`), and `libpod-ID` below it for each
+/// container; with systemd `machine-libpod_pod_ID.slice`, for users `user-libpod_pod_ID.slice` (`libpod/runtime_pod_linux.go`).
+pub fn podman_pod<'name>(parent: Option<&str>, component: &'name str) -> Option<&'name str> {
+    let id = match component.strip_suffix(".slice") {
+        Some(slice) => {
+            let (above, id) = slice.split_once("-libpod_pod_")?;
+            matches!(above, "machine" | "user").then_some(id)?
+        }
+        None => component,
+    };
+    let is_pods = id.len() < component.len() || parent == Some("libpod_parent");
+    (is_pods && is_container_id(id)).then_some(id)
+}
+
+/// Does a cgroup of that name hold the monitor of a container (`conmon`), as Podman and CRI-O name it? It holds the
+/// set-up of the container as well, and no workload.
+///
+/// Without systemd it is `conmon`, beside the container, from Podman 6 on in its pod's cgroup; with systemd
+/// `libpod-conmon-ID.scope` (`libpod/oci_conmon_linux.go`), `crio-conmon-ID.scope`.
+pub fn is_monitor(component: &str) -> bool {
+    let name = component.strip_suffix(".scope").unwrap_or(component);
+    let id = ["libpod-conmon-", "crio-conmon-"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    component == "conmon" || id.is_some_and(is_container_id)
 }
 
 /// The pod that a cgroup belongs to by its own name.
@@ -284,6 +314,8 @@ mod tests {
             (format!("/machine.slice/libpod-conmon-{ID}.scope"), None, None),
             (format!("/libpod_parent/libpod-{ID}"), Some(Engine::Podman), None),
             (format!("/machine.slice/machine-libpod_pod_{ID}.slice"), None, None),
+            (format!("/libpod_parent/{ID}"), None, None),
+            (format!("/libpod_parent/{ID}/libpod-{ID}"), Some(Engine::Podman), None),
             (format!("/system.slice/nerdctl-{ID}.scope"), Some(Engine::Nerdctl), None),
             (format!("/default/{ID}"), Some(Engine::Unknown), None),
             ("/system.slice/nginx.service".to_owned(), None, None),
@@ -306,6 +338,37 @@ mod tests {
             assert!(found.is_none_or(|found| found.id == ID), "{path}");
             let pods: Vec<PodUid> = path.split('/').filter_map(pod).collect();
             assert_eq!(pods.first(), uid.and_then(PodUid::parse).as_ref(), "{path}");
+        }
+    }
+
+    #[test]
+    fn pods_of_podman_and_monitors_are_told_by_their_names() {
+        for (parent, name) in [
+            ("libpod_parent", ID.to_owned()),
+            ("machine.slice", format!("machine-libpod_pod_{ID}.slice")),
+            ("user.slice", format!("user-libpod_pod_{ID}.slice")),
+        ] {
+            assert_eq!(podman_pod(Some(parent), &name), Some(ID), "{name}");
+            assert_eq!(container(Some(parent), &name), None, "{name}");
+        }
+        for (parent, name) in [
+            ("docker", ID.to_owned()),
+            ("libpod_parent", format!("libpod-{ID}")),
+            ("libpod_parent", ID[1..].to_owned()),
+            ("libpod_parent", format!("{ID}.slice")),
+            ("x", format!("x-libpod_pod_{ID}.slice")),
+            ("machine.slice", "machine-libpod_pod_.slice".to_owned()),
+        ] {
+            assert_eq!(podman_pod(Some(parent), &name), None, "{name}");
+        }
+        assert_eq!(podman_pod(None, ID), None);
+        for name in ["conmon", &format!("libpod-conmon-{ID}.scope"), &format!("crio-conmon-{ID}")] {
+            assert!(is_monitor(name), "{name}");
+        }
+        for name in
+            ["conmon.scope", "conmon-1", "libpod-conmon-web.scope", "", &format!("libpod-{ID}")]
+        {
+            assert!(!is_monitor(name), "{name}");
         }
     }
 

@@ -84,6 +84,13 @@ fn containers_above(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
     containers_in(path).filter(move |(top, _)| top.len() < path.len())
 }
 
+/// The cgroup of a container's monitor that a path is in. A workload may give its own cgroups any names: inside a container
+/// there is none.
+pub fn monitor_in(path: &str) -> Option<&str> {
+    let is_monitor = |top: &&str| names::is_monitor(names::leaf(top).1);
+    tops(path).find(is_monitor).filter(|top| containers_in(top).next().is_none())
+}
+
 /// The cgroup of a path and those above it but the root, from the top.
 pub fn tops(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
@@ -139,6 +146,25 @@ mod tests {
             (&unknown, &users, Some(false)),
         ] {
             assert_eq!(home.may_make_in(territory), told, "{home:?} {territory:?}");
+        }
+    }
+
+    #[test]
+    fn a_monitor_is_beside_containers_and_not_in_one() {
+        let id = "a".repeat(64);
+        let pod = format!("/libpod_parent/{id}");
+        for path in ["/x/conmon".to_owned(), format!("{pod}/conmon"), format!("{pod}/conmon/below")]
+        {
+            let monitor = path.strip_suffix("/below").unwrap_or(&path);
+            assert_eq!(monitor_in(&path), Some(monitor), "{path}");
+        }
+        for path in [
+            pod.clone(),
+            format!("{pod}/libpod-{id}/conmon"),
+            format!("/docker/{id}/conmon"),
+            format!("/docker/{id}/libpod-conmon-{id}.scope/below"),
+        ] {
+            assert_eq!(monitor_in(&path), None, "{path}");
         }
     }
 

@@ -7,7 +7,7 @@
 use super::claims::{Carried, Claims, Standing};
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Container, Inventory, Pod};
-use super::names::{self, ContainerName, PodUid};
+use super::names::{self, ContainerName, Engine, PodUid};
 use super::territory::{containers_in, tops};
 use crate::recording::TargetKind;
 
@@ -231,7 +231,9 @@ impl Known<'_> {
                 let mut containers = containers_in(path);
                 let found = containers
                     .find(|(_, name)| scope.admits(name.engine) && name.id.starts_with(prefix));
-                found.map_or(Verdict::Other, |(top, name)| self.container(top, &name.id))
+                let pod = || podman_pod_in(path, *scope, prefix);
+                let found = found.map(|(top, name)| (top, name.id)).or_else(pod);
+                found.map_or(Verdict::Other, |(top, id)| self.container(top, &id))
             }
             Rule::Meaning(Meaning::Unit(unit)) => {
                 let found = tops(path).find(|top| {
@@ -379,6 +381,19 @@ impl Known<'_> {
         let territory = self.claims.territory(top).filter(|one| one.is_users(user))?;
         self.inventory.of_user(id, territory)
     }
+}
+
+/// The pod of Podman's in a path whose id begins so.
+fn podman_pod_in<'path>(
+    path: &'path str,
+    scope: EngineScope,
+    prefix: &str,
+) -> Option<(&'path str, String)> {
+    let mut pods = tops(path).filter_map(|top| {
+        let (parent, last) = names::leaf(top);
+        Some((top, names::podman_pod(parent, last)?.to_owned()))
+    });
+    pods.find(|(_, id)| scope.admits(Engine::Podman) && id.starts_with(prefix))
 }
 
 fn is_in(container: &Container, namespace: &str, name: &str) -> bool {

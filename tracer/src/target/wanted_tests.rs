@@ -164,6 +164,23 @@ fn all_containers_are_all_but_the_pause_containers() {
 }
 
 #[test]
+fn a_pod_of_podman_is_named_by_its_id_and_no_container() {
+    let pod = format!("/libpod_parent/{}", id('e'));
+    let container = format!("{pod}/libpod-{}", id('b'));
+    let monitor = format!("{pod}/conmon");
+    let all = |path: &str| Wanted::all_containers().judge(path, &known(&inventory()));
+    assert_eq!(all(&container), is(&container));
+    for path in [&pod, &monitor] {
+        assert_eq!(all(path), Verdict::Other, "{path}");
+    }
+    for path in [&pod, &container] {
+        assert_eq!(judged("eeeeeeeeeeee", path), is(&pod), "{path}");
+        assert_eq!(judged("docker:eeee", path), Verdict::Other, "{path}");
+    }
+    assert_eq!(judged("podman:web", &container), is(&container));
+}
+
+#[test]
 fn a_path_and_a_process_are_no_rules() {
     for text in ["/a", "pid:1"] {
         assert_eq!(Wanted::new(&text.parse().expect("a target")), None, "{text}");
