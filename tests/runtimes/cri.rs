@@ -175,11 +175,25 @@ BinaryName = {}
 impl Containerd {
     /// A pod in a namespace that nothing else uses, with a UID as Kubernetes makes them.
     pub fn pod(&self, cgroup_parent: impl FnOnce(&str) -> String) -> Result<Pod<'_>, String> {
+        self.pod_of("pod", "", cgroup_parent)
+    }
+
+    /// The same, named after what made it: `WORKLOAD-SUFFIX`, with a number in the place of an empty suffix.
+    pub fn pod_of(
+        &self,
+        workload: &str,
+        suffix: &str,
+        cgroup_parent: impl FnOnce(&str) -> String,
+    ) -> Result<Pod<'_>, String> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let uid = format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id());
         let config = api::PodConfig {
             metadata: Some(api::PodMetadata {
-                name: format!("pod-{number}"),
+                name: if suffix.is_empty() {
+                    format!("{workload}-{number}")
+                } else {
+                    format!("{workload}-{suffix}")
+                },
                 uid: uid.clone(),
                 namespace: "tracer-tests".into(),
             }),

@@ -1,10 +1,12 @@
 //! Targets that end and start again, and that do not exist yet: every start is recorded, under the name that it had.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
-use tests::{BOUND, Cgroup, Outcome, Tracer, holds_within, names};
+use serde_json::Value;
+use tests::{BOUND, Cgroup, Outcome, Tracer, Tracing, holds_within, names};
 use tracer::recording::{Losses, Phase};
 
 use crate::cases::Cases;
@@ -49,6 +51,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         cases.trial("life::cri_again".into(), a_container_of_a_pod_is_made_again),
         cases.trial("life::docker_late_and_again".into(), a_late_container_of_docker_is_made_again),
         cases.trial("life::cri_late_and_again".into(), a_late_container_of_a_pod_is_made_again),
+        cases.trial("life::cri_rollout".into(), replicas_are_one_workload),
         cases.trial("life::docker_removed".into(), a_container_that_is_removed_ends_the_recording),
     ]
 }
@@ -323,4 +326,54 @@ fn a_late_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
         run(&pod, "app", 1, &["/program", "x86_64:36"], &above)?;
         Ok(())
     })
+}
+
+/// A Deployment that is rolled while it is traced: a replica that ran before, and new ones of another `ReplicaSet`.
+fn replicas_are_one_workload(world: &World) -> Result<(), Stop> {
+    world.root()?;
+    let containerd = world.containerd().map_err(Stop::Skip)?;
+    let above = Cgroup::new("rollout");
+    let workload = new_name("rollout");
+    let replica = |of: &str, suffix: &str| {
+        let parent = |uid: &str| format!("{}/kubepods/pod{uid}", above.name());
+        containerd.pod_of(of, suffix, parent)
+    };
+    let before = replica(&workload, "7696745d96-4xqh6")?;
+    let words = ["/program", "pause"];
+    let order =
+        Order { words: &words, user: 0, no_new_privs: false, profile: None, parent: above.name() };
+    let late = before.create("app", 0, &order)?;
+    before.start(&late)?;
+    let namespace = before.path();
+    let namespace = namespace.split('/').next().unwrap_or_default();
+    let targets =
+        [format!("{namespace}/deployment/{workload}"), format!("{namespace}/{workload}-*")];
+    let tracings = targets.map(|target| {
+        let options = [&cri_endpoint(containerd), "--wait", "--per-container", "--cgroup", &target];
+        Tracer::new().args(options).start()
+    });
+    // Another Deployment, whose name begins alike.
+    let other = replica(&format!("{workload}-api"), "5d9c8b7f4-zz2xw")?;
+    run(&other, "app", 0, &["/program", "x86_64:452"], &above)?;
+    let rolled = ["69b7d4c6f8-x7k2p", "69b7d4c6f8-9v5kc"];
+    for (suffix, (number, _)) in rolled.iter().zip(MARKERS) {
+        let pod = replica(&workload, suffix)?;
+        run(&pod, "app", 0, &["/program", &format!("x86_64:{number}")], &above)?;
+    }
+    let [by_kind, by_beginning] = tracings.map(Tracing::stop);
+    for (outcome, with_other) in [(by_kind.exits(0), false), (by_beginning.exits(0), true)] {
+        assert_eq!(outcome.recording().losses, Losses::default());
+        let told = format!(": the profile of {namespace}/{workload}/app, ");
+        let mut lines = outcome.stderr.lines();
+        let file = lines.find_map(|line| Some(line.split_once(&told)?.0)).expect("a profile");
+        let text = fs::read_to_string(file).expect("the file is there");
+        let profile: Value = serde_json::from_str(&text).expect("JSON");
+        let names = profile["syscalls"][0]["names"].to_string();
+        for (_, marker) in &MARKERS[..rolled.len()] {
+            assert!(names.contains(&format!("{marker:?}")), "{marker}: {names}");
+        }
+        assert!(!names.contains("fchmodat2"), "{names}");
+        assert_eq!(outcome.allowed().iter().any(|name| name == "fchmodat2"), with_other);
+    }
+    Ok(())
 }

@@ -48,7 +48,8 @@ impl Cli {
 }
 
 const AFTER_HELP: &str = "\
-Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a pod's UID, a container's \
+Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, the pods of a workload \
+(NAMESPACE/deployment/NAME, or statefulset, daemonset, replicaset, job, cronjob) or those whose names begin alike (NAMESPACE/web-*), a pod's UID, a container's \
 name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. \
 A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME is a unit of that user's manager, \
 podman:user@1000/NAME a container that the user runs without root.

@@ -14,7 +14,10 @@ use crate::{
         Derivation, kubernetes,
         summary::{DOCKER_DEFAULT, Summary},
     },
-    recording::{Phase, Recording, starts::starts},
+    recording::{
+        Phase, Recording,
+        starts::{pods, starts},
+    },
     session::{Outcome, Stop},
     text::{escape, escape_once, escape_path},
 };
@@ -118,9 +121,13 @@ fn write_files(text: &mut String, products: &[Product], outputs: &Outputs) {
                 let allowed = derivation.profile.allowed.len();
                 let profile = path(FileKind::Profile);
                 let complete = if product.recording.complete { "complete" } else { "incomplete" };
+                let pods = match pods(&product.recording) {
+                    (_, 0 | 1) => String::new(),
+                    (whole, all) => format!(", seen from their start in {whole} of {all} pods"),
+                };
                 writeln!(
                     text,
-                    "{profile}: the profile of {}, {allowed} calls, {complete}",
+                    "{profile}: the profile of {}, {allowed} calls, {complete}{pods}",
                     escape(label)
                 )
             }

@@ -56,11 +56,21 @@ fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
 /// The name of what made the pod: that of the pod less the generated suffixes. A pod that was named by hand, and one of a
 /// `StatefulSet`, keeps its name.
 pub fn workload(pod: &str) -> &str {
-    let Some(owner) = less_suffix(pod, SUFFIX_LENGTH..=SUFFIX_LENGTH) else { return pod };
-    less_suffix(owner, HASH_LENGTHS).unwrap_or(owner)
+    let Some(owner) = less_suffix(pod) else { return pod };
+    less_hash(owner).unwrap_or(owner)
 }
 
-fn less_suffix(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
+/// A name less the suffix that makes it unique; None when it has none.
+pub fn less_suffix(name: &str) -> Option<&str> {
+    less_generated(name, SUFFIX_LENGTH..=SUFFIX_LENGTH)
+}
+
+/// The name of a `ReplicaSet` less the hash of its Deployment's template; None when it has none.
+pub fn less_hash(name: &str) -> Option<&str> {
+    less_generated(name, HASH_LENGTHS)
+}
+
+fn less_generated(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
     let (owner, suffix) = name.rsplit_once('-')?;
     let is_generated = lengths.contains(&suffix.len())
         && suffix.bytes().all(|byte| SUFFIX_ALPHABET.contains(&byte));

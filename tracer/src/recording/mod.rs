@@ -196,6 +196,13 @@ impl ContainerIdentity {
             _ => name,
         }
     }
+
+    /// What it is called together with those of the other replicas of its pod: `NAMESPACE/WORKLOAD/CONTAINER`, or as it is by itself.
+    /// Not escaped.
+    pub fn workload_label(&self) -> String {
+        let pod = self.pod.as_deref().map(|pod| again::workload(pod).to_owned());
+        Self { pod, ..self.clone() }.label()
+    }
 }
 
 /// One system call of one cgroup.

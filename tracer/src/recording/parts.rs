@@ -24,16 +24,25 @@ pub struct Part {
     pub recording: Recording,
 }
 
-/// A recording for each container, by name: those that were made again under their name are one.
+/// A recording for each container, by name: those that were made again under their name are one, and so are those of the replicas
+/// of a workload's pod when they are of one image.
 pub fn by_container(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
-    let mut containers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut containers: BTreeMap<String, BTreeMap<Option<&str>, Vec<usize>>> = BTreeMap::new();
     for (index, cgroup) in recording.cgroups.iter().enumerate() {
         if let Some(identity) = &cgroup.container {
-            containers.entry(identity.label()).or_default().push(index);
+            let image = identity.image.as_deref().filter(|_| identity.pod.is_some());
+            let images = containers.entry(identity.workload_label()).or_default();
+            images.entry(image).or_default().push(index);
         }
     }
-    containers
-        .into_iter()
+    let labelled = containers.into_iter().flat_map(|(label, images)| {
+        let is_one = images.len() == 1;
+        images.into_iter().map(move |(image, indexes)| match image.filter(|_| !is_one) {
+            Some(image) => (format!("{label} of {image}"), indexes),
+            None => (label.clone(), indexes),
+        })
+    });
+    labelled
         .filter_map(|(label, indexes)| {
             let newest = recording.cgroups.get(*indexes.last()?)?.container.clone()?;
             let target = Target {
@@ -234,6 +243,28 @@ pub(super) mod tests {
         assert_eq!(told, [("db", vec!["/b"]), ("web", vec!["/a", "/c"])]);
         assert_eq!(parts[1].recording.targets[0].cgroups, [0, 1]);
         assert_eq!(parts[1].recording.targets[0].kind, TargetKind::Container);
+    }
+
+    #[test]
+    fn replicas_of_a_workload_are_one_part_unless_their_images_differ() {
+        let replica = |path: &str, pod: &str, image: &str| {
+            let mut found = cgroup(path, "nginx");
+            let identity = found.container.as_mut().expect("a container");
+            identity.namespace = Some("shop".to_owned());
+            identity.pod = Some(pod.to_owned());
+            identity.image = Some(image.to_owned());
+            found
+        };
+        let [first, second] = ["web-7696745d96-4xqh6", "web-7696745d96-x7k2p"];
+        let of = |image: &str| {
+            let cgroups = vec![replica("/a", first, "nginx:1"), replica("/b", second, image)];
+            let parts = by_container(&recording(cgroups), false);
+            let told = parts.iter().map(|part| (part.label.clone(), part.recording.cgroups.len()));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(of("nginx:1"), [("shop/web/nginx".to_owned(), 2)]);
+        let [one, two] = ["shop/web/nginx of nginx:1", "shop/web/nginx of nginx:2"];
+        assert_eq!(of("nginx:2"), [(one.to_owned(), 1), (two.to_owned(), 1)]);
     }
 
     #[test]

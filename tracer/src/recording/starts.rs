@@ -42,6 +42,17 @@ pub fn starts(recording: &Recording) -> Vec<Starts> {
         .collect()
 }
 
+/// Pods that a recording shows a whole start of, and all that it shows.
+pub fn pods(recording: &Recording) -> (usize, usize) {
+    let of = |cgroups: &mut dyn Iterator<Item = &Cgroup>| {
+        let identities = cgroups.filter_map(|cgroup| cgroup.container.as_ref());
+        let names = identities.filter_map(|one| Some((one.namespace.clone()?, one.pod.clone()?)));
+        names.collect::<BTreeSet<_>>().len()
+    };
+    let mut whole = recording.cgroups.iter().filter(|cgroup| !cgroup.late_start && ran(cgroup));
+    (of(&mut whole), of(&mut recording.cgroups.iter()))
+}
+
 fn is_silent(cgroup: &Cgroup) -> bool {
     cgroup.late_start && cgroup.calls.is_empty()
 }

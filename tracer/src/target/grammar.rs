@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::inventory::Container;
 use super::names::{self, Engine, PodUid};
+use super::workload::{self, Pods, is_label, is_pod_name};
 use crate::text::escape;
 
 /// Digits of a full container id.
@@ -44,6 +45,15 @@ pub enum Meaning {
         pod: String,
         /// The container's name.
         container: String,
+    },
+    /// Pods by what made them, or by the beginning of their names; or one container of each.
+    Workload {
+        /// The pods' namespace.
+        namespace: String,
+        /// Which pods.
+        pods: Pods,
+        /// The container's name; None for the whole pods.
+        container: Option<String>,
     },
     /// A container, by its id.
     ContainerId {
@@ -142,6 +152,7 @@ impl Meaning {
             Self::PodName { .. }
                 | Self::PodWithoutNamespace(_)
                 | Self::PodContainer { .. }
+                | Self::Workload { .. }
                 | Self::ContainerName { .. }
         )
     }
@@ -202,7 +213,7 @@ pub enum GrammarError {
 
 /// The forms that a target has, for messages.
 const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service, unit:user@1000/x), NAMESPACE/POD, \
-     NAMESPACE/POD/CONTAINER, a pod UID, a container's name or id, or pid:NUMBER";
+     NAMESPACE/POD/CONTAINER, NAMESPACE/deployment/NAME, NAMESPACE/POD-*, a pod UID, a container's name or id, or pid:NUMBER";
 
 /// A cgroup's path may lack its slash.
 fn path_hint(text: &str) -> String {
@@ -269,8 +280,8 @@ fn bare(text: &str) -> Result<Vec<Meaning>, GrammarError> {
     if names::is_unit(text) {
         return Ok(vec![Meaning::Unit(text.to_owned())]);
     }
-    if let Some(pod) = pod_name(text) {
-        return Ok(vec![pod]);
+    if let Some(pods) = workload(text).or_else(|| pod_name(text)) {
+        return Ok(vec![pods]);
     }
     let meanings: Vec<Meaning> = match PodUid::parse(text).map(Meaning::PodUid) {
         Some(uid) => {
@@ -297,6 +308,7 @@ fn process(value: &str) -> Result<Meaning, GrammarError> {
 fn pod(value: &str) -> Result<Vec<Meaning>, GrammarError> {
     PodUid::parse(value)
         .map(Meaning::PodUid)
+        .or_else(|| workload(value))
         .or_else(|| pod_name(value))
         .or_else(|| is_pod_name(value).then(|| Meaning::PodWithoutNamespace(value.to_owned())))
         .map(|meaning| vec![meaning])
@@ -359,6 +371,11 @@ fn container_name(scope: EngineScope, text: &str) -> Option<Meaning> {
     fits.then(|| Meaning::ContainerName { scope, name: text.to_owned() })
 }
 
+fn workload(text: &str) -> Option<Meaning> {
+    let (namespace, pods, container) = workload::parse(text)?;
+    Some(Meaning::Workload { namespace, pods, container })
+}
+
 /// A namespace and a container's name are DNS labels of at most 63 characters, a pod's name is a DNS subdomain of at most 253.
 fn pod_name(text: &str) -> Option<Meaning> {
     let mut parts = text.split('/');
@@ -375,20 +392,6 @@ fn pod_name(text: &str) -> Option<Meaning> {
             Meaning::PodContainer { namespace, pod, container: container.to_owned() }
         }
     })
-}
-
-fn is_pod_name(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
-/// Labels in a pod's name may be longer than 63 characters; only the whole is limited.
-fn is_label(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ fn in_pod(container: &str) -> Meaning {
     Meaning::PodContainer { namespace, pod, container }
 }
 
+fn begins(start: &str) -> Meaning {
+    let pods = Pods::Beginning(start.to_owned());
+    Meaning::Workload { namespace: "shop".to_owned(), pods, container: None }
+}
+
 #[test]
 fn forms_without_prefix() {
     let uid = || Meaning::PodUid(PodUid::parse(UID).expect("a UID"));
@@ -46,6 +51,7 @@ fn forms_without_prefix() {
         ("web_1", vec![name(EngineScope::Any, "web_1")]),
         ("shop/web-7d4b9-xk2.v1", vec![pod]),
         ("shop/web-0/proxy", vec![in_pod("proxy")]),
+        ("shop/web-*", vec![begins("web-")]),
     ] {
         assert_eq!(parse(text), meanings, "{text}");
     }
@@ -56,6 +62,7 @@ fn prefixes_force_the_kind() {
     for (text, meaning) in [
         ("path:/x", Meaning::Path("/x".to_owned())),
         ("pid:1", Meaning::Process(1)),
+        ("pod:shop/web-*", begins("web-")),
         ("pod:123e4567e89b12d3a456426614174000", parse(UID).remove(0)),
         ("docker:web.service", name(EngineScope::Docker, "web.service")),
         ("podman:abx", name(EngineScope::Podman, "abx")),

@@ -23,6 +23,7 @@ pub mod territory;
 pub mod unplaced;
 pub mod wanted;
 pub mod watch;
+pub mod workload;
 
 pub use cgroup::{CgroupNode, CgroupRoot, CgroupTree, populated};
 pub use error::CgroupError;

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Answer, Container, ContainerState, Inventory, Pod, Source};
+use super::workload::Pods;
 use crate::text::escape;
 
 /// How many names a message lists.
@@ -92,6 +93,12 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
             } else {
                 unknown("pod", name, EngineScope::Cri, inventory)
             })
+        }
+        Meaning::Workload { namespace, pods, .. } => {
+            let name = match pods {
+                Pods::Of { name, .. } | Pods::Beginning(name) => format!("{namespace}/{name}"),
+            };
+            Some(unknown("pod of that workload", name, EngineScope::Cri, inventory))
         }
         Meaning::PodWithoutNamespace(name) => Some(NameError::NoNamespace {
             name: name.clone(),

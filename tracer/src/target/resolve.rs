@@ -236,7 +236,7 @@ fn look_up(
         }
         Meaning::Process(process) => return Ok(vec![of_process(*process, tree)?]),
         Meaning::PodWithoutNamespace(_) => return Ok(Vec::new()),
-        Meaning::PodUid(_) | Meaning::PodName { .. } => TargetKind::Pod,
+        Meaning::PodUid(_) | Meaning::PodName { .. } | Meaning::Workload { .. } => TargetKind::Pod,
         Meaning::ContainerId { .. }
         | Meaning::PodContainer { .. }
         | Meaning::ContainerName { .. } => TargetKind::Container,
@@ -324,7 +324,10 @@ fn wanted(meanings: &[Meaning]) -> String {
         .map(|meaning| match meaning {
             Meaning::Path(_) => "cgroup",
             Meaning::Process(_) => "process",
-            Meaning::PodUid(_) | Meaning::PodName { .. } | Meaning::PodWithoutNamespace(_) => "pod",
+            Meaning::PodUid(_)
+            | Meaning::PodName { .. }
+            | Meaning::PodWithoutNamespace(_)
+            | Meaning::Workload { .. } => "pod",
             Meaning::ContainerId { .. }
             | Meaning::ContainerName { .. }
             | Meaning::PodContainer { .. } => "container",

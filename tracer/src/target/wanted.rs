@@ -86,10 +86,7 @@ impl Wanted {
             .iter()
             .map(|path| Some(Rule::Meaning(Meaning::PodUid(names::pod(names::leaf(path).1)?))))
             .collect();
-        Self {
-            rules: uids.filter(|_| self.kind() == TargetKind::Pod).unwrap_or(self.rules),
-            ..self
-        }
+        Self { rules: uids.filter(|_| self.is_one_pod()).unwrap_or(self.rules), ..self }
     }
 
     /// The same; a name that one engine alone gave to a container is followed among that one's.
@@ -137,11 +134,20 @@ impl Wanted {
     pub fn kind(&self) -> TargetKind {
         match self.rules.first() {
             Some(Rule::Meaning(
-                Meaning::PodUid(_) | Meaning::PodName { .. } | Meaning::PodWithoutNamespace(_),
+                Meaning::PodUid(_)
+                | Meaning::PodName { .. }
+                | Meaning::PodWithoutNamespace(_)
+                | Meaning::Workload { .. },
             )) => TargetKind::Pod,
             Some(Rule::Meaning(Meaning::Unit(_) | Meaning::UserUnit { .. })) => TargetKind::Unit,
             _ => TargetKind::Container,
         }
+    }
+
+    /// Is a pod meant, and no more than one?
+    fn is_one_pod(&self) -> bool {
+        let is_workload = |rule: &Rule| matches!(rule, Rule::Meaning(Meaning::Workload { .. }));
+        self.kind() == TargetKind::Pod && !self.rules.iter().any(is_workload)
     }
 
     /// Does it take the runtimes to tell what is the target's?
@@ -197,6 +203,7 @@ impl Wanted {
                 Meaning::PodUid(_)
                 | Meaning::PodName { .. }
                 | Meaning::PodContainer { .. }
+                | Meaning::Workload { .. }
                 | Meaning::ContainerName { scope: EngineScope::Cri, .. },
             ) => !inventory.knows(&container.id),
             _ => false,
@@ -254,32 +261,18 @@ impl Known<'_> {
                 tops(path).find(is).map_or(Verdict::Other, |top| self.in_pod(top, path))
             }
             Rule::Meaning(Meaning::PodName { namespace, pod }) => {
-                let is = |top: &&str| {
-                    let uid = names::pod(names::leaf(top).1);
-                    let known = uid.and_then(|uid| self.inventory.pod(&uid));
-                    known.is_some_and(|known| known.namespace == *namespace && known.name == *pod)
-                };
-                match tops(path).find(is) {
-                    Some(top) => self.in_pod(top, path),
-                    None if self.pod_of(path).is_some() => Verdict::Other,
-                    None => self.by_name(EngineScope::Cri, path, |container| {
-                        is_in(container, namespace, pod)
-                    }),
-                }
+                self.in_pods(path, |known| known.namespace == *namespace && known.name == *pod)
             }
-            Rule::Meaning(Meaning::PodContainer { namespace, pod, container: name }) => {
-                let verdict = self.by_name(EngineScope::Cri, path, |container| {
-                    container.name == *name && is_in(container, namespace, pod)
-                });
-                // A container that no runtime told of yet, in a pod that is known to be another.
-                match self.pod_of(path) {
-                    Some(known) if known.namespace != *namespace || known.name != *pod => {
-                        match verdict {
-                            Verdict::Undecided => Verdict::Other,
-                            decided => decided,
-                        }
-                    }
-                    _ => verdict,
+            Rule::Meaning(Meaning::PodContainer { namespace, pod, container }) => {
+                self.in_pods_of(path, container, |known| {
+                    known.namespace == *namespace && known.name == *pod
+                })
+            }
+            Rule::Meaning(Meaning::Workload { namespace, pods, container }) => {
+                let is = |known: &Pod| known.namespace == *namespace && pods.hold(&known.name);
+                match container {
+                    None => self.in_pods(path, is),
+                    Some(container) => self.in_pods_of(path, container, is),
                 }
             }
             Rule::Meaning(Meaning::ContainerName { scope, name }) => {
@@ -309,6 +302,33 @@ impl Known<'_> {
     /// The pod whose cgroup is in the path, when a runtime told of it.
     fn pod_of(&self, path: &str) -> Option<&Pod> {
         tops(path).find_map(|top| self.inventory.pod(&names::pod(names::leaf(top).1)?))
+    }
+
+    /// A cgroup of one of these pods.
+    fn in_pods(&self, path: &str, is: impl Fn(&Pod) -> bool) -> Verdict {
+        let is_top = |top: &&str| {
+            let uid = names::pod(names::leaf(top).1);
+            uid.and_then(|uid| self.inventory.pod(&uid)).is_some_and(&is)
+        };
+        match tops(path).find(is_top) {
+            Some(top) => self.in_pod(top, path),
+            None if self.pod_of(path).is_some() => Verdict::Other,
+            None => self.by_name(EngineScope::Cri, path, |container| {
+                container.pod.as_ref().is_some_and(&is)
+            }),
+        }
+    }
+
+    /// A cgroup of the container of that name in one of these pods.
+    fn in_pods_of(&self, path: &str, name: &str, is: impl Fn(&Pod) -> bool) -> Verdict {
+        let verdict = self.by_name(EngineScope::Cri, path, |container| {
+            container.name == name && container.pod.as_ref().is_some_and(&is)
+        });
+        // A container that no runtime told of yet, in a pod that is known to be another.
+        match (self.pod_of(path), verdict) {
+            (Some(known), Verdict::Undecided) if !is(known) => Verdict::Other,
+            (_, verdict) => verdict,
+        }
     }
 
     /// A cgroup of the pod that has this cgroup.
@@ -394,10 +414,6 @@ fn podman_pod_in<'path>(
         Some((top, names::podman_pod(parent, last)?.to_owned()))
     });
     pods.find(|(_, id)| scope.admits(Engine::Podman) && id.starts_with(prefix))
-}
-
-fn is_in(container: &Container, namespace: &str, name: &str) -> bool {
-    container.pod.as_ref().is_some_and(|pod| pod.namespace == namespace && pod.name == name)
 }
 
 /// A cgroup in the path has the name of a pod's.

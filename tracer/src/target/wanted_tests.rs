@@ -63,6 +63,24 @@ fn the_uppermost_cgroup_of_that_name_is_the_target() {
         ("aaaaaaaaaaaa", format!("/docker/{}", id('a')), is(&format!("/docker/{}", id('a')))),
         ("docker:bbbb", format!("/libpod_parent/libpod-{}", id('b')), Verdict::Other),
         (UID, format!("/kubepods/pod{UID}/{}", id('c')), is(&format!("/kubepods/pod{UID}"))),
+        (
+            "shop/sts/web",
+            format!("/kubepods/pod{UID}/{}", id('c')),
+            is(&format!("/kubepods/pod{UID}")),
+        ),
+        (
+            "shop/web-*",
+            format!("/kubepods/pod{UID}/{}", id('c')),
+            is(&format!("/kubepods/pod{UID}")),
+        ),
+        (
+            "shop/sts/web/app",
+            format!("/kubepods/pod{UID}/{}", id('c')),
+            is(&format!("/kubepods/pod{UID}/{}", id('c'))),
+        ),
+        ("shop/sts/web/side", format!("/kubepods/pod{UID}/{}", id('c')), Verdict::Other),
+        ("shop/deployment/web", format!("/kubepods/pod{UID}/{}", id('c')), Verdict::Other),
+        ("test/sts/web", format!("/kubepods/pod{UID}/{}", id('c')), Verdict::Other),
         ("web.service", "/system.slice/web.service/a".into(), is("/system.slice/web.service")),
         ("web.service", "/system.slice/other.service".into(), Verdict::Other),
     ] {
