@@ -5,6 +5,7 @@ use tests::{Cgroup, Finished, Running, Tracer, ground_truth, tracer_program};
 
 tests::trials! {
     a_container_is_listed_once_with_its_processes_and_filters,
+    the_filters_of_a_pod_are_those_of_its_containers,
     a_name_with_escape_characters_does_not_reach_the_terminal,
     what_is_listed_can_be_typed_as_a_target,
 }
@@ -64,6 +65,21 @@ fn a_container_is_listed_once_with_its_processes_and_filters() {
     inner.wait_until_empty();
     drop(inner);
     drop(container);
+}
+
+fn the_filters_of_a_pod_are_those_of_its_containers() {
+    let above = Cgroup::new("list-pod");
+    let pod = above.child(&format!("pod{:08x}-e89b-12d3-a456-0000000c0de5", std::process::id()));
+    let id = |digit: &str| format!("{:08x}", std::process::id()) + &digit.repeat(56);
+    let containers = ["1", "2"].map(|digit| pod.child(&id(digit)));
+    let first = resident(&containers[0], &["allow-all"]);
+    assert_eq!(entries(pod.name())[0]["seccomp"]["filters"], 1);
+    let second = resident(&containers[1], &[]);
+    assert_eq!(entries(pod.name())[0]["seccomp"], "mixed");
+    for mut process in [first, second] {
+        process.close_stdin();
+        assert!(process.finish().status.success());
+    }
 }
 
 fn a_name_with_escape_characters_does_not_reach_the_terminal() {

@@ -250,7 +250,14 @@ impl Pod<'_> {
         fs::read_to_string(log).unwrap_or_default()
     }
 
-    fn create_as(&self, config: api::ContainerConfig) -> Result<String, String> {
+    /// The kubelet names an image by its id.
+    fn create_as(&self, mut config: api::ContainerConfig) -> Result<String, String> {
+        let found: api::Images = self.containerd.call("ImageService/ListImages", api::Empty {})?;
+        if let Some(image) = &mut config.image {
+            let mut known = found.images.iter();
+            let known = known.find(|known| known.repo_tags.contains(&image.name));
+            image.name = known.ok_or_else(|| format!("no image {}", image.name))?.id.clone();
+        }
         let request = api::CreateContainer {
             pod: self.id.clone(),
             config: Some(config),

@@ -214,7 +214,23 @@ pub struct ExecSyncResponse {
     pub exit_code: i32,
 }
 
-/// Makes one call, named as in `RuntimeService`, on a connection of its own.
+/// `ListImagesResponse`
+#[derive(Clone, PartialEq, Message)]
+pub struct Images {
+    #[prost(message, repeated, tag = "1")]
+    pub images: Vec<Image>,
+}
+
+/// `Image`
+#[derive(Clone, PartialEq, Message)]
+pub struct Image {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(string, repeated, tag = "2")]
+    pub repo_tags: Vec<String>,
+}
+
+/// Makes one call, named as in `RuntimeService` or `SERVICE/METHOD`, on a connection of its own.
 pub fn call<Q, A>(socket: &Path, method: &str, request: Q) -> Result<A, String>
 where
     Q: Message + Clone + 'static,
@@ -224,7 +240,8 @@ where
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let path: PathAndQuery = format!("/runtime.v1.RuntimeService/{method}")
+    let (service, method) = method.split_once('/').unwrap_or(("RuntimeService", method));
+    let path: PathAndQuery = format!("/runtime.v1.{service}/{method}")
         .parse()
         .map_err(|error| format!("{method}: {error}"))?;
     runtime.block_on(async {

@@ -258,7 +258,7 @@ fn pods(world: &World) -> Result<(), Stop> {
     let identity = found[0].recording().cgroups[0].container.clone().expect("it is a container");
     assert_eq!(identity.label(), format!("{}/app", pod.path()));
     assert_eq!(identity.engine.as_deref(), Some("containerd"));
-    assert!(identity.image.is_some(), "{identity:?}");
+    assert_eq!(identity.image.as_deref(), Some(IMAGE), "by its name, though it was made by its id");
     let tracer = || Tracer::new().args(&options).args(["--cgroup", "cri:app"]);
     tracer().run().exits(1).says(&["is ambiguous", &pod.path(), &other.path()]).writes_nothing();
     let missing = format!("{}x", pod.path());

@@ -40,7 +40,7 @@ pub struct Traceable {
     pub cgroup: String,
     /// Processes in it and below.
     pub processes: usize,
-    /// The filters of its first process.
+    /// The filters of its first process; of a pod those of its containers' first ones.
     pub seccomp: Seccomp,
 }
 
@@ -65,6 +65,8 @@ pub enum Seccomp {
     Strict,
     /// So many filters; kernels before 5.9 do not tell how many.
     Filters(Option<u32>),
+    /// A pod of whose containers each has others.
+    Mixed,
     /// The process is gone, or of another pid namespace.
     Unknown,
 }
@@ -77,6 +79,7 @@ impl std::fmt::Display for Seccomp {
             Self::Filters(None) => formatter.write_str("filtered"),
             Self::Filters(Some(1)) => formatter.write_str("1 filter"),
             Self::Filters(Some(count)) => write!(formatter, "{count} filters"),
+            Self::Mixed => formatter.write_str("mixed"),
             Self::Unknown => formatter.write_str("unknown"),
         }
     }
@@ -92,7 +95,9 @@ pub fn traceables(tree: &CgroupTree, inventory: &Inventory) -> Vec<Traceable> {
     let named = tree.nodes.iter().filter_map(|node| named(&node.path)).map(|mut one| {
         let processes = processes(tree, &one.cgroup);
         one.processes = processes.len();
-        one.seccomp = seccomp(tree.root.proc(), *processes.first()?);
+        let first = seccomp(tree.root.proc(), *processes.first()?);
+        let of_pod = || seccomp_of_pod(tree, &one.cgroup, inventory);
+        one.seccomp = if one.kind == TargetKind::Pod { of_pod() } else { first };
         Some(one)
     });
     named.flatten().collect()
@@ -199,10 +204,31 @@ pub fn is_filtered(tree: &CgroupTree, holds: impl Fn(&str) -> bool) -> Option<bo
             Seccomp::Filters(_) | Seccomp::Strict => return Some(true),
             Seccomp::Unconfined => {}
             // Gone, or of another pid namespace.
-            Seccomp::Unknown => is_unknown = true,
+            Seccomp::Mixed | Seccomp::Unknown => is_unknown = true,
         }
     }
     (is_any && !is_unknown).then_some(false)
+}
+
+/// What the containers of a pod have, but for the one that holds its namespaces.
+fn seccomp_of_pod(tree: &CgroupTree, path: &str, inventory: &Inventory) -> Seccomp {
+    let above = format!("{path}/");
+    let containers = tree.nodes.iter().filter(|node| {
+        let (parent, last) = names::leaf(&node.path);
+        let name = node.path.strip_prefix(&above).and_then(|_| names::container(parent, last));
+        name.is_some_and(|name| !inventory.sandboxes.contains(&name.id))
+    });
+    let first = |path: &str| processes(tree, path).first().copied();
+    let mut found: Vec<Seccomp> = containers
+        .filter_map(|node| first(&node.path))
+        .map(|process| seccomp(tree.root.proc(), process))
+        .collect();
+    found.dedup();
+    match found.as_slice() {
+        [] => Seccomp::Unknown,
+        [one] => *one,
+        _ => Seccomp::Mixed,
+    }
 }
 
 fn seccomp(proc: &Path, process: u32) -> Seccomp {

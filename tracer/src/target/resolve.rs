@@ -307,9 +307,12 @@ fn container_of(path: &str) -> Option<ContainerName> {
     names::container(parent, last)
 }
 
-/// Units of users' managers and of containers have names of their own.
+/// Units of users' managers and of containers have names of their own, and static pods have two UIDs.
 fn unit_hint(meanings: &[Meaning]) -> &'static str {
     match meanings {
+        [Meaning::PodUid(_), ..] => {
+            "; of a static pod, the cgroup carries its annotation kubernetes.io/config.hash instead of the UID"
+        }
         [Meaning::Unit(_)] => {
             "; a unit of a user's manager is named unit:user@1000/NAME, one in a container by its path"
         }

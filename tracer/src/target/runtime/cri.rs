@@ -84,6 +84,22 @@ struct ListedContainer {
     state: i32,
 }
 
+/// `ListImagesResponse`
+#[derive(Clone, PartialEq, Message)]
+struct Images {
+    #[prost(message, repeated, tag = "1")]
+    images: Vec<Image>,
+}
+
+/// `Image`
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, repeated, tag = "2")]
+    repo_tags: Vec<String>,
+}
+
 /// A message of whose fields only the first, a text, is wanted.
 #[derive(Clone, PartialEq, Message)]
 struct Name {
@@ -118,10 +134,15 @@ impl Connection {
 
     /// All pods and containers, those that do not run among them.
     pub(super) async fn told(&self) -> Result<Told, String> {
-        let (sandboxes, containers) = tokio::try_join!(
+        let (sandboxes, mut containers) = tokio::try_join!(
             call::<Sandboxes>(&self.channel, "ListPodSandbox"),
             call::<Containers>(&self.channel, "ListContainers"),
         )?;
+        if containers.containers.iter().any(has_image_id) {
+            // Who serves no images names none.
+            let images = call_service::<Images>(&self.channel, "ImageService", "ListImages").await;
+            name_images(&mut containers.containers, &images.unwrap_or_default().images);
+        }
         let told = assembled(self.engine, sandboxes.items, containers.containers);
         Ok(Told { home: self.home.clone(), ..told })
     }
@@ -138,7 +159,14 @@ async fn call<A>(channel: &Channel, method: &str) -> Result<A, String>
 where
     A: Message + Default + 'static,
 {
-    let path: PathAndQuery = format!("/runtime.v1.RuntimeService/{method}")
+    call_service(channel, "RuntimeService", method).await
+}
+
+async fn call_service<A>(channel: &Channel, service: &str, method: &str) -> Result<A, String>
+where
+    A: Message + Default + 'static,
+{
+    let path: PathAndQuery = format!("/runtime.v1.{service}/{method}")
         .parse()
         .map_err(|_| "the method has no path".to_owned())?;
     let mut client = Grpc::new(channel.clone()).max_decoding_message_size(MAX_BYTES);
@@ -167,6 +195,22 @@ fn engine(runtime: &str) -> Engine {
         "cri-o" => Engine::Crio,
         "docker" => Engine::Docker,
         _ => Engine::Unknown,
+    }
+}
+
+/// The kubelet makes containers of images by their ids.
+fn has_image_id(container: &ListedContainer) -> bool {
+    container.image.as_ref().is_some_and(|image| image.text.starts_with("sha256:"))
+}
+
+/// Names the images that have a name.
+fn name_images(containers: &mut [ListedContainer], images: &[Image]) {
+    for container in containers {
+        let Some(image) = &mut container.image else { continue };
+        let known = images.iter().find(|known| known.id == image.text);
+        if let Some(tag) = known.and_then(|known| known.repo_tags.first()) {
+            image.text.clone_from(tag);
+        }
     }
 }
 
