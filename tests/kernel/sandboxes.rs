@@ -69,7 +69,7 @@ impl Pod {
         Ok(Tracer::new()
             .launcher([unshare.as_path(), Path::new("--mount"), Path::new("sh"), Path::new("-c")])
             .launcher([Path::new(without_sockets), self.logs.path()])
-            .args(["--wait", "--cgroup", &target]))
+            .args(["--wait", "--no-denied", "--cgroup", &target]))
     }
 
     /// What a pause container does: its filter is the default one of the runtime.
