@@ -212,7 +212,7 @@ fn write_amended(text: &mut String, typed: &Verify, findings: &Findings) {
     let Some(path) = &typed.amend else { return };
     let path = escape_path(path);
     let _ = if findings.contradictions.is_empty() {
-        let added = findings.missing().len();
+        let added = findings.missing().len() + findings.tried().len();
         writeln!(text, "{path}: the profile with the denied calls allowed; calls added: {added}")
     } else {
         writeln!(text, "{path} was not written: what was denied, another filter denied")

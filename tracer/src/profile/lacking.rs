@@ -42,6 +42,7 @@ pub fn runtimes_of(command: &str) -> &'static [Runtime] {
     match command {
         name if name.starts_with("runc") => &[Runtime::Runc],
         name if name.starts_with("crun") => &[Runtime::Crun],
+        name if name.starts_with("youki") => &[Runtime::Youki],
         _ => &Runtime::ALL,
     }
 }
@@ -88,6 +89,7 @@ mod tests {
     fn a_task_s_name_tells_the_runtime() {
         assert_eq!(runtimes_of("runc:[2:INIT]"), [Runtime::Runc]);
         assert_eq!(runtimes_of("crun"), [Runtime::Crun]);
+        assert_eq!(runtimes_of("youki:[1:INTER]"), [Runtime::Youki]);
         assert_eq!(runtimes_of("exe"), Runtime::ALL);
     }
 }
