@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 use tests::{Cgroup, Outcome, Running, Tracer, Tracing, calls, ground_truth, temporary_folder};
@@ -15,8 +16,8 @@ tests::trials! {
     a_user_names_no_container_of_others,
 }
 
-/// A user that no other test knows.
-const USER: u32 = 41_717;
+/// Users that no other test knows, each test's own: containers in the tree of one user may all be the one that is awaited.
+static NEXT_USER: AtomicU32 = AtomicU32::new(41_717);
 
 /// A host on which that user is logged in, and has a home: for one program only.
 const LOGGED_IN: &str = r#"
@@ -29,6 +30,7 @@ exec "$@"
 
 /// The user's home, with podman's files in it, and the user's part of the hierarchy.
 struct Home {
+    user: u32,
     folder: TempDir,
     tree: Cgroup,
     launcher: Vec<String>,
@@ -36,15 +38,16 @@ struct Home {
 
 impl Home {
     fn new(label: &str) -> Self {
+        let user = NEXT_USER.fetch_add(2, Ordering::Relaxed);
         let folder = temporary_folder();
         let home = folder.path().display().to_string();
-        let passwd = format!("root:x:0:0::/root:/bin/sh\ntester:x:{USER}:{USER}::{home}:/bin/sh\n");
+        let passwd = format!("root:x:0:0::/root:/bin/sh\ntester:x:{user}:{user}::{home}:/bin/sh\n");
         fs::write(folder.path().join("passwd"), passwd).expect("written");
         fs::create_dir_all(folder.path().join(CONTAINERS)).expect("made");
         let words = ["unshare", "--mount", "--propagation=private", "sh", "-ec", LOGGED_IN, "sh"];
-        let own = [home, USER.to_string()];
+        let own = [home, user.to_string()];
         let launcher = words.map(str::to_owned).into_iter().chain(own).collect();
-        Self { folder, tree: Cgroup::delegated(label, USER), launcher }
+        Self { user, folder, tree: Cgroup::delegated(label, user), launcher }
     }
 
     /// What podman writes of its containers.
@@ -55,7 +58,7 @@ impl Home {
         let file = self.folder.path().join(CONTAINERS).join("containers.json");
         let new = Path::new(&file).with_extension("new");
         fs::write(&new, format!("[{}]", told.join(","))).expect("written");
-        chown(&new, Some(USER), Some(USER)).expect("it is the user's");
+        chown(&new, Some(self.user), Some(self.user)).expect("it is the user's");
         fs::rename(new, file).expect("renamed");
     }
 
@@ -90,14 +93,15 @@ fn records_only(tracing: Tracing, container: &Cgroup, neighbour: &Cgroup) -> Out
 
 fn a_users_container_is_found_by_its_name_and_user() {
     let home = Home::new("rootless");
+    let user = home.user;
     let [web, db] = [1, 2].map(container_id);
     home.tells(&[(&web, "web"), (&db, "db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
-    let target = format!("podman:user@{USER}/web");
+    let target = format!("podman:user@{user}/web");
     let tracing = home.tracer(&target).start();
     assert!(tracing.process.stderr().contains(&format!("{target} is {}", container.name())));
     records_only(tracing, &container, &neighbour);
-    let missing = home.tracer(&format!("podman:user@{USER}/wbe")).run().exits(1);
+    let missing = home.tracer(&format!("podman:user@{user}/wbe")).run().exits(1);
     missing.says(&[&format!("there is {target}")]).writes_nothing();
     let bare = home.tracer("web").run().exits(1);
     bare.says(&["no container is named `web`", &format!("there is {target}")]).writes_nothing();
@@ -106,20 +110,22 @@ fn a_users_container_is_found_by_its_name_and_user() {
 
 fn a_users_container_is_awaited_by_its_name_and_user() {
     let home = Home::new("rootless-later");
+    let user = home.user;
     let [web, db] = [3, 4].map(container_id);
     home.tells(&[(&db, "db")]);
-    let target = format!("podman:user@{USER}/web");
+    let target = format!("podman:user@{user}/web");
     let tracing = home.tracer(&target).args(["--wait"]).start();
     home.tells(&[(&web, "web"), (&db, "db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
     let outcome = records_only(tracing, &container, &neighbour);
-    let said = format!("{target} is {} (in a tree of user {USER})", container.name());
+    let said = format!("{target} is {} (in a tree of user {user})", container.name());
     outcome.says(&[&format!("waiting for {target}"), &said, "complete: nothing was lost"]);
     drop([container, neighbour]);
 }
 
 fn who_typed_may_mean_a_container_of_their_own() {
     let home = Home::new("rootless-own");
+    let user = home.user;
     let [web, db] = [5, 6].map(container_id);
     home.tells(&[(&web, "rootless-own-web"), (&db, "rootless-own-db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
@@ -128,22 +134,23 @@ fn who_typed_may_mean_a_container_of_their_own() {
         let tracer = home.tracer("rootless-own-web").environment("SUDO_UID", &user);
         tracer.environment("SUDO_GID", &user)
     };
-    records_only(typed_by(USER).start(), &container, &neighbour);
-    typed_by(USER + 1).run().exits(1).says(&["no container is named"]).writes_nothing();
+    records_only(typed_by(user).start(), &container, &neighbour);
+    typed_by(user + 1).run().exits(1).says(&["no container is named"]).writes_nothing();
     drop([container, neighbour]);
 }
 
 fn a_user_names_no_container_of_others() {
     let home = Home::new("rootless-liar");
+    let user = home.user;
     let hosts = Cgroup::new("hosts");
-    let others = Cgroup::delegated("others", USER + 1);
+    let others = Cgroup::delegated("others", user + 1);
     let [host, other] = [7, 8].map(container_id);
     let _hosts = hosts.child(&scope(&host));
     let _others = others.child(&scope(&other));
     home.tells(&[(&host, "mine"), (&other, "theirs")]);
     for name in ["mine", "theirs"] {
         for target in
-            [format!("podman:user@{USER}/{name}"), format!("podman:{name}"), name.to_owned()]
+            [format!("podman:user@{user}/{name}"), format!("podman:{name}"), name.to_owned()]
         {
             home.tracer(&target).run().exits(1).writes_nothing();
         }
