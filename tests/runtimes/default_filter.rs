@@ -17,7 +17,7 @@ use crate::world::{Kind, World};
 
 /// A call that every default filter refuses to who lacks the capability for it: acct, with no file.
 const REFUSED: &str = "x86_64:163";
-const TOLD: &str = "acct (x86_64)  EPERM";
+const TOLD: &str = "acct(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM";
 /// Tries that, makes a call that they allow, and stays.
 const SCRIPT: &str = "/program x86_64:163; mkdir /tmp/made && echo made; exec /program pause";
 const WORDS: [&str; 4] = ["/bin/busybox", "sh", "-c", SCRIPT];

@@ -75,7 +75,7 @@ fn redis_lives_without_clone3(world: &World, kind: Kind) -> Result<(), Stop> {
 fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
     let tracing = Tracer::new().args(["--cgroup", order.parent, "--denied"]).start();
     drop(start(engine, order)?);
-    let learned = tracing.stop().exits(0).says(&["clone3 (x86_64)  ENOSYS"]);
+    let learned = tracing.stop().exits(0).says(&["  clone3(0x", ") = ENOSYS"]);
     assert!(!learned.allowed().iter().any(|name| name == "clone3"), "it was denied");
     assert_eq!(learned.profile()["syscalls"].as_array().map(Vec::len), Some(1));
     Ok(learned)
@@ -129,7 +129,9 @@ fn verify(engine: &dyn Engine, order: &Order, profile: &Path) -> Result<(), Stop
     let tracing = watch(order, profile);
     drop(start(engine, &Order { profile: Some(profile), ..*order })?);
     tracing.stop().exits(0).says(&[
-        "refused: clone3 (x86_64)  ENOSYS",
+        "refused: ",
+        "  clone3(0x",
+        ") = ENOSYS",
         "as the profile says",
         "nothing else was denied",
     ]);

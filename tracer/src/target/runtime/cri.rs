@@ -4,6 +4,7 @@
 //! The messages are written out here because the crates that have all of them need a protobuf compiler on the machine that builds.
 //! Field numbers are those of `api.proto` in `k8s.io/cri-api`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::Message;
@@ -112,7 +113,7 @@ pub(super) async fn told(socket: &Path) -> Result<Told, Option<String>> {
     if !socket.exists() {
         return Err(None);
     }
-    let connection = Connection::open(socket).await.map_err(Some)?;
+    let mut connection = Connection::open(socket).await.map_err(Some)?;
     connection.told().await.map_err(Some)
 }
 
@@ -121,6 +122,8 @@ pub(super) struct Connection {
     channel: Channel,
     engine: Engine,
     home: Option<Home>,
+    /// Names of images by their ids; an empty one when nobody told it.
+    images: BTreeMap<String, String>,
 }
 
 impl Connection {
@@ -129,22 +132,43 @@ impl Connection {
         let version: Version = call(&channel, "Version").await?;
         let root = CgroupRoot::find(Path::new("/proc")).ok();
         let home = owner::home(root.as_ref(), socket).await;
-        Ok(Self { channel, engine: engine(&version.runtime_name), home })
+        let (engine, images) = (engine(&version.runtime_name), BTreeMap::new());
+        Ok(Self { channel, engine, home, images })
     }
 
     /// All pods and containers, those that do not run among them.
-    pub(super) async fn told(&self) -> Result<Told, String> {
+    pub(super) async fn told(&mut self) -> Result<Told, String> {
         let (sandboxes, mut containers) = tokio::try_join!(
             call::<Sandboxes>(&self.channel, "ListPodSandbox"),
             call::<Containers>(&self.channel, "ListContainers"),
         )?;
-        if containers.containers.iter().any(has_image_id) {
-            // Who serves no images names none.
-            let images = call_service::<Images>(&self.channel, "ImageService", "ListImages").await;
-            name_images(&mut containers.containers, &images.unwrap_or_default().images);
-        }
+        self.name_images(&mut containers.containers).await;
         let told = assembled(self.engine, sandboxes.items, containers.containers);
         Ok(Told { home: self.home.clone(), ..told })
+    }
+
+    /// The kubelet makes containers of images by their ids. Each is asked for once: names of containers must come soon.
+    async fn name_images(&mut self, containers: &mut [ListedContainer]) {
+        let image = |one: &ListedContainer| one.image.as_ref().map(|image| image.text.clone());
+        let ids: Vec<String> = containers
+            .iter()
+            .filter_map(image)
+            .filter(|text| text.starts_with("sha256:"))
+            .collect();
+        if ids.iter().any(|id| !self.images.contains_key(id)) {
+            // Who serves no images names none.
+            let images = call_service::<Images>(&self.channel, "ImageService", "ListImages").await;
+            for Image { id, mut repo_tags } in images.unwrap_or_default().images {
+                self.images.insert(id, repo_tags.drain(..).next().unwrap_or_default());
+            }
+            for id in ids {
+                self.images.entry(id).or_default();
+            }
+        }
+        for image in containers.iter_mut().filter_map(|one| one.image.as_mut()) {
+            let name = self.images.get(&image.text).filter(|name| !name.is_empty());
+            image.text = name.cloned().unwrap_or_else(|| std::mem::take(&mut image.text));
+        }
     }
 }
 
@@ -195,22 +219,6 @@ fn engine(runtime: &str) -> Engine {
         "cri-o" => Engine::Crio,
         "docker" => Engine::Docker,
         _ => Engine::Unknown,
-    }
-}
-
-/// The kubelet makes containers of images by their ids.
-fn has_image_id(container: &ListedContainer) -> bool {
-    container.image.as_ref().is_some_and(|image| image.text.starts_with("sha256:"))
-}
-
-/// Names the images that have a name.
-fn name_images(containers: &mut [ListedContainer], images: &[Image]) {
-    for container in containers {
-        let Some(image) = &mut container.image else { continue };
-        let known = images.iter().find(|known| known.id == image.text);
-        if let Some(tag) = known.and_then(|known| known.repo_tags.first()) {
-            image.text.clone_from(tag);
-        }
     }
 }
 

@@ -121,7 +121,7 @@ async fn told_by(socket: &Path, connection: &mut Option<cri::Connection>) -> Opt
     if connection.is_none() && socket.exists() {
         *connection = cri::Connection::open(socket).await.ok();
     }
-    connection.as_ref()?.told().await.ok()
+    connection.as_mut()?.told().await.ok()
 }
 
 impl News {
