@@ -119,7 +119,7 @@ fn start<'a>(engine: &'a dyn Engine, order: &Order) -> Result<Box<dyn Container 
 
 fn watch(order: &Order, profile: &Path) -> Tracing {
     let tracer = Tracer::new().without_out().args(["verify".as_ref(), profile.as_os_str()]);
-    let tracing = tracer.args(["--cgroup", order.parent]).spawn();
+    let tracing = tracer.args(["-v", "--cgroup", order.parent]).spawn();
     tracing.wait_for_message("verifying");
     tracing
 }
