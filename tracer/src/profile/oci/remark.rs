@@ -60,44 +60,30 @@ pub fn sentences(remarks: &[Remark]) -> Vec<String> {
 fn sentence(remarks: &[&Remark]) -> Option<String> {
     let count = remarks.len();
     let places = places(remarks);
-    let one = count == 1;
+    let counted = |one: &str, several: &str| {
+        if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
+    };
     Some(match &remarks.first()?.oddity {
         Oddity::OldName => format!(
             "{} the old form `name` ({places}): Docker, Podman and CRI-O read it as `names`; containerd and runc take such a rule for an empty one, silently, and crun refuses it",
-            if one { "1 rule uses".to_owned() } else { format!("{count} rules use") }
+            counted("rule uses", "rules use")
         ),
         Oddity::ErrnoNamedAsWell => format!(
             "{} by name beside the same number ({places}): Podman and CRI-O read the name, all others the number",
-            if one {
-                "1 error is written".to_owned()
-            } else {
-                format!("{count} errors are written")
-            }
+            counted("error is written", "errors are written")
         ),
         Oddity::ErrnoNamedAlone { .. } => format!(
             "{} by name alone ({places}): Podman and CRI-O read it, Docker, containerd, runc and crun ignore it and return EPERM; write the number as well, as errnoRet or defaultErrnoRet: {}",
-            if one {
-                "1 error is written".to_owned()
-            } else {
-                format!("{count} errors are written")
-            },
+            counted("error is written", "errors are written"),
             numbers(remarks)
         ),
         Oddity::UnknownKey => format!(
             "{}, which every consumer ignores: {places}",
-            if one {
-                "1 field is unknown".to_owned()
-            } else {
-                format!("{count} fields are unknown")
-            }
+            counted("field is unknown", "fields are unknown")
         ),
         Oddity::KeyCase { .. } => format!(
             "{} in other letters ({places}), which Docker, Podman and CRI-O read all the same, and the others ignore in any: write {}",
-            if one {
-                "1 field is written".to_owned()
-            } else {
-                format!("{count} fields are written")
-            },
+            counted("field is written", "fields are written"),
             spellings(remarks)
         ),
     })
