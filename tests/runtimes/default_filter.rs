@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
 use tests::{BOUND, Cgroup, Outcome, Stop, Tracer, Tracing, holds_within};
-use tracer::recording::Phase;
+use tracer::recording::{Losses, Phase};
 
 use crate::cases::Cases;
 use crate::command_line::CommandLine;
@@ -76,9 +76,16 @@ fn start<'a>(
 /// Nothing is missing: what the filter refused is told, and not in the profile.
 fn is_whole(tracing: Tracing, label: &str) -> Outcome {
     let started = format!("{label}: 1 start recorded whole");
-    let told = ["may start under a seccomp filter", &started, "complete: nothing was lost"];
-    let outcome = tracing.stop().exits(0).says(&told);
-    let outcome = outcome.says(&["denied by a filter while recording:", TOLD]);
+    let told =
+        ["may start under a seccomp filter", &started, "denied by a filter while recording:", TOLD];
+    let outcome = tracing.stop().says(&told);
+    // Containers of other tests, whose engines keep them where this tracer does not look, may be anybody's when they end.
+    let losses = outcome.recording().losses;
+    assert_eq!(Losses { unresolved: 0, ..losses }, Losses::default(), "{}", outcome.stderr);
+    let outcome = match losses.unresolved {
+        0 => outcome.exits(0).says(&["complete: nothing was lost"]),
+        _ => outcome.exits(3),
+    };
     let allowed = outcome.allowed();
     assert!(allowed.iter().any(|name| name == "mkdir"), "{allowed:?}");
     assert!(!allowed.iter().any(|name| SET_UP.contains(&name.as_str())), "{allowed:?}");
