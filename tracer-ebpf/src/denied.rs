@@ -176,7 +176,7 @@ fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdic
         count_loss(Counter::Compat);
         return 0;
     }
-    let facts = task.facts(evidence::outer(record)) | task.filter_level() as u16;
+    let facts = task.facts(evidence::outer_now(record)) | task.filter_level() as u16;
     let call = evidence::key(record, cgroup, number, facts, compat);
     let key = DenialKey { call, verdict, reserved: 0 };
     // SAFETY: a helper without arguments.

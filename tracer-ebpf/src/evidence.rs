@@ -10,7 +10,7 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     CallEvent, CgroupEvent, CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS,
-    MAX_DEPTH, WORDS, class, flags,
+    MAX_DEPTH, OUTER_KNOWN, WORDS, class, flags,
 };
 
 use crate::{
@@ -40,16 +40,26 @@ fn place(number: u32) -> (usize, u64) {
 #[inline(never)]
 pub fn note_outer(found: Found, task: &Task) -> u32 {
     let Some(record) = found.record() else { return 0 };
+    let outer = u64::from(task.outer_namespace()) | OUTER_KNOWN;
     // SAFETY: `record` points to a value of the map.
-    unsafe { write_volatile(addr_of_mut!((*record).outer), task.outer_namespace() as u64) };
+    unsafe { write_volatile(addr_of_mut!((*record).outer), outer) };
     0
 }
 
-/// [`CgroupRecord::outer`]
+/// [`CgroupRecord::outer`]; 0 when there is none, or when it is not filled in yet.
 #[inline(always)]
-pub fn outer(record: *const CgroupRecord) -> u32 {
+fn outer(record: *const CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
     unsafe { read_volatile(addr_of!((*record).outer)) as u32 }
+}
+
+/// The same for the facts about the current task. Another CPU may have claimed the record for the first call and not have filled it
+/// in: two threads of a runtime come into a cgroup at once. What the one will find there, the other finds as well.
+#[inline(never)]
+pub fn outer_now(record: *mut CgroupRecord) -> u32 {
+    // SAFETY: `record` points to a value of the map.
+    let known = unsafe { read_volatile(addr_of!((*record).outer)) };
+    if known & OUTER_KNOWN == 0 { Task::current().outer_namespace() } else { known as u32 }
 }
 
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
@@ -80,7 +90,7 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     claim_slot(record);
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    let facts = task.facts(outer(record));
+    let facts = task.facts(outer_now(record));
     let (word, bit) = place(number);
     let key = key(record, cgroup, number as i32, facts | level as u16, false);
     let host = key.class & class::HOST != 0;
@@ -148,7 +158,7 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
 #[inline(never)]
 pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat: bool) -> u32 {
     let task = Task::current();
-    let facts = task.facts(outer(record)) | task.filter_level() as u16;
+    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
     let key = key(record, cgroup, number, facts, compat);
     note_evidence(&key);
     let of_container = facts & (class::HOST | UNUSUAL) == 0;

@@ -153,6 +153,9 @@ pub const COMMAND_SIZE: usize = 16;
 /// A set of native system call numbers, for each filter count.
 pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
 
+/// [`CgroupRecord::outer`] is filled in.
+pub const OUTER_KNOWN: u64 = 1 << 32;
+
 /// The verdict on a cgroup, and the evidence of one that is tracked.
 ///
 /// What every call reads comes first, and shares a cache line.
@@ -169,7 +172,8 @@ pub struct CgroupRecord {
     pub flags: u64,
     /// The mount namespace that the cgroup was entered from, by its inode number, when it is not the host's: that of the
     /// first task's parent, if that parent belongs to the host otherwise. A runtime that works in a mount namespace
-    /// of its own (a rootless one, a service with private mounts) is as much outside as one of the host. Else 0.
+    /// of its own (a rootless one, a service with private mounts) is as much outside as one of the host. Else none. With
+    /// [`OUTER_KNOWN`] once it is filled in, a moment after the record is claimed.
     pub outer: u64,
     /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
     /// namespace, in a pid namespace whose init has exec'd.
