@@ -79,7 +79,8 @@ fn what_vanished_and_may_be_the_target_is_a_loss() {
     });
     call_in(&seen, HARMLESS[1].0);
     let outcome = tracing.stop().exits(3);
-    assert_eq!(outcome.recording().losses.unplaced, 1, "{}", outcome.stderr);
+    // So may be what others made meanwhile.
+    assert!(outcome.recording().losses.unplaced >= 1, "{}", outcome.stderr);
 }
 
 fn what_vanished_and_has_the_wanted_id_is_recorded() {
