@@ -65,7 +65,7 @@ pub const TASK_EXIT: Program = Program {
 pub const MEMBER_FORK: Program =
     Program { name: "member_fork", classic: None, tracepoint: "sched_wakeup_new" };
 /// Sees who is moved into a cgroup, and out of one. The kernel has interrupts off there as well (`TRACE_CGROUP_PATH` of
-/// `kernel/cgroup/cgroup-internal.h`), except with PREEMPT_RT; a run that is skipped is counted.
+/// `kernel/cgroup/cgroup-internal.h`), except with `PREEMPT_RT`; a run that is skipped is counted.
 pub const MEMBER_MOVE: Program =
     Program { name: "member_move", classic: None, tracepoint: "cgroup_attach_task" };
 /// Forgets processes that end.
