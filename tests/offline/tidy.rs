@@ -59,7 +59,7 @@ const KNOW_JSON: &[&str] = &[
 ];
 /// Test programs that list their tests themselves (`harness = false`).
 const LIST_THEIR_TESTS: &[&str] =
-    &["tests/kernel/", "tests/offline/", "tests/runtimes/", "tests/vm/"];
+    &["tests/cluster/", "tests/kernel/", "tests/offline/", "tests/runtimes/", "tests/vm/"];
 /// Modules that may read the environment: what was typed and who typed it.
 const KNOW_ENVIRONMENT: &[&str] = &["command", "main", "cli"];
 /// Folders whose code may be unsafe.

@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+pub use tests::succeed;
 use tests::{BOUND, holds_within};
 
 /// What a workload says when its work is done; then it idles.
@@ -99,17 +100,5 @@ pub fn wait_until_done(container: &dyn Container) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("the workload did not finish and {state}; it said:\n{}", container.output()))
-    }
-}
-
-/// Runs a command to its end and returns its standard output, or the story of its failure.
-pub fn succeed(command: &mut Command) -> Result<String, String> {
-    let Output { status, stdout, stderr } =
-        command.output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
-    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    if status.success() {
-        Ok(stdout)
-    } else {
-        Err(format!("{command:?}: {status}\n{stdout}{stderr}"))
     }
 }

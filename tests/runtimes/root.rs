@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
 use tempfile::TempDir;
-use tests::{GROUND_TRUTH, WORKER, temporary_folder, tool};
+use tests::{GROUND_TRUTH, WORKER, image_archive, temporary_folder, tool};
 
 use crate::engine::succeed;
 
@@ -76,30 +77,9 @@ impl Root {
 
     /// An archive of it that Docker and containerd load as the image of that name; it runs `/worker idle` by itself.
     pub fn image(&self, name: &str) -> TempDir {
-        let folder = temporary_folder();
-        let path = folder.path();
-        let run = |program: &str, arguments: &[&str]| {
-            let mut command = Command::new(program);
-            succeed(command.args(arguments).current_dir(path)).expect("the image is made")
-        };
-        let root = self.path().to_str().expect("paths are text");
-        run("tar", &["-C", root, "--numeric-owner", "-cf", "layer.tar", "."]);
-        let sum = run("sha256sum", &["layer.tar"]);
-        let sum = sum.split(' ').next().expect("a sum");
-        let configuration = serde_json::json!({
-            "architecture": "amd64",
-            "os": "linux",
-            "config": { "Cmd": ["/worker", "idle"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] },
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{sum}")] },
-        });
-        let manifest = serde_json::json!([
-            { "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }
-        ]);
-        fs::write(path.join("config.json"), configuration.to_string()).expect("written");
-        fs::write(path.join("manifest.json"), manifest.to_string()).expect("written");
-        run("tar", &["-cf", "image.tar", "manifest.json", "config.json", "layer.tar"]);
-        fs::remove_file(path.join("layer.tar")).expect("the layer is removed");
-        folder
+        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+        let config = json!({ "Cmd": ["/worker", "idle"], "Env": environment });
+        image_archive(self.path(), name, &config)
     }
 }
 

@@ -8,6 +8,7 @@ mod ci;
 pub mod deployment;
 mod files;
 mod ground_truth;
+mod image;
 mod process;
 mod recorded;
 mod strangers;
@@ -27,7 +28,8 @@ pub use files::{Mount, entries, file_names, temporary_folder};
 pub use ground_truth::{
     GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, WORKER, call_at, call_in, ground_truth,
 };
-pub use process::{Finished, Running};
+pub use image::image_archive;
+pub use process::{Finished, Running, succeed};
 pub use recorded::{Calls, calls, names};
 pub use strangers::Strangers;
 

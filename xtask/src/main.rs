@@ -3,7 +3,7 @@
 //! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
 //! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
 //! [`command`] (running children), [`root`] (what needs privileges), [`tools`] and [`system`]
-//! (what tests need from the machine), [`releases`] and [`engines`] (programs of other releases of Debian), [`vm`] (other kernels).
+//! (what tests need from the machine), [`releases`] and [`engines`] (programs of other releases of Debian), [`vm`] (other kernels), [`cluster`] (Kubernetes).
 
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ mod bench;
 mod build_ebpf;
 #[path = "../../tests/src/ci.rs"]
 mod ci;
+mod cluster;
 mod command;
 mod dist;
 mod ebpf;

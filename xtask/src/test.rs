@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     ci::is_ci,
+    cluster::{self, Cluster},
     command, ebpf,
     ebpf::Objects,
     engines::{self, Engines, Extent},
@@ -54,6 +55,8 @@ enum Selection {
     Runtimes,
     /// Tests in virtual machines, on other kernels
     Vm,
+    /// Tests with the pods of a Kubernetes of one node, as root
+    Cluster,
     /// All of them, vm in its short form
     All,
 }
@@ -69,6 +72,8 @@ struct Tier {
     with_static: bool,
     /// Whether it wants what virtual machines are made of.
     with_machines: bool,
+    /// Whether it wants a Kubernetes.
+    with_cluster: bool,
 }
 
 /// What is tested.
@@ -78,6 +83,7 @@ struct Programs {
     static_tracer: Option<PathBuf>,
     machines: Option<(Machines, PathBuf)>,
     engines: Option<Engines>,
+    cluster: Option<Cluster>,
 }
 
 const KERNEL: Tier = Tier {
@@ -86,6 +92,7 @@ const KERNEL: Tier = Tier {
     with_containers: false,
     with_static: false,
     with_machines: false,
+    with_cluster: false,
 };
 const RUNTIMES: Tier = Tier {
     name: "runtimes",
@@ -93,6 +100,7 @@ const RUNTIMES: Tier = Tier {
     with_containers: true,
     with_static: true,
     with_machines: false,
+    with_cluster: false,
 };
 const VM: Tier = Tier {
     name: "vm",
@@ -100,6 +108,15 @@ const VM: Tier = Tier {
     with_containers: false,
     with_static: true,
     with_machines: true,
+    with_cluster: false,
+};
+const CLUSTER: Tier = Tier {
+    name: "cluster",
+    tools: tools::CLUSTER,
+    with_containers: false,
+    with_static: true,
+    with_machines: false,
+    with_cluster: true,
 };
 
 impl Selection {
@@ -113,7 +130,8 @@ impl Selection {
             Self::Kernel => &[KERNEL],
             Self::Runtimes => &[RUNTIMES],
             Self::Vm => &[VM],
-            Self::All => &[KERNEL, RUNTIMES, VM],
+            Self::Cluster => &[CLUSTER],
+            Self::All => &[KERNEL, RUNTIMES, VM, CLUSTER],
         }
     }
 }
@@ -128,6 +146,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let mut machines = None;
     let mut engines = None;
+    let mut cluster = None;
     for tier in &tiers {
         tools::set_up(workspace, tier.tools, install)?;
         if tier.with_containers {
@@ -137,10 +156,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         if tier.with_machines {
             machines = vm::set_up(workspace, &form, install)?;
         }
+        if tier.with_cluster {
+            cluster = cluster::set_up(workspace, install)?;
+        }
     }
-    if machines.is_none() {
-        tiers.retain(|tier| !tier.with_machines);
-    }
+    tiers.retain(|tier| {
+        (machines.is_some() || !tier.with_machines) && (cluster.is_some() || !tier.with_cluster)
+    });
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {
         check(workspace)?;
@@ -157,7 +179,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(machines) => Some((machines, program::guest(workspace)?)),
         None => None,
     };
-    let programs = Programs { objects, tracer, static_tracer, machines, engines };
+    let programs = Programs { objects, tracer, static_tracer, machines, engines, cluster };
     let _load = options.beside_load.then(|| Load::start(workspace)).transpose()?;
     for tier in tiers {
         run_as_root(workspace, tier, &programs, &options.arguments)?;
@@ -249,7 +271,7 @@ fn build_test(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 }
 
 fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> Result<Command> {
-    let Programs { objects, tracer, static_tracer, machines, engines } = programs;
+    let Programs { objects, tracer, static_tracer, machines, engines, cluster } = programs;
     let package = workspace.root().join("tests");
     let mut variables: Vec<(&str, OsString)> = vec![
         ("CARGO_MANIFEST_DIR", package.clone().into()),
@@ -266,6 +288,7 @@ fn test_command(workspace: &Workspace, program: &Path, programs: &Programs) -> R
     if let Some(engines) = engines {
         variables.extend(engines.variables());
     }
+    variables.extend(cluster.iter().map(Cluster::variable));
     // The variables of the caller that the test programs read.
     for name in ["CI", "RUST_BACKTRACE", "BLESS"] {
         variables.extend(env::var_os(name).map(|value| (name, value)));

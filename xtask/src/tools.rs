@@ -91,6 +91,13 @@ pub(crate) const VM: &[Tool] = &[
     },
 ];
 
+/// The tools of the tier with a Kubernetes: what its images hold. What the node runs is of the node's own root file system.
+pub(crate) const CLUSTER: &[Tool] = &[Tool {
+    package: "busybox-static",
+    sign: Sign::Command("busybox"),
+    tests: "everything with a shell in a pod",
+}];
+
 /// Installs the tools that are missing, or says what their absence costs.
 pub(crate) fn set_up(workspace: &Workspace, tools: &[Tool], install: bool) -> Result<()> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_present()).collect();

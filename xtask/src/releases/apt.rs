@@ -24,6 +24,25 @@ pub(crate) struct Apt<'workspace> {
     folder: PathBuf,
 }
 
+/// Which lists of the archive are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lists {
+    /// Those of packages that can be unpacked.
+    Binary,
+    /// Those of sources.
+    Source,
+}
+
+/// The newest source package of a name.
+pub(crate) struct Source {
+    /// Its name with its version, as apt takes it.
+    pub(crate) selector: String,
+    /// The files' names and their checksums in the signed index, in hexadecimal digits.
+    pub(crate) files: Vec<(String, String)>,
+    /// The size of all files in bytes.
+    pub(crate) size: u64,
+}
+
 /// A package in the archive.
 pub(crate) struct Package {
     /// Its name with its version, as apt takes it.
@@ -42,9 +61,10 @@ impl<'workspace> Apt<'workspace> {
         workspace: &'workspace Workspace,
         folder: &Path,
         suites: &[Suites<'_>],
+        lists: Lists,
     ) -> Result<Self> {
         let texts = SOURCES.map(|path| fs::read_to_string(path).unwrap_or_default());
-        let sources = sources(&texts.concat(), suites)?;
+        let sources = sources(&texts.concat(), suites, lists)?;
         for name in ["lists/partial", "cache/archives/partial"] {
             let folder = folder.join(name);
             fs::create_dir_all(&folder)
@@ -57,7 +77,7 @@ impl<'workspace> Apt<'workspace> {
         }
         let apt = Self { workspace, folder: folder.to_owned() };
         let names: Vec<&str> = suites.iter().flat_map(|(_, suites)| *suites).copied().collect();
-        let title = format!("package lists of Debian: {}", names.join(", "));
+        let title = format!("{} of Debian: {}", lists.title(), names.join(", "));
         command::quiet(&title, apt.command("apt-get").arg("update"))?;
         Ok(apt)
     }
@@ -137,10 +157,63 @@ impl<'workspace> Apt<'workspace> {
         download.arg("download").args(packages.iter().map(|package| &package.selector));
         command::quiet(title, download.current_dir(folder))
     }
+
+    /// The newest source package of that name.
+    pub(crate) fn source(&self, name: &str) -> Result<Source> {
+        let index = command::output(self.command("apt-cache").args(["showsrc", name]))?;
+        let sources: Vec<Source> = index.split("\n\n").filter_map(source).collect();
+        let mut newest: Option<Source> = None;
+        for source in sources {
+            let is_newer = match &newest {
+                None => true,
+                Some(newest) => self.is_newer(source.version(), newest.version())?,
+            };
+            if is_newer {
+                newest = Some(source);
+            }
+        }
+        newest.with_context(|| format!("the index has no source package {name}"))
+    }
+
+    /// Downloads the files of a source package into the folder; apt verifies them.
+    pub(crate) fn download_source(
+        &self,
+        title: &str,
+        source: &Source,
+        folder: &Path,
+    ) -> Result<()> {
+        let mut download = self.command("apt-get");
+        download.args(["source", "--download-only", &source.selector]);
+        command::quiet(title, download.current_dir(folder))
+    }
+}
+
+impl Lists {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Binary => "package lists",
+            Self::Source => "lists of sources",
+        }
+    }
+
+    /// The word that a line of apt's list of sources begins with.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Binary => "deb",
+            Self::Source => "deb-src",
+        }
+    }
+}
+
+impl Source {
+    /// Its version.
+    fn version(&self) -> &str {
+        self.selector.split_once('=').map_or("", |(_, version)| version)
+    }
 }
 
 /// The lines of a list of sources, from the mirrors that this machine's lists name.
-fn sources(lists: &str, suites: &[Suites<'_>]) -> Result<String> {
+fn sources(lists: &str, suites: &[Suites<'_>], kind: Lists) -> Result<String> {
     let mut lines = String::new();
     for (archive, suites) in suites {
         let base = lists
@@ -156,7 +229,8 @@ fn sources(lists: &str, suites: &[Suites<'_>]) -> Result<String> {
                 )
             })?;
         for suite in *suites {
-            lines.push_str(&format!("deb [signed-by={KEYRING}] {base} {suite} main\n"));
+            let word = kind.word();
+            lines.push_str(&format!("{word} [signed-by={KEYRING}] {base} {suite} main\n"));
         }
     }
     Ok(lines)
@@ -193,6 +267,22 @@ fn package(entry: &str) -> Option<Package> {
     })
 }
 
+/// One entry of the index of sources.
+fn source(entry: &str) -> Option<Source> {
+    let field = |name: &str| entry.lines().find_map(|line| line.strip_prefix(name));
+    let (name, version) = (field("Package: ")?, field("Version: ")?);
+    let (_, list) = entry.split_once("\nChecksums-Sha256:")?;
+    let lines = list.lines().skip(1).map_while(|line| line.strip_prefix(' '));
+    let (mut files, mut size) = (Vec::new(), 0);
+    for line in lines {
+        let mut words = line.split(' ');
+        let (checksum, bytes, file) = (words.next()?, words.next()?, words.next()?);
+        size += bytes.parse::<u64>().ok()?;
+        files.push((file.to_owned(), checksum.to_owned()));
+    }
+    Some(Source { selector: format!("{name}={version}"), files, size })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +293,7 @@ mod tests {
                      deb http://mirror.example/debian-security/ bookworm-security main\n";
         let suites: [Suites<'_>; 2] =
             [("debian", &["trixie", "sid"]), ("debian-security", &["bullseye-security"])];
-        let lines = sources(lists, &suites)?;
+        let lines = sources(lists, &suites, Lists::Binary)?;
         let first = lines.lines().next().context("a line")?;
         assert!(first.ends_with(" http://mirror.example/debian trixie main"), "{first}");
         let last = lines.lines().last().context("a line")?;
@@ -212,7 +302,10 @@ mod tests {
             "{last}"
         );
         assert_eq!(lines.lines().count(), 3);
-        assert!(sources("deb http://mirror.example/ubuntu noble main", &suites).is_err());
+        let of_sources = sources(lists, &suites, Lists::Source)?;
+        assert!(of_sources.starts_with("deb-src [signed-by="), "{of_sources}");
+        let foreign = "deb http://mirror.example/ubuntu noble main";
+        assert!(sources(foreign, &suites, Lists::Binary).is_err());
         Ok(())
     }
 
@@ -224,6 +317,19 @@ mod tests {
         assert_eq!(package.selector, "qemu=1:10.0+ds-1");
         assert_eq!(package.file, "qemu_1%3a10.0+ds-1_amd64.deb");
         assert_eq!((package.sha256.as_str(), package.size), ("0a", 12));
+        Ok(())
+    }
+
+    #[test]
+    fn an_entry_of_the_index_of_sources_names_all_files() -> Result<()> {
+        let entry = "Package: kubernetes\nVersion: 1.20.2-1\nFiles:\n 0f 3 a.dsc\nChecksums-Sha256:\n \
+                     1a 3 a.dsc\n 2b 40 a.orig.tar.gz\nHomepage: http://kubernetes.example/\n";
+        let source = source(entry).context("an entry")?;
+        assert_eq!(source.selector, "kubernetes=1.20.2-1");
+        assert_eq!(source.version(), "1.20.2-1");
+        let files = [("a.dsc", "1a"), ("a.orig.tar.gz", "2b")];
+        assert_eq!(source.files, files.map(|(file, sum)| (file.to_owned(), sum.to_owned())));
+        assert_eq!(source.size, 43);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use apt::Apt;
+use apt::{Apt, Lists};
 use store::{Set, Store};
 
 /// Where Debian keeps the users that every system has; a script of the package copies them.
@@ -126,6 +126,11 @@ impl<'workspace> Releases<'workspace> {
         self.find(tree)?.context("it was fetched")
     }
 
+    /// Removes a root file system that is not needed any more.
+    pub(crate) fn discard(&self, tree: &Tree) -> Result<()> {
+        self.store.discard(&tree.set())
+    }
+
     /// The packages among these of which experimental has newer ones than sid.
     pub(crate) fn newer_in_experimental(
         &mut self,
@@ -149,7 +154,8 @@ impl<'workspace> Releases<'workspace> {
     fn open(&mut self, release: Release) -> Result<()> {
         if !self.lists.contains_key(&release) {
             let folder = self.store.path().join("apt").join(release.name());
-            let apt = Apt::open(self.workspace, &folder, &[("debian", release.suites())])?;
+            let suites = [("debian", release.suites())];
+            let apt = Apt::open(self.workspace, &folder, &suites, Lists::Binary)?;
             self.lists.insert(release, apt);
         }
         Ok(())

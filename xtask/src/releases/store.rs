@@ -71,6 +71,11 @@ impl<'workspace> Store<'workspace> {
         command::output(check.current_dir(self.packages())).map(drop)
     }
 
+    /// Removes what was unpacked; the packages stay.
+    pub(crate) fn discard(&self, set: &Set) -> Result<()> {
+        remove(&self.place(set))
+    }
+
     /// The versions of a set's packages by their names, once it was fetched.
     pub(crate) fn versions(&self, set: &Set) -> Result<BTreeMap<String, String>> {
         let path = self.checksums(set);
@@ -148,7 +153,7 @@ fn create(folder: &Path) -> Result<()> {
 }
 
 /// Removes a file or a folder with everything in it, where there is one.
-fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Err(_) => return Ok(()),
         Ok(data) if data.is_dir() => fs::remove_dir_all(path),

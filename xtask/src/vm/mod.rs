@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::{
     command,
     releases::{
-        apt::{Apt, Suites},
+        apt::{Apt, Lists, Suites},
         store::Store,
     },
     workspace::Workspace,
@@ -111,7 +111,8 @@ pub(crate) fn set_up(
                 return Ok(None);
             }
             if apt.is_none() {
-                apt = Some(Apt::open(workspace, &store.path().join("apt"), &SUITES)?);
+                let folder = store.path().join("apt");
+                apt = Some(Apt::open(workspace, &folder, &SUITES, Lists::Binary)?);
             }
             part.fetch(&store, apt.as_ref().context("the package lists were read")?)?;
         }

@@ -1,0 +1,277 @@
+//! The node: its namespaces, its components, and what tests do there.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::{Cgroup, Running, Tracer, holds_within, succeed};
+
+use crate::configuration::{self, KUBECONFIG, NODE_NAME};
+use crate::images;
+
+/// How long the components may take until the node is ready, on a busy machine.
+const START: Duration = Duration::from_secs(180);
+/// How long ending everything may take.
+const END: Duration = Duration::from_secs(60);
+/// How many lines of a component's log are shown when the start fails.
+const LINES: usize = 25;
+/// Where tracer is in the node.
+const TRACER: &str = "/usr/local/bin/tracer";
+
+/// Holds the namespaces. `$1` is the root file system, which stays as it is; `$2` the folder for temporary files, shared with
+/// the host; `$3` the name of the cgroup.
+const HOLD: &str = r#"
+set -e
+trap '' HUP INT TERM
+for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+    hierarchy=${hierarchy%/}
+    [ -f "$hierarchy/cgroup.procs" ] || continue
+    mkdir -p "$hierarchy$3"
+    for name in cpuset.cpus cpuset.mems; do
+        # Version 1 alone wants them written.
+        [ ! -f "$hierarchy/tasks" ] || [ ! -f "$hierarchy/$name" ] || cat "$hierarchy/$name" > "$hierarchy$3/$name"
+    done
+done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/upper /run/work /run/root
+mount -t overlay overlay -o "lowerdir=$1,upperdir=/run/upper,workdir=/run/work" /run/root
+for name in proc sys dev; do
+    mount --rbind "/$name" "/run/root/$name"
+done
+mkdir -p "/run/root$2" /run/root/mnt
+mount --rbind "$2" "/run/root$2"
+cd /run/root
+# Overlays of containers can not be on an overlay.
+for name in run var; do
+    mount -t tmpfs -o mode=755 tmpfs "$name"
+done
+mkdir -p usr/local/bin etc/cni/net.d etc/containerd etc/kubernetes/pki etc/kubernetes/manifests run/sysctl
+mkdir -p var/lib/kubelet/seccomp/profiles var/lib/tracer var/log/pods var/log/containers var/tmp
+# A system's own, which no package has.
+echo 127.0.0.1 localhost > etc/hosts
+: > etc/resolv.conf
+# The kubelet writes these; the host's stay as they are.
+for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1; do
+    file=run/sysctl/$(basename "${setting%=*}")
+    echo "${setting#*=}" > "$file"
+    mount --bind "$file" "proc/sys/${setting%=*}"
+done
+pivot_root . mnt
+umount -l /mnt
+set +e
+echo ready
+while read -r line; do :; done
+
+# The end: ends what is in a cgroup and below, and removes it.
+clear() {
+    for below in "$1"/*/; do
+        [ ! -d "$below" ] || clear "${below%/}"
+    done
+    while read -r id; do kill -KILL "$id"; done < "$1/cgroup.procs"
+    rmdir "$1"
+}
+for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    left=
+    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+        [ ! -d "${hierarchy%/}$3" ] || { left=yes; clear "${hierarchy%/}$3"; }
+    done 2>/dev/null
+    [ -n "$left" ] || exit 0
+    sleep 0.1
+done
+"#;
+
+/// Joins a cgroup, and becomes a program.
+const JOIN: &str = r#"echo $$ > "$0" && exec "$@""#;
+/// Becomes a program that finds no socket of a runtime.
+const WITHOUT_SOCKETS: &str = r#"mount -t tmpfs none /run && exec "$0" "$@""#;
+
+/// What `cargo xtask test` made.
+pub struct Made {
+    /// The node's root file system.
+    pub root: PathBuf,
+    /// The folder with the programs of Kubernetes.
+    pub programs: PathBuf,
+    /// The static tracer.
+    pub tracer: PathBuf,
+}
+
+/// See the module. Everything ends with it.
+pub struct Node {
+    holder: Running,
+    components: Vec<(String, Running)>,
+    /// Held by who uses the one `DaemonSet`.
+    pub daemonset: Mutex<()>,
+    /// Its processes, and all pods.
+    cgroup: Cgroup,
+}
+
+impl Node {
+    /// Starts everything, and returns when pods can be made, or with the story of what did not start.
+    pub fn start(made: &Made) -> Result<Self, String> {
+        let mut node = Self::hold(&made.root);
+        node.fill(made)?;
+        let started = node.start_components();
+        started.map_err(|story| format!("{story}\n{}", node.logs()))?;
+        for archive in images::archives(&made.tracer)? {
+            let archive = archive.path().join("image.tar");
+            let mut import = node.command("ctr");
+            import.args(["--namespace=k8s.io", "images", "import"]).arg(archive);
+            succeed(&mut import)?;
+        }
+        Ok(node)
+    }
+
+    fn hold(root: &Path) -> Self {
+        let cgroup = Cgroup::new("node");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--net", "--propagation", "private", "sh", "-c", HOLD, "sh"]);
+        command.arg(root).arg(env::temp_dir()).arg(cgroup.name());
+        let mut holder = Running::start(&mut command);
+        holder.wait_for_line("ready");
+        Self { holder, components: Vec::new(), daemonset: Mutex::new(()), cgroup }
+    }
+
+    /// Copies programs and files to their places.
+    fn fill(&self, made: &Made) -> Result<(), String> {
+        let copy = |from: PathBuf, to: &str| {
+            let copied = fs::copy(&from, self.path(to)).map(drop);
+            copied.map_err(|error| format!("cannot copy {} to {to}: {error}", from.display()))
+        };
+        for component in configuration::second().iter().chain(&configuration::first()[2..]) {
+            let program = &component[0];
+            copy(made.programs.join(program), &format!("/usr/local/bin/{program}"))?;
+        }
+        copy(made.tracer.clone(), TRACER)?;
+        for (path, text) in configuration::files(self.cgroup.name()) {
+            fs::write(self.path(path), text).map_err(|error| format!("{path}: {error}"))?;
+        }
+        succeed(self.command("sh").args(["-c", &configuration::set_up()])).map(drop)
+    }
+
+    fn start_components(&mut self) -> Result<(), String> {
+        for words in configuration::first() {
+            self.start_component(words);
+        }
+        self.wait("the API server is ready", |node| {
+            node.kubectl(&["get", "--raw=/readyz"]).is_ok_and(|answer| answer == "ok")
+        })?;
+        for words in configuration::second() {
+            self.start_component(words);
+        }
+        self.wait("the node is ready", |node| {
+            let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
+            node.kubectl(&["get", "node", NODE_NAME, "-o", path]).is_ok_and(|word| word == "True")
+        })
+    }
+
+    fn start_component(&mut self, words: Vec<String>) {
+        let processes = self.cgroup.folder().join("components/cgroup.procs");
+        fs::create_dir_all(processes.parent().expect("a cgroup")).expect("the cgroup is made");
+        let mut command = self.command("sh");
+        command.args(["-c", JOIN]).arg(processes).args(&words);
+        let running = Running::start(&mut command);
+        let name = words.into_iter().next().expect("a program");
+        self.components.push((name, running));
+    }
+
+    /// Waits for a condition of the start, as long as every component runs.
+    fn wait(&mut self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
+        let mut ended = None;
+        let holds = holds_within(START, || {
+            let components = self.components.iter_mut();
+            let mut ends = components
+                .filter_map(|(name, running)| (!running.is_running()).then(|| name.clone()));
+            ended = ends.next();
+            ended.is_some() || condition(self)
+        });
+        match ended {
+            Some(name) => Err(format!("{name} ended before {what}")),
+            None if holds => Ok(()),
+            None => Err(format!("waited {START:?} in vain: {what}")),
+        }
+    }
+
+    /// The last lines of what each component said.
+    pub fn logs(&self) -> String {
+        let part = |(name, running): &(String, Running)| {
+            let said = running.stderr();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
+            format!("--- {name} said at last:\n{last}\n")
+        };
+        self.components.iter().map(part).collect()
+    }
+
+    /// Where a file of the node is for this process.
+    pub fn path(&self, path: &str) -> PathBuf {
+        format!("/proc/{}/root{path}", self.holder.id()).into()
+    }
+
+    /// Its cgroup, below which those of the pods are.
+    pub fn cgroup(&self) -> &str {
+        self.cgroup.name()
+    }
+
+    fn enter(&self, namespaces: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(namespaces).arg(format!("--target={}", self.holder.id())).arg("--");
+        // The host's may lack folders of the node.
+        command.env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("KUBECONFIG", KUBECONFIG).env_remove("TMPDIR");
+        command
+    }
+
+    /// A command that works in the node.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.enter(&["--mount", "--net"]);
+        command.arg(program);
+        command
+    }
+
+    /// Runs kubectl, and returns what it said.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        succeed(self.command("kubectl").args(arguments).stdin(Stdio::null()))
+    }
+
+    /// Runs kubectl with something to read.
+    pub fn kubectl_reading(&self, arguments: &[&str], text: &str) -> Result<String, String> {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(text.as_bytes()).expect("it is written");
+        std::io::Seek::rewind(&mut file).expect("it is a file");
+        succeed(self.command("kubectl").args(arguments).stdin(file))
+    }
+
+    /// What kubectl says in JSON.
+    pub fn get(&self, arguments: &[&str]) -> Result<Value, String> {
+        let text = self.kubectl(&[&["get", "-o", "json"], arguments].concat())?;
+        serde_json::from_str(&text).map_err(|error| format!("kubectl printed no JSON: {error}"))
+    }
+
+    /// tracer on the node, as its administrator runs it, in the host's network.
+    pub fn tracer(&self) -> Tracer {
+        let enter = self.enter(&["--mount"]);
+        let words = [enter.get_program()].into_iter().chain(enter.get_args());
+        Tracer::new().launcher(words).program(TRACER.into())
+    }
+
+    /// The same where no runtime can be asked, as in tracer's own pod.
+    pub fn tracer_without_socket(&self) -> Tracer {
+        let words = ["unshare", "--mount", "sh", "-c", WITHOUT_SOCKETS];
+        self.tracer().launcher(words)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.holder.close_stdin();
+        if !holds_within(END, || !self.holder.is_running()) {
+            eprintln!("the node does not end: its cgroup is {}", self.cgroup.name());
+        }
+    }
+}
