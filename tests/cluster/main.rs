@@ -16,11 +16,19 @@
 
 mod cases;
 mod configuration;
+mod daemonset;
+mod idle;
 mod images;
+mod learned;
 mod node;
+mod pods;
+mod restarts;
+mod results;
+mod rolled;
 mod space;
 mod started;
 mod workload;
+mod workloads;
 mod world;
 
 use std::process::ExitCode;
@@ -45,6 +53,14 @@ fn main() -> ExitCode {
 
 /// All tests, the longest first.
 fn trials(cases: &Cases) -> Vec<Trial> {
-    let modules = [started::trials(cases)];
+    let modules = [
+        rolled::trials(cases),
+        learned::trials(cases),
+        restarts::trials(cases),
+        pods::trials(cases),
+        workloads::trials(cases),
+        started::trials(cases),
+        idle::trials(cases),
+    ];
     modules.into_iter().flatten().collect()
 }

@@ -15,8 +15,8 @@ use tests::{Cgroup, Running, Tracer, holds_within, succeed};
 use crate::configuration::{self, KUBECONFIG, NODE_NAME};
 use crate::images;
 
-/// How long the components may take until the node is ready, on a busy machine.
-const START: Duration = Duration::from_secs(180);
+/// How long a test waits for what the node's components do, on a busy machine: a container alone may take half a minute there.
+pub const BOUND: Duration = Duration::from_secs(240);
 /// How long ending everything may take.
 const END: Duration = Duration::from_secs(60);
 /// How many lines of a component's log are shown when the start fails.
@@ -183,7 +183,7 @@ impl Node {
     /// Waits for a condition of the start, as long as every component runs.
     fn wait(&mut self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
         let mut ended = None;
-        let holds = holds_within(START, || {
+        let holds = holds_within(BOUND, || {
             let components = self.components.iter_mut();
             let mut ends = components
                 .filter_map(|(name, running)| (!running.is_running()).then(|| name.clone()));
@@ -193,7 +193,7 @@ impl Node {
         match ended {
             Some(name) => Err(format!("{name} ended before {what}")),
             None if holds => Ok(()),
-            None => Err(format!("waited {START:?} in vain: {what}")),
+            None => Err(format!("waited {BOUND:?} in vain: {what}")),
         }
     }
 
@@ -251,6 +251,22 @@ impl Node {
     pub fn get(&self, arguments: &[&str]) -> Result<Value, String> {
         let text = self.kubectl(&[&["get", "-o", "json"], arguments].concat())?;
         serde_json::from_str(&text).map_err(|error| format!("kubectl printed no JSON: {error}"))
+    }
+
+    /// Waits until no pod is left of tests that have ended.
+    pub fn wait_until_empty(&self) -> Result<(), String> {
+        let mut left = String::new();
+        let is_empty = holds_within(BOUND, || {
+            left = self
+                .kubectl(&["get", "pods", "--all-namespaces", "-o", "name"])
+                .unwrap_or_default();
+            left.is_empty()
+        });
+        if is_empty {
+            Ok(())
+        } else {
+            Err(format!("pods of tests that have ended are left: {left}"))
+        }
     }
 
     /// tracer on the node, as its administrator runs it, in the host's network.

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tests::{BOUND, Stop, holds_within};
+use tests::{Stop, holds_within};
 
-use crate::node::Node;
+use crate::node::{BOUND, Node};
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
@@ -67,9 +67,19 @@ impl<'node> Space<'node> {
 
     /// Waits until a pod is ready.
     pub fn wait_until_ready(&self, pod: &str) -> Result<(), String> {
-        self.wait(&format!("{pod} is ready"), |space| {
-            space.get(&["pod", pod]).is_ok_and(|pod| is_ready(&pod))
-        })
+        self.wait(&format!("{pod} is ready"), |space| space.is_ready(pod))
+    }
+
+    /// Whether a pod is ready now.
+    pub fn is_ready(&self, pod: &str) -> bool {
+        self.get(&["pod", pod]).is_ok_and(|pod| is_ready(&pod))
+    }
+
+    /// How often the containers of a pod were restarted.
+    pub fn restarts(&self, pod: &str) -> u64 {
+        let pod = self.get(&["pod", pod]).unwrap_or_default();
+        let containers = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+        containers.filter_map(|container| container["restartCount"].as_u64()).sum()
     }
 
     /// Waits until all pods of a workload, such as `deployment/web`, are of its newest description and ready.

@@ -54,6 +54,16 @@ pub fn controller(kind: &str, name: &str, replicas: u32, spec: &Value) -> Value 
     document
 }
 
+/// A `Job` of so many pods, some at a time.
+pub fn job(name: &str, pods: usize, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": { "name": name },
+        "spec": { "completions": pods, "parallelism": 5, "template": { "spec": spec } },
+    })
+}
+
 /// A pod's `spec` under a seccomp profile: `RuntimeDefault`, or a file below the kubelet's folder.
 pub fn under(mut spec: Value, profile: Profile) -> Value {
     spec["securityContext"]["seccompProfile"] = match profile {

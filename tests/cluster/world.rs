@@ -1,7 +1,7 @@
 //! What the tests share: the node, made when it is first asked for. It ends with this value.
 
 use std::env;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLock};
 
 use serde_json::Value;
 use tests::{Stop, kernel_tier};
@@ -17,6 +17,8 @@ const TRACER: &str = "TRACER_STATIC_BIN";
 #[derive(Default)]
 pub struct World {
     node: OnceLock<Result<Node, String>>,
+    /// Held for reading by tests that run side by side, and for writing by one that must be alone.
+    pub usage: RwLock<()>,
 }
 
 impl World {
