@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::json;
-use tests::{Outcome, Stop, holds_within};
+use tests::{Outcome, Stop, holds_when_asked_each};
 
 use crate::cases::Cases;
-use crate::node::Node;
+use crate::node::{Node, PAUSE};
 use crate::space::Space;
 use crate::workload::{Profile, pod, pod_spec, server, shell, under};
 
@@ -64,7 +64,10 @@ fn run(space: &Space, profile: Profile) -> Result<(), String> {
     assert!(said.contains("mkdir 0"), "the call is made: {said}");
     // The probe goes on: the pod stays ready.
     let ready = || space.is_ready("web-0");
-    assert!(!holds_within(PROBED, || !ready()), "the pod is ready no longer under {profile:?}");
+    assert!(
+        !holds_when_asked_each(PAUSE, PROBED, || !ready()),
+        "the pod is ready no longer under {profile:?}"
+    );
     assert_eq!(space.restarts("web-0"), 0, "a container ended under {profile:?}");
     Ok(())
 }

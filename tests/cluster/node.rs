@@ -1,7 +1,7 @@
 //! The node: its namespaces, its components, and what tests do there.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{Cgroup, Running, Tracer, holds_within, succeed};
+use tests::{Cgroup, Running, Tracer, holds_when_asked_each, holds_within, succeed};
 
 use crate::configuration::{self, KUBECONFIG, NODE_NAME};
 use crate::images;
 
 /// How long a test waits for what the node's components do, on a busy machine: a container alone may take half a minute there.
 pub const BOUND: Duration = Duration::from_secs(240);
+/// How long nothing is asked between two questions to the API server, each of which starts a program.
+pub const PAUSE: Duration = Duration::from_millis(250);
 /// How long ending everything may take.
 const END: Duration = Duration::from_secs(60);
 /// How many lines of a component's log are shown when the start fails.
@@ -38,6 +40,12 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
         [ ! -f "$hierarchy/tasks" ] || [ ! -f "$hierarchy/$name" ] || cat "$hierarchy/$name" > "$hierarchy$3/$name"
     done
 done
+# Version 2 alone wants controllers switched on for cgroups below. One that the machine lacks is an error of its own.
+if [ -f /sys/fs/cgroup/cgroup.subtree_control ]; then
+    for name in cpu cpuset memory pids; do
+        echo "+$name" > /sys/fs/cgroup/cgroup.subtree_control || :
+    done
+fi
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/upper /run/work /run/root
 mount -t overlay overlay -o "lowerdir=$1,upperdir=/run/upper,workdir=/run/work" /run/root
@@ -86,6 +94,8 @@ for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 done
 "#;
 
+/// The cgroup of everything but the pods, below the node's.
+const COMPONENTS: &str = "components";
 /// Joins a cgroup, and becomes a program.
 const JOIN: &str = r#"echo $$ > "$0" && exec "$@""#;
 /// Becomes a program that finds no socket of a runtime.
@@ -129,6 +139,7 @@ impl Node {
 
     fn hold(root: &Path) -> Self {
         let cgroup = Cgroup::new("node");
+        fs::create_dir(cgroup.folder().join(COMPONENTS)).expect("a cgroup is made");
         let mut command = Command::new("unshare");
         command.args(["--mount", "--net", "--propagation", "private", "sh", "-c", HOLD, "sh"]);
         command.arg(root).arg(env::temp_dir()).arg(cgroup.name());
@@ -171,10 +182,8 @@ impl Node {
     }
 
     fn start_component(&mut self, words: Vec<String>) {
-        let processes = self.cgroup.folder().join("components/cgroup.procs");
-        fs::create_dir_all(processes.parent().expect("a cgroup")).expect("the cgroup is made");
-        let mut command = self.command("sh");
-        command.args(["-c", JOIN]).arg(processes).args(&words);
+        let mut command = self.command(&words[0]);
+        command.args(&words[1..]);
         let running = Running::start(&mut command);
         let name = words.into_iter().next().expect("a program");
         self.components.push((name, running));
@@ -183,7 +192,7 @@ impl Node {
     /// Waits for a condition of the start, as long as every component runs.
     fn wait(&mut self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
         let mut ended = None;
-        let holds = holds_within(BOUND, || {
+        let holds = holds_when_asked_each(PAUSE, BOUND, || {
             let components = self.components.iter_mut();
             let mut ends = components
                 .filter_map(|(name, running)| (!running.is_running()).then(|| name.clone()));
@@ -213,24 +222,23 @@ impl Node {
         format!("/proc/{}/root{path}", self.holder.id()).into()
     }
 
-    /// Its cgroup, below which those of the pods are.
-    pub fn cgroup(&self) -> &str {
-        self.cgroup.name()
-    }
-
-    fn enter(&self, namespaces: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(namespaces).arg(format!("--target={}", self.holder.id())).arg("--");
-        // The host's may lack folders of the node.
-        command.env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("KUBECONFIG", KUBECONFIG).env_remove("TMPDIR");
-        command
+    /// The words of a command line that runs what follows them in namespaces of the node, and in its cgroup, so that it ends with it.
+    fn enter(&self, namespaces: &[&str]) -> Vec<OsString> {
+        let processes = self.cgroup.folder().join(COMPONENTS).join("cgroup.procs");
+        let target = format!("--target={}", self.holder.id());
+        let words = ["nsenter"].into_iter().chain(namespaces.iter().copied());
+        let words = words.chain([&target, "--", "sh", "-c", JOIN]).map(OsString::from);
+        words.chain([processes.into()]).collect()
     }
 
     /// A command that works in the node.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = self.enter(&["--mount", "--net"]);
-        command.arg(program);
+        let words = self.enter(&["--mount", "--net"]);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(program);
+        // The host's may lack folders of the node.
+        command.env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("KUBECONFIG", KUBECONFIG).env_remove("TMPDIR");
         command
     }
 
@@ -256,7 +264,7 @@ impl Node {
     /// Waits until no pod is left of tests that have ended.
     pub fn wait_until_empty(&self) -> Result<(), String> {
         let mut left = String::new();
-        let is_empty = holds_within(BOUND, || {
+        let is_empty = holds_when_asked_each(PAUSE, BOUND, || {
             left = self
                 .kubectl(&["get", "pods", "--all-namespaces", "-o", "name"])
                 .unwrap_or_default();
@@ -271,9 +279,7 @@ impl Node {
 
     /// tracer on the node, as its administrator runs it, in the host's network.
     pub fn tracer(&self) -> Tracer {
-        let enter = self.enter(&["--mount"]);
-        let words = [enter.get_program()].into_iter().chain(enter.get_args());
-        Tracer::new().launcher(words).program(TRACER.into())
+        Tracer::new().launcher(self.enter(&["--mount"])).program(TRACER.into())
     }
 
     /// The same where no runtime can be asked, as in tracer's own pod.

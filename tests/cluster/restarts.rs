@@ -39,7 +39,7 @@ fn a_stateful_set(node: &Node, tracer: Tracer) -> Result<(), Stop> {
         space.wait_until_rolled("statefulset/web")?;
     }
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let outcome = outcome.says(&["2 starts recorded whole, and a late one"]);
+    let outcome = outcome.says(&["web-0/web: 2 starts recorded whole"]);
     let results = Results::read(outcome.folder());
     results.are_complete(&["profile", "profile.web"]);
     results.allow("profile.web", &["accept"], &["pivot_root"]);
@@ -59,7 +59,7 @@ fn in_place(node: &Node, tracer: Tracer) -> Result<(), Stop> {
     space.wait("the container was restarted", |space| space.restarts("web-0") == 1)?;
     space.wait_until_ready("web-0")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let outcome = outcome.says(&["1 start recorded whole, and a late one"]);
+    let outcome = outcome.says(&["web-0/side: 1 start recorded whole"]);
     let recording = outcome.recording();
     assert!(recording.complete, "{:?}", recording.incomplete_reasons);
     Ok(())

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tests::{Stop, holds_within};
+use tests::{Stop, holds_when_asked_each};
 
-use crate::node::{BOUND, Node};
+use crate::node::{BOUND, Node, PAUSE};
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
@@ -58,7 +58,7 @@ impl<'node> Space<'node> {
 
     /// Waits for a condition.
     pub fn wait(&self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
-        if holds_within(BOUND, || condition(self)) {
+        if holds_when_asked_each(PAUSE, BOUND, || condition(self)) {
             return Ok(());
         }
         let pods = self.kubectl(&["describe", "pods"]).unwrap_or_else(|story| story);

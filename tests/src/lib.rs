@@ -41,14 +41,23 @@ pub fn wait_until(what: &str, bound: Duration, condition: impl FnMut() -> bool) 
     assert!(holds_within(bound, condition), "waited {bound:?} in vain: {what}");
 }
 
-/// Whether the condition holds before the bound is over. The only place that sleeps.
-pub fn holds_within(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
+/// Whether the condition holds before the bound is over.
+pub fn holds_within(bound: Duration, condition: impl FnMut() -> bool) -> bool {
+    holds_when_asked_each(Duration::from_millis(2), bound, condition)
+}
+
+/// The same for a condition that costs something to ask for. The only place that sleeps.
+pub fn holds_when_asked_each(
+    pause: Duration,
+    bound: Duration,
+    mut condition: impl FnMut() -> bool,
+) -> bool {
     let end = Instant::now() + bound;
     while !condition() {
         if Instant::now() > end {
             return false;
         }
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(pause);
     }
     true
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tracer::recording::Recording;
 
-use crate::{BOUND, Cgroup, Running, temporary_folder, wait_until};
+use crate::{BOUND, Cgroup, Running, holds_within, temporary_folder, wait_until};
 
 /// The program that is tested.
 pub fn tracer_program() -> PathBuf {
@@ -151,14 +151,12 @@ pub struct Tracing {
 impl Tracing {
     /// Waits until it says that it records; panics when it ends before.
     pub fn wait_until_recording(&mut self) {
-        let mut ended = false;
-        wait_until("the tracer says that it is recording", BOUND, || {
-            ended = !self.process.is_running();
-            ended || self.process.stderr().lines().any(|line| line.starts_with("recording"))
-        });
+        let says =
+            |process: &Running| process.stderr().lines().any(|line| line.starts_with("recording"));
+        holds_within(BOUND, || says(&self.process) || !self.process.is_running());
         let said = self.process.stderr();
-        let recording = said.lines().any(|line| line.starts_with("recording"));
-        assert!(recording, "the tracer ended before it recorded; it said:\n{said}");
+        let state = if self.process.is_running() { "runs" } else { "ended" };
+        assert!(says(&self.process), "the tracer {state} and does not record; it said:\n{said}");
     }
 
     /// Waits until it says so on its standard error.
