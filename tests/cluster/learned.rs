@@ -39,11 +39,13 @@ fn a_pod_runs_under_what_was_recorded_of_it(node: &Node) -> Result<(), Stop> {
     assert!(fragment.contains(&format!("localhostProfile: {FILE:?}")), "{fragment}");
 
     let verify = ["verify", INSTALLED, "--cgroup", &target];
-    let watched = node.tracer().without_out().args(verify).args(["--wait"]).start();
+    let watched = node.tracer().without_out().args(verify).args(["--wait"]).spawn();
+    watched.wait_for_message("verifying");
     run(&space, Profile::Localhost(FILE))?;
     watched.stop().exits(0);
 
-    let watched = node.tracer().without_out().args(verify).start();
+    let watched = node.tracer().without_out().args(verify).spawn();
+    watched.wait_for_message("verifying");
     let said = exec(&space, &UNSEEN)?;
     assert!(said.contains("symlink 38"), "the profile answers ENOSYS: {said}");
     let denied: Outcome = watched.stop().exits(4);

@@ -26,9 +26,12 @@ impl Results {
         Self(pairs.collect())
     }
 
-    /// The names of the profiles, without `.json`.
+    /// The names of the profiles, without `.json`, sorted.
     pub fn profiles(&self) -> Vec<&str> {
-        self.0.keys().filter_map(|name| name.strip_suffix(EVIDENCE)).collect()
+        let names = self.0.keys().filter_map(|name| name.strip_suffix(EVIDENCE));
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names
     }
 
     /// The text of a file.

@@ -9,6 +9,7 @@ use tracer::syscalls::Abi::X86_64;
 tests::trials! {
     cgroups_of_others_take_no_place_from_the_target,
     places_of_cgroups_that_stay_are_given_back_too,
+    containers_of_others_leave_room_for_what_is_kept_of_single_calls,
     cgroups_deeper_than_any_walk_are_no_loss_of_the_target,
     a_deep_target_is_recorded,
     sessions_that_come_and_go_are_followed_for_good,
@@ -75,6 +76,32 @@ fn cgroups_of_others_take_no_place_from_the_target() {
 
 fn places_of_cgroups_that_stay_are_given_back_too() {
     target_beside(OTHERS / 2, true);
+}
+
+/// What a runtime does in a container is kept call by call, in a map that all cgroups share: some 200 calls of each container
+/// that starts anywhere on the machine.
+fn containers_of_others_leave_room_for_what_is_kept_of_single_calls() {
+    const ROUNDS: usize = 10;
+    const CONTAINERS: usize = 50;
+    let (target, crowd) = (Cgroup::new("kept"), Cgroup::new("kept-crowd"));
+    let unknown = "5eed".repeat(16);
+    let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
+    for round in 0..ROUNDS {
+        let cgroups: Vec<_> =
+            (0..CONTAINERS).map(|number| crowd.child(&format!("{round}-{number}"))).collect();
+        // Numbers that no kernel has.
+        let steps = cgroups.iter().flat_map(|cgroup| [cgroup.hop(), "sweep:1000..1200".to_owned()]);
+        assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
+        // It looks for such cgroups when it has nothing else to do.
+        tests::holds_within(SETTLING, || tracing.is_idle());
+    }
+    let finished = Running::start(&mut ground_truth([target.hop(), "sweep:1000..1200".to_owned()]));
+    assert!(finished.finish().status.success(), "the fixture ends well");
+    let recording = tracing.stop().exits(0).recording();
+    assert_eq!(recording.losses.evidence_full, 0);
+    let kept =
+        calls(&recording, target.name()).keys().filter(|(_, number)| *number >= 1000).count();
+    assert_eq!(kept, 200, "each of the target's calls");
 }
 
 /// A cgroup so many levels below another one. Each is made from within the one above, for a path has at most 4096 bytes.

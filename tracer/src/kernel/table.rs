@@ -16,7 +16,7 @@ use tracer_ebpf::{
 };
 
 use super::{
-    KernelError,
+    EVIDENCE_ENTRIES, KernelError,
     mapped::MappedArray,
     maps::{CountsPod, map_error, take, typed},
 };
@@ -27,6 +27,9 @@ use crate::recording::facts::CgroupFacts;
 const GRACE: Duration = Duration::from_secs(1);
 /// A table is crowded when so many new cgroups took a place that they are one of so many places.
 const CROWDED: u64 = 16;
+/// It is crowded as well when they are so many: a container that runc starts leaves some 200 keys in the evidence map, which every
+/// cgroup shares, and which would be full of others' long before the table is.
+const MOST_NEW: u64 = EVIDENCE_ENTRIES as u64 / 1024;
 
 /// The cgroups that made a call, and their counters.
 pub(super) struct Table {
@@ -109,7 +112,8 @@ impl Table {
     /// So many cgroups are new since places were last given back that it is worth looking for places; `claims` is how many
     /// took one until now.
     pub(super) fn is_crowded(&self, claims: u64) -> bool {
-        claims.saturating_sub(self.claims) >= self.records.len() as u64 / CROWDED
+        let new = claims.saturating_sub(self.claims);
+        new >= MOST_NEW.min(self.records.len() as u64 / CROWDED)
             || self.dismissed.first().is_some_and(|oldest| oldest.since.elapsed() > GRACE)
     }
 
