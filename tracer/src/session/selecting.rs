@@ -26,7 +26,7 @@ use crate::{
         sandboxes::Sandboxes,
         territory::{Territory, containers_in, monitor_in},
         unplaced::Targets,
-        wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
+        wanted::{Known, Verdict, Wanted, above, is_in_pod_cgroup},
     },
     text::escape,
 };
@@ -114,7 +114,8 @@ impl Selecting {
     pub(super) fn place(&mut self, id: u64, path: &str) -> Vec<String> {
         let new = self.claims.take(path, |top| owner::territory(&self.root, top));
         self.sandboxes.take(id, path);
-        self.inventory.pods_without_cgroups |= self.is_loose(path);
+        let loose = self.loose(path).map(str::to_owned);
+        self.inventory.loose_pods.extend(loose);
         let mut lines = self.judge(id, path);
         // Whoever carried the name before may be it no more.
         for name in new {
@@ -274,15 +275,14 @@ impl Selecting {
         self.inventory.knows_in(id, self.claims.territory(top))
     }
 
-    /// A container of a pod, outside the cgroup of a pod.
-    fn is_loose(&self, path: &str) -> bool {
+    /// Where a container of a pod lies that is outside the cgroup of a pod.
+    fn loose<'path>(&self, path: &'path str) -> Option<&'path str> {
         let is_pods = |top: &str, name: &ContainerName| {
             self.inventory.container(&name.id).is_some_and(|container| container.pod.is_some())
                 && self.is_rightful(top, name)
         };
-        !self.inventory.pods_without_cgroups
-            && containers_in(path).any(|(top, name)| is_pods(top, &name))
-            && !is_in_pod_cgroup(path)
+        let mut containers = containers_in(path).filter(|_| !is_in_pod_cgroup(path));
+        containers.find(|(top, name)| is_pods(top, name)).map(|(top, _)| above(top))
     }
 
     /// A cgroup is the container that its name says.

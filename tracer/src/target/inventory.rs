@@ -26,8 +26,9 @@ pub struct Inventory {
     homes: BTreeMap<String, Vec<Home>>,
     /// Where all of those live who told anything.
     tellers: Vec<Home>,
-    /// A container of a pod was seen outside any cgroup of a pod: the kubelet makes none here (`cgroupsPerQOS: false`).
-    pub pods_without_cgroups: bool,
+    /// The cgroups right above containers of pods that are in no cgroup of their pod: the kubelet makes none here
+    /// (`cgroupsPerQOS: false`).
+    pub loose_pods: BTreeSet<String>,
     /// What the engines of users told, by user and id: each of them tells of containers in the tree of its user only.
     users: BTreeMap<u32, BTreeMap<String, Container>>,
     /// Who was asked, and what came of it.

@@ -367,7 +367,7 @@ impl Known<'_> {
                 None if !in_another
                     && !self.inventory.sandboxes.contains(&name.id)
                     && scope.admits(name.engine)
-                    && (scope != EngineScope::Cri || self.may_be_pods(path))
+                    && (scope != EngineScope::Cri || self.may_be_pods(path, top))
                     && self.may_be_told(scope, top) =>
                 {
                     verdict = Verdict::Undecided;
@@ -378,9 +378,9 @@ impl Known<'_> {
         verdict
     }
 
-    /// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless it was seen not to.
-    fn may_be_pods(&self, path: &str) -> bool {
-        self.inventory.pods_without_cgroups || is_in_pod_cgroup(path)
+    /// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless containers of pods were seen beside this one.
+    fn may_be_pods(&self, path: &str, top: &str) -> bool {
+        is_in_pod_cgroup(path) || self.inventory.loose_pods.contains(above(top))
     }
 
     /// May one of the runtimes that are asked have made it, and tell of it yet? Whoever makes cgroups in a tree of their own
@@ -414,6 +414,11 @@ fn podman_pod_in<'path>(
         Some((top, names::podman_pod(parent, last)?.to_owned()))
     });
     pods.find(|(_, id)| scope.admits(Engine::Podman) && id.starts_with(prefix))
+}
+
+/// The cgroup right above another; empty for the uppermost.
+pub fn above(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(above, _)| above)
 }
 
 /// A cgroup in the path has the name of a pod's.
