@@ -42,7 +42,7 @@ fn a_cgroup_name_with_escape_characters_is_escaped_in_messages() {
     let outcome = tracing.stop().exits(0);
     assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
     assert!(!outcome.read("recording.json").contains('\x1b'), "the recording holds a raw escape");
-    assert!(!outcome.read("kubernetes.yaml").contains('\x1b'), "the fragment holds a raw escape");
+    assert!(!outcome.read("kubernetes.yaml").contains('\x1b'), "the patch holds a raw escape");
     drop(hostile);
 }
 

@@ -11,9 +11,9 @@ use tests::{
 };
 
 tests::trials! {
-    the_profile_is_where_the_fragment_says,
+    the_profile_is_where_the_patch_says,
     an_installed_profile_is_replaced_and_its_neighbours_stay,
-    without_the_option_nothing_is_installed_and_no_fragment_printed,
+    without_the_option_nothing_is_installed_and_nothing_of_it_printed,
     names_that_kubernetes_refuses,
     links_below_the_root_are_not_followed,
     a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay,
@@ -73,7 +73,7 @@ fn check_installed(kubelet: &Kubelet, tracer: Tracer, name: &str) -> Outcome {
     outcome
 }
 
-fn the_profile_is_where_the_fragment_says() {
+fn the_profile_is_where_the_patch_says() {
     let kubelet = Kubelet::new();
     let tracer =
         kubelet.tracer("a/b/c.json").launcher(["sh", "-c", "umask 077; exec \"$@\"", "sh"]);
@@ -85,11 +85,12 @@ fn the_profile_is_where_the_fragment_says() {
     }
     assert_eq!(mode(&outcome.folder().join("profile.json")), 0o600, "as the umask says");
     assert_eq!(file_names(&kubelet.path("seccomp/a/b")), ["c.json"], "nothing else is left");
-    let fragment = outcome.read("kubernetes.yaml");
+    let patch = outcome.read("kubernetes.yaml");
     let context = "securityContext:\n  seccompProfile:\n    type: Localhost\n    localhostProfile: \"a/b/c.json\"\n";
-    assert!(fragment.ends_with(context), "{fragment}");
+    let indented = context.lines().map(|line| format!("      {line}\n")).collect::<String>();
+    assert!(patch.ends_with(&format!("spec:\n  template:\n    spec:\n{indented}")), "{patch}");
     let place = file.to_str().expect("the path is text");
-    assert!(fragment.contains(place) && fragment.contains("\"profile.json\""), "{fragment}");
+    assert!(patch.contains(place) && patch.contains("\"profile.json\""), "{patch}");
     outcome.says(&[place, context]);
 }
 
@@ -104,7 +105,7 @@ fn an_installed_profile_is_replaced_and_its_neighbours_stay() {
     assert_eq!(file_names(&kubelet.path("seccomp/profiles")), ["db.json", "web.json"]);
 }
 
-fn without_the_option_nothing_is_installed_and_no_fragment_printed() {
+fn without_the_option_nothing_is_installed_and_nothing_of_it_printed() {
     let outcome = Tracer::new().command(["true"]).run().exits(0);
     assert!(!outcome.stderr.contains("securityContext"), "{}", outcome.stderr);
     assert!(outcome.read("kubernetes.yaml").contains("\"profiles/profile.json\""));

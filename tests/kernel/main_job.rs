@@ -17,7 +17,7 @@ tests::trials! {
     a_command_is_recorded_from_its_execve_on_and_nothing_before_it,
     becoming_another_user_is_not_the_workload,
     files_belong_to_the_user_of_sudo_in_a_folder_of_theirs,
-    the_kubernetes_fragment_points_to_the_profile,
+    the_kubernetes_patch_points_to_the_profile,
     the_options_of_the_profile_are_followed,
     what_an_exclusion_does_to_the_start_is_told,
     two_recordings_of_the_same_command_give_the_same_bytes,
@@ -173,10 +173,15 @@ fn files_belong_to_the_user_of_sudo_in_a_folder_of_theirs() {
     }
 }
 
-fn the_kubernetes_fragment_points_to_the_profile() {
+fn the_kubernetes_patch_points_to_the_profile() {
     let text = record_ls().read("kubernetes.yaml");
-    for part in ["seccompProfile:", "type: Localhost", "localhostProfile:", "profiles/profile.json"]
-    {
+    for part in [
+        "template:",
+        "seccompProfile:",
+        "type: Localhost",
+        "localhostProfile:",
+        "profiles/profile.json",
+    ] {
         assert!(text.contains(part), "expected {part:?} in {text}");
     }
 }

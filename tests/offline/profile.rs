@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tracer::profile::kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile, fragment};
+use tracer::profile::kubernetes::{
+    DEFAULT_KUBELET_ROOT, Files, LocalhostProfile, Subject, Workload, patch,
+};
 use tracer::profile::oci;
 use tracer::profile::summary::{DOCKER_DEFAULT, DOCKER_DEFAULT_LIMITED, Summary};
 use tracer::profile::{
@@ -36,7 +38,7 @@ tests::trials! {
     the_file_has_the_form_that_every_runtime_reads,
     the_numbers_are_those_of_the_profile,
     the_profile_of_a_web_server_is_as_agreed,
-    the_kubernetes_fragment_is_as_agreed,
+    the_kubernetes_patch_is_as_agreed,
     denied_calls_are_allowed_on_request_only,
 }
 
@@ -369,14 +371,30 @@ fn the_profile_of_a_web_server_is_as_agreed() {
     golden("web.added.txt", &added.collect::<String>());
 }
 
-fn the_kubernetes_fragment_is_as_agreed() {
+fn the_kubernetes_patch_is_as_agreed() {
     let localhost = LocalhostProfile::new("profiles/web.json").expect("a path");
-    golden("web.kubernetes.yaml", &fragment(&localhost, "web.json", DEFAULT_KUBELET_ROOT, None));
+    let files = Files {
+        profile: "web.json",
+        patch: "web.kubernetes.yaml",
+        kubelet_root: DEFAULT_KUBELET_ROOT,
+    };
+    golden("web.kubernetes.yaml", &patch(&localhost, &files, &Subject::default()));
+    let web = Workload { resource: "deployment", namespace: "shop".into(), name: "web".into() };
+    let workloads = vec![web];
+    let whole = Subject { workloads: workloads.clone(), container: None };
+    golden("deployment.kubernetes.yaml", &patch(&localhost, &files, &whole));
+    let container = Subject { workloads, container: Some("nginx".into()) };
+    golden("container.kubernetes.yaml", &patch(&localhost, &files, &container));
+    let backup = Workload { resource: "cronjob", namespace: "shop".into(), name: "backup".into() };
+    let cron = Subject { workloads: vec![backup], container: None };
+    golden("cronjob.kubernetes.yaml", &patch(&localhost, &files, &cron));
     let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
-    golden(
-        "hostile.kubernetes.yaml",
-        &fragment(&hostile, "\u{1b}[2J.json", "/var/lib/kubelet/", None),
-    );
+    let files = Files {
+        profile: "\u{1b}[2J.json",
+        patch: "\u{1b}[2J.kubernetes.yaml",
+        kubelet_root: "/var/lib/kubelet/",
+    };
+    golden("hostile.kubernetes.yaml", &patch(&hostile, &files, &Subject::default()));
 }
 
 fn denied_calls_are_allowed_on_request_only() {

@@ -383,6 +383,6 @@ fn a_profile_is_installed_below_the_kubelets_root() {
     let installed = fs::read(kubelet.path().join("seccomp/profiles/web.json"));
     let written = fs::read(folder.path("out.json")).expect("the profile is written");
     assert_eq!(installed.expect("it is installed"), written);
-    let fragment = fs::read_to_string(folder.path("out.kubernetes.yaml")).expect("a fragment");
-    assert!(fragment.contains("localhostProfile: \"profiles/web.json\""), "{fragment}");
+    let patch = fs::read_to_string(folder.path("out.kubernetes.yaml")).expect("a patch");
+    assert!(patch.contains("localhostProfile: \"profiles/web.json\""), "{patch}");
 }

@@ -57,9 +57,9 @@ fn a_profile_for_each_container_of_a_pod(world: &World) -> Result<(), Stop> {
     assert_eq!(which(&file("profile.json")), [true, true]);
     assert_eq!(which(&file("profile.set-up.json")), [true, false]);
     assert_eq!(which(&file("profile.app.json")), [false, true]);
-    let fragment = fs::read_to_string(file("profile.app.kubernetes.yaml")).expect("it is there");
-    for part in [r#"the container "app""#, r#"localhostProfile: "profiles/profile.app.json""#] {
-        assert!(fragment.contains(part), "{part}: {fragment}");
+    let patch = fs::read_to_string(file("profile.app.kubernetes.yaml")).expect("it is there");
+    for part in [r#"- name: "app""#, r#"localhostProfile: "profiles/profile.app.json""#] {
+        assert!(patch.contains(part), "{part}: {patch}");
     }
     let text = fs::read_to_string(file("profile.app.recording.json")).expect("it is there");
     let recording: Recording = serde_json::from_str(&text).expect("a recording");

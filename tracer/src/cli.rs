@@ -18,7 +18,7 @@ use self::values::{parse_socket, parse_time};
 /// Learn the seccomp profile that a workload starts and runs under, from the kernel.
 ///
 /// Watches the system calls of a pod, a container, a cgroup, a process or a command, and writes a profile that Docker,
-/// Podman, containerd, CRI-O, runc and crun accept, and the Kubernetes fragment to use it.
+/// Podman, containerd, CRI-O, runc and crun accept, and the Kubernetes patch to use it.
 #[derive(Debug, Parser)]
 #[command(
     name = "tracer",
@@ -104,7 +104,7 @@ pub struct Record {
     /// Watch every container, those that are started later as well, and write a profile for each
     #[arg(long, conflicts_with = "targets")]
     pub all_containers: bool,
-    /// Where the profile goes; the recording and the Kubernetes fragment go beside it. `-` prints the profile alone; a folder
+    /// Where the profile goes; the recording and the Kubernetes patch go beside it. `-` prints the profile alone; a folder
     /// (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE", default_value = "profile.json")]
     pub out: PathBuf,
@@ -201,7 +201,7 @@ pub struct Derivation {
     /// Allow the calls that a filter denied while they were recorded (implies --denied while recording)
     #[arg(long)]
     pub include_denied: bool,
-    /// Write a profile for each container as well, with the fragment for that container of a pod
+    /// Write a profile for each container as well, with the Kubernetes patch for that container
     #[arg(long)]
     pub per_container: bool,
     /// Call the result complete though the start was not seen
@@ -228,7 +228,7 @@ pub struct Rederive {
     /// Recordings: the files NAME.recording.json that tracer writes beside a profile; `-` reads one from standard input
     #[arg(value_name = "RECORDING", required = true)]
     pub recordings: Vec<PathBuf>,
-    /// Where the profile goes; the merged recording and the Kubernetes fragment go beside it. `-` prints the profile alone; a
+    /// Where the profile goes; the merged recording and the Kubernetes patch go beside it. `-` prints the profile alone; a
     /// folder (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,

@@ -28,6 +28,7 @@ mod request;
 mod rescue;
 mod sockets;
 mod summary;
+mod subject;
 mod told;
 pub mod verify;
 

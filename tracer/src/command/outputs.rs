@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::{derivation, owner, usage};
+use super::{derivation, owner, subject, usage};
 use crate::{
     cli,
     message::print,
     output::{Destination, FileKind, Folder, Installation, Staged},
     profile::{
         Derivation, DeriveError, Options, Profile,
-        kubernetes::{self, DEFAULT_KUBELET_ROOT, LocalhostProfile},
+        kubernetes::{self, DEFAULT_KUBELET_ROOT, Files, LocalhostProfile, Subject},
         oci,
     },
     recording::{
@@ -60,6 +60,8 @@ pub(super) struct Product {
     /// The target or container; None for everything together.
     pub(super) label: Option<String>,
     container: Option<ContainerIdentity>,
+    /// What a pod that runs under it is made by.
+    subject: Subject,
     /// The evidence.
     pub(super) recording: Recording,
     /// What came of it; nothing of a workload that was not seen to run.
@@ -180,11 +182,17 @@ impl Outputs {
         let whole = Profile::derive(evidence, &self.options)?;
         let mut products = Vec::with_capacity(parts.len() + 1);
         if matches!(self.division, Division::Whole | Division::WholeAndContainers) {
-            products.push(Product::new(None, None, recording.clone(), Ok(whole)));
+            let subject = subject::of_targets(&recording.targets);
+            products.push(Product::new(None, subject, recording.clone(), Ok(whole)));
         }
-        products.extend(parts.into_iter().map(|Part { label, container, recording }| {
-            let derivation = Profile::derive(std::slice::from_ref(&recording), &self.options);
-            Product::new(Some(label), container, recording, derivation)
+        products.extend(parts.into_iter().map(|part| {
+            let subject = match &part.container {
+                Some(container) => subject::of_container(&recording.targets, container),
+                None => subject::of_targets(&part.recording.targets),
+            };
+            let derivation = Profile::derive(std::slice::from_ref(&part.recording), &self.options);
+            let named = Some((part.label, part.container));
+            Product::new(named, subject, part.recording, derivation)
         }));
         Ok(products)
     }
@@ -213,14 +221,13 @@ impl Outputs {
             let Ok(derivation) = &product.derivation else { continue };
             let profile = oci::write(&derivation.profile);
             if let Some(destination) = self.destination(product)? {
-                let path = destination.path(FileKind::Profile);
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let container = product.container.as_ref().map(container_name);
-                let fragment = self.fragment(&name, container.as_deref())?;
+                let [profile_file, patch_file] =
+                    [FileKind::Profile, FileKind::Kubernetes].map(|kind| destination.path(kind));
+                let patch = self.patch(&profile_file, &patch_file, &product.subject)?;
                 let Some(destination) = self.files(product) else { continue };
                 staged.push(destination.stage(&[
                     (FileKind::Recording, json::to_json(&product.recording).as_bytes()),
-                    (FileKind::Kubernetes, fragment.as_bytes()),
+                    (FileKind::Kubernetes, patch.as_bytes()),
                     (FileKind::Profile, profile.as_bytes()),
                 ])?);
             }
@@ -253,27 +260,32 @@ impl Outputs {
         Ok(self.parts.get(label))
     }
 
-    /// How a pod uses the file: as it was installed, or as it might be.
-    fn fragment(&self, name: &str, container: Option<&str>) -> Result<String> {
-        if let Some(installation) = &self.installation {
-            let root = installation.root();
-            let root = root.to_string_lossy();
-            return Ok(kubernetes::fragment(installation.profile(), name, &root, container));
-        }
-        let place = LocalhostProfile::new(&format!("profiles/{name}"))?;
-        Ok(kubernetes::fragment(&place, name, DEFAULT_KUBELET_ROOT, container))
+    /// How a workload's pods get the profile: as it was installed, or as it might be.
+    fn patch(&self, profile: &Path, patch: &Path, subject: &Subject) -> Result<String> {
+        let [profile, patch] =
+            [profile, patch].map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let root = self.installation.as_ref().map(Installation::root);
+        let root = root.unwrap_or_else(|| DEFAULT_KUBELET_ROOT.into());
+        let root = root.to_string_lossy();
+        let files = Files { profile: &profile, patch: &patch, kubelet_root: &root };
+        let place = match &self.installation {
+            Some(installation) => installation.profile().clone(),
+            None => LocalhostProfile::new(&format!("profiles/{profile}"))?,
+        };
+        Ok(kubernetes::patch(&place, &files, subject))
     }
 }
 
 impl Product {
     fn new(
-        label: Option<String>,
-        container: Option<ContainerIdentity>,
+        named: Option<(String, Option<ContainerIdentity>)>,
+        subject: Subject,
         mut recording: Recording,
         derivation: Result<Derivation, DeriveError>,
     ) -> Self {
         recording.derived = derivation.as_ref().ok().map(Derivation::derived);
-        Self { label, container, recording, derivation }
+        let (label, container) = named.map_or((None, None), |(label, one)| (Some(label), one));
+        Self { label, container, subject, recording, derivation }
     }
 }
 

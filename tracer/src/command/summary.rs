@@ -112,7 +112,7 @@ fn write_files(text: &mut String, products: &[Product], outputs: &Outputs) {
             (None, _) if destination.is_none() => Ok(()),
             (None, _) => writeln!(
                 text,
-                "{}: the profile\n{}: the evidence\n{}: how a pod uses the profile",
+                "{}: the profile\n{}: the evidence\n{}: the patch for what makes its pods",
                 path(FileKind::Profile),
                 path(FileKind::Recording),
                 path(FileKind::Kubernetes)

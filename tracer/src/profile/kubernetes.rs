@@ -1,7 +1,7 @@
-//! What a pod needs to run under a profile: the `securityContext` fragment of type Localhost.
+//! What a pod needs to run under a profile: a `securityContext` of type Localhost, and the patch that gives it to a workload.
 //!
 //! The kubelet looks the file up below `<root>/seccomp` of the node that runs the pod (Kubernetes documentation,
-//! "Seccomp and Kubernetes"). The path in the pod is checked here as the API server checks it, so that a fragment that was
+//! "Seccomp and Kubernetes"). The path in the pod is checked here as the API server checks it, so that a patch that was
 //! written is accepted.
 
 use std::fmt::Write as _;
@@ -77,53 +77,135 @@ impl LocalhostProfile {
     }
 }
 
-/// The YAML that goes into a pod's or a container's specification.
+/// What a patch is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// What makes the pods, as far as that is known.
+    pub workloads: Vec<Workload>,
+    /// The container that alone is meant.
+    pub container: Option<String>,
+}
+
+/// What makes pods: a Deployment and the like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Its kind, as kubectl takes it.
+    pub resource: &'static str,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The names of files, as a patch tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files<'a> {
+    /// The profile, as it was written here.
+    pub profile: &'a str,
+    /// The patch.
+    pub patch: &'a str,
+    /// The kubelet's root folder on the nodes ([`DEFAULT_KUBELET_ROOT`]).
+    pub kubelet_root: &'a str,
+}
+
+/// The strategic merge patch that `kubectl patch --patch-file` takes, with which the pods of a workload run under the profile.
 ///
-/// `file_name` is the profile's file as it was written here, `kubelet_root` the kubelet's root folder on the nodes
-/// ([`DEFAULT_KUBELET_ROOT`]). `container` is the name of the container that it is for, when it is for one only.
-pub fn fragment(
-    localhost_profile: &LocalhostProfile,
-    file_name: &str,
-    kubelet_root: &str,
-    container: Option<&str>,
-) -> String {
-    let root = kubelet_root.trim_end_matches('/');
+/// Its form is that of what has a pod template in `spec.template` (Deployment, `ReplicaSet`, `StatefulSet`, `DaemonSet`, Job), and
+/// that of a `CronJob` when nothing else is meant. The list of containers is merged by their names (Kubernetes API reference,
+/// `PodSpec`: patch merge key `name`).
+pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &Subject) -> String {
+    let root = files.kubelet_root.trim_end_matches('/');
     let place = quoted(&format!("{root}/seccomp/{}", localhost_profile.as_str()));
-    let file = quoted(file_name);
-    let context = security_context(localhost_profile);
-    let (what, where_to) = match container {
+    let file = quoted(files.profile);
+    let (what, notes) = match &subject.container {
         None => (
-            "a pod, or one of its containers,".to_owned(),
-            "# In a pod: below `spec`. In a container: below `spec.containers[*]`; it is stronger
-# than the pod's."
-                .to_owned(),
+            "pods".to_owned(),
+            "# In the manifest of a pod, the lines from `securityContext` on belong below `spec`.
+# A container's own seccompProfile is stronger.",
         ),
-        Some(container) => {
-            let container = quoted(container);
-            (
-                format!("the container {container}"),
-                format!(
-                    "# Below the entry of the container {container} in `spec.containers`, or in
-# `initContainers` or `ephemeralContainers`; it is stronger than the pod's."
-                ),
-            )
-        }
+        Some(container) => (
+            format!("the container {} of pods", quoted(container)),
+            "# In the manifest of a pod, the lines from `securityContext` on belong below the
+# container's entry. It is stronger than the pod's own. For an init container,
+# write `initContainers` in the place of `containers`.",
+        ),
     };
     format!(
         "\
-# Runs {what} under a learned seccomp profile.
+# A patch that runs {what} under a learned seccomp profile.
 #
-# The file {file} goes on every node where the pod may run, as
+# First, the file {file} goes on every node where a pod may run, as
 #   {place}
 # The container runtime reads it each time a container starts: a container whose
 # file is missing is not created, a changed file counts from the next start on.
 #
-{where_to} A container with `privileged: true` runs without any profile.
-{context}"
+{}#
+{notes}
+# A container with `privileged: true` runs without any profile.
+{}",
+        commands(&subject.workloads, files.patch),
+        body(localhost_profile, subject)
     )
 }
 
-/// The fragment without a word.
+/// How the patch is applied, as comments.
+fn commands(workloads: &[Workload], file: &str) -> String {
+    let file = if is_plain(file) { file } else { "FILE" };
+    let command = |namespace: &str, resource: &str, name: &str| {
+        format!("#   kubectl --namespace {namespace} patch {resource} {name} --patch-file {file}\n")
+    };
+    let known = |one: &&Workload| is_plain(&one.namespace) && is_plain(&one.name);
+    let (jobs, others): (Vec<&Workload>, Vec<&Workload>) =
+        workloads.iter().filter(known).partition(|one| one.resource == "job");
+    let mut text = String::new();
+    for job in &jobs {
+        text += &format!(
+            "# The Job {} cannot be changed once it is made: it is made again, with these lines.\n",
+            job.name
+        );
+    }
+    if !others.is_empty() {
+        text.push_str("# Then, in this folder:\n");
+        text.extend(others.iter().map(|one| command(&one.namespace, one.resource, &one.name)));
+    } else if jobs.is_empty() {
+        text.push_str(
+            "# Then, in this folder, for what makes the pods (Deployment, StatefulSet, DaemonSet):\n",
+        );
+        text += &command("NAMESPACE", "KIND", "NAME");
+        text.push_str("# A pod itself cannot be changed once it is made.\n");
+    }
+    text
+}
+
+/// The patch without a word.
+fn body(localhost_profile: &LocalhostProfile, subject: &Subject) -> String {
+    let is_cron = |one: &Workload| one.resource == "cronjob";
+    let mut keys = vec!["spec:"];
+    if !subject.workloads.is_empty() && subject.workloads.iter().all(is_cron) {
+        keys.extend(["jobTemplate:", "spec:"]);
+    }
+    keys.extend(["template:", "spec:"]);
+    let name = subject.container.as_deref().map(|name| format!("- name: {}", quoted(name)));
+    if let Some(name) = &name {
+        keys.extend(["containers:", name]);
+    }
+    let mut text = String::new();
+    for (level, key) in keys.iter().enumerate() {
+        text += &format!("{}{key}\n", "  ".repeat(level));
+    }
+    let indent = "  ".repeat(keys.len());
+    let context = security_context(localhost_profile);
+    text.extend(context.lines().map(|line| format!("{indent}{line}\n")));
+    text
+}
+
+/// A word that no shell and no comment takes for anything else.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.bytes().all(is_plain)
+}
+
+/// What a pod's or a container's specification says to run under the profile.
 pub fn security_context(localhost_profile: &LocalhostProfile) -> String {
     let path = quoted(localhost_profile.as_str());
     format!(
@@ -203,18 +285,68 @@ mod tests {
         assert_eq!(quoted("\u{85}\u{2028}\u{202e}\u{1f600}"), r#""\x85\u2028\u202e\U0001f600""#);
     }
 
+    fn told(file: &str, subject: &Subject) -> String {
+        let localhost = LocalhostProfile::new("web.json").expect("a path");
+        let files = Files { profile: "web.json", patch: file, kubelet_root: DEFAULT_KUBELET_ROOT };
+        patch(&localhost, &files, subject)
+    }
+
+    fn workload(resource: &'static str, name: &str) -> Workload {
+        Workload { resource, namespace: "shop".to_owned(), name: name.to_owned() }
+    }
+
     #[test]
     fn hostile_names_do_not_leave_a_comment() {
         let localhost = LocalhostProfile::new("a\nprivileged: true").expect("a path");
-        let text = fragment(&localhost, "b\r\nspec: {}", "/root\n/", None);
+        let files =
+            Files { profile: "b\r\nspec: {}", patch: "b\r\nspec: {}", kubelet_root: "/root\n/" };
+        let container = Some("c\nhostPID: true".to_owned());
+        let workloads = vec![workload("deployment", "web\nspec: {}"), workload("job", "-o\n")];
+        let text = patch(&localhost, &files, &Subject { workloads, container });
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
-            "securityContext:",
-            "  seccompProfile:",
-            "    type: Localhost",
-            r#"    localhostProfile: "a\x0aprivileged: true""#,
+            "spec:",
+            "  template:",
+            "    spec:",
+            "      containers:",
+            r#"        - name: "c\x0ahostPID: true""#,
+            "          securityContext:",
+            "            seccompProfile:",
+            "              type: Localhost",
+            r#"              localhostProfile: "a\x0aprivileged: true""#,
         ];
         assert_eq!(lines, expected);
         assert!(!text.contains('\r'));
+        assert!(text.contains("patch KIND NAME --patch-file FILE\n"), "{text}");
+    }
+
+    #[test]
+    fn what_makes_the_pods_is_named_in_the_command() {
+        let workloads = vec![workload("deployment", "web"), workload("statefulset", "db")];
+        let text = told("web.kubernetes.yaml", &Subject { workloads, container: None });
+        for command in [
+            "#   kubectl --namespace shop patch deployment web --patch-file web.kubernetes.yaml\n",
+            "#   kubectl --namespace shop patch statefulset db --patch-file web.kubernetes.yaml\n",
+        ] {
+            assert!(text.contains(command), "{text}");
+        }
+        assert!(!text.contains("KIND"), "{text}");
+    }
+
+    #[test]
+    fn a_job_is_made_again_and_a_cron_job_has_a_template_of_its_own() {
+        let of = |workloads| told("x.kubernetes.yaml", &Subject { workloads, container: None });
+        let text = of(vec![workload("job", "load")]);
+        assert!(
+            text.contains("The Job load cannot be changed") && !text.contains("kubectl"),
+            "{text}"
+        );
+        let nested = "spec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          securityContext:\n";
+        assert!(of(vec![workload("cronjob", "backup")]).contains(nested));
+        let mixed = of(vec![workload("cronjob", "backup"), workload("deployment", "web")]);
+        assert!(
+            mixed.contains("\nspec:\n  template:\n    spec:\n      securityContext:\n"),
+            "{mixed}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Policy: the profile that is derived from recordings, and the forms it is written in.
 //!
 //! Everything here is pure: no files, no clock. [`derive`] decides what is allowed and remembers why, [`oci`] writes the
-//! file that container runtimes read, [`kubernetes`] the fragment that names it in a pod, [`summary`] the numbers for
+//! file that container runtimes read, [`kubernetes`] the patch that names it to pods, [`summary`] the numbers for
 //! people.
 
 pub mod advice;

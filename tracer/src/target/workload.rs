@@ -50,6 +50,18 @@ impl WorkloadKind {
         })
     }
 
+    /// The word that kubectl takes for it.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::ReplicaSet => "replicaset",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::Job => "job",
+            Self::CronJob => "cronjob",
+        }
+    }
+
     /// The name of what made the pod, if such a controller did.
     fn of(self, pod: &str) -> Option<&str> {
         match self {
@@ -151,6 +163,10 @@ mod tests {
         assert!(!holds("sts", "web", "web-4xqh6"));
         assert!(!holds("cronjob", "backup", "backup-x7k2p"));
         assert_eq!(WorkloadKind::parse("pod"), None);
+        for word in ["deploy", "rs", "sts", "ds", "job", "cj"] {
+            let kind = WorkloadKind::parse(word).expect("a kind");
+            assert_eq!(WorkloadKind::parse(kind.resource()), Some(kind));
+        }
     }
 
     #[test]
