@@ -33,9 +33,11 @@ mod pods;
 mod privileges;
 mod ready_profiles;
 mod refusals;
+mod restarts;
 mod rootless;
 mod sandboxes;
 mod snapshots;
+mod staying;
 mod strace;
 mod strangers;
 mod unfinished;
@@ -88,9 +90,11 @@ fn trials() -> Vec<Trial> {
         privileges::trials(),
         ready_profiles::trials(),
         refusals::trials(),
+        restarts::trials(),
         rootless::trials(),
         sandboxes::trials(),
         snapshots::trials(),
+        staying::trials(),
         strace::trials(),
         strangers::trials(),
         unfinished::trials(),

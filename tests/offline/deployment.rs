@@ -107,7 +107,9 @@ fn the_arguments_and_the_image_are_of_this_version() {
     let fields = daemon_set();
     let arguments = (0..).map_while(|index| fields.get(&format!("{CONTAINER}.args.{index}")));
     let arguments: Vec<&str> = arguments.map(String::as_str).collect();
-    Cli::try_parse_from([&["tracer"], &arguments[..]].concat()).expect("tracer takes them");
+    let typed = Cli::try_parse_from([&["tracer"], &arguments[..]].concat());
+    let typed = typed.expect("tracer takes them").record;
+    assert!(typed.merge && typed.stay, "Kubernetes starts the pod again whenever it ends");
     let places = list(&fields, &format!("{CONTAINER}.volumeMounts"), "mountPath");
     let results = format!("{}/profile.json", places["results"]);
     assert!(arguments.ends_with(&["--out", &results]), "{arguments:?}");

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::mistyped::Mistyped;
 pub use self::values::{Attach, DefaultAction, Errno, Runtime};
-use self::values::{parse_socket, parse_time};
+use self::values::{parse_period, parse_socket, parse_time};
 
 /// Learn the seccomp profile that a workload starts and runs under, from the kernel.
 ///
@@ -114,6 +114,17 @@ pub struct Record {
     /// Stop when no new call was seen for this time, counted from the last one
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub until_quiet: Option<Duration>,
+    /// Write the files as they would be now, again and again after this time, as SIGUSR1 asks for once (at least 1s)
+    #[arg(long, value_name = "TIME", value_parser = parse_period, allow_hyphen_values = true)]
+    pub snapshot_every: Option<Duration>,
+    /// Merge with what the files hold already when it is of the same targets and images; when it is not, keep it under a number
+    /// (NAME.recording.json.1). For a tracer that is started again and again
+    #[arg(long)]
+    pub merge: bool,
+    /// When the recording has ended by itself and the files are written, wait for a signal before ending: what starts programs
+    /// again when they end has nothing to do then
+    #[arg(long, conflicts_with = "command")]
+    pub stay: bool,
     /// Where names are asked for.
     #[command(flatten)]
     pub sockets: Sockets,

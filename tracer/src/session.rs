@@ -25,7 +25,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio::time::{Interval, MissedTickBehavior, interval, interval_at, sleep_until, timeout_at};
 
 use self::{
     audit::Audit,
@@ -60,6 +60,8 @@ use crate::{
 
 /// How often events are looked at when nothing wakes the session, and targets for their end.
 const TICK: Duration = Duration::from_millis(250);
+/// Longer than any recording.
+const FOREVER: Duration = Duration::from_secs(0xffff_ffff);
 /// How long the runtimes are asked at the end for the names of containers that nobody told of.
 const NAMES_SETTLE: Duration = Duration::from_secs(5);
 
@@ -173,16 +175,31 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(&mut self, stops: &mut Stops, observers: &mut Observers<'_>) -> Result<Stop> {
         let start = tokio::time::Instant::now();
-        let deadline =
-            start + self.request.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
-        let mut tick = ticks(TICK);
+        let deadline = start + self.request.duration.unwrap_or(FOREVER);
+        let mut tick = ticks(interval(TICK));
         let mut autosave = Autosave::new(Instant::now());
+        let mut snapshots = self.request.snapshot_every.map(|period| {
+            let period = period.min(FOREVER);
+            ticks(interval_at(start + period, period))
+        });
+        let mut last_line = String::new();
         loop {
             tokio::select! {
                 asked = stops.next() => match asked {
                     Asked::Stop(signal) => return Ok(Stop::Signal(signal)),
-                    Asked::Snapshot => self.take_snapshot(observers)?,
+                    Asked::Snapshot => {
+                        let line = self.take_snapshot(observers)?;
+                        observers.live.line(&line);
+                    }
                 },
+                () = due(&mut snapshots) => {
+                    let line = self.take_snapshot(observers)?;
+                    // Not again and again what was said of the last one.
+                    if line != last_line {
+                        observers.live.line(&line);
+                        last_line = line;
+                    }
+                }
                 () = sleep_until(deadline), if self.request.duration.is_some() => return Ok(Stop::Duration),
                 status = ended(&mut self.command) => {
                     status?;
@@ -218,13 +235,11 @@ impl Session<'_> {
         }
     }
 
-    /// Hands out the recording as it is now.
-    fn take_snapshot(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+    /// Hands out the recording as it is now; a line that says what came of it.
+    fn take_snapshot(&mut self, observers: &mut Observers<'_>) -> Result<String> {
         self.take(observers)?;
         let snapshot = self.recorder.drain()?;
-        let line = (observers.snapshot)(&self.judge(&snapshot, true, assemble)?);
-        observers.live.line(&line);
-        Ok(())
+        Ok((observers.snapshot)(&self.judge(&snapshot, true, assemble)?))
     }
 
     /// Takes everything that happened.
@@ -381,8 +396,17 @@ async fn audited(audit: &Option<Audit>) {
     }
 }
 
-fn ticks(period: Duration) -> Interval {
-    let mut ticks = interval(period);
+/// The next tick; never, when there are none.
+async fn due(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => {
+            ticks.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn ticks(mut ticks: Interval) -> Interval {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }

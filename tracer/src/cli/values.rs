@@ -95,9 +95,39 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+/// How often snapshots are written at most.
+const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
+
+/// A time between two snapshots.
+pub(super) fn parse_period(text: &str) -> Result<Duration, String> {
+    let period = parse_time(text)?;
+    if period < SHORTEST_PERIOD {
+        return Err(
+            "files are written once a second at most; write it like 1s, 5m or 1h".to_owned()
+        );
+    }
+    Ok(period)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snapshots_come_once_a_second_at_most() {
+        for (text, seconds) in [("1", 1), ("1s", 1), ("5m", 300), ("1000ms", 1)] {
+            assert_eq!(parse_period(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for (text, part) in [
+            ("0.9", "once a second"),
+            ("999ms", "once a second"),
+            ("-5m", "below zero"),
+            ("often", "like 90s"),
+        ] {
+            let error = parse_period(text).expect_err(text);
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+    }
 
     #[test]
     fn times_have_units_or_are_seconds() {

@@ -6,6 +6,7 @@ pub mod check;
 mod denied;
 mod derivation;
 mod doubt;
+mod earlier;
 pub mod enforce;
 mod events;
 mod excluded;
@@ -27,8 +28,8 @@ mod refused;
 mod request;
 mod rescue;
 mod sockets;
-mod summary;
 mod subject;
+mod summary;
 mod told;
 pub mod verify;
 

@@ -1,10 +1,19 @@
 //! Where results go, and into how many profiles a recording is divided.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    slice,
+};
 
 use anyhow::{Context, Result};
 
-use super::{derivation, owner, subject, usage};
+use super::{
+    derivation,
+    earlier::{Earlier, keep_the_better},
+    owner, subject, usage,
+};
 use crate::{
     cli,
     message::print,
@@ -33,8 +42,12 @@ pub(super) struct Outputs {
     accept_late_start: bool,
     /// Every container is a target, and none was asked for by its name.
     pub(super) all_containers: bool,
-    /// The files of each part, once it was written.
+    /// The files of each part, once it was derived.
     parts: BTreeMap<String, Destination>,
+    /// What earlier runs left, when it is to be merged.
+    earlier: Option<Earlier>,
+    /// What is to be said of files that are replaced.
+    replaced: Vec<String>,
 }
 
 enum Place {
@@ -120,7 +133,22 @@ impl Outputs {
             accept_late_start,
             all_containers,
             parts,
+            earlier: None,
+            replaced: Vec::new(),
         })
+    }
+
+    /// From now on what is there already is merged with what is recorded; a line when a run that was killed left something.
+    pub(super) fn merge_earlier(&mut self) -> Result<Option<String>> {
+        let mut earlier = Earlier::new(self.accept_late_start);
+        let Some(unfinished) = self.unfinished_mut() else {
+            return Err(usage(
+                &"`--out -` writes no recording that others could be merged with\n\nhint: write to a file, for example --out profile.json",
+            ));
+        };
+        let line = earlier.find_partial(unfinished);
+        self.earlier = Some(earlier);
+        Ok(line)
     }
 
     /// The file of the profile of everything together.
@@ -148,23 +176,102 @@ impl Outputs {
         }
     }
 
-    /// Removes what was recorded so far.
-    pub(super) fn discard_unfinished(&self) {
-        if let Some(destination) = self.unfinished() {
-            // What failed before is reported; a partial recording that stays behind is no second failure.
-            let _ = destination.remove_partial();
+    /// Something is written to a file.
+    pub(super) fn writes_files(&self) -> bool {
+        self.unfinished().is_some() || self.installation.is_some()
+    }
+
+    fn unfinished_mut(&mut self) -> Option<&mut Destination> {
+        match &mut self.place {
+            Place::Printed => None,
+            Place::Files { whole, .. } => Some(whole),
+            Place::Folder { unfinished, .. } => Some(unfinished),
         }
     }
 
-    /// Derives every profile. `evidence` are the recordings that the whole one was made of.
+    /// Removes what was recorded so far, once it was written, or is of no use.
+    pub(super) fn discard_unfinished(&self) {
+        if let Some(destination) = self.unfinished() {
+            // What failed before is reported; a partial recording that stays behind is no second failure.
+            let _ = match self.earlier.as_ref().is_some_and(Earlier::has_taken_partial) {
+                true => destination.discard_partial(),
+                false => destination.remove_partial(),
+            };
+        }
+    }
+
+    /// What was recorded so far, with what a run that was killed had saved, when that is to be merged.
+    pub(super) fn so_far<'a>(&mut self, recording: &'a Recording) -> Cow<'a, Recording> {
+        let mut earlier = self.earlier.take();
+        let joined = match (&mut earlier, self.unfinished_mut()) {
+            (Some(earlier), Some(unfinished)) => earlier.with_partial(recording, unfinished),
+            _ => Cow::Borrowed(recording),
+        };
+        self.earlier = earlier;
+        joined
+    }
+
+    /// Everything that is known of everything together: what was recorded so far, and what its file holds, when that is to be merged.
+    fn whole_of<'a>(&mut self, so_far: &'a Recording) -> Cow<'a, Recording> {
+        let merged = match (&mut self.earlier, &mut self.place) {
+            (Some(earlier), Place::Files { whole, .. }) => earlier.merged(None, so_far, whole),
+            _ => None,
+        };
+        merged.map_or(Cow::Borrowed(so_far), Cow::Owned)
+    }
+
+    /// Writes the evidence alone, of which no profile can be derived; where it is. None when the profile was to be printed.
+    pub(super) fn write_evidence(&mut self, recording: &Recording) -> Result<Option<PathBuf>> {
+        let so_far = self.so_far(recording);
+        let whole = self.whole_of(&so_far);
+        let Some(destination) = self.unfinished_mut() else { return Ok(None) };
+        let line = keep_the_better(destination);
+        destination.write(&[(FileKind::Recording, json::to_json(&whole).as_bytes())])?;
+        let path = destination.path(FileKind::Recording);
+        self.replaced.extend(line);
+        Ok(Some(path))
+    }
+
+    /// What is to be said of what earlier runs left.
+    pub(super) fn earlier_lines(&self) -> impl Iterator<Item = &str> {
+        let merged = self.earlier.iter().flat_map(Earlier::lines);
+        merged.chain(&self.replaced).map(String::as_str)
+    }
+
+    /// Derives every profile. `evidence` are the recordings that the whole one was made of. What is there already is merged first,
+    /// when that was asked for.
     ///
     /// # Errors
     /// There is none.
     pub(super) fn derive(
-        &self,
+        &mut self,
         evidence: &[Recording],
         recording: &Recording,
     ) -> Result<Vec<Product>, DeriveError> {
+        if self.earlier.is_none() {
+            let parts = self.parts(recording);
+            return self.products(evidence, recording, parts);
+        }
+        let so_far = self.so_far(recording);
+        let whole = self.whole_of(&so_far);
+        let mut parts = self.parts(&so_far);
+        for part in &mut parts {
+            let mut earlier = self.earlier.take();
+            // A place that cannot be used is told when it is written to.
+            if let (Some(earlier), Ok(Some(destination))) =
+                (&mut earlier, self.destination(Some(&part.label), part.container.as_ref()))
+                && let Some(merged) =
+                    earlier.merged(Some(&part.label), &part.recording, destination)
+            {
+                part.recording = merged;
+            }
+            self.earlier = earlier;
+        }
+        self.products(slice::from_ref(&*whole), &whole, parts)
+    }
+
+    /// A recording, divided.
+    fn parts(&self, recording: &Recording) -> Vec<Part> {
         let parts = match self.division {
             Division::Whole => Vec::new(),
             Division::Targets => by_target(recording, self.accept_late_start),
@@ -178,7 +285,15 @@ impl Outputs {
             let has_calls = part.recording.cgroups.iter().any(|cgroup| !cgroup.calls.is_empty());
             has_calls || is_told || self.division == Division::Targets
         });
-        let parts: Vec<Part> = parts.collect();
+        parts.collect()
+    }
+
+    fn products(
+        &self,
+        evidence: &[Recording],
+        recording: &Recording,
+        parts: Vec<Part>,
+    ) -> Result<Vec<Product>, DeriveError> {
         let whole = Profile::derive(evidence, &self.options)?;
         let mut products = Vec::with_capacity(parts.len() + 1);
         if matches!(self.division, Division::Whole | Division::WholeAndContainers) {
@@ -190,7 +305,7 @@ impl Outputs {
                 Some(container) => subject::of_container(&recording.targets, container),
                 None => subject::of_targets(&part.recording.targets),
             };
-            let derivation = Profile::derive(std::slice::from_ref(&part.recording), &self.options);
+            let derivation = Profile::derive(slice::from_ref(&part.recording), &self.options);
             let named = Some((part.label, part.container));
             Product::new(named, subject, part.recording, derivation)
         }));
@@ -220,9 +335,12 @@ impl Outputs {
         for product in products {
             let Ok(derivation) = &product.derivation else { continue };
             let profile = oci::write(&derivation.profile);
-            if let Some(destination) = self.destination(product)? {
+            let named = (product.label.as_deref(), product.container.as_ref());
+            if let Some(destination) = self.destination(named.0, named.1)? {
+                let line = keep_the_better(destination);
                 let [profile_file, patch_file] =
                     [FileKind::Profile, FileKind::Kubernetes].map(|kind| destination.path(kind));
+                self.replaced.extend(line);
                 let patch = self.patch(&profile_file, &patch_file, &product.subject)?;
                 let Some(destination) = self.files(product) else { continue };
                 staged.push(destination.stage(&[
@@ -239,25 +357,26 @@ impl Outputs {
     }
 
     /// The files of a product, under the name that it had before.
-    fn destination(&mut self, product: &Product) -> Result<Option<&Destination>> {
-        let (Some(label), folder) = (
-            &product.label,
-            match &self.place {
-                Place::Printed => return Ok(None),
-                Place::Files { beside, .. } => beside,
-                Place::Folder { folder, .. } => folder,
-            },
-        ) else {
-            return Ok(self.whole());
+    fn destination(
+        &mut self,
+        label: Option<&str>,
+        container: Option<&ContainerIdentity>,
+    ) -> Result<Option<&mut Destination>> {
+        let folder = match (&mut self.place, label) {
+            (Place::Printed, _) | (Place::Folder { .. }, None) => return Ok(None),
+            (Place::Files { whole, .. }, None) => return Ok(Some(whole)),
+            (Place::Files { beside, .. }, Some(_)) => beside,
+            (Place::Folder { folder, .. }, Some(_)) => folder,
         };
+        let label = label.unwrap_or_default();
         if !self.parts.contains_key(label) {
-            let name = match (&product.container, self.division) {
+            let name = match (container, self.division) {
                 (Some(container), Division::WholeAndContainers) => container_name(container),
                 _ => file_name(label),
             };
-            self.parts.insert(label.clone(), folder.destination(&name)?);
+            self.parts.insert(label.to_owned(), folder.destination(&name)?);
         }
-        Ok(self.parts.get(label))
+        Ok(self.parts.get_mut(label))
     }
 
     /// How a workload's pods get the profile: as it was installed, or as it might be.

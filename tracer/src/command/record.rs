@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
+use tokio::runtime::Runtime;
 
 use super::{
     Exit, derivation,
@@ -26,7 +27,7 @@ use crate::{
     message::tell,
     profile::DeriveError,
     recording::{Recording, denied, event::NewCall, json},
-    session::{self, Observers, Outcome, Purpose, Request},
+    session::{self, Observers, Outcome, Purpose, Request, Stop, Stops},
     text::{escape, escape_path},
 };
 
@@ -61,6 +62,14 @@ pub fn run(typed: &Record) -> Result<Exit> {
     targets.notes.extend(denials.note);
     let (runtime, mut stops) = request::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
+    if typed.snapshot_every.is_some() && !outputs.writes_files() {
+        return Err(usage(
+            &"--snapshot-every writes files, and `--out -` prints one profile at the end\n\nhint: write to a file, for example --out profile.json",
+        ));
+    }
+    if typed.merge {
+        targets.notes.extend(outputs.merge_earlier()?);
+    }
     let events =
         typed.events.as_deref().map(|path| events::prepare(path, outputs.whole())).transpose()?;
     let request = Request {
@@ -76,6 +85,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
+        snapshot_every: typed.snapshot_every,
         btf: !typed.no_btf,
         counts: !typed.no_counts,
         denied: denials.watched,
@@ -93,35 +103,60 @@ pub fn run(typed: &Record) -> Result<Exit> {
     };
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
+    let exit = finish(typed, &request, &outcome, &mut outputs, events);
+    if typed.stay && !matches!(outcome.stop, Stop::Signal(_)) {
+        stay(&runtime, &mut stops, &exit);
+    }
+    exit
+}
+
+/// Derives, writes and tells.
+fn finish(
+    typed: &Record,
+    request: &Request,
+    outcome: &Outcome,
+    outputs: &mut Outputs,
+    events: Option<Events>,
+) -> Result<Exit> {
     let recording = &outcome.recording;
     let products = match outputs.derive(std::slice::from_ref(recording), recording) {
         Ok(products) => products,
         Err(error) if recording.losses.hide_calls() || denied::all(recording).next().is_some() => {
-            return without_profile(recording, &outputs, &error);
+            return without_profile(recording, outputs, &error);
         }
         Err(error) => {
             outputs.discard_unfinished();
             tell(summary::incomplete(recording).trim_end());
-            let missing = never_came(typed, &request, recording);
+            let missing = never_came(typed, request, recording);
             return Err(match missing.is_empty() {
                 true => error.into(),
                 false => anyhow!("{} never appeared: {error}", missing.join(", ")),
             });
         }
     };
-    outputs.write(&products).inspect_err(|_| rescue::keep(recording, &outputs))?;
+    let written = outputs.write(&products);
+    written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_unfinished();
-    summary::tell(choices, &Source::Session(&outcome), recording, &products, &outputs);
-    for name in never_came(typed, &request, recording) {
+    summary::tell(&typed.derivation, &Source::Session(outcome), recording, &products, outputs);
+    for name in never_came(typed, request, recording) {
         tell(&format!("note: {name} never appeared"));
     }
     Ok(match events.and_then(Events::problem) {
         Some(problem) => {
             tell(&format!("incomplete: events are missing: {problem}"));
-            exit(typed, &outcome, false)
+            exit(typed, outcome, false)
         }
-        None => exit(typed, &outcome, summary::is_complete(&products)),
+        None => exit(typed, outcome, summary::is_complete(&products)),
     })
+}
+
+/// Waits until somebody ends this process, which has nothing left to do.
+fn stay(runtime: &Runtime, stops: &mut Stops, exit: &Result<Exit>) {
+    if let Err(error) = exit {
+        tell(&format!("error: {error:#}"));
+    }
+    tell("the recording is over; waiting for a signal that ends this program (--stay)");
+    runtime.block_on(stops.end());
 }
 
 /// The targets that were awaited in vain, escaped.
@@ -136,8 +171,12 @@ fn never_came(typed: &Record, request: &Request, recording: &Recording) -> Vec<S
 }
 
 /// Nothing of a workload was recorded, and something was lost or denied: what, matters more than that there is no profile.
-fn without_profile(recording: &Recording, outputs: &Outputs, error: &DeriveError) -> Result<Exit> {
-    let written = rescue::write_evidence(recording, outputs);
+fn without_profile(
+    recording: &Recording,
+    outputs: &mut Outputs,
+    error: &DeriveError,
+) -> Result<Exit> {
+    let written = outputs.write_evidence(recording);
     let written = written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_unfinished();
     let mut text = refused::denied_at_the_start(recording);
@@ -173,9 +212,10 @@ fn observe(
     let mut live = Live::new(detail);
     let outputs = RefCell::new(outputs);
     let mut autosave = |recording: &Recording| {
-        let outputs = outputs.borrow();
+        let mut outputs = outputs.borrow_mut();
+        let recording = outputs.so_far(recording);
         let Some(destination) = outputs.unfinished() else { return };
-        if let Err(error) = destination.save_partial(json::to_json(recording).as_bytes()) {
+        if let Err(error) = destination.save_partial(json::to_json(&recording).as_bytes()) {
             tell(&format!("warning: the recording so far could not be saved: {error}"));
         }
     };
@@ -199,7 +239,7 @@ fn observe(
 /// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording
 /// goes on.
 fn snapshot(recording: &Recording, outputs: &mut Outputs) -> String {
-    if outputs.unfinished().is_none() && outputs.installation.is_none() {
+    if !outputs.writes_files() {
         return "no snapshot: standard output takes one profile, at the end".to_owned();
     }
     let written = outputs

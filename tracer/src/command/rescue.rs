@@ -2,8 +2,6 @@
 
 use std::{env, path::PathBuf};
 
-use anyhow::Result;
-
 use super::{outputs::Outputs, owner};
 use crate::{
     message::tell,
@@ -14,8 +12,8 @@ use crate::{
 
 /// Keeps a recording as the partial one in its place, or else in the current folder or that for temporary files, and tells
 /// where it is.
-pub(super) fn keep(recording: &Recording, outputs: &Outputs) {
-    let text = json::to_json(recording);
+pub(super) fn keep(recording: &Recording, outputs: &mut Outputs) {
+    let text = json::to_json(&outputs.so_far(recording));
     let partial = outputs.unfinished().and_then(|destination| {
         destination.save_partial(text.as_bytes()).ok()?;
         Some(destination.path(FileKind::Partial))
@@ -31,14 +29,6 @@ pub(super) fn keep(recording: &Recording, outputs: &Outputs) {
         }
         None => tell_partial(outputs),
     }
-}
-
-/// Writes the recording alone, of which no profile can be derived because what the workload did was lost; where it is. None when
-/// the profile was to be printed.
-pub(super) fn write_evidence(recording: &Recording, outputs: &Outputs) -> Result<Option<PathBuf>> {
-    let Some(destination) = outputs.unfinished() else { return Ok(None) };
-    destination.write(&[(FileKind::Recording, json::to_json(recording).as_bytes())])?;
-    Ok(Some(destination.path(FileKind::Recording)))
 }
 
 /// Tells where the recording so far is, when it was saved.

@@ -59,7 +59,8 @@ pub(super) fn tell(
         }
         text.push_str(&doubt::told(recording));
         write_departures(&mut text, recording);
-        write_starts(&mut text, recording);
+        // What earlier runs saw counts as well where everything is in one file.
+        write_starts(&mut text, whole.map_or(recording, |whole| &whole.recording));
         if outputs.all_containers {
             text.push_str(&late::unseen(recording));
         }
@@ -155,6 +156,11 @@ fn write_old(text: &mut String, products: &[Product], outputs: &Outputs) {
         let _ = writeln!(text, "{}: the evidence that was there before", escape_path(path));
     }
     write_more(text, old.len(), "older recordings");
+    let lines: Vec<&str> = outputs.earlier_lines().collect();
+    for line in lines.iter().take(LINES) {
+        let _ = writeln!(text, "{line}");
+    }
+    write_more(text, lines.len(), "lines about older recordings");
 }
 
 /// What was written, on one line.

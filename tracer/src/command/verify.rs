@@ -108,6 +108,7 @@ fn request_of(
         command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
+        snapshot_every: None,
         btf: !typed.no_btf,
         counts: false,
         denied: true,

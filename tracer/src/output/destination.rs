@@ -1,9 +1,10 @@
 //! The files of one profile: an open folder and the names in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Content, Place, Readers, folder_of};
+use super::place::{Content, Kept, Place, Readers, folder_of};
 use super::staged::{Durability, Staged};
 use super::{NAME_MAX, OutputError, Owner};
 
@@ -55,8 +56,19 @@ impl FileKind {
 pub struct Destination {
     place: Arc<Place>,
     stem: String,
-    /// Kinds of which what another run wrote is kept as `.old`.
-    kept: Vec<FileKind>,
+    /// How what another run wrote is kept; what is not named here is replaced.
+    kept: BTreeMap<FileKind, Keeping>,
+}
+
+/// How what another run wrote is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// As `NAME.old`, in place of what has that name.
+    Old,
+    /// As `NAME.1`, or the first number that is free: nothing is replaced.
+    Numbered,
+    /// Not at all: it is replaced.
+    Nothing,
 }
 
 impl Destination {
@@ -78,7 +90,8 @@ impl Destination {
 
     /// Names in an open folder. What is there already must be regular files.
     pub(super) fn new(place: Arc<Place>, stem: String) -> Result<Self, OutputError> {
-        let kept = vec![FileKind::Partial, FileKind::Recording];
+        let kept = [FileKind::Partial, FileKind::Recording].map(|kind| (kind, Keeping::Old));
+        let kept = BTreeMap::from(kept);
         let destination = Self { place, stem, kept };
         for kind in FileKind::ALL {
             destination.check(kind)?;
@@ -91,7 +104,7 @@ impl Destination {
     /// # Errors
     /// Something else than a regular file has that name.
     pub fn keeping_profiles(mut self) -> Result<Self, OutputError> {
-        self.kept.push(FileKind::Profile);
+        self.keep(FileKind::Profile, Keeping::Old);
         self.check(FileKind::Profile)?;
         Ok(self)
     }
@@ -101,10 +114,41 @@ impl Destination {
         self.old(kind).map_or(Ok(()), |old| self.place.check_target(&old))
     }
 
+    /// Decides how what another run wrote is kept, unless this run wrote since.
+    pub fn keep(&mut self, kind: FileKind, keeping: Keeping) {
+        self.kept.insert(kind, keeping);
+    }
+
+    /// How it is kept.
+    pub fn keeping(&self, kind: FileKind) -> Keeping {
+        self.kept.get(&kind).copied().unwrap_or(Keeping::Nothing)
+    }
+
     /// What another run wrote under the name of a file, and where it is kept since; None when there was nothing.
     pub fn old_of(&self, kind: FileKind) -> Option<PathBuf> {
-        let kept = self.place.written().get(&self.name(kind)).copied().unwrap_or_default();
-        self.old(kind).filter(|_| kept).map(|old| self.place.path_of(&old))
+        let kept = self.place.written().get(&self.name(kind)).cloned().flatten();
+        kept.map(|old| self.place.path_of(&old))
+    }
+
+    /// Reads what another run wrote, at most `limit` bytes and one more; None when there is nothing, or this run wrote it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no regular file.
+    pub fn read(&self, kind: FileKind, limit: usize) -> Result<Option<Vec<u8>>, OutputError> {
+        self.place.read(&self.name(kind), limit)
+    }
+
+    /// The same of what is kept as `.old`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no regular file.
+    pub fn read_old(&self, kind: FileKind, limit: usize) -> Result<Option<Vec<u8>>, OutputError> {
+        self.place.read(&format!("{}{OLD}", self.name(kind)), limit)
+    }
+
+    /// This run wrote the file.
+    pub fn is_written(&self, kind: FileKind) -> bool {
+        self.place.written().contains_key(&self.name(kind))
     }
 
     /// The open folder, and the `X` of the names in it.
@@ -141,7 +185,11 @@ impl Destination {
             name: self.name(kind),
             bytes,
             readers: kind.readers(),
-            old: self.old(kind),
+            kept: match (self.kept.get(&kind), self.old(kind)) {
+                (Some(Keeping::Numbered), _) => Kept::Numbered,
+                (Some(Keeping::Old), Some(old)) => Kept::As(old),
+                _ => Kept::Nowhere,
+            },
         };
         let files = files.into_iter().map(content).collect();
         let durability = if is_partial { Durability::InMemory } else { Durability::OnDisk };
@@ -164,13 +212,22 @@ impl Destination {
         self.place.remove(&self.name(FileKind::Partial))
     }
 
+    /// The same, also one that another run left: what it holds is in what was written.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub fn discard_partial(&self) -> Result<(), OutputError> {
+        self.place.remove_any(&self.name(FileKind::Partial))
+    }
+
     fn name(&self, kind: FileKind) -> String {
         format!("{}{}", self.stem, kind.suffix())
     }
 
-    /// The name under which another run's file is kept.
+    /// The name under which another run's file is kept, in place of what has that name.
     fn old(&self, kind: FileKind) -> Option<String> {
-        self.kept.contains(&kind).then(|| format!("{}{OLD}", self.name(kind)))
+        let is_kept = self.kept.get(&kind) == Some(&Keeping::Old);
+        is_kept.then(|| format!("{}{OLD}", self.name(kind)))
     }
 }
 

@@ -104,6 +104,17 @@ pub enum OutputError {
         /// What may be meant.
         instead: PathBuf,
     },
+    /// An older file cannot be kept.
+    #[error(
+        "{} is not replaced: {kept} older files of that name are kept already, as {}.1 and so on\n\nhint: move them elsewhere, or remove those that are needed no more",
+        escape_path(.path), escape_path(.path)
+    )]
+    TooManyKept {
+        /// The file.
+        path: PathBuf,
+        /// How many are kept.
+        kept: u32,
+    },
     /// Everything was written, and a file did not get its name.
     #[error("{} is as it was: {problem}\nreplaced before: {}", escape_path(.file), list(.replaced))]
     NotReplaced {
@@ -153,6 +164,8 @@ pub enum Step {
     Open,
     /// Looking at what is there.
     Examine,
+    /// Reading what is there.
+    Read,
     /// Creating a file.
     Create,
     /// Writing its content.
@@ -174,6 +187,7 @@ impl std::fmt::Display for Step {
         formatter.write_str(match self {
             Self::Open => "open files",
             Self::Examine => "look at files",
+            Self::Read => "read a file",
             Self::Create => "create a file",
             Self::Write => "write a file",
             Self::Own => "set owner and mode of a file",

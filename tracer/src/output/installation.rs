@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::place::{self, Content, Place, Readers};
+use super::place::{self, Content, Kept, Place, Readers};
 use super::staged::{Durability, Staged};
 use super::{NAME_MAX, OutputError, Step};
 use crate::profile::kubernetes::LocalhostProfile;
@@ -86,8 +86,12 @@ impl Installation {
                 None => make_below(&folder, name)?,
             };
         }
-        let file =
-            Content { name: self.file.clone(), bytes, readers: Readers::Everybody, old: None };
+        let file = Content {
+            name: self.file.clone(),
+            bytes,
+            readers: Readers::Everybody,
+            kept: Kept::Nowhere,
+        };
         Arc::new(folder).stage(vec![file], Durability::OnDisk)
     }
 

@@ -26,7 +26,7 @@ mod staged;
 mod stale;
 mod stream;
 
-pub use destination::{Destination, FileKind};
+pub use destination::{Destination, FileKind, Keeping};
 pub use error::{FileKindFound, OutputError, Step};
 pub use folder::Folder;
 pub use installation::Installation;

@@ -1,7 +1,7 @@
 //! An open folder, and the one way in which files appear in it: whole, under their names only once they are on the disk.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,8 +50,19 @@ pub(super) struct Content<'a> {
     pub(super) bytes: &'a [u8],
     /// Who may read it.
     pub(super) readers: Readers,
-    /// The name under which a file that another run wrote is kept.
-    pub(super) old: Option<String>,
+    /// Under which name a file that another run wrote is kept.
+    pub(super) kept: Kept,
+}
+
+/// Under which name a file that another run wrote is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Under none: it is replaced.
+    Nowhere,
+    /// Under this one, whatever has it.
+    As(String),
+    /// Under the first number that is free: nothing is replaced.
+    Numbered,
 }
 
 /// An open folder. Names in it are names of files: nothing here takes a path apart.
@@ -65,8 +76,8 @@ pub(super) struct Place {
     owner: Option<Owner>,
     /// The option that chooses another folder, for remedies.
     option: &'static str,
-    /// The files that this run wrote here, and whether an older one is kept under another name.
-    written: Mutex<BTreeMap<String, bool>>,
+    /// The files that this run wrote here, and the name under which an older one is kept.
+    written: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl Place {
@@ -151,19 +162,39 @@ impl Place {
         Ok(made)
     }
 
+    /// Reads what another run wrote, at most `limit` bytes and one more; None when there is nothing, or this run wrote it.
+    pub(super) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, OutputError> {
+        if self.written().contains_key(name) {
+            return Ok(None);
+        }
+        self.check_target(name)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(self.descriptor(), name, flags, Mode::empty()) {
+            Ok(file) => std::fs::File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(self.failed(Step::Read, errno)),
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.failed(Step::Read, error))?;
+        Ok(Some(bytes))
+    }
+
     /// Removes a file that this run wrote, if it is there.
     pub(super) fn remove(&self, name: &str) -> Result<(), OutputError> {
-        if !self.written().contains_key(name) {
-            return Ok(());
-        }
+        if self.written().contains_key(name) { self.remove_any(name) } else { Ok(()) }
+    }
+
+    /// Removes a file, whoever wrote it, if it is there.
+    pub(super) fn remove_any(&self, name: &str) -> Result<(), OutputError> {
         match rustix::fs::unlinkat(self.descriptor(), name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(self.failed(Step::Remove, errno)),
         }
     }
 
-    /// The files that this run wrote here, and whether an older one is kept.
-    pub(super) fn written(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, bool>> {
+    /// The files that this run wrote here, and the name under which an older one is kept.
+    pub(super) fn written(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<String>>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Content, Place, Readers, random};
+use super::place::{Content, Kept, Place, Readers, random};
 use super::staged::Durability;
 use super::{OutputError, Owner, Step};
 
@@ -18,7 +18,7 @@ fn write(folder: &Path, owner: Option<Owner>, bytes: &[u8]) -> Result<PathBuf, O
     let number = random().map_err(|errno| place.failed(Step::Create, errno))?;
     let name = format!("tracer-{number:016x}.recording.json");
     let path = place.path_of(&name);
-    let file = Content { name, bytes, readers: Readers::Owner, old: None };
+    let file = Content { name, bytes, readers: Readers::Owner, kept: Kept::Nowhere };
     place.stage(vec![file], Durability::OnDisk)?.commit()?;
     Ok(path)
 }

@@ -5,11 +5,14 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FlockOperation, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::place::{Content, MODE_UNFINISHED, Place, Readers, give, random};
+use super::place::{Content, Kept, MODE_UNFINISHED, Place, Readers, give, random};
 use super::{OutputError, Step, stale};
+
+/// The most files of one name that are kept under numbers.
+const MOST_KEPT: u32 = 99;
 
 impl Place {
     /// Creates a file and removes it again: the only sure sign that it can be done. What killed runs of this program left
@@ -39,6 +42,16 @@ impl Place {
         Ok(Unfinished::new(Arc::clone(self), folder, name, file.into()))
     }
 
+    /// The first name `NAME.1`, `NAME.2` and so on that no file has.
+    fn free_number(&self, name: &str) -> Result<String, OutputError> {
+        let mut names = (1..=MOST_KEPT).map(|number| format!("{name}.{number}"));
+        let free = names.find(|name| {
+            let found = rustix::fs::statat(self.descriptor(), name, AtFlags::SYMLINK_NOFOLLOW);
+            matches!(found, Err(Errno::NOENT))
+        });
+        free.ok_or_else(|| OutputError::TooManyKept { path: self.path_of(name), kept: MOST_KEPT })
+    }
+
     /// Writes files to the disk under other names, and looks whether theirs can be taken.
     pub(super) fn stage(
         self: &Arc<Self>,
@@ -46,13 +59,17 @@ impl Place {
         durability: Durability,
     ) -> Result<Staged, OutputError> {
         let mut finished = Vec::with_capacity(files.len());
-        for Content { name, bytes, readers, old } in files {
+        for Content { name, bytes, readers, kept } in files {
             let unfinished = self.create()?.fill(bytes, readers, durability)?;
             self.check_target(&name)?;
-            if let Some(old) = &old {
-                self.check_target(old)?;
+            match &kept {
+                Kept::As(old) => self.check_target(old)?,
+                Kept::Numbered if !self.written().contains_key(&name) => {
+                    self.free_number(&name)?;
+                }
+                Kept::Numbered | Kept::Nowhere => {}
             }
-            finished.push((name, old, unfinished));
+            finished.push((name, kept, unfinished));
         }
         Ok(Staged::new(Arc::clone(self), finished, durability))
     }
@@ -102,10 +119,42 @@ impl Unfinished {
         Ok(self)
     }
 
-    /// Gives what has that name another one as well, in place of what had that; false when nothing has the name.
+    /// Gives what has that name another one as well; which, or None when nothing has the name or it is not to be kept.
+    fn keep(&self, name: &str, kept: &Kept) -> Result<Option<String>, OutputError> {
+        match kept {
+            Kept::Nowhere => Ok(None),
+            Kept::As(old) => Ok(self.keep_as(name, old)?.then(|| old.clone())),
+            Kept::Numbered => self.keep_numbered(name),
+        }
+    }
+
+    /// The same, under the first number that is free.
+    fn keep_numbered(&self, name: &str) -> Result<Option<String>, OutputError> {
+        let folder = &*self.folder;
+        let failed = |errno| self.place.failed(Step::Keep, errno);
+        loop {
+            let number = self.place.free_number(name)?;
+            let kept = match rustix::fs::linkat(folder, name, folder, &number, AtFlags::empty()) {
+                Err(Errno::EXIST) => continue,
+                Err(Errno::NOENT) => return Ok(None),
+                // Without hard links the name is free for a moment.
+                Err(_) => {
+                    rustix::fs::renameat_with(folder, name, folder, &number, RenameFlags::NOREPLACE)
+                }
+                Ok(()) => Ok(()),
+            };
+            match kept {
+                Ok(()) => return Ok(Some(number)),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+    }
+
+    /// The same, in place of what had that name; false when nothing has the name.
     ///
     /// The name is not free for a moment, where the file system has hard links.
-    fn keep(&self, name: &str, old: &str) -> Result<bool, OutputError> {
+    fn keep_as(&self, name: &str, old: &str) -> Result<bool, OutputError> {
         let folder = &*self.folder;
         let failed = |errno| self.place.failed(Step::Keep, errno);
         let link = stale::name(random().map_err(failed)?);
@@ -144,7 +193,7 @@ impl Drop for Unfinished {
 pub struct Staged {
     place: Arc<Place>,
     /// The name of each, and that under which an older file is kept.
-    files: Vec<(String, Option<String>, Unfinished)>,
+    files: Vec<(String, Kept, Unfinished)>,
     durability: Durability,
 }
 
@@ -152,7 +201,7 @@ impl Staged {
     /// These files.
     pub(super) fn new(
         place: Arc<Place>,
-        files: Vec<(String, Option<String>, Unfinished)>,
+        files: Vec<(String, Kept, Unfinished)>,
         durability: Durability,
     ) -> Self {
         Self { place, files, durability }
@@ -166,11 +215,11 @@ impl Staged {
     pub fn commit(self) -> Result<(), OutputError> {
         let Self { place, files, durability } = self;
         let mut replaced = Vec::new();
-        for (name, old, unfinished) in files {
+        for (name, kept, unfinished) in files {
             let is_ours = place.written().contains_key(&name);
-            let keep = old.filter(|_| !is_ours);
-            let done = keep
-                .map_or(Ok(false), |old| unfinished.keep(&name, &old))
+            let kept = if is_ours { Kept::Nowhere } else { kept };
+            let done = unfinished
+                .keep(&name, &kept)
                 .and_then(|kept| unfinished.rename(&name).map(|()| kept));
             match done {
                 Ok(kept) => place.written().entry(name.clone()).or_insert(kept),

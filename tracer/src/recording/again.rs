@@ -30,7 +30,7 @@ fn late<'a>(cgroups: &'a [Cgroup], path: &'a str) -> impl Iterator<Item = &'a Cg
 }
 
 /// The same container of the same thing, and the same place below it.
-fn is_started_again(late: &Cgroup, started: &Cgroup) -> bool {
+pub(super) fn is_started_again(late: &Cgroup, started: &Cgroup) -> bool {
     let place = |cgroup: &'_ Cgroup| container(&cgroup.path).map(|(_, below)| below.to_owned());
     let containers = late.container.as_ref().zip(started.container.as_ref());
     containers.is_some_and(|(late, started)| is_same(late, started))

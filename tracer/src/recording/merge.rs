@@ -20,11 +20,18 @@
 //!
 //! Targets of other kinds are covered by path alone: a process id, or a cgroup above many, may hold something else next time.
 //! When in doubt a late start stays a loss: whoever knows better accepts it.
+//!
+//! # Recordings that broke off
+//! What was written while a recording went on (a snapshot, or what a killed tracer left) lacks what came later. When a
+//! recording that began later and was ended holds a whole start of every cgroup in which that one saw a workload, the workload was
+//! recorded again from its start to an end, and the loss no longer counts.
 
 use std::collections::BTreeSet;
 
 use super::{
-    Cgroup, Losses, Phase, Recording, Target, TargetKind, again::is_late_one_of, completeness,
+    Cgroup, Losses, Phase, Recording, Target, TargetKind,
+    again::{is_late_one_of, is_started_again},
+    completeness,
 };
 use crate::text::escape;
 
@@ -46,6 +53,7 @@ pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Record
     let mut commands = parts.iter().filter_map(|part| part.command.as_ref());
     merged.command = commands.next().filter(|_| commands.next().is_none()).cloned();
     merged.late_starts = uncovered(&parts).into_iter().collect();
+    merged.losses.unfinished = broken_off(&parts);
     let contested: BTreeSet<String> =
         parts.iter().flat_map(|part| &part.contested).cloned().collect();
     merged.contested = contested.into_iter().collect();
@@ -159,6 +167,29 @@ fn uncovered(parts: &[Recording]) -> BTreeSet<String> {
         paths.extend(open.cloned());
     }
     paths
+}
+
+/// Recordings that broke off, without those of which a later one that was ended holds the whole again.
+fn broken_off(parts: &[Recording]) -> u64 {
+    let is_open = |part: &&Recording| !parts.iter().any(|other| is_recorded_again(part, other));
+    let open = parts.iter().filter(is_open).map(|part| part.losses.unfinished);
+    open.fold(0, u64::saturating_add)
+}
+
+/// The other recording holds a whole start of everything in which the part saw a workload, and an end.
+pub(super) fn is_recorded_again(part: &Recording, other: &Recording) -> bool {
+    let is_again = |cgroup: &Cgroup| {
+        let is_users = cgroup.container.as_ref().is_some_and(|one| one.user.is_some());
+        let started = |one: &&Cgroup| !one.late_start && is_whole(other, one);
+        other.cgroups.iter().filter(started).any(|started| {
+            started.path == cgroup.path || !is_users && is_started_again(cgroup, started)
+        })
+    };
+    // Times in RFC 3339 and UTC sort as they follow each other.
+    other.losses.unfinished == 0
+        && other.started > part.started
+        && part.cgroups.iter().any(ran)
+        && part.cgroups.iter().filter(|cgroup| ran(cgroup)).all(is_again)
 }
 
 /// Whether a recording holds a whole start of what the late cgroup of another one is.

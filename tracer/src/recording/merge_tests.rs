@@ -310,3 +310,34 @@ fn ids_are_found_as_engines_write_them() {
         assert_eq!(container(other), None, "{other}");
     }
 }
+
+/// What a killed tracer left.
+fn broken_off(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
+    let mut recording = whole(kind, name, paths);
+    recording.losses.unfinished = 1;
+    recording.complete = false;
+    recording.incomplete_reasons = vec!["it broke off".into()];
+    recording
+}
+
+#[test]
+fn a_recording_that_broke_off_is_made_up_for_by_a_later_one_from_start_to_end() {
+    let left = broken_off(Path, "/a", &["/a/x", "/a/y"]);
+    let again = |paths: &[&str], started: &str| {
+        let mut again = whole(Path, "/a", paths);
+        again.started = started.to_owned();
+        let merged = merge(&[left.clone(), again], false).expect("one");
+        (merged.losses.unfinished, merged.complete)
+    };
+    let later = "2026-01-03T00:00:00Z";
+    assert_eq!(again(&["/a/x", "/a/y", "/a/z"], later), (0, true));
+    assert_eq!(again(&["/a/x"], later), (1, false), "one of them was not started again");
+    assert_eq!(again(&["/a/x", "/a/y"], "2026-01-01T00:00:00Z"), (1, false), "before it");
+    let mut late = late(Path, "/a", &["/a/x", "/a/y"]);
+    late.started = later.to_owned();
+    let merged = merge(&[left.clone(), late], false).expect("one");
+    assert_eq!((merged.losses.unfinished, merged.complete), (1, false), "it went on meanwhile");
+    let mut broken = broken_off(Path, "/a", &["/a/x", "/a/y"]);
+    broken.started = later.to_owned();
+    assert_eq!(merge(&[left, broken], false).expect("one").losses.unfinished, 2);
+}

@@ -9,6 +9,7 @@ pub mod circumstances;
 mod completeness;
 pub mod denied;
 pub mod departures;
+pub mod earlier;
 pub mod event;
 pub mod facts;
 pub mod filters;

@@ -10,6 +10,7 @@ use super::{
     assembly::{is_at_or_below, unnamed},
     completeness,
     departures::left,
+    earlier::folded,
     merge::container,
 };
 
@@ -65,10 +66,9 @@ pub fn by_target(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
         container: None,
         recording: part(recording, target.clone(), accept_late_start),
     };
-    let mut parts: Vec<Part> = recording.targets.iter().map(part).collect();
+    // What was named twice, and by each of several recordings, is one target.
+    let mut parts: Vec<Part> = folded(&recording.targets).iter().map(part).collect();
     parts.sort_by(|one, other| one.label.cmp(&other.label));
-    // What was named twice is one target.
-    parts.dedup_by(|one, other| one.label == other.label);
     parts
 }
 

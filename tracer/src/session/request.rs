@@ -42,6 +42,8 @@ pub struct Request {
     pub duration: Option<Duration>,
     /// Stop when no new call was seen for this time.
     pub until_quiet: Option<Duration>,
+    /// Hand out the recording as it is after each such time.
+    pub snapshot_every: Option<Duration>,
     /// Use the kernel's BTF.
     pub btf: bool,
     /// Count calls.

@@ -74,6 +74,11 @@ impl Stops {
         })
     }
 
+    /// Waits for one that asks for the end.
+    pub async fn end(&mut self) {
+        while self.next().await == Asked::Snapshot {}
+    }
+
     /// The next one's wish.
     pub(super) async fn next(&mut self) -> Asked {
         loop {
