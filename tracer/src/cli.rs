@@ -257,6 +257,13 @@ Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Tell as well whether the kubelet of this node finds the profile NAME, in DIR/seccomp: a container whose profile is missing
+    /// there is not created
+    #[arg(long, value_name = "NAME")]
+    pub localhost: Option<String>,
+    /// The kubelet's root folder, when it is not /var/lib/kubelet
+    #[arg(long, value_name = "DIR", requires = "localhost")]
+    pub kubelet_root: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,23 +1,36 @@
 //! `tracer check`: can this host trace and enforce.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
-use super::Exit;
+use super::{Exit, usage};
 use crate::{
+    cli::Check,
     message::print,
-    {cli::Check, preflight, recording::json},
+    preflight,
+    profile::kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile},
+    recording::json,
 };
 
-/// Prints one line for each requirement. Succeeds only when tracing can work.
+/// Prints one line for each requirement. Succeeds only when tracing can work, and the profile that was named is there.
 ///
 /// # Errors
-/// None at present.
+/// No profile can have the name.
 pub fn run(options: &Check) -> Result<Exit> {
-    let checks = preflight::judge(&preflight::gather(&preflight::Sources::default()));
+    let mut checks = preflight::judge(&preflight::gather(&preflight::Sources::default()));
+    if let Some(name) = &options.localhost {
+        let profile =
+            LocalhostProfile::new(name).map_err(|error| usage(&format!("--localhost: {error}")))?;
+        let root = options.kubelet_root.as_deref().unwrap_or(Path::new(DEFAULT_KUBELET_ROOT));
+        checks.push(preflight::localhost(root, &profile));
+    }
     if options.json {
         print(&json::checks(&checks)).context("the standard output could not be written")?;
     } else {
         print(&preflight::render(&checks)).context("the standard output could not be written")?;
     }
-    Ok(if preflight::can_trace(&checks) { Exit::Complete } else { Exit::Failed })
+    let named = checks.last().filter(|_| options.localhost.is_some());
+    let is_there = named.is_none_or(|check| check.status == preflight::Status::Ok);
+    Ok(if preflight::can_trace(&checks) && is_there { Exit::Complete } else { Exit::Failed })
 }

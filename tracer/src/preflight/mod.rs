@@ -5,6 +5,7 @@
 pub mod facts;
 pub mod hook;
 pub mod judge;
+pub mod localhost;
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use facts::{Facts, Sources, gather};
 pub use hook::{HookChoice, choose};
 pub use judge::judge;
+pub use localhost::localhost;
 
 use crate::text::escape;
 
