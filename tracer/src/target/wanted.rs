@@ -258,7 +258,14 @@ impl Known<'_> {
             }
             Rule::Meaning(Meaning::PodUid(uid)) => {
                 let is = |top: &&str| names::pod(names::leaf(top).1).as_ref() == Some(uid);
-                tops(path).find(is).map_or(Verdict::Other, |top| self.in_pod(top, path))
+                match tops(path).find(is) {
+                    Some(top) => self.in_pod(top, path),
+                    None if is_in_pod_cgroup(path) => Verdict::Other,
+                    None => self.by_name(EngineScope::Cri, path, |container| {
+                        let pod = container.pod.as_ref();
+                        pod.and_then(|pod| PodUid::parse(&pod.uid)).as_ref() == Some(uid)
+                    }),
+                }
             }
             Rule::Meaning(Meaning::PodName { namespace, pod }) => {
                 self.in_pods(path, |known| known.namespace == *namespace && known.name == *pod)
@@ -378,9 +385,12 @@ impl Known<'_> {
         verdict
     }
 
-    /// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless containers of pods were seen beside this one.
+    /// May it be a container of a pod? The kubelet makes a cgroup for each pod, unless containers of pods were seen beside this one, or
+    /// it lies where containers of pods without cgroups do.
     fn may_be_pods(&self, path: &str, top: &str) -> bool {
-        is_in_pod_cgroup(path) || self.inventory.loose_pods.contains(above(top))
+        is_in_pod_cgroup(path)
+            || is_where_loose_pods_are(top)
+            || self.inventory.loose_pods.contains(above(top))
     }
 
     /// May one of the runtimes that are asked have made it, and tell of it yet? Whoever makes cgroups in a tree of their own
@@ -424,6 +434,20 @@ pub fn above(path: &str) -> &str {
 /// A cgroup in the path has the name of a pod's.
 pub fn is_in_pod_cgroup(path: &str) -> bool {
     tops(path).any(|top| names::pod(names::leaf(top).1).is_some())
+}
+
+/// The container's cgroup is where the runtimes of Kubernetes make one when they are told no place: `/k8s.io/ID`, after containerd's
+/// namespace for Kubernetes, and with systemd's driver `/system.slice/cri-containerd-ID.scope` and `crio-ID.scope`.
+fn is_where_loose_pods_are(top: &str) -> bool {
+    let (parent, last) = names::leaf(top);
+    let is_of_kubernetes = |name: ContainerName| {
+        matches!(name.engine, Engine::Containerd | Engine::Crio)
+    };
+    match above(top) {
+        "/k8s.io" => true,
+        "/system.slice" => names::container(parent, last).is_some_and(is_of_kubernetes),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

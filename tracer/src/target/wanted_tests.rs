@@ -174,6 +174,24 @@ fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
 }
 
 #[test]
+fn a_pod_without_a_cgroup_is_found_where_its_runtime_makes_containers() {
+    for known in [format!("/k8s.io/{}", id('c')), format!("/system.slice/cri-containerd-{}.scope", id('c'))] {
+        for text in ["shop/web-0", "shop/web-0/app", UID] {
+            assert_eq!(judged(text, &known), is(&known), "{text}");
+        }
+        assert_eq!(judged("shop/web-1", &known), Verdict::Other);
+        assert_eq!(judged(&UID.replace('1', "2"), &known), Verdict::Other);
+    }
+    let new = format!("/k8s.io/{}", id('e'));
+    for text in ["shop/web-0", "shop/web-1/app", UID] {
+        assert_eq!(judged(text, &new), Verdict::Undecided, "{text}: nobody told of it yet");
+    }
+    assert_eq!(judged("shop/web-0", &format!("/k8s.io/{}", id('d'))), Verdict::Other, "the pause");
+    let elsewhere = format!("/kubepods/pod{}/{}", UID.replace('1', "2"), id('e'));
+    assert_eq!(judged(UID, &elsewhere), Verdict::Other, "the pod is another");
+}
+
+#[test]
 fn all_containers_are_all_but_the_pause_containers() {
     let all = |path: &str| Wanted::all_containers().judge(path, &known(&inventory()));
     let container = format!("/x/{}", id('e'));
