@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
-use serde_json::Value;
 use tempfile::TempDir;
 use tests::{BOUND, Running, holds_within, temporary_folder};
 
 use crate::command_line::IMAGE;
 use crate::cri_api::{self as api, call};
+use crate::cri_files::{NETWORK, NETWORK_LIST, configuration};
 use crate::engine::{Container, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
 
@@ -56,22 +56,6 @@ pub struct Started<'a> {
     container: String,
     name: String,
 }
-
-/// A network plug-in that gives a pod its loopback interface and claims that it has an address.
-const NETWORK: &str = r#"#!/bin/sh
-version='"cniVersion": "0.4.0"'
-case $CNI_COMMAND in
-VERSION) echo "{ $version, \"supportedVersions\": [\"0.3.1\", \"0.4.0\"] }" ;;
-ADD)
-    busybox nsenter "--net=$CNI_NETNS" busybox ifconfig lo 127.0.0.1 up || exit
-    echo "{ $version, \"interfaces\": [{ \"name\": \"$CNI_IFNAME\", \"sandbox\": \"$CNI_NETNS\" }],
-        \"ips\": [{ \"version\": \"4\", \"interface\": 0, \"address\": \"127.0.0.1/8\" }] }"
-    ;;
-esac
-"#;
-
-const NETWORK_LIST: &str =
-    r#"{ "cniVersion": "0.4.0", "name": "tests", "plugins": [{ "type": "loopback" }] }"#;
 
 impl Containerd {
     /// Starts it with this low-level runtime, and loads the image.
@@ -141,37 +125,6 @@ impl Containerd {
     }
 }
 
-/// `restrict_oom_score_adj`: the pod's own process wants a score for which the machine may lack a capability.
-fn configuration(folder: &Path, runtime: &Path) -> String {
-    let path = |name: &str| Value::from(folder.join(name).display().to_string());
-    let cri = r#"[plugins."io.containerd.grpc.v1.cri""#;
-    format!(
-        r#"version = 2
-root = {}
-state = {}
-[grpc]
-address = {}
-{cri}]
-sandbox_image = "{IMAGE}"
-restrict_oom_score_adj = true
-disable_apparmor = true
-{cri}.cni]
-bin_dir = {}
-conf_dir = {}
-{cri}.containerd.runtimes.runc]
-runtime_type = "io.containerd.runc.v2"
-{cri}.containerd.runtimes.runc.options]
-BinaryName = {}
-"#,
-        path("root"),
-        path("state"),
-        path("containerd.sock"),
-        path("plug-ins"),
-        path("network"),
-        Value::from(runtime.display().to_string()),
-    )
-}
-
 impl Containerd {
     /// A pod in a namespace that nothing else uses, with a UID as Kubernetes makes them.
     pub fn pod(&self, cgroup_parent: impl FnOnce(&str) -> String) -> Result<Pod<'_>, String> {
@@ -184,6 +137,27 @@ impl Containerd {
         workload: &str,
         suffix: &str,
         cgroup_parent: impl FnOnce(&str) -> String,
+    ) -> Result<Pod<'_>, String> {
+        self.make_pod(workload, suffix, cgroup_parent, None)
+    }
+
+    /// The same, with its pause container under the runtime's default filter, as every kubelet wants it.
+    pub fn pod_under_default(
+        &self,
+        workload: &str,
+        suffix: &str,
+        cgroup_parent: impl FnOnce(&str) -> String,
+    ) -> Result<Pod<'_>, String> {
+        let context = api::PodSecurityContext { seccomp: Some(api::SecurityProfile::default()) };
+        self.make_pod(workload, suffix, cgroup_parent, Some(context))
+    }
+
+    fn make_pod(
+        &self,
+        workload: &str,
+        suffix: &str,
+        cgroup_parent: impl FnOnce(&str) -> String,
+        security_context: Option<api::PodSecurityContext>,
     ) -> Result<Pod<'_>, String> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let uid = format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id());
@@ -198,7 +172,10 @@ impl Containerd {
                 namespace: "tracer-tests".into(),
             }),
             log_directory: self.folder.path().join("logs").display().to_string(),
-            linux: Some(api::LinuxPodConfig { cgroup_parent: cgroup_parent(&uid) }),
+            linux: Some(api::LinuxPodConfig {
+                cgroup_parent: cgroup_parent(&uid),
+                security_context,
+            }),
         };
         let request = api::RunPod { config: Some(config.clone()) };
         let pod: api::Id = self.call("RunPodSandbox", request)?;

@@ -37,6 +37,15 @@ pub struct PodConfig {
 pub struct LinuxPodConfig {
     #[prost(string, tag = "1")]
     pub cgroup_parent: String,
+    #[prost(message, optional, tag = "2")]
+    pub security_context: Option<PodSecurityContext>,
+}
+
+/// `LinuxSandboxSecurityContext`
+#[derive(Clone, PartialEq, Message)]
+pub struct PodSecurityContext {
+    #[prost(message, optional, tag = "9")]
+    pub seccomp: Option<SecurityProfile>,
 }
 
 /// `RunPodSandboxRequest`

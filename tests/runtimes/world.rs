@@ -210,7 +210,13 @@ impl World {
     }
 
     fn start_containerd(&self) -> Result<Containerd, String> {
-        let programs = [tool("containerd")?, tool("ctr")?, tool("runc")?];
+        self.containerd_with(&tool("runc")?)
+    }
+
+    /// One of its own, with this low-level runtime.
+    pub fn containerd_with(&self, runtime: &Path) -> Result<Containerd, String> {
+        kernel_tier()?;
+        let programs = [tool("containerd")?, tool("ctr")?, runtime.to_owned()];
         let programs = programs.each_ref().map(PathBuf::as_path);
         Containerd::new(programs, &self.namespace(Place::Private), &self.image()?)
     }
