@@ -440,12 +440,11 @@ pub fn is_in_pod_cgroup(path: &str) -> bool {
 /// namespace for Kubernetes, and with systemd's driver `/system.slice/cri-containerd-ID.scope` and `crio-ID.scope`.
 fn is_where_loose_pods_are(top: &str) -> bool {
     let (parent, last) = names::leaf(top);
-    let is_of_kubernetes = |name: ContainerName| {
-        matches!(name.engine, Engine::Containerd | Engine::Crio)
-    };
-    match above(top) {
-        "/k8s.io" => true,
-        "/system.slice" => names::container(parent, last).is_some_and(is_of_kubernetes),
+    let is_of_kubernetes =
+        |name: ContainerName| matches!(name.engine, Engine::Containerd | Engine::Crio);
+    match parent {
+        Some("k8s.io") => true,
+        Some("system.slice") => names::container(parent, last).is_some_and(is_of_kubernetes),
         _ => false,
     }
 }

@@ -175,7 +175,9 @@ fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
 
 #[test]
 fn a_pod_without_a_cgroup_is_found_where_its_runtime_makes_containers() {
-    for known in [format!("/k8s.io/{}", id('c')), format!("/system.slice/cri-containerd-{}.scope", id('c'))] {
+    for known in
+        [format!("/k8s.io/{}", id('c')), format!("/system.slice/cri-containerd-{}.scope", id('c'))]
+    {
         for text in ["shop/web-0", "shop/web-0/app", UID] {
             assert_eq!(judged(text, &known), is(&known), "{text}");
         }
