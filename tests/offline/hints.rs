@@ -21,6 +21,7 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("cli/", &[RECORD]),
     ("command/account.rs", &[RECORD, "verify"]),
     ("command/capabilities.rs", &["enforce", "verify"]),
+    ("command/check.rs", &["check"]),
     ("command/derivation.rs", &[RECORD, "profile"]),
     ("command/enforce.rs", &["enforce"]),
     ("command/events.rs", &[RECORD, "verify"]),
@@ -58,8 +59,16 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
 ];
 
 /// Options of other programs: of container engines, and of the kubelet.
-const FOREIGN: &[&str] =
-    &["--cap-add", "--cgroupns", "--pid", "--root-dir", "--security-opt", "--volume"];
+const FOREIGN: &[&str] = &[
+    "--cap-add",
+    "--cgroupns",
+    "--namespace",
+    "--patch-file",
+    "--pid",
+    "--root-dir",
+    "--security-opt",
+    "--volume",
+];
 
 /// Said to those who typed the option.
 const TYPED: &[(&str, &str)] = &[("command/outputs.rs", "--all-containers")];

@@ -82,7 +82,7 @@ pub(super) fn reasons(
     lost(
         losses.unfinished,
         "recordings that were written while they went on, so that later calls are missing",
-        "restart the workload while recording again, and let that recording end (Ctrl-C, --duration): it replaces this, or makes up for it when both are merged",
+        "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): what is written then replaces this, or makes up for it when both are merged",
     );
     if losses.contested > 0 {
         let paths: Vec<String> =
