@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::sync::MutexGuard;
 
-use serde_json::{Deserializer, Value};
+use serde_json::Value;
 use tests::deployment::DAEMONSET;
 use tests::{Running, holds_within};
 
@@ -26,8 +26,10 @@ pub struct DaemonSet<'node> {
     manifest: String,
     /// Says what tracer says.
     log: Running,
-    /// Says every state of its pod.
-    states: Running,
+    /// Says what becomes of every container of the node.
+    events: Running,
+    /// The id of its own.
+    container: String,
     is_deleted: bool,
     _turn: MutexGuard<'node, ()>,
 }
@@ -49,12 +51,12 @@ impl<'node> DaemonSet<'node> {
         let turn = node.daemonset.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let manifest = manifest(target, arguments);
         empty(node);
+        let events = Running::start(node.command("ctr").args(["--namespace=k8s.io", "events"]));
         node.kubectl_reading(&["apply", "--filename=-"], &manifest)?;
-        let pods = ["--namespace", NAMESPACE, "get", "pods", "-l", "app.kubernetes.io/name=tracer"];
-        let mut states = node.command("kubectl");
-        let states = Running::start(states.args(pods).args(["--watch", "--output=json"]));
         let log = Running::start(&mut node.command("true"));
-        let mut started = Self { node, manifest, log, states, is_deleted: false, _turn: turn };
+        let container = String::new();
+        let mut started =
+            Self { node, manifest, log, events, container, is_deleted: false, _turn: turn };
         started.wait_until_recording()?;
         Ok(started)
     }
@@ -63,6 +65,10 @@ impl<'node> DaemonSet<'node> {
         let rolled = ["--namespace", NAMESPACE, "rollout", "status", "daemonset/tracer"];
         let timeout = format!("--timeout={}s", BOUND.as_secs());
         self.node.kubectl(&[&rolled[..], &[&timeout]].concat())?;
+        let pods = self.node.get(&["--namespace", NAMESPACE, "pods"])?;
+        let id = pods["items"][0]["status"]["containerStatuses"][0]["containerID"].as_str();
+        let id = id.and_then(|id| id.strip_prefix("containerd://"));
+        self.container = id.ok_or("the pod has no container")?.to_owned();
         let mut follow = self.node.command("kubectl");
         follow.args(["--namespace", NAMESPACE, "logs", "--follow", "daemonset/tracer"]);
         self.log = Running::start(follow.stdin(Stdio::null()));
@@ -79,10 +85,10 @@ impl<'node> DaemonSet<'node> {
         let log = &mut self.log;
         holds_within(BOUND, || !log.is_running());
         let log = self.log.stdout();
-        // The kubelet tells how a container ended before it gives the pod up; the watch may be behind.
+        // The pod may be gone before the API server hears how it ended; its runtime is told in any case.
         let mut status = None;
         holds_within(BOUND, || {
-            status = exit_status(&self.states.stdout());
+            status = exit_status(&self.events.stdout(), &self.container);
             status.is_some()
         });
         let status = status.ok_or_else(|| format!("no exit status; tracer said:\n{log}"))?;
@@ -138,11 +144,11 @@ fn empty(node: &Node) {
     }
 }
 
-/// The exit status in the last of a pod's states that has one.
-fn exit_status(states: &str) -> Option<i64> {
-    let states = Deserializer::from_str(states).into_iter::<Value>().map_while(Result::ok);
-    let status = |state: Value| {
-        state["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"].as_i64()
-    };
-    states.filter_map(status).last()
+/// The exit status of a container's first process among the lines `TIME NAMESPACE TOPIC JSON` of containerd's events. None that is 0
+/// is in the JSON.
+fn exit_status(events: &str, container: &str) -> Option<i64> {
+    let ends = events.lines().filter_map(|line| line.split_once(" /tasks/exit "));
+    let mut ends = ends.filter_map(|(_, json)| serde_json::from_str::<Value>(json).ok());
+    let end = ends.find(|end| end["id"] == container)?;
+    Some(end["exit_status"].as_i64().unwrap_or(0))
 }
