@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tests::deployment::DAEMONSET;
@@ -48,7 +48,7 @@ impl<'node> DaemonSet<'node> {
     /// Starts one that is given these arguments after its target, and waits until it records.
     pub fn start(node: &'node Node, target: &str, arguments: &[&str]) -> Result<Self, String> {
         // A test that failed while it held the lock has deleted its own.
-        let turn = node.daemonset.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = node.daemonset.lock().unwrap_or_else(PoisonError::into_inner);
         let manifest = manifest(target, arguments);
         empty(node);
         let events = Running::start(node.command("ctr").args(["--namespace=k8s.io", "events"]));
