@@ -9,7 +9,6 @@ mod following;
 mod late;
 mod moves;
 mod names;
-mod priority;
 mod removal;
 mod request;
 mod selecting;
@@ -35,7 +34,6 @@ use self::{
     ending::Roots,
     events::Sightings,
     late::Late,
-    priority::run_before_others,
     removal::Removal,
     selecting::Selecting,
     setup::{
@@ -138,7 +136,6 @@ pub async fn record(
         began,
     };
     session.follow_targets()?;
-    run_before_others();
     let stop = session.run(stops, &mut observers).await?;
     session.end_command(stop, stops, &mut observers).await?;
     session.await_rest(stop, stops, &mut observers).await?;
