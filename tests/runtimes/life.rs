@@ -1,6 +1,6 @@
 //! Targets that end and start again, and that do not exist yet: every start is recorded, under the name that it had.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -30,6 +30,8 @@ const MARKERS: [(i32, &str); 6] = [
 const RESTARTS: usize = 5;
 /// Starts of a container that makes one call and ends.
 const STARTS: usize = 100;
+/// How many containers that have ended are still there.
+const KEPT: usize = 10;
 
 /// Counts its runs in a file, and makes the call of that run.
 const COUNTED: &str = r#"
@@ -247,7 +249,7 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
     let target = format!("{}/app", pod.path());
     let tracing =
         Tracer::new().args([&cri_endpoint(containerd), "--wait", "--cgroup", &target]).start();
-    let mut before: Option<String> = None;
+    let mut ended = VecDeque::new();
     for turn in 0..STARTS {
         let call = format!("x86_64:{}", MARKERS[turn % MARKERS.len()].0);
         let words = ["/program", call.as_str()];
@@ -260,9 +262,11 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
         };
         let container = pod.create("app", turn as u32, &order)?;
         pod.run(&container)?;
-        // The kubelet keeps the last container that has ended (`maximum-dead-containers-per-container`).
-        if let Some(before) = before.replace(container) {
-            pod.remove(&before)?;
+        ended.push_back(container);
+        // The kubelet removes containers that have ended once a minute, all but the last one of a name (`ContainerGCPeriod` and
+        // `maximum-dead-containers-per-container`).
+        if ended.len() > KEPT {
+            pod.remove(&ended.pop_front().expect("one more than is kept"))?;
         }
     }
     all_are_there(&tracing.stop().exits(0), &target);

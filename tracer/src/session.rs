@@ -216,9 +216,11 @@ impl Session<'_> {
                 _ = tick.tick() => {
                     self.sightings.selecting.ask_again();
                     self.show_status(observers)?;
-                    if autosave.is_due(Instant::now(), self.sightings.calls_seen()) {
+                    let now = Instant::now();
+                    if autosave.is_due(now, self.sightings.calls_seen()) {
                         let snapshot = self.recorder.drain()?;
                         (observers.autosave)(&self.judge(&snapshot, true, assemble)?);
+                        autosave.took(now, Instant::now());
                     }
                 }
             }

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 /// How long after one save the next may be: at first, doubled by each.
 const FIRST: Duration = Duration::from_millis(500);
-/// At most.
+/// At most, unless saving takes long.
 const LONGEST: Duration = Duration::from_secs(10);
+/// Nothing else is done meanwhile: names are not asked for. So many times as long as a save took, the next one does not come.
+const REST: u32 = 20;
 
 /// Decides when the recording so far is saved.
 pub(super) struct Autosave {
@@ -30,6 +32,11 @@ impl Autosave {
         self.period = (2 * self.period).min(LONGEST);
         true
     }
+
+    /// It was saved, from the one moment to the other.
+    pub(super) fn took(&mut self, from: Instant, to: Instant) {
+        self.due = self.due.max(to + REST * to.duration_since(from));
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +60,16 @@ mod tests {
         let end = start + Duration::from_secs(1000);
         assert!(autosave.is_due(end, 400));
         assert!(!autosave.is_due(end + LONGEST, 400), "nothing changed");
+    }
+
+    #[test]
+    fn saving_takes_a_small_part_of_the_time() {
+        let start = Instant::now();
+        let mut autosave = Autosave::new(start);
+        assert!(autosave.is_due(start, 1));
+        let end = start + Duration::from_secs(3);
+        autosave.took(start, end);
+        assert!(!autosave.is_due(end + Duration::from_secs(59), 2));
+        assert!(autosave.is_due(end + Duration::from_secs(60), 2));
     }
 }
