@@ -223,6 +223,11 @@ pub fn leaf(path: &str) -> (Option<&str>, &str) {
     (components.next().filter(|parent| !parent.is_empty()), last)
 }
 
+/// The cgroup right above another; empty for the uppermost.
+pub fn above(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(above, _)| above)
+}
+
 /// Is every character a hexadecimal digit (and is there one)?
 pub fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())

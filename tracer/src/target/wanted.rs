@@ -390,7 +390,7 @@ impl Known<'_> {
     fn may_be_pods(&self, path: &str, top: &str) -> bool {
         is_in_pod_cgroup(path)
             || is_where_loose_pods_are(top)
-            || self.inventory.loose_pods.contains(above(top))
+            || self.inventory.loose_pods.contains(names::above(top))
     }
 
     /// May one of the runtimes that are asked have made it, and tell of it yet? Whoever makes cgroups in a tree of their own
@@ -424,11 +424,6 @@ fn podman_pod_in<'path>(
         Some((top, names::podman_pod(parent, last)?.to_owned()))
     });
     pods.find(|(_, id)| scope.admits(Engine::Podman) && id.starts_with(prefix))
-}
-
-/// The cgroup right above another; empty for the uppermost.
-pub fn above(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(above, _)| above)
 }
 
 /// A cgroup in the path has the name of a pod's.

@@ -163,7 +163,7 @@ fn what_nobody_told_of_is_undecided_when_it_may_be_meant() {
     for text in ["shop/web-0", "shop/web-0/app", "cri:app"] {
         assert_eq!(judged(text, &in_pod), Verdict::Undecided, "{text}: it may be a new one");
         let mut loose = inventory();
-        loose.loose_pods.insert(above(&unknown).to_owned());
+        loose.loose_pods.insert(names::above(&unknown).to_owned());
         assert_eq!(wanted(text).judge(&unknown, &known(&loose)), Verdict::Undecided, "{text}");
         let far = format!("/far/cri-containerd-{}.scope", id('e'));
         assert_eq!(wanted(text).judge(&far, &known(&loose)), Verdict::Other, "{text}: not there");
