@@ -49,6 +49,7 @@ fn every_key_of_the_form_is_written() {
         ("/$defs/target/properties", "/targets/0"),
         ("/$defs/cgroup/properties", "/cgroups/0"),
         ("/$defs/container/properties", "/cgroups/0/container"),
+        ("/$defs/workload/properties", "/cgroups/0/container/workload"),
         ("/$defs/losses/properties", "/losses"),
         ("/$defs/command/properties", "/command"),
         ("/$defs/derived/properties", "/derived"),

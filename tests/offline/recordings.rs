@@ -2,7 +2,8 @@
 
 use tracer::recording::{
     Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity, Departure,
-    Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind, VERSION,
+    Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind, ToldBy,
+    VERSION, Workload,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -139,6 +140,11 @@ pub fn full() -> Recording {
         name: Some("app".into()),
         namespace: Some("shop".into()),
         pod: Some("web-0".into()),
+        workload: Some(Workload {
+            kind: Some("StatefulSet".into()),
+            name: Some("web".into()),
+            told_by: ToldBy::Api,
+        }),
         image: Some("nginx".into()),
         user: Some(1000),
     });

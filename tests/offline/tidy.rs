@@ -49,12 +49,14 @@ const IMPURE: &[&str] = &[
     "rustix",
     "tokio",
 ];
-/// The only files that know `serde_json`: those of `recording::json` and `profile::oci`, and the one that reads Podman's files.
+/// The only files that know `serde_json`: those of `recording::json` and `profile::oci`, the one that reads the API
+/// server's answers, and the one that reads Podman's files.
 const KNOW_JSON: &[&str] = &[
     "recording/json.rs",
     "profile/oci/amend.rs",
     "profile/oci/mod.rs",
     "profile/oci/write.rs",
+    "target/cluster/objects.rs",
     "target/runtime/storage.rs",
 ];
 /// Test programs that list their tests themselves (`harness = false`).

@@ -1,5 +1,6 @@
 //! What was typed: clap definitions, and what is said of what cannot be meant.
 
+mod cluster;
 mod mistyped;
 mod values;
 
@@ -11,6 +12,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
+pub use self::cluster::Cluster;
 pub use self::mistyped::Mistyped;
 pub use self::values::{Attach, DefaultAction, Errno, Runtime};
 use self::values::{parse_period, parse_socket, parse_time};
@@ -49,7 +51,8 @@ impl Cli {
 
 const AFTER_HELP: &str = "\
 Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, the pods of a workload \
-(NAMESPACE/deployment/NAME, or statefulset, daemonset, replicaset, job, cronjob) or those whose names begin alike (NAMESPACE/web-*), a pod's UID, a container's \
+(NAMESPACE/deployment/NAME, or statefulset, daemonset, replicaset, job, cronjob) or those whose names begin alike (NAMESPACE/web-*, NAMESPACE/*), also with \
+-l LABELS, a pod's UID, a container's \
 name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. \
 A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME is a unit of that user's manager, \
 podman:user@1000/NAME a container that the user runs without root.
@@ -128,6 +131,9 @@ pub struct Record {
     /// Where names are asked for.
     #[command(flatten)]
     pub sockets: Sockets,
+    /// Which pods are meant.
+    #[command(flatten)]
+    pub cluster: Cluster,
     /// Await targets that do not exist yet, and go on when they end
     #[arg(long, requires = "targets")]
     pub wait: bool,
@@ -300,6 +306,9 @@ pub struct Verify {
     /// Where names are asked for.
     #[command(flatten)]
     pub sockets: Sockets,
+    /// Which pods are meant.
+    #[command(flatten)]
+    pub cluster: Cluster,
     /// Await targets that do not exist yet, and go on when they end: for a container that does not start
     #[arg(long, requires = "targets")]
     pub wait: bool,

@@ -275,6 +275,9 @@ impl Session<'_> {
                 Err(_) => break,
             }
         }
+        for line in self.sightings.selecting.decide_without_api(|_| true) {
+            observers.live.line(&line);
+        }
         self.take(observers)
     }
 

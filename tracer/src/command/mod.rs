@@ -3,6 +3,7 @@
 mod account;
 mod capabilities;
 pub mod check;
+mod cluster;
 mod denied;
 mod derivation;
 mod doubt;

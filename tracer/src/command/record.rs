@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use tokio::runtime::Runtime;
 
 use super::{
-    Exit, derivation,
+    Exit, cluster, derivation,
     events::{self, Events},
     filtered,
     outputs::{self, Outputs},
@@ -38,7 +38,7 @@ use crate::{
 pub fn run(typed: &Record) -> Result<Exit> {
     let choices = &typed.derivation;
     let options = derivation::options(choices)?;
-    let specs = request::specs(&typed.targets)?;
+    let specs = request::specs(&typed.targets, &typed.cluster)?;
     if outputs::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
@@ -56,8 +56,9 @@ pub fn run(typed: &Record) -> Result<Exit> {
         verbose: choices.verbose,
         quiet: choices.quiet,
     };
-    let mut targets =
-        request::targets(&root, &specs, &sockets::addresses(&typed.sockets)?, search)?;
+    let mut addresses = sockets::addresses(&typed.sockets)?;
+    addresses.cluster = cluster::question(&specs, &typed.cluster)?;
+    let mut targets = request::targets(&root, &specs, &addresses, search)?;
     let denials = filtered::decide(typed, &root, &targets)?;
     targets.notes.extend(denials.note);
     let (runtime, mut stops) = request::event_loop()?;

@@ -7,11 +7,12 @@ use tokio::runtime::Runtime;
 
 use super::{
     account::{self, Account},
+    cluster,
     lookup::look_up,
     owner, sockets, usage,
 };
 use crate::{
-    cli::Attach,
+    cli::{Attach, Cluster},
     kernel::{Filter, Hook},
     message::tell,
     preflight::{self, Check, HookChoice},
@@ -31,8 +32,10 @@ use crate::{
 };
 
 /// What was typed as targets.
-pub(super) fn specs(typed: &[String]) -> Result<Vec<TargetSpec>> {
-    typed.iter().map(|text| text.parse().map_err(|error| usage(&error))).collect()
+pub(super) fn specs(typed: &[String], cluster: &Cluster) -> Result<Vec<TargetSpec>> {
+    let specs: Result<Vec<_>> =
+        typed.iter().map(|text| text.parse().map_err(|error| usage(&error))).collect();
+    cluster::narrowed(specs?, cluster)
 }
 
 /// The event loop, with the signals that end a session caught.
@@ -136,8 +139,11 @@ pub(super) fn targets(
     if needs_names && !search.quiet {
         sockets::tell_ignored(addresses);
     }
-    let inventory =
+    let mut inventory =
         if needs_names { ask_all(addresses, search.verbose)? } else { Inventory::default() };
+    if let Some(question) = &addresses.cluster {
+        cluster::look_up(question, &mut inventory, search.verbose)?;
+    }
     let tree = root.tree()?;
     let (mut selections, mut wanted, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for (spec, rule) in specs.iter().zip(rules) {

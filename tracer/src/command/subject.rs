@@ -44,7 +44,7 @@ fn workloads(specs: &[TargetSpec], is_meant: impl Fn(&str, &Pods) -> bool) -> Ve
             if is_meant(namespace, pods) =>
         {
             let (namespace, name) = (namespace.clone(), name.clone());
-            Some(Workload { resource: kind.resource(), namespace, name })
+            Some(Workload { resource: kind.word(), namespace, name })
         }
         _ => None,
     });

@@ -17,6 +17,7 @@ use crate::{
     recording::{
         Phase, Recording,
         starts::{pods, starts},
+        told::told_pods,
     },
     session::{Outcome, Stop},
     text::{escape, escape_once, escape_path},
@@ -59,6 +60,7 @@ pub(super) fn tell(
         }
         text.push_str(&doubt::told(recording));
         write_departures(&mut text, recording);
+        write_told(&mut text, recording);
         // What earlier runs saw counts as well where everything is in one file.
         write_starts(&mut text, whole.map_or(recording, |whole| &whole.recording));
         if outputs.all_containers {
@@ -195,6 +197,15 @@ fn write_departures(text: &mut String, recording: &Recording) {
         );
     }
     write_more(text, followed().count(), "destinations");
+}
+
+/// By what it was told which pods are a target's.
+fn write_told(text: &mut String, recording: &Recording) {
+    for one in told_pods(recording).iter().take(LINES) {
+        let plural = if one.pods == 1 { "" } else { "s" };
+        let (target, told_by) = (escape(&one.target), one.told_by.display());
+        let _ = writeln!(text, "{target}: {} pod{plural}, {told_by}", one.pods);
+    }
 }
 
 /// How often each container was started.

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use anyhow::{Context, Result};
 
 use super::{
-    Exit, derivation,
+    Exit, cluster, derivation,
     events::{self, Events},
     findings::{Ending, Findings},
     judging::Judging,
@@ -31,7 +31,7 @@ use crate::{
 /// # Errors
 /// Nothing could be watched, or no filter is loaded.
 pub fn run(typed: &Verify) -> Result<Exit> {
-    let specs = request::specs(&typed.targets)?;
+    let specs = request::specs(&typed.targets, &typed.cluster)?;
     let (mut judging, judge) = Judging::begin(typed.caps.as_deref(), !typed.command.is_empty())?;
     let mut profile = ProfileFile::read(&typed.profile, judge)?;
     let host = request::host(&specs, typed.attach)?;
@@ -45,7 +45,8 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         quiet: typed.quiet,
         ..Search::default()
     };
-    let addresses = sockets::addresses(&typed.sockets)?;
+    let mut addresses = sockets::addresses(&typed.sockets)?;
+    addresses.cluster = cluster::question(&specs, &typed.cluster)?;
     let targets = request::targets(&host.root, &specs, &addresses, search)?;
     judging.look_at_running(&host.root, &targets.selections);
     judging.judge(&mut profile)?;

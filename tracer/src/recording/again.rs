@@ -1,7 +1,7 @@
 //! Whether a container is another one started again: under its name, or by the workload that its pod is a replica of.
 
 use super::{
-    Cgroup, ContainerIdentity, Recording,
+    Cgroup, ContainerIdentity, Recording, ToldBy,
     merge::{container, ran},
 };
 
@@ -46,11 +46,24 @@ fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
     one.name.is_some()
         && one.name == other.name
         && one.namespace == other.namespace
-        && one.pod.as_deref().map(workload) == other.pod.as_deref().map(workload)
+        && is_of_same(one, other)
         && agree(&one.engine, &other.engine)
         && agree(&one.image, &other.image)
         && one.user.is_none()
         && other.user.is_none()
+}
+
+/// Pods of one name, or of what made both. The API server may have told of one of them only: names decide then.
+fn is_of_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
+    let is_told = |one: &ContainerIdentity| {
+        one.workload.as_ref().is_some_and(|workload| workload.told_by == ToldBy::Api)
+    };
+    let by_name = |one: &ContainerIdentity| one.pod.as_deref().map(workload).map(str::to_owned);
+    if is_told(one) && is_told(other) {
+        let kind = |one: &ContainerIdentity| one.workload.as_ref()?.kind.clone();
+        return one.made_by() == other.made_by() && kind(one) == kind(other);
+    }
+    by_name(one) == by_name(other)
 }
 
 /// The name of what made the pod: that of the pod less the generated suffixes. A pod that was named by hand, and one of a
@@ -79,6 +92,7 @@ fn less_generated(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use super::super::Workload;
     use super::super::parts::tests::{cgroup, recording};
     use super::*;
 
@@ -120,6 +134,36 @@ mod tests {
         assert!(late_and(in_pod("b", "web-69b7d4c6f8-x7k2p"), "web-7696745d96-4xqh6"), "a replica");
         assert!(!late_and(in_pod("b", "web-1"), "web-0"), "another pod");
         assert!(!late_and(in_pod("b", "api-69b7d4c6f8-x7k2p"), "web-7696745d96-4xqh6"));
+    }
+
+    #[test]
+    fn what_the_api_server_told_counts_more_than_names() {
+        let told = |pod: &str, owner: Option<(&str, &str)>| {
+            let mut found = in_pod(if owner.is_some() { "a" } else { "b" }, pod);
+            let workload = Workload {
+                kind: owner.map(|(kind, _)| kind.to_owned()),
+                name: owner.map(|(_, name)| name.to_owned()),
+                told_by: ToldBy::Api,
+            };
+            found.container.as_mut().expect("a container").workload = Some(workload);
+            found
+        };
+        let again = |late: Cgroup, started: Cgroup| {
+            let late = Cgroup { late_start: true, ..late };
+            let path = late.path.clone();
+            has_started_again(&[late, started], std::slice::from_ref(&path), &path)
+        };
+        let [one, other] = ["web-7696745d96-4xqh6", "web-7696745d96-x7k2p"];
+        let web = Some(("Deployment", "web"));
+        let moved = |mut cgroup: Cgroup| {
+            cgroup.path = format!("/kubepods/podc/{}", "c".repeat(64));
+            cgroup
+        };
+        assert!(again(told(one, web), moved(told(other, web))));
+        assert!(again(told("web-0", web), moved(told("web-1", web))), "replicas");
+        assert!(!again(told(one, web), told(other, None)), "a bare pod that is named so");
+        assert!(!again(told(one, web), moved(told(other, Some(("DaemonSet", "web"))))));
+        assert!(again(told(one, web), in_pod("b", other)), "told of one only");
     }
 
     #[test]

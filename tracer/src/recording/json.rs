@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
-    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, denied,
+    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, Workload, denied,
     event::NewCall,
 };
 use crate::{
@@ -364,9 +364,23 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
     }
     for cgroup in &recording.cgroups {
         bounded("a cgroup's \"path\"", &cgroup.path)?;
-        if let Some(ContainerIdentity { engine, id, name, namespace, pod, image, user: _ }) =
-            &cgroup.container
+        if let Some(ContainerIdentity {
+            engine,
+            id,
+            name,
+            namespace,
+            pod,
+            image,
+            workload,
+            user: _,
+        }) = &cgroup.container
         {
+            let workload = workload.as_ref();
+            let told =
+                |of: fn(&Workload) -> &Option<String>| workload.and_then(|one| of(one).as_ref());
+            for text in [told(|one| &one.kind), told(|one| &one.name)].into_iter().flatten() {
+                bounded("a text of a container's \"workload\"", text)?;
+            }
             bounded("a container's \"id\"", id)?;
             for text in [engine, name, namespace, pod, image].into_iter().flatten() {
                 bounded("a text of a cgroup's \"container\"", text)?;

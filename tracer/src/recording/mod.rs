@@ -13,17 +13,20 @@ pub mod earlier;
 pub mod event;
 pub mod facts;
 pub mod filters;
+mod identity;
 pub mod json;
 pub mod labels;
 pub mod merge;
 pub mod parts;
 pub mod phases;
 pub mod starts;
+pub mod told;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::circumstances::{Circumstances, Ending, Next};
 pub use self::departures::Departure;
+pub use self::identity::{ContainerIdentity, ToldBy, Workload};
 use crate::syscalls::{Abi, errno};
 
 /// The version of the recording file that this program writes, and the newest that it reads.
@@ -161,49 +164,6 @@ pub struct Cgroup {
     /// Sorted by ABI and number; at most one entry for each that was made, and one for each way in which it was refused. None
     /// of a late start that made no call.
     pub calls: Vec<Call>,
-}
-
-/// A container, by what its cgroup's name says and what its runtime told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ContainerIdentity {
-    /// What made it: `docker`, `podman`, `containerd`, `cri-o`, `nerdctl`; absent when nobody told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub engine: Option<String>,
-    /// 64 hexadecimal digits.
-    pub id: String,
-    /// As its runtime calls it, in a pod as the pod does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Namespace of its pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Name of its pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pod: Option<String>,
-    /// The image that it was made of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// The user other than root who may make cgroups where this one is: its name is that user's word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<u32>,
-}
-
-impl ContainerIdentity {
-    /// What it is called: `NAMESPACE/POD/CONTAINER`, a name, or the id. Not escaped.
-    pub fn label(&self) -> String {
-        let name = self.name.clone().unwrap_or_else(|| self.id.clone());
-        match (&self.namespace, &self.pod) {
-            (Some(namespace), Some(pod)) => format!("{namespace}/{pod}/{name}"),
-            _ => name,
-        }
-    }
-
-    /// What it is called together with those of the other replicas of its pod: `NAMESPACE/WORKLOAD/CONTAINER`, or as it is by itself.
-    /// Not escaped.
-    pub fn workload_label(&self) -> String {
-        let pod = self.pod.as_deref().map(|pod| again::workload(pod).to_owned());
-        Self { pod, ..self.clone() }.label()
-    }
 }
 
 /// One system call of one cgroup.

@@ -175,6 +175,7 @@ pub(super) mod tests {
                 name: Some(name.to_owned()),
                 namespace: None,
                 pod: None,
+                workload: None,
                 image: None,
                 user: None,
             }),

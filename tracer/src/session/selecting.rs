@@ -4,6 +4,7 @@
 //! ended: whoever is new is asked for at once, and again as long as nobody tells. All calls of all watched cgroups are
 //! recorded meanwhile, so that nothing depends on how soon the answer comes.
 
+mod decided;
 mod identity;
 
 use std::{
@@ -89,6 +90,16 @@ impl Selecting {
     /// The cgroup of that path is the uppermost one of a target.
     pub(super) fn is_top(&self, path: &str) -> bool {
         self.selections.iter().any(|selection| selection.paths.iter().any(|top| top == path))
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { inventory: &self.inventory, claims: &self.claims }
+    }
+
+    /// Whether the cgroup of that path is a target's cannot be told yet.
+    fn is_in_doubt(&self, path: &str) -> bool {
+        let known = self.known();
+        self.wanted.iter().any(|wanted| wanted.judge(path, &known) == Verdict::Undecided)
     }
 
     /// The cgroup of that path is no target's, whatever will be known. One of a container that no runtime knows may still be.
@@ -270,9 +281,9 @@ impl Selecting {
         Targets { selections, wanted, inventory, standing }.may_hold(path)
     }
 
-    /// Somebody who may tell of the container that has this cgroup told of it.
+    /// Somebody who may tell of the container that has this cgroup told of it, and all that is needed of its pod.
     fn knows(&self, top: &str, id: &str) -> bool {
-        self.inventory.knows_in(id, self.claims.territory(top))
+        self.inventory.knows_in(id, self.claims.territory(top)) && !self.lacks_facts(id)
     }
 
     /// Where a container of a pod lies that is outside the cgroup of a pod.
@@ -315,9 +326,10 @@ impl Selecting {
     /// Takes what a runtime told; lines that say which targets came.
     pub(super) fn take_news(&mut self, news: News, root: &CgroupRoot) -> Vec<String> {
         self.docker_tells &= !matches!(news, News::Silent(Engine::Docker));
+        let told = news.line();
         let is_answer = news.take_into(&mut self.inventory);
         self.inventory.sandboxes.extend(self.sandboxes.told(&self.inventory));
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = told.into_iter().collect();
         for (path, id) in self.known_by_now() {
             lines.extend(self.place(id, &path));
         }
@@ -328,40 +340,9 @@ impl Selecting {
             lines.extend(self.reconsider(&name));
         }
         if is_answer {
-            self.give_up(root);
+            lines.extend(self.give_up(root));
         }
         lines
-    }
-
-    /// The cgroups of containers that nobody had told of before, those among them that were given up.
-    fn known_by_now(&mut self) -> Vec<(String, u64)> {
-        let Self { inventory, claims, .. } = self;
-        let is_known = |id: &String, paths: &BTreeMap<String, u64>| {
-            let all = paths.keys().flat_map(|path| containers_in(path));
-            let mut its = all.filter(|(_, name)| name.id == *id);
-            its.any(|(top, _)| inventory.knows_in(id, claims.territory(top)))
-        };
-        let told = self.unknown.extract_if(.., |id, unknown| is_known(id, &unknown.paths));
-        let mut found: Vec<(String, u64)> = told.flat_map(|(_, unknown)| unknown.paths).collect();
-        let told = self.foreign.extract_if(.., |id, paths| is_known(id, paths));
-        found.extend(told.flat_map(|(_, paths)| paths));
-        found
-    }
-
-    /// Those that run, and that no runtime knows, are nobody's, unless one tells of them later: containerd tells of a pause
-    /// container only when its network is there.
-    fn give_up(&mut self, root: &CgroupRoot) {
-        for unknown in self.unknown.values_mut() {
-            unknown.answers += 1;
-        }
-        let foreign = &mut self.foreign;
-        self.unknown.retain(|id, unknown| {
-            let is_foreign = unknown.since.elapsed() > PATIENCE && unknown.runs(root);
-            if is_foreign {
-                foreign.insert(id.clone(), std::mem::take(&mut unknown.paths));
-            }
-            !is_foreign
-        });
     }
 
     /// Asks again for those that nobody told of.
@@ -385,11 +366,13 @@ impl Selecting {
     pub(super) fn unresolved(&self, root: &CgroupRoot) -> u64 {
         let failed =
             self.inventory.sources.iter().any(|source| matches!(source.answer, Answer::Failed(_)));
-        let missing = |unknown: &&Unknown| {
+        let missing = |(id, unknown): &(&String, &Unknown)| {
             let is_dockers = self.docker_tells && !unknown.doubt.beyond_docker;
-            unknown.doubt.undecided && !is_dockers && (failed || !unknown.runs(root))
+            unknown.doubt.undecided
+                && !is_dockers
+                && (failed || self.lacks_facts(id) || !unknown.runs(root))
         };
-        self.unknown.values().filter(missing).count() as u64
+        self.unknown.iter().filter(missing).count() as u64
     }
 }
 

@@ -38,6 +38,7 @@ fn told(home: Option<(u32, Option<&str>)>) -> Inventory {
         pods: vec![Pod { namespace: "shop".into(), name: "web".into(), uid: UID.into() }],
         sandboxes: Vec::new(),
         home: home.map(|(user, path)| Home { user, path: path.map(str::to_owned) }),
+        facts: Vec::new(),
     });
     inventory
 }

@@ -3,8 +3,10 @@
 use thiserror::Error;
 
 use super::inventory::Container;
+use super::membership::Group;
 use super::names::{self, Engine, PodUid};
-use super::workload::{self, Pods, is_label, is_pod_name};
+use super::selector::Selector;
+use super::workload::{self, is_label, is_pod_name};
 use crate::text::escape;
 
 /// Digits of a full container id.
@@ -46,12 +48,10 @@ pub enum Meaning {
         /// The container's name.
         container: String,
     },
-    /// Pods by what made them, or by the beginning of their names; or one container of each.
+    /// Pods by what made them, by the beginning of their names or by labels; or one container of each.
     Workload {
-        /// The pods' namespace.
-        namespace: String,
         /// Which pods.
-        pods: Pods,
+        group: Group,
         /// The container's name; None for the whole pods.
         container: Option<String>,
     },
@@ -144,6 +144,29 @@ impl TargetSpec {
     }
 }
 
+impl TargetSpec {
+    /// The same, of pods with certain labels only; the recording names it so.
+    ///
+    /// # Errors
+    /// It does not mean a number of pods.
+    pub fn narrowed(mut self, wanted: &Selector) -> Result<Self, GrammarError> {
+        let [Meaning::Workload { group, .. }] = self.meanings.as_mut_slice() else {
+            return Err(GrammarError::NotManyPods { text: self.text });
+        };
+        group.selector.clone_from(wanted);
+        self.text = format!("{} -l {wanted}", self.text);
+        Ok(self)
+    }
+
+    /// The pods that it means, when it means a number of them.
+    pub fn group(&self) -> Option<&Group> {
+        self.meanings.iter().find_map(|meaning| match meaning {
+            Meaning::Workload { group, .. } => Some(group),
+            _ => None,
+        })
+    }
+}
+
 impl Meaning {
     /// Does only a container runtime know what is meant?
     pub fn is_name(&self) -> bool {
@@ -203,6 +226,15 @@ pub enum GrammarError {
         /// What stands behind the prefix.
         value: String,
     },
+    /// A selector for something that is not a number of pods.
+    #[error(
+        "labels select among pods, and `{}` is one thing\n\nhint: write --cgroup 'NAMESPACE/*' -l app=web; -l also narrows NAMESPACE/BEGINNING* and NAMESPACE/deployment/NAME",
+        escape(.text)
+    )]
+    NotManyPods {
+        /// As typed.
+        text: String,
+    },
     /// No form fits.
     #[error("`{}` names no kind of target{}{FORMS}", escape(.text), path_hint(.text))]
     Unknown {
@@ -213,7 +245,7 @@ pub enum GrammarError {
 
 /// The forms that a target has, for messages.
 const FORMS: &str = "\n\nhint: a target is a cgroup path (/system.slice/x.service), a unit (x.service, unit:user@1000/x), NAMESPACE/POD, \
-     NAMESPACE/POD/CONTAINER, NAMESPACE/deployment/NAME, NAMESPACE/POD-*, a pod UID, a container's name or id, or pid:NUMBER";
+     NAMESPACE/POD/CONTAINER, NAMESPACE/deployment/NAME, NAMESPACE/POD-*, NAMESPACE/*, a pod UID, a container's name or id, or pid:NUMBER";
 
 /// A cgroup's path may lack its slash.
 fn path_hint(text: &str) -> String {
@@ -373,7 +405,8 @@ fn container_name(scope: EngineScope, text: &str) -> Option<Meaning> {
 
 fn workload(text: &str) -> Option<Meaning> {
     let (namespace, pods, container) = workload::parse(text)?;
-    Some(Meaning::Workload { namespace, pods, container })
+    let group = Group { namespace, pods, selector: Selector::default() };
+    Some(Meaning::Workload { group, container })
 }
 
 /// A namespace and a container's name are DNS labels of at most 63 characters, a pod's name is a DNS subdomain of at most 253.

@@ -1,6 +1,7 @@
 //! Tests of the forms in which a target is named.
 
 use super::*;
+use crate::target::workload::Pods;
 
 const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
 const HASH: &str = "d41d8cd98f00b204e9800998ecf8427e";
@@ -26,7 +27,8 @@ fn in_pod(container: &str) -> Meaning {
 
 fn begins(start: &str) -> Meaning {
     let pods = Pods::Beginning(start.to_owned());
-    Meaning::Workload { namespace: "shop".to_owned(), pods, container: None }
+    let group = Group { namespace: "shop".to_owned(), pods, selector: Selector::default() };
+    Meaning::Workload { group, container: None }
 }
 
 #[test]
@@ -132,4 +134,22 @@ fn what_fits_no_form_is_refused() {
 fn messages_escape_what_was_typed() {
     let message = "x\u{1b}[2J\n".parse::<TargetSpec>().expect_err("no form").to_string();
     assert!(message.starts_with(r"`x\x1b[2J\n` names no kind of target"), "{message}");
+}
+
+#[test]
+fn labels_narrow_a_number_of_pods() {
+    let selector: Selector = "app=web".parse().expect("a selector");
+    let narrowed = |text: &str| {
+        let spec: TargetSpec = text.parse().expect(text);
+        spec.narrowed(&selector)
+    };
+    for text in ["shop/*", "shop/web-*", "shop/deployment/web", "pod:shop/*/nginx"] {
+        let spec = narrowed(text).expect(text);
+        assert_eq!(spec.text, format!("{text} -l app=web"));
+        assert_eq!(spec.group().map(|group| &group.selector), Some(&selector));
+    }
+    for text in ["shop/web-0", "shop/web-0/app", "web", "/a", UID, "nginx.service"] {
+        let error = narrowed(text).expect_err(text).to_string();
+        assert!(error.contains(text) && error.contains("'NAMESPACE/*' -l app=web"), "{error}");
+    }
 }

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::names::{Engine, PodUid};
-use super::territory::{Home, Territory};
+use super::membership::{Members, PodFacts};
+use super::names::{self, Engine, PodUid};
+pub use super::pod::Pod;
+use super::territory::{Home, Territory, tops};
 
 /// When more containers of one user are known than this, those that were told before are forgotten.
 const MAX_OF_USER: usize = 1 << 12;
@@ -31,6 +33,8 @@ pub struct Inventory {
     pub loose_pods: BTreeSet<String>,
     /// What the engines of users told, by user and id: each of them tells of containers in the tree of its user only.
     users: BTreeMap<u32, BTreeMap<String, Container>>,
+    /// What is known of pods beyond their names.
+    pub members: Members,
     /// Who was asked, and what came of it.
     pub sources: Vec<Source>,
 }
@@ -50,24 +54,6 @@ pub struct Container {
     pub pod: Option<Pod>,
     /// The image that it was made of, as its engine spells it.
     pub image: Option<String>,
-}
-
-/// A pod of Kubernetes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pod {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its UID as the cgroups spell it; of a static pod the hash of its configuration.
-    pub uid: String,
-}
-
-impl Pod {
-    /// As `--cgroup` takes it: `NAMESPACE/NAME`.
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
-    }
 }
 
 impl Container {
@@ -160,6 +146,9 @@ impl Inventory {
         }
         self.pods.extend(told.pods.into_iter().map(|pod| (pod.uid.clone(), pod)));
         self.sandboxes.extend(told.sandboxes);
+        for (uid, facts) in told.facts {
+            self.members.add(&uid, facts);
+        }
     }
 
     /// Adds what an engine of a user told. It is believed of containers in that user's tree, and of nothing else.
@@ -192,7 +181,8 @@ impl Inventory {
 
     /// Adds everything that is in another one, whose sources are the newer ones.
     pub fn merge(&mut self, other: Self) {
-        let Self { containers, pods, sandboxes, homes, tellers, users, sources, .. } = other;
+        let Self { containers, pods, sandboxes, homes, tellers, users, members, sources, .. } =
+            other;
         for (user, containers) in users {
             self.keep_of_user(user, containers.into_values());
         }
@@ -207,7 +197,9 @@ impl Inventory {
             pods: pods.into_values().collect(),
             sandboxes: sandboxes.into_iter().collect(),
             home: None,
+            facts: Vec::new(),
         });
+        self.members.merge(members);
         self.sources = sources;
     }
 
@@ -254,6 +246,19 @@ impl Inventory {
         self.sandboxes.contains(id) || self.container(id).is_some()
     }
 
+    /// Somebody tells the labels of the pods of a namespace.
+    pub fn knows_labels(&self, namespace: &str) -> bool {
+        let is_runtime = |source: &Source| {
+            source.name == "CRI" && matches!(source.answer, Answer::Containers(_))
+        };
+        self.members.is_asked(namespace) || self.sources.iter().any(is_runtime)
+    }
+
+    /// The pod whose cgroup is in the path, when somebody told of it.
+    pub fn pod_in(&self, path: &str) -> Option<&Pod> {
+        tops(path).find_map(|top| self.pod(&names::pod(names::leaf(top).1)?))
+    }
+
     /// The pod whose cgroup carries that UID.
     pub fn pod(&self, uid: &PodUid) -> Option<&Pod> {
         self.pods.values().find(|pod| PodUid::parse(&pod.uid).as_ref() == Some(uid))
@@ -269,6 +274,8 @@ pub struct Told {
     pub pods: Vec<Pod>,
     /// Ids of pause containers.
     pub sandboxes: Vec<String>,
+    /// What is known of pods beyond their names, by UID.
+    pub facts: Vec<(String, PodFacts)>,
     /// Where whoever told lives, when that is known.
     pub home: Option<Home>,
 }

@@ -322,7 +322,7 @@ mod tests {
             }],
             pods: vec![known],
             sandboxes: vec!["f".repeat(64)],
-            home: None,
+            ..Told::default()
         });
         let web = Some("shop/web-0");
         assert_eq!(told(&pod, &inventory), some(TargetKind::Pod, "shop/web-0", None, web, false));

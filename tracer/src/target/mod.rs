@@ -6,19 +6,23 @@
 
 pub mod cgroup;
 pub mod claims;
+pub mod cluster;
 pub mod error;
 pub mod fresh;
 pub mod grammar;
 pub mod held;
 pub mod inventory;
 pub mod listing;
+pub mod membership;
 pub mod mountinfo;
 pub mod named;
 pub mod names;
 pub mod owner;
+pub mod pod;
 pub mod resolve;
 pub mod runtime;
 pub mod sandboxes;
+pub mod selector;
 pub mod territory;
 pub mod unplaced;
 pub mod wanted;

@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Answer, Container, ContainerState, Inventory, Pod, Source};
-use super::workload::Pods;
+use super::membership::{Group, Membership, WorkloadState};
+use super::workload::{Pods, WorkloadKind};
 use crate::text::escape;
 
 /// How many names a message lists.
@@ -30,6 +31,48 @@ pub enum NameError {
         nearest: Vec<String>,
         /// Nobody who knows such names is there to be asked.
         nobody: bool,
+        /// Who could not be asked, and why.
+        failures: Vec<String>,
+    },
+    /// None of its pods is here.
+    #[error("no pod of `{}` is known on this node{}\n\nhint: `tracer list` shows what runs here, --wait awaits what does not yet{}{}", escape(.name), offered(.nearest), elsewhere(*.nobody), told(.failures))]
+    NoPods {
+        /// As it can be typed.
+        name: String,
+        /// Workloads that are alike, as they can be typed.
+        nearest: Vec<String>,
+        /// Nobody who knows such names is there to be asked.
+        nobody: bool,
+        /// Who could not be asked, and why.
+        failures: Vec<String>,
+    },
+    /// The API server knows no such workload.
+    #[error("there is no {} `{}` in the namespace `{}`{}\n\nhint: --wait awaits it; `kubectl get {} -n {}` lists them", .kind.word(), escape(.name), escape(.namespace), offered(.nearest), .kind.word(), escape(.namespace))]
+    NoWorkload {
+        /// Its kind.
+        kind: WorkloadKind,
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Those of its kind that are alike, as they can be typed.
+        nearest: Vec<String>,
+    },
+    /// The API server knows the workload, and it wants no pods.
+    #[error("the {} `{}` in the namespace `{}` wants no pods: it is scaled to 0 or suspended, or fits no node\n\nhint: let it run while tracing: --wait awaits its pods", .kind.word(), escape(.name), escape(.namespace))]
+    IdleWorkload {
+        /// Its kind.
+        kind: WorkloadKind,
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// Pods are selected by labels that nobody here knows.
+    #[error("which pods have the labels `{}` is not known here: neither a container runtime nor the API server tells\n\nhint: --cri-endpoint names the runtime's socket; --ask-api asks the API server{}", escape(.selector), told(.failures))]
+    NoLabels {
+        /// As typed.
+        selector: String,
         /// Who could not be asked, and why.
         failures: Vec<String>,
     },
@@ -94,17 +137,57 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
                 unknown("pod", name, EngineScope::Cri, inventory)
             })
         }
-        Meaning::Workload { namespace, pods, .. } => {
-            let name = match pods {
-                Pods::Of { name, .. } | Pods::Beginning(name) => format!("{namespace}/{name}"),
-            };
-            Some(unknown("pod of that workload", name, EngineScope::Cri, inventory))
+        Meaning::Workload { group, container } => {
+            Some(absent_group(group, container.is_some(), inventory))
         }
         Meaning::PodWithoutNamespace(name) => Some(NameError::NoNamespace {
             name: name.clone(),
             nearest: nearest(name, inventory.pods.values().map(Pod::path)),
         }),
         _ => None,
+    }
+}
+
+/// Why none of a group's pods is here.
+fn absent_group(group: &Group, is_one_container: bool, inventory: &Inventory) -> NameError {
+    let Group { namespace, pods, selector } = group;
+    let failures = failures(inventory);
+    if !selector.is_empty() && !inventory.knows_labels(namespace) {
+        return NameError::NoLabels { selector: selector.to_string(), failures };
+    }
+    let is_its = |pod: &&Pod| matches!(inventory.members.membership(pod, group), Membership::Is(_));
+    if let Some(told) = told_by_api(group, inventory) {
+        return told;
+    }
+    let name = format!("{namespace}/{pods}");
+    if let Some(pod) = inventory.pods.values().find(is_its).filter(|_| !is_one_container) {
+        return NameError::EmptyPod { name: pod.path() };
+    }
+    let known = inventory.pods.values().flat_map(|pod| {
+        let facts = inventory.members.facts(&pod.uid);
+        let owners = facts.map_or(&[][..], |facts| facts.owners.as_slice());
+        let made = Pods::of_pod(&pod.name, owners);
+        made.into_iter().map(|pods| format!("{}/{pods}", pod.namespace)).collect::<Vec<_>>()
+    });
+    let nobody = is_nobody_there(EngineScope::Cri, inventory);
+    NameError::NoPods { nearest: nearest(&name, known), name, nobody, failures }
+}
+
+/// What the API server told of a workload that is not there, or wants no pods.
+fn told_by_api(group: &Group, inventory: &Inventory) -> Option<NameError> {
+    let Pods::Of { kind, name } = &group.pods else { return None };
+    let (kind, namespace) = (*kind, group.namespace.clone());
+    match inventory.members.state(group)? {
+        WorkloadState::Present => None,
+        WorkloadState::Idle => {
+            Some(NameError::IdleWorkload { kind, name: name.clone(), namespace })
+        }
+        WorkloadState::Absent(others) => {
+            let nearest = nearest(name, others.iter().cloned());
+            let typed = |other: String| format!("{namespace}/{}/{other}", kind.word());
+            let nearest = nearest.into_iter().map(typed).collect();
+            Some(NameError::NoWorkload { kind, name: name.clone(), namespace, nearest })
+        }
     }
 }
 

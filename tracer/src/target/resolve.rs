@@ -109,7 +109,9 @@ impl ResolveError {
     /// There is nothing of that name now; it may come.
     pub fn is_absence(&self) -> bool {
         match self {
-            Self::Name(reason) => !matches!(reason, NameError::NoNamespace { .. }),
+            Self::Name(reason) => {
+                !matches!(reason, NameError::NoNamespace { .. } | NameError::NoLabels { .. })
+            }
             Self::NotFound { .. } | Self::Foreign { .. } => true,
             _ => false,
         }

@@ -167,7 +167,7 @@ fn inventory() -> Inventory {
         ],
         pods: vec![pod],
         sandboxes: vec![OTHER.to_owned()],
-        home: None,
+        ..Told::default()
     });
     inventory
 }

@@ -7,6 +7,7 @@
 use super::claims::{Carried, Claims, Standing};
 use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Container, Inventory, Pod};
+use super::membership::{Group, Membership};
 use super::names::{self, ContainerName, Engine, PodUid};
 use super::territory::{containers_in, tops};
 use crate::recording::TargetKind;
@@ -144,6 +145,14 @@ impl Wanted {
         }
     }
 
+    /// The pods that are meant together, when such are.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.rules.iter().filter_map(|rule| match rule {
+            Rule::Meaning(Meaning::Workload { group, .. }) => Some(group),
+            _ => None,
+        })
+    }
+
     /// Is a pod meant, and no more than one?
     fn is_one_pod(&self) -> bool {
         let is_workload = |rule: &Rule| matches!(rule, Rule::Meaning(Meaning::Workload { .. }));
@@ -267,23 +276,23 @@ impl Known<'_> {
                     }),
                 }
             }
-            Rule::Meaning(Meaning::PodName { namespace, pod }) => {
-                self.in_pods(path, |known| known.namespace == *namespace && known.name == *pod)
-            }
+            Rule::Meaning(Meaning::PodName { namespace, pod }) => self.in_pods(path, |known| {
+                Membership::by_name(known.namespace == *namespace && known.name == *pod)
+            }),
             Rule::Meaning(Meaning::PodContainer { namespace, pod, container }) => {
                 self.in_pods_of(path, container, |known| {
-                    known.namespace == *namespace && known.name == *pod
+                    Membership::by_name(known.namespace == *namespace && known.name == *pod)
                 })
             }
-            Rule::Meaning(Meaning::Workload { namespace, pods, container }) => {
-                let is = |known: &Pod| known.namespace == *namespace && pods.hold(&known.name);
+            Rule::Meaning(Meaning::Workload { group, container }) => {
+                let is = |known: &Pod| self.inventory.members.membership(known, group);
                 match container {
                     None => self.in_pods(path, is),
                     Some(container) => self.in_pods_of(path, container, is),
                 }
             }
             Rule::Meaning(Meaning::ContainerName { scope, name }) => {
-                self.by_name(*scope, path, |container| container.name == *name)
+                self.by_name(*scope, path, |container| Membership::by_name(container.name == *name))
             }
             Rule::Meaning(
                 Meaning::Path(_) | Meaning::Process(_) | Meaning::PodWithoutNamespace(_),
@@ -306,34 +315,32 @@ impl Known<'_> {
         }
     }
 
-    /// The pod whose cgroup is in the path, when a runtime told of it.
-    fn pod_of(&self, path: &str) -> Option<&Pod> {
-        tops(path).find_map(|top| self.inventory.pod(&names::pod(names::leaf(top).1)?))
-    }
-
     /// A cgroup of one of these pods.
-    fn in_pods(&self, path: &str, is: impl Fn(&Pod) -> bool) -> Verdict {
+    fn in_pods(&self, path: &str, is: impl Fn(&Pod) -> Membership) -> Verdict {
         let is_top = |top: &&str| {
             let uid = names::pod(names::leaf(top).1);
-            uid.and_then(|uid| self.inventory.pod(&uid)).is_some_and(&is)
+            let known = uid.and_then(|uid| self.inventory.pod(&uid));
+            known.is_some_and(|known| matches!(is(known), Membership::Is(_)))
         };
-        match tops(path).find(is_top) {
-            Some(top) => self.in_pod(top, path),
-            None if self.pod_of(path).is_some() => Verdict::Other,
-            None => self.by_name(EngineScope::Cri, path, |container| {
-                container.pod.as_ref().is_some_and(&is)
+        match (tops(path).find(is_top), self.inventory.pod_in(path).map(&is)) {
+            (Some(top), _) => self.in_pod(top, path),
+            (None, Some(Membership::Unknown)) => Verdict::Undecided,
+            (None, Some(_)) => Verdict::Other,
+            (None, None) => self.by_name(EngineScope::Cri, path, |container| {
+                container.pod.as_ref().map_or(Membership::IsNot, &is)
             }),
         }
     }
 
     /// A cgroup of the container of that name in one of these pods.
-    fn in_pods_of(&self, path: &str, name: &str, is: impl Fn(&Pod) -> bool) -> Verdict {
-        let verdict = self.by_name(EngineScope::Cri, path, |container| {
-            container.name == name && container.pod.as_ref().is_some_and(&is)
+    fn in_pods_of(&self, path: &str, name: &str, is: impl Fn(&Pod) -> Membership) -> Verdict {
+        let verdict = self.by_name(EngineScope::Cri, path, |container| match &container.pod {
+            Some(pod) if container.name == name => is(pod),
+            _ => Membership::IsNot,
         });
         // A container that no runtime told of yet, in a pod that is known to be another.
-        match (self.pod_of(path), verdict) {
-            (Some(known), Verdict::Undecided) if !is(known) => Verdict::Other,
+        match (self.inventory.pod_in(path), verdict) {
+            (Some(known), Verdict::Undecided) if is(known) == Membership::IsNot => Verdict::Other,
             (_, verdict) => verdict,
         }
     }
@@ -358,7 +365,7 @@ impl Known<'_> {
         &self,
         scope: EngineScope,
         path: &str,
-        is_wanted: impl Fn(&Container) -> bool,
+        is_wanted: impl Fn(&Container) -> Membership,
     ) -> Verdict {
         let mut verdict = Verdict::Other;
         let mut in_another = false;
@@ -367,10 +374,10 @@ impl Known<'_> {
                 EngineScope::OfUser(user) => self.of_user(user, top, &name.id),
                 _ => self.inventory.container(&name.id),
             };
-            match known {
-                Some(known) if scope.admits_named(known) && is_wanted(known) => {
-                    return self.container(top, &name.id);
-                }
+            let membership = known.map(|known| (scope.admits_named(known), is_wanted(known)));
+            match membership {
+                Some((true, Membership::Is(_))) => return self.container(top, &name.id),
+                Some((true, Membership::Unknown)) if !in_another => verdict = Verdict::Undecided,
                 None if !in_another
                     && !self.inventory.sandboxes.contains(&name.id)
                     && scope.admits(name.engine)

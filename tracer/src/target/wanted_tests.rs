@@ -42,7 +42,7 @@ fn inventory() -> Inventory {
         ],
         pods: vec![pod],
         sandboxes: vec![id('d')],
-        home: None,
+        ..Told::default()
     });
     inventory
 }
@@ -355,4 +355,32 @@ fn an_engine_of_a_user_names_containers_in_that_users_tree_only() {
     assert_eq!(typed("mine").judge(&own, &known), is(&own), "who typed may mean their own");
     assert_eq!(typed("web").judge(&dockers, &known), is(&dockers));
     assert_eq!(typed("cri:mine").judge(&own, &known), Verdict::Other);
+}
+
+#[test]
+fn a_pod_that_the_api_server_will_tell_of_is_undecided_until_it_does() {
+    use crate::recording::ToldBy;
+    use crate::target::membership::PodFacts;
+    use crate::target::workload::WorkloadKind;
+    let pod = format!("/kubepods/pod{UID}");
+    let container = format!("{pod}/{}", id('c'));
+    let judge =
+        |text: &str, inventory: &Inventory| wanted(text).judge(&container, &known(inventory));
+    let mut asked = inventory();
+    asked.members.ask_of("shop");
+    assert_eq!(judge("shop/sts/web", &asked), Verdict::Undecided);
+    assert_eq!(judge("shop/sts/web/app", &asked), Verdict::Undecided);
+    assert_eq!(judge("shop/*", &asked), is(&pod), "its name decides");
+    let told = |owner: &str| {
+        let owners = vec![(WorkloadKind::StatefulSet, owner.to_owned())];
+        let facts = PodFacts { labels: [].into(), owners, told_by: ToldBy::Api };
+        let mut told = asked.clone();
+        told.add(Told { facts: vec![(UID.to_owned(), facts)], ..Told::default() });
+        told
+    };
+    assert_eq!(judge("shop/sts/web", &told("web")), is(&pod));
+    assert_eq!(judge("shop/sts/web/app", &told("web")), is(&container));
+    assert_eq!(judge("shop/sts/web", &told("other")), Verdict::Other);
+    asked.members.is_silent = true;
+    assert_eq!(judge("shop/sts/web", &asked), is(&pod), "by its name");
 }

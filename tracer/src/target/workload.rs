@@ -3,6 +3,8 @@
 //! The rules: a Deployment's pod is `NAME-HASH-SUFFIX`, a `ReplicaSet`'s, `DaemonSet`'s or Job's `NAME-SUFFIX` (of an indexed Job
 //! `NAME-INDEX-SUFFIX`), a `CronJob`'s `NAME-TIME-SUFFIX`, a `StatefulSet`'s `NAME-ORDINAL` (Kubernetes `pkg/controller`).
 
+use std::fmt;
+
 use crate::recording::again::{less_hash, less_suffix};
 
 /// Pods that are meant together.
@@ -20,7 +22,7 @@ pub enum Pods {
 }
 
 /// What makes pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkloadKind {
     /// `deployment`, `deploy`
     Deployment,
@@ -37,6 +39,16 @@ pub enum WorkloadKind {
 }
 
 impl WorkloadKind {
+    /// All of them, those first whose rule for names is the narrowest.
+    const ALL: [Self; 6] = [
+        Self::Deployment,
+        Self::CronJob,
+        Self::StatefulSet,
+        Self::ReplicaSet,
+        Self::DaemonSet,
+        Self::Job,
+    ];
+
     /// From a word as kubectl takes it.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
@@ -50,8 +62,25 @@ impl WorkloadKind {
         })
     }
 
-    /// The word that kubectl takes for it.
-    pub fn resource(self) -> &'static str {
+    /// From the name that the API server has for it: `Deployment`.
+    pub fn of_api(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.api_name() == name)
+    }
+
+    /// The name that the API server has for it.
+    pub fn api_name(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+        }
+    }
+
+    /// The word for it in targets, which kubectl takes as well.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Deployment => "deployment",
             Self::ReplicaSet => "replicaset",
@@ -74,6 +103,20 @@ impl WorkloadKind {
 }
 
 impl Pods {
+    /// What a pod can be named by: its owners as far as they are known, else the likeliest by its name; nothing of one that was named
+    /// by hand.
+    pub fn of_pod(pod: &str, owners: &[(WorkloadKind, String)]) -> Vec<Self> {
+        if !owners.is_empty() {
+            let of = |(kind, name): &(WorkloadKind, String)| Self::Of {
+                kind: *kind,
+                name: name.clone(),
+            };
+            return owners.iter().map(of).collect();
+        }
+        let of = |kind: WorkloadKind| Some(Self::Of { kind, name: kind.of(pod)?.to_owned() });
+        WorkloadKind::ALL.into_iter().find_map(of).into_iter().collect()
+    }
+
     /// Is a pod of this name one of them?
     pub fn hold(&self, pod: &str) -> bool {
         match self {
@@ -83,6 +126,16 @@ impl Pods {
                 owner == Some(name) || owner.and_then(less_number) == Some(name)
             }
             Self::Of { kind, name } => kind.of(pod) == Some(name),
+        }
+    }
+}
+
+/// As it is typed behind the namespace: `deployment/web`, `web-*`.
+impl fmt::Display for Pods {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of { kind, name } => write!(formatter, "{}/{name}", kind.word()),
+            Self::Beginning(start) => write!(formatter, "{start}*"),
         }
     }
 }
@@ -126,7 +179,7 @@ pub(super) fn is_label(text: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn less_number(name: &str) -> Option<&str> {
+pub(super) fn less_number(name: &str) -> Option<&str> {
     let (owner, number) = name.rsplit_once('-')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     (is_number && !owner.is_empty()).then_some(owner)
@@ -165,7 +218,7 @@ mod tests {
         assert_eq!(WorkloadKind::parse("pod"), None);
         for word in ["deploy", "rs", "sts", "ds", "job", "cj"] {
             let kind = WorkloadKind::parse(word).expect("a kind");
-            assert_eq!(WorkloadKind::parse(kind.resource()), Some(kind));
+            assert_eq!(WorkloadKind::parse(kind.word()), Some(kind));
         }
     }
 

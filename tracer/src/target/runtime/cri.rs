@@ -13,8 +13,10 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
+use crate::recording::ToldBy;
 use crate::target::cgroup::CgroupRoot;
 use crate::target::inventory::{Container, ContainerState, Pod, Told};
+use crate::target::membership::PodFacts;
 use crate::target::names::{self, Engine};
 use crate::target::owner;
 use crate::target::territory::Home;
@@ -22,6 +24,10 @@ use crate::text::escape;
 
 /// The largest answer that is read, as the kubelet reads it (`maxMsgSize` of `pkg/kubelet/cri/remote`).
 const MAX_BYTES: usize = 16 << 20;
+
+/// What the kubelet puts beside a pod's own labels (`newPodLabels` in `pkg/kubelet/kuberuntime/labels.go`).
+const KUBELETS_LABELS: [&str; 3] =
+    ["io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid"];
 
 /// `VersionRequest`, and requests without a filter.
 #[derive(Clone, PartialEq, Message)]
@@ -48,6 +54,8 @@ struct Sandbox {
     id: String,
     #[prost(message, optional, tag = "2")]
     metadata: Option<SandboxMetadata>,
+    #[prost(btree_map = "string, string", tag = "5")]
+    labels: BTreeMap<String, String>,
 }
 
 /// `PodSandboxMetadata`
@@ -225,14 +233,18 @@ fn engine(runtime: &str) -> Engine {
 /// Only ids of the right form are taken.
 fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedContainer>) -> Told {
     let mut told = Told::default();
-    let sandboxes: Vec<(String, Pod)> = sandboxes
-        .into_iter()
-        .filter(|sandbox| names::is_container_id(&sandbox.id))
-        .filter_map(|Sandbox { id, metadata }| {
-            let SandboxMetadata { name, uid, namespace } = metadata?;
-            Some((id, Pod { namespace, name, uid }))
-        })
-        .collect();
+    let mut known: Vec<(String, Pod)> = Vec::new();
+    for Sandbox { id, metadata, mut labels } in sandboxes {
+        let Some(SandboxMetadata { name, uid, namespace }) = metadata else { continue };
+        if !names::is_container_id(&id) {
+            continue;
+        }
+        labels.retain(|key, _| !KUBELETS_LABELS.contains(&key.as_str()));
+        let facts = PodFacts { labels, owners: Vec::new(), told_by: ToldBy::Labels };
+        told.facts.push((uid.clone(), facts));
+        known.push((id, Pod { namespace, name, uid }));
+    }
+    let sandboxes = known;
     for container in containers {
         let pod = sandboxes.iter().find(|(id, _)| *id == container.pod_sandbox_id);
         if !names::is_container_id(&container.id) {

@@ -8,10 +8,13 @@ use tokio::time::timeout;
 
 use super::{Addresses, PATIENCE, ask, cri, docker};
 use crate::target::cgroup::CgroupRoot;
+use crate::target::cluster::{self, Heard};
 use crate::target::inventory::{Container, Inventory, Told};
+use crate::target::membership::{Group, WorkloadState};
 use crate::target::names::Engine;
 use crate::target::owner;
 use crate::target::territory::Home;
+use crate::text::escape;
 
 /// Puts questions on behalf of a recording.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub enum News {
     Told(Told),
     /// A container that was made.
     Made(Container, Option<Home>),
+    /// What the API server of Kubernetes told.
+    Cluster(Heard),
     /// That engine tells nothing by itself, or no more.
     Silent(Engine),
 }
@@ -57,6 +62,9 @@ pub fn follow(addresses: Addresses) -> (Asker, Listener) {
             // Nobody listens any more when the recording has ended.
             let _ = sender.send(News::Silent(engine));
         });
+    }
+    if let Some(question) = addresses.cluster.clone() {
+        cluster::follow(question, &sender, News::Cluster);
     }
     tokio::spawn(answer_for_kubernetes(addresses.cri.clone(), asked_soon, sender.clone()));
     tokio::spawn(answer(addresses, asked, sender));
@@ -125,6 +133,18 @@ async fn told_by(socket: &Path, connection: &mut Option<cri::Connection>) -> Opt
 }
 
 impl News {
+    /// What a person should know of it.
+    pub fn line(&self) -> Option<String> {
+        match self {
+            Self::Cluster(Heard::Silent(why)) => Some(format!(
+                "warning: {why}; until it answers again, names and labels decide which pods are meant"
+            )),
+            Self::Cluster(Heard::Again) => Some("the API server answers again".to_owned()),
+            Self::Cluster(Heard::State(group, state)) => Some(changed(group, state)),
+            _ => None,
+        }
+    }
+
     /// Takes it into an inventory; true when it answers a question.
     pub fn take_into(self, inventory: &mut Inventory) -> bool {
         match self {
@@ -140,7 +160,38 @@ impl News {
                 inventory.add(told);
                 false
             }
+            Self::Cluster(heard) => {
+                match heard {
+                    Heard::Told(told) => inventory.add(told),
+                    Heard::State(group, state) => inventory.members.states.push((group, state)),
+                    Heard::Silent(_) => inventory.members.is_silent = true,
+                    Heard::Again => inventory.members.is_silent = false,
+                }
+                false
+            }
             Self::Silent(_) => false,
+        }
+    }
+}
+
+/// What became of a workload while it was recorded.
+fn changed(group: &Group, state: &WorkloadState) -> String {
+    let name = escape(&format!("{}/{}", group.namespace, group.pods));
+    match state {
+        WorkloadState::Present => format!("{name} is there again, and wants pods"),
+        WorkloadState::Idle => {
+            format!("warning: {name} was scaled to 0 or suspended: no more pods of it will come")
+        }
+        WorkloadState::Absent(others) => {
+            let others: Vec<String> = others.iter().take(5).map(|other| escape(other)).collect();
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!("; there is {}", others.join(", "))
+            };
+            format!(
+                "warning: {name} was deleted while it was recorded, or has another name now{others}"
+            )
         }
     }
 }

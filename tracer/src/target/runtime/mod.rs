@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 pub use self::follow::{Asker, Listener, News, follow};
+use super::cluster::Question;
 use super::inventory::{Answer, Inventory, Source, Told};
 use super::names::Engine;
 
@@ -35,6 +36,8 @@ pub struct Addresses {
     pub logs: PathBuf,
     /// The engines that users run without root.
     pub users: Vec<UserEngines>,
+    /// The API server of Kubernetes, when the user lets it be asked.
+    pub cluster: Option<Question>,
     /// What was named and cannot be asked, for people.
     pub ignored: Vec<String>,
 }
@@ -71,6 +74,7 @@ impl Default for Addresses {
             storage: "/var/lib/containers/storage".into(),
             logs: "/var/log".into(),
             users: Vec::new(),
+            cluster: None,
             ignored: Vec::new(),
         }
     }

@@ -45,6 +45,7 @@ fn ask_at(folder: &Path) -> Inventory {
         cri: vec![folder.join("cri.sock")],
         logs: folder.join("logs"),
         users: Vec::new(),
+        cluster: None,
         ignored: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -192,6 +193,7 @@ fn a_users_engine_is_asked_only_when_that_user_serves_it_and_knows_only_that_use
                 podman: nowhere,
                 storage: Some(folder.path().join("of-user")),
             }],
+            cluster: None,
             ignored: Vec::new(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

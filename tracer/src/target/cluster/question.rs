@@ -1,0 +1,40 @@
+//! What is asked of whom. Pure.
+
+use super::access::Access;
+use crate::target::membership::Group;
+use crate::target::workload::{Pods, WorkloadKind};
+
+/// What is asked of whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The API server, and as whom it is asked.
+    pub access: Access,
+    /// The pods that are meant.
+    pub groups: Vec<Group>,
+    /// The name of this node; without it, pods of all nodes are asked for.
+    pub node: Option<String>,
+}
+
+impl Question {
+    /// The namespaces that are asked for, each once.
+    pub fn namespaces(&self) -> Vec<&str> {
+        let mut namespaces: Vec<&str> =
+            self.groups.iter().map(|group| group.namespace.as_str()).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        namespaces
+    }
+
+    /// What made pods of a kind has to be looked up in a namespace: names and labels do not prove it.
+    pub(super) fn needs(&self, namespace: &str, wanted: WorkloadKind) -> bool {
+        self.workloads().any(|(group, kind, _)| kind == wanted && group.namespace == namespace)
+    }
+
+    /// The workloads that are meant by kind and name.
+    pub(super) fn workloads(&self) -> impl Iterator<Item = (&Group, WorkloadKind, &str)> {
+        self.groups.iter().filter_map(|group| match &group.pods {
+            Pods::Of { kind, name } => Some((group, *kind, name.as_str())),
+            Pods::Beginning(_) => None,
+        })
+    }
+}
