@@ -10,6 +10,7 @@ use tracer::cli::Cli;
 tests::trials! {
     the_reader_reads_and_refuses,
     the_container_has_two_capabilities_and_no_more,
+    the_service_account_reads_and_changes_nothing,
     only_the_results_can_be_written,
     the_hosts_tracefs_is_there_and_never_keeps_the_pod_from_starting,
     the_arguments_and_the_image_are_of_this_version,
@@ -19,12 +20,17 @@ const POD: &str = "spec.template.spec";
 const CONTAINER: &str = "spec.template.spec.containers.0";
 
 fn daemon_set() -> Fields {
-    let [namespace, daemon_set] =
-        <[Fields; 2]>::try_from(documents(DAEMONSET).expect("it is well-formed")).expect("two");
+    let [namespace, account, _, _, daemon_set] = all();
     assert_eq!(namespace["kind"], "Namespace");
     assert_eq!(daemon_set["kind"], "DaemonSet");
     assert_eq!(daemon_set["metadata.namespace"], namespace["metadata.name"]);
+    assert_eq!(daemon_set[&format!("{POD}.serviceAccountName")], account["metadata.name"]);
     daemon_set
+}
+
+fn all() -> [Fields; 5] {
+    let documents = documents(DAEMONSET).expect("it is well-formed");
+    <[Fields; 5]>::try_from(documents).expect("five documents")
 }
 
 /// The items of a list of mappings, by their names: one field of each, empty where it has none.
@@ -75,6 +81,31 @@ fn the_container_has_two_capabilities_and_no_more() {
     for more in ["hostNetwork", "hostIPC", "containers.1.name", "initContainers.0.name"] {
         assert_eq!(fields.get(&format!("{POD}.{more}")), None, "{more}");
     }
+}
+
+fn the_service_account_reads_and_changes_nothing() {
+    let [_, account, role, binding, daemon_set] = all();
+    assert_eq!(account["kind"], "ServiceAccount");
+    assert_eq!(role["kind"], "ClusterRole");
+    assert_eq!(binding["kind"], "ClusterRoleBinding");
+    assert_eq!(binding["roleRef.name"], role["metadata.name"]);
+    for field in ["name", "namespace"] {
+        let subject = &binding[&format!("subjects.0.{field}")];
+        assert_eq!(*subject, account[&format!("metadata.{field}")]);
+    }
+    assert_eq!(binding.get("subjects.1.kind"), None);
+    let rules: Vec<Vec<String>> = (0..)
+        .map_while(|index| role.get(&format!("rules.{index}.verbs")))
+        .map(|verbs| words(verbs))
+        .collect();
+    assert_eq!(rules, [vec!["list", "watch"], vec!["list"], vec!["list"]]);
+    let resources = |index: u32| words(&role[&format!("rules.{index}.resources")]);
+    assert_eq!(resources(0), ["pods"]);
+    assert_eq!(resources(1), ["deployments", "replicasets", "statefulsets", "daemonsets"]);
+    assert_eq!(resources(2), ["jobs", "cronjobs"]);
+    // The token is mounted by the pod that uses it, and by no other one of that account.
+    assert_eq!(account["automountServiceAccountToken"], "false");
+    assert_eq!(daemon_set[&format!("{POD}.automountServiceAccountToken")], "true");
 }
 
 fn only_the_results_can_be_written() {

@@ -107,7 +107,9 @@ impl Reader {
     }
 
     fn insert(&mut self, path: String, value: &str) -> Result<(), String> {
-        if value.is_empty() || value.trim() != value || value.contains(['#', '\t', '{', '"', '\''])
+        // The group of the API that pods are in has an empty name.
+        let plain = value.replace("[\"\"]", "");
+        if value.is_empty() || value.trim() != value || plain.contains(['#', '\t', '{', '"', '\''])
         {
             return Err("no plain value".into());
         }
