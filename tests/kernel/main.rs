@@ -44,6 +44,7 @@ mod unfinished;
 mod verify;
 mod waiting;
 mod whose;
+mod workloads_asked;
 
 use std::process::ExitCode;
 
@@ -101,6 +102,7 @@ fn trials() -> Vec<Trial> {
         verify::trials(),
         waiting::trials(),
         whose::trials(),
+        workloads_asked::trials(),
     ];
     modules.into_iter().flatten().collect()
 }
