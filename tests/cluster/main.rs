@@ -14,6 +14,8 @@
 //! All share the node, and run side by side, each in a namespace of Kubernetes' of its own ([`space`]). Those that need the
 //! `DaemonSet` take turns ([`daemonset`]). A new file of tests is a module here and a line in [`trials`].
 
+mod access;
+mod api;
 mod cases;
 mod configuration;
 mod daemonset;
@@ -24,6 +26,7 @@ mod node;
 mod pods;
 mod restarts;
 mod results;
+mod rights;
 mod rolled;
 mod space;
 mod started;
@@ -60,6 +63,8 @@ fn trials(cases: &Cases) -> Vec<Trial> {
         pods::trials(cases),
         workloads::trials(cases),
         started::trials(cases),
+        api::trials(cases),
+        rights::trials(cases),
         idle::trials(cases),
     ];
     modules.into_iter().flatten().collect()
