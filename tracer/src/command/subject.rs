@@ -5,6 +5,7 @@ use crate::{
     recording::{ContainerIdentity, Target},
     target::{
         grammar::{Meaning, TargetSpec},
+        membership::Group,
         workload::Pods,
     },
 };
@@ -40,9 +41,10 @@ fn specs(targets: &[Target]) -> impl Iterator<Item = TargetSpec> {
 fn workloads(specs: &[TargetSpec], is_meant: impl Fn(&str, &Pods) -> bool) -> Vec<Workload> {
     let meanings = specs.iter().flat_map(|spec| &spec.meanings);
     let found = meanings.filter_map(|meaning| match meaning {
-        Meaning::Workload { namespace, pods: pods @ Pods::Of { kind, name }, .. }
-            if is_meant(namespace, pods) =>
-        {
+        Meaning::Workload {
+            group: Group { namespace, pods: pods @ Pods::Of { kind, name }, .. },
+            ..
+        } if is_meant(namespace, pods) => {
             let (namespace, name) = (namespace.clone(), name.clone());
             Some(Workload { resource: kind.word(), namespace, name })
         }
@@ -109,6 +111,7 @@ mod tests {
             namespace: Some("shop".to_owned()),
             pod: Some("web-7696745d96-4xqh6".to_owned()),
             image: None,
+            workload: None,
             user: None,
         };
         let typed = targets(&["shop/sts/db", "shop/deploy/web", "test/deploy/web"]);

@@ -272,7 +272,9 @@ impl Known<'_> {
                     None if is_in_pod_cgroup(path) => Verdict::Other,
                     None => self.by_name(EngineScope::Cri, path, |container| {
                         let pod = container.pod.as_ref();
-                        pod.and_then(|pod| PodUid::parse(&pod.uid)).as_ref() == Some(uid)
+                        Membership::by_name(
+                            pod.and_then(|pod| PodUid::parse(&pod.uid)).as_ref() == Some(uid),
+                        )
                     }),
                 }
             }
