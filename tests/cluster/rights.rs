@@ -75,7 +75,7 @@ fn is_needed(node: &Node, missing: &Right) -> Result<(), Stop> {
 
 /// The manifest with one thing changed is applied, and tracer says so.
 fn daemonset_lacks(node: &Node, (with, without): (&str, &str), message: &str) -> Result<(), Stop> {
-    let _turn = node.daemonset.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = node.daemonset.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     assert_eq!(DAEMONSET.matches(with).count(), 1, "{with:?} is in the manifest once");
     let manifest =
         DAEMONSET.replace(with, without).replace("NAMESPACE/POD", "default/deployment/web");

@@ -90,7 +90,7 @@ pub enum Action {
     /// A command is run under the profile, in a cgroup of its own; any other target must run under it already, or be started
     /// under it with --wait.
     #[command(after_help = AFTER_VERIFY)]
-    Verify(Verify),
+    Verify(Box<Verify>),
     /// Derive a profile again, from one recording or from many
     Profile(Rederive),
     /// Make a cgroup, print its path, and remove it when standard input ends.

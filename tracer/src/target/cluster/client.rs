@@ -125,7 +125,7 @@ impl Client {
         let mut why = objects::message(&bytes);
         why.truncate(why.floor_char_boundary(MAX_SAID));
         let (server, origin) = (self.access.server(), self.access.origin.clone());
-        let (request, why) = (request.clone(), escape(&why));
+        let (request, why) = (Box::new(request.clone()), escape(&why));
         Err(match status {
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized { server, origin, request },
             StatusCode::FORBIDDEN => ApiError::Forbidden { request, why },
@@ -161,7 +161,7 @@ impl Client {
 
     pub(super) fn answered(&self, request: &Request, why: &str) -> ApiError {
         let server = self.access.server();
-        ApiError::Answer { server, request: request.clone(), why: escape(why) }
+        ApiError::Answer { server, request: Box::new(request.clone()), why: escape(why) }
     }
 
     fn timed_out(&self) -> ApiError {

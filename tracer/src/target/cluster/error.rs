@@ -94,13 +94,13 @@ pub enum ApiError {
         /// Whose credentials they are.
         origin: String,
         /// What was asked.
-        request: Request,
+        request: Box<Request>,
     },
     /// It does not allow it.
     #[error("the API server does not allow tracer to {request}{}\n\nhint: `kubectl auth can-i {}` checks it; the ClusterRole of deploy/daemonset.yaml grants it", said(.why), .request.allowance())]
     Forbidden {
         /// What was asked.
-        request: Request,
+        request: Box<Request>,
         /// What it said, escaped.
         why: String,
     },
@@ -108,7 +108,7 @@ pub enum ApiError {
     #[error("the API server does not know how to {request}: it is too old or too new for tracer")]
     NotServed {
         /// What was asked.
-        request: Request,
+        request: Box<Request>,
     },
     /// What was known is too old.
     #[error("the API server asks for a new beginning (410 Gone)")]
@@ -119,7 +119,7 @@ pub enum ApiError {
         /// Where it is, escaped.
         server: String,
         /// What was asked.
-        request: Request,
+        request: Box<Request>,
         /// What it said, escaped.
         why: String,
     },
