@@ -25,9 +25,9 @@ use crate::{
         owner,
         runtime::{Asker, News},
         sandboxes::Sandboxes,
-        territory::{Territory, containers_in, monitor_in},
+        territory::{Territory, containers_in, is_in_pod_cgroup, monitor_in},
         unplaced::Targets,
-        wanted::{Known, Verdict, Wanted, is_in_pod_cgroup},
+        wanted::{Known, Verdict, Wanted},
     },
     text::escape,
 };

@@ -71,6 +71,11 @@ impl Home {
     }
 }
 
+/// A cgroup in the path has the name of a pod's.
+pub fn is_in_pod_cgroup(path: &str) -> bool {
+    tops(path).any(|top| names::pod(names::leaf(top).1).is_some())
+}
+
 /// The containers in a path, with their cgroups, from the top.
 pub fn containers_in(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
     tops(path).filter_map(|top| {

@@ -9,7 +9,7 @@ use super::grammar::{EngineScope, Meaning, TargetSpec};
 use super::inventory::{Container, Inventory, Pod};
 use super::membership::{Group, Membership};
 use super::names::{self, ContainerName, Engine, PodUid};
-use super::territory::{containers_in, tops};
+use super::territory::{containers_in, is_in_pod_cgroup, tops};
 use crate::recording::TargetKind;
 
 /// The digits of an id that runtimes print: what is as long is no name.
@@ -433,11 +433,6 @@ fn podman_pod_in<'path>(
         Some((top, names::podman_pod(parent, last)?.to_owned()))
     });
     pods.find(|(_, id)| scope.admits(Engine::Podman) && id.starts_with(prefix))
-}
-
-/// A cgroup in the path has the name of a pod's.
-pub fn is_in_pod_cgroup(path: &str) -> bool {
-    tops(path).any(|top| names::pod(names::leaf(top).1).is_some())
 }
 
 /// The container's cgroup is where the runtimes of Kubernetes make one when they are told no place: `/k8s.io/ID`, after containerd's
