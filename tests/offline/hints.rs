@@ -22,6 +22,7 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("command/account.rs", &[RECORD, "verify"]),
     ("command/capabilities.rs", &["enforce", "verify"]),
     ("command/check.rs", &["check"]),
+    ("command/cluster.rs", &[RECORD, "verify"]),
     ("command/derivation.rs", &[RECORD, "profile"]),
     ("command/enforce.rs", &["enforce"]),
     ("command/events.rs", &[RECORD, "verify"]),
