@@ -3,6 +3,7 @@
 use super::outputs::Product;
 use crate::{
     recording::{Losses, Recording, parts::silent},
+    target::names::is_container_id,
     text::escape,
 };
 
@@ -49,8 +50,10 @@ pub(super) fn unseen(recording: &Recording) -> String {
     )
 }
 
-/// The first few, and how many more.
+/// The first few, and how many more. Names come before the ids of containers that have none: people know names.
 fn some(labels: &[&str]) -> String {
+    let mut labels = labels.to_vec();
+    labels.sort_by_key(|label| is_container_id(label));
     let named: Vec<String> = labels.iter().take(NAMED).map(|label| escape(label)).collect();
     match labels.len().saturating_sub(NAMED) {
         0 => named.join(", "),
@@ -67,5 +70,11 @@ mod tests {
         assert_eq!(some(&["a"]), "a");
         assert_eq!(some(&["a", "b", "c"]), "a, b, c");
         assert_eq!(some(&["a", "b", "c", "d", "\u{1b}"]), "a, b, c and 2 more");
+        let ids = ["1", "2", "3"].map(|digit| digit.repeat(64));
+        let [one, two, three] = ids.each_ref().map(String::as_str);
+        assert_eq!(
+            some(&[one, two, three, "shop/web"]),
+            format!("shop/web, {one}, {two} and 1 more")
+        );
     }
 }
