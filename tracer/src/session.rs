@@ -309,6 +309,7 @@ impl Session<'_> {
             command: status,
             table_fill: snapshot.table_fill,
             audit: self.audit.and_then(|audit| audit.missing),
+            inventory: self.sightings.selecting.into_inventory(),
         })
     }
 

@@ -28,6 +28,7 @@ use crate::{
     profile::DeriveError,
     recording::{Recording, denied, event::NewCall, json},
     session::{self, Observers, Outcome, Purpose, Request, Stop, Stops},
+    target::{TargetSpec, named::alike},
     text::{escape, escape_path},
 };
 
@@ -104,7 +105,8 @@ pub fn run(typed: &Record) -> Result<Exit> {
     };
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
-    let exit = finish(typed, &request, &outcome, &mut outputs, events);
+    let missing = never_came(typed, &specs, &request, &outcome);
+    let exit = finish(typed, missing, &outcome, &mut outputs, events);
     if typed.stay && !matches!(outcome.stop, Stop::Signal(_)) {
         stay(&runtime, &mut stops, &exit);
     }
@@ -114,7 +116,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
 /// Derives, writes and tells.
 fn finish(
     typed: &Record,
-    request: &Request,
+    missing: Vec<Missing>,
     outcome: &Outcome,
     outputs: &mut Outputs,
     events: Option<Events>,
@@ -128,10 +130,9 @@ fn finish(
         Err(error) => {
             outputs.discard_unfinished();
             tell(summary::incomplete(recording).trim_end());
-            let missing = never_came(typed, request, recording);
             return Err(match missing.is_empty() {
                 true => error.into(),
-                false => anyhow!("{} never appeared: {error}", missing.join(", ")),
+                false => nothing_came(&missing, &error),
             });
         }
     };
@@ -139,8 +140,11 @@ fn finish(
     written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_unfinished();
     summary::tell(&typed.derivation, &Source::Session(outcome), recording, &products, outputs);
-    for name in never_came(typed, request, recording) {
-        tell(&format!("note: {name} never appeared"));
+    for target in missing {
+        tell(&format!("note: {} never appeared", target.name));
+        if let Some(hint) = target.hint() {
+            tell(&hint);
+        }
     }
     Ok(match events.and_then(Events::problem) {
         Some(problem) => {
@@ -160,15 +164,50 @@ fn stay(runtime: &Runtime, stops: &mut Stops, exit: &Result<Exit>) {
     runtime.block_on(stops.end());
 }
 
-/// The targets that were awaited in vain, escaped.
-fn never_came(typed: &Record, request: &Request, recording: &Recording) -> Vec<String> {
+/// A target that was awaited in vain.
+struct Missing {
+    /// As typed, escaped.
+    name: String,
+    /// What is known that has a name like it, escaped.
+    alike: Vec<String>,
+}
+
+impl Missing {
+    fn hint(&self) -> Option<String> {
+        let alike = self.alike.join(", ");
+        (!alike.is_empty()).then(|| format!("hint: not {}, but there was {alike}", self.name))
+    }
+}
+
+/// The targets that were awaited in vain.
+fn never_came(
+    typed: &Record,
+    specs: &[TargetSpec],
+    request: &Request,
+    outcome: &Outcome,
+) -> Vec<Missing> {
     let was_there = |name: &str| {
         let mut selections = request.selections.iter().filter(|one| one.name == name);
         selections.any(|one| one.paths.iter().any(|path| request.root.id(path).is_ok()))
     };
-    let targets = recording.targets.iter().filter(|target| typed.wait && target.cgroups.is_empty());
-    let missing = targets.filter(|target| !was_there(&target.name));
-    missing.map(|target| escape(&target.name)).collect()
+    let targets = outcome.recording.targets.iter();
+    let targets = targets.filter(|target| typed.wait && target.cgroups.is_empty());
+    let missing = targets.filter(|target| !was_there(&target.name)).map(|target| {
+        let spec = specs.iter().find(|spec| spec.text == target.name);
+        let alike = spec.map(|spec| alike(spec, &outcome.inventory)).unwrap_or_default();
+        let alike = alike.iter().map(|name| escape(name)).collect();
+        Missing { name: escape(&target.name), alike }
+    });
+    missing.collect()
+}
+
+fn nothing_came(missing: &[Missing], error: &DeriveError) -> anyhow::Error {
+    let names: Vec<&str> = missing.iter().map(|target| target.name.as_str()).collect();
+    let mut text = format!("{} never appeared: {error}", names.join(", "));
+    for hint in missing.iter().filter_map(Missing::hint) {
+        let _ = write!(text, "\n{hint}");
+    }
+    anyhow!(text)
 }
 
 /// Nothing of a workload was recorded, and something was lost or denied: what, matters more than that there is no profile.

@@ -100,6 +100,8 @@ pub struct Outcome {
     pub passed: Vec<Passed>,
     /// Why calls that a filter logs may be missing, when they were asked for.
     pub audit: Option<String>,
+    /// What the runtimes told, before and while it was recorded.
+    pub inventory: Inventory,
 }
 
 impl Outcome {

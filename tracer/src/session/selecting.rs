@@ -82,6 +82,11 @@ impl Selecting {
         }
     }
 
+    /// What the runtimes told.
+    pub(super) fn into_inventory(self) -> Inventory {
+        self.inventory
+    }
+
     /// The cgroup of that path is the target's.
     pub(super) fn is_selected(&self, path: &str) -> bool {
         self.selections.iter().any(|selection| selection.holds(path))

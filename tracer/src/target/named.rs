@@ -100,6 +100,19 @@ pub enum NameError {
     },
 }
 
+/// Names of what is known that are like what was typed, as they can be typed; none when that is known itself.
+pub fn alike(spec: &TargetSpec, inventory: &Inventory) -> Vec<String> {
+    match why_absent(spec, inventory, Vec::new()) {
+        Some(
+            NameError::Unknown { nearest, .. }
+            | NameError::NoPods { nearest, .. }
+            | NameError::NoWorkload { nearest, .. }
+            | NameError::NoNamespace { nearest, .. },
+        ) => nearest,
+        _ => Vec::new(),
+    }
+}
+
 /// Why there is nothing of that name; None when no meaning of what was typed is a name. `paths` are cgroups that may have been meant.
 pub(super) fn why_absent(
     spec: &TargetSpec,
@@ -163,14 +176,18 @@ fn absent_group(group: &Group, is_one_container: bool, inventory: &Inventory) ->
     if let Some(pod) = inventory.pods.values().find(is_its).filter(|_| !is_one_container) {
         return NameError::EmptyPod { name: pod.path() };
     }
-    let known = inventory.pods.values().flat_map(|pod| {
+    let nobody = is_nobody_there(EngineScope::Cri, inventory);
+    NameError::NoPods { nearest: nearest(&name, workloads(inventory)), name, nobody, failures }
+}
+
+/// What made the known pods, as it can be typed.
+fn workloads(inventory: &Inventory) -> impl Iterator<Item = String> {
+    inventory.pods.values().flat_map(|pod| {
         let facts = inventory.members.facts(&pod.uid);
         let owners = facts.map_or(&[][..], |facts| facts.owners.as_slice());
-        let made = Pods::of_pod(&pod.name, owners);
-        made.into_iter().map(|pods| format!("{}/{pods}", pod.namespace)).collect::<Vec<_>>()
-    });
-    let nobody = is_nobody_there(EngineScope::Cri, inventory);
-    NameError::NoPods { nearest: nearest(&name, known), name, nobody, failures }
+        let made = Pods::of_pod(&pod.name, owners).into_iter();
+        made.map(|pods| format!("{}/{pods}", pod.namespace)).collect::<Vec<_>>()
+    })
 }
 
 /// What the API server told of a workload that is not there, or wants no pods.
@@ -221,7 +238,8 @@ fn unknown(
     scope: EngineScope,
     inventory: &Inventory,
 ) -> NameError {
-    let pods = inventory.pods.values().map(Pod::path);
+    // A workload may have been meant by its name alone.
+    let pods = inventory.pods.values().map(Pod::path).chain(workloads(inventory));
     let pods = pods.filter(|_| matches!(scope, EngineScope::Any | EngineScope::Cri));
     let containers = admitted(scope, inventory).map(Container::full_name);
     let users = inventory.of_users().filter(|(_, one)| {
@@ -252,13 +270,14 @@ fn nearest(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names.dedup();
-    let mut alike: Vec<(f64, String)> = names
+    // Of what is alike in its last part, as many pods and workloads are, what is alike as a whole comes first.
+    let mut alike: Vec<(f64, f64, String)> = names
         .into_iter()
-        .map(|known| (likeness(name, &known), known))
-        .filter(|(score, _)| *score >= ALIKE)
+        .map(|known| (likeness(name, &known), likeness_as_a_whole(name, &known), known))
+        .filter(|(score, ..)| *score >= ALIKE)
         .collect();
-    alike.sort_by(|one, other| other.0.total_cmp(&one.0));
-    alike.into_iter().take(NAMES_SHOWN).map(|(_, name)| name).collect()
+    alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1)));
+    alike.into_iter().take(NAMES_SHOWN).map(|(.., name)| name).collect()
 }
 
 /// How alike a name is to one that was typed, from 0 to 1. A pod and its container may have been typed without what stands before
@@ -267,9 +286,13 @@ fn likeness(typed: &str, known: &str) -> f64 {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let parts = strsim::normalized_damerau_levenshtein(&last(typed), &last(known)) * PART;
     let parts = if known.contains('/') { parts } else { 0.0 };
-    let whole = strsim::normalized_damerau_levenshtein(typed, known);
+    let whole = likeness_as_a_whole(typed, known);
     let begins = if known.starts_with(typed) { BEGINS } else { 0.0 };
     whole.max(parts).max(begins)
+}
+
+fn likeness_as_a_whole(typed: &str, known: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(typed, known)
 }
 
 /// None of those who know such names is there.
@@ -357,6 +380,12 @@ mod tests {
             assert_eq!(offered.first().map(String::as_str), Some(first), "{typed}: {offered:?}");
         }
         assert!(!offered("wbe").contains(&"pweb".to_owned()));
+        let workloads = ["a/deployment/web", "test/deployment/web", "z/deployment/web"];
+        let offered = |typed: &str| nearest(typed, workloads.iter().map(|name| (*name).to_owned()));
+        for typed in ["test/web", "test/deployment/wbe", "test/deploy/web"] {
+            assert_eq!(offered(typed)[0], "test/deployment/web", "the namespace that was typed");
+        }
+        let offered = |typed: &str| nearest(typed, names.iter().map(|name| (*name).to_owned()));
         assert_eq!(offered("redis"), [""; 0]);
     }
 }
