@@ -111,6 +111,10 @@ bin_dir = "/usr/lib/cni"
 runtime_type = "io.containerd.runc.v2"
 {interface}.containerd.runtimes.runc.options]
 BinaryName = "/usr/sbin/runc"
+{interface}.containerd.runtimes.crun]
+runtime_type = "io.containerd.runc.v2"
+{interface}.containerd.runtimes.crun.options]
+BinaryName = "/usr/bin/crun"
 "#
     )
 }

@@ -137,7 +137,7 @@ fn manifest(target: &str, arguments: &[&str]) -> String {
 }
 
 /// Removes what an earlier one left.
-fn empty(node: &Node) {
+pub fn empty(node: &Node) {
     let folder = node.path(RESULTS);
     for name in tests::file_names(&folder) {
         fs::remove_file(folder.join(name)).expect("it can be removed");

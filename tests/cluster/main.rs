@@ -18,12 +18,18 @@ mod access;
 mod api;
 mod cases;
 mod configuration;
+mod crun;
 mod daemonset;
+mod day;
 mod idle;
 mod images;
+mod interrupted;
+mod kinds;
 mod learned;
+mod long_names;
 mod node;
 mod pods;
+mod replicas;
 mod restarts;
 mod results;
 mod rights;
@@ -57,15 +63,21 @@ fn main() -> ExitCode {
 /// All tests, the longest first.
 fn trials(cases: &Cases) -> Vec<Trial> {
     let modules = [
+        day::trials(cases),
+        replicas::trials(cases),
         rolled::trials(cases),
+        kinds::trials(cases),
         learned::trials(cases),
+        crun::trials(cases),
         restarts::trials(cases),
         pods::trials(cases),
+        long_names::trials(cases),
         workloads::trials(cases),
         started::trials(cases),
         api::trials(cases),
         rights::trials(cases),
         idle::trials(cases),
+        interrupted::trials(cases),
     ];
     modules.into_iter().flatten().collect()
 }

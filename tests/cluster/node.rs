@@ -1,14 +1,16 @@
 //! The node: its namespaces, its components, and what tests do there.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tests::{Cgroup, Running, Tracer, holds_when_asked_each, holds_within, succeed};
 
@@ -70,6 +72,11 @@ for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/p
     echo "${setting#*=}" > "$file"
     mount --bind "$file" "proc/sys/${setting%=*}"
 done
+# crun takes version 2 beside version 1 for a machine's that is not set up when it has a controller, whatever for.
+if [ -f sys/fs/cgroup/unified/cgroup.controllers ]; then
+    : > run/no-controllers
+    mount --bind run/no-controllers sys/fs/cgroup/unified/cgroup.controllers
+fi
 pivot_root . mnt
 umount -l /mnt
 set +e
@@ -114,7 +121,8 @@ pub struct Made {
 /// See the module. Everything ends with it.
 pub struct Node {
     holder: Running,
-    components: Vec<(String, Running)>,
+    /// By the names of their programs.
+    components: Mutex<BTreeMap<String, Running>>,
     /// Held by who uses the one `DaemonSet`.
     pub daemonset: Mutex<()>,
     /// Its processes, and all pods.
@@ -124,7 +132,7 @@ pub struct Node {
 impl Node {
     /// Starts everything, and returns when pods can be made, or with the story of what did not start.
     pub fn start(made: &Made) -> Result<Self, String> {
-        let mut node = Self::hold(&made.root);
+        let node = Self::hold(&made.root);
         node.fill(made)?;
         let started = node.start_components();
         started.map_err(|story| format!("{story}\n{}", node.logs()))?;
@@ -145,7 +153,7 @@ impl Node {
         command.arg(root).arg(env::temp_dir()).arg(cgroup.name());
         let mut holder = Running::start(&mut command);
         holder.wait_for_line("ready");
-        Self { holder, components: Vec::new(), daemonset: Mutex::new(()), cgroup }
+        Self { holder, components: Mutex::default(), daemonset: Mutex::new(()), cgroup }
     }
 
     /// Copies programs and files to their places.
@@ -165,7 +173,7 @@ impl Node {
         succeed(self.command("sh").args(["-c", &configuration::set_up()])).map(drop)
     }
 
-    fn start_components(&mut self) -> Result<(), String> {
+    fn start_components(&self) -> Result<(), String> {
         for words in configuration::first() {
             self.start_component(words);
         }
@@ -175,28 +183,51 @@ impl Node {
         for words in configuration::second() {
             self.start_component(words);
         }
-        self.wait("the node is ready", |node| {
-            let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
-            node.kubectl(&["get", "node", NODE_NAME, "-o", path]).is_ok_and(|word| word == "True")
-        })
+        self.wait("the node is ready", Self::is_ready)
     }
 
-    fn start_component(&mut self, words: Vec<String>) {
+    fn start_component(&self, words: Vec<String>) {
         let mut command = self.command(&words[0]);
         command.args(&words[1..]);
         let running = Running::start(&mut command);
         let name = words.into_iter().next().expect("a program");
-        self.components.push((name, running));
+        self.components().insert(name, running);
+    }
+
+    fn components(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+        self.components.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops containerd where it is: whoever asks it gets no answer.
+    pub fn suspend_containerd(&self) {
+        self.components()["containerd"].signal(Signal::STOP);
+    }
+
+    /// Kills containerd, starts another one, and waits until pods can be made again.
+    pub fn restart_containerd(&self) -> Result<(), String> {
+        let before = self.components().remove("containerd").expect("it was started");
+        before.signal(Signal::KILL);
+        drop(before);
+        let [containerd, ..] = configuration::first();
+        self.start_component(containerd);
+        self.wait("containerd is ready", |node| {
+            succeed(node.command("ctr").arg("version")).is_ok() && node.is_ready()
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
+        self.kubectl(&["get", "node", NODE_NAME, "-o", path]).is_ok_and(|word| word == "True")
     }
 
     /// Waits for a condition of the start, as long as every component runs.
-    fn wait(&mut self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
+    fn wait(&self, what: &str, condition: impl Fn(&Self) -> bool) -> Result<(), String> {
         let mut ended = None;
         let holds = holds_when_asked_each(PAUSE, BOUND, || {
-            let components = self.components.iter_mut();
-            let mut ends = components
-                .filter_map(|(name, running)| (!running.is_running()).then(|| name.clone()));
-            ended = ends.next();
+            let mut components = self.components();
+            let mut all = components.iter_mut();
+            ended = all.find_map(|(name, running)| (!running.is_running()).then(|| name.clone()));
+            drop(components);
             ended.is_some() || condition(self)
         });
         match ended {
@@ -208,13 +239,13 @@ impl Node {
 
     /// The last lines of what each component said.
     pub fn logs(&self) -> String {
-        let part = |(name, running): &(String, Running)| {
+        let part = |(name, running): (&String, &Running)| {
             let said = running.stderr();
             let lines: Vec<&str> = said.lines().collect();
             let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
             format!("--- {name} said at last:\n{last}\n")
         };
-        self.components.iter().map(part).collect()
+        self.components().iter().map(part).collect()
     }
 
     /// Where a file of the node is for this process.

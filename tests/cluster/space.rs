@@ -1,5 +1,6 @@
 //! A namespace of Kubernetes' for one test, with what is in it. All of it is deleted with this value.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -21,9 +22,13 @@ impl<'node> Space<'node> {
     /// Makes it, and waits until pods can be made in it.
     pub fn new(node: &'node Node, label: &str) -> Result<Self, Stop> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{label}-{number}");
-        node.kubectl(&["create", "namespace", &name])?;
-        let space = Self { node, name };
+        Self::named(node, &format!("{label}-{number}"))
+    }
+
+    /// The same of a name that no other test gives.
+    pub fn named(node: &'node Node, name: &str) -> Result<Self, Stop> {
+        node.kubectl(&["create", "namespace", name])?;
+        let space = Self { node, name: name.to_owned() };
         space.wait("its service account is there", |space| {
             space.kubectl(&["get", "serviceaccount", "default"]).is_ok()
         })?;
@@ -65,9 +70,28 @@ impl<'node> Space<'node> {
         Err(format!("waited {BOUND:?} in vain in the namespace {}: {what}\n{pods}", self.name))
     }
 
+    /// Executes a program in a pod of a workload, and returns what it said. kubectl may choose a pod that is about to end: it is tried
+    /// again then.
+    pub fn exec(&self, workload: &str, program: &[&str]) -> Result<String, String> {
+        let said = RefCell::new(Err(String::new()));
+        self.wait(&format!("{program:?} is executed in {workload}"), |space| {
+            *said.borrow_mut() = space.kubectl(&[&["exec", workload, "--"], program].concat());
+            said.borrow().is_ok()
+        })?;
+        said.into_inner()
+    }
+
     /// Waits until a pod is ready.
     pub fn wait_until_ready(&self, pod: &str) -> Result<(), String> {
         self.wait(&format!("{pod} is ready"), |space| space.is_ready(pod))
+    }
+
+    /// Waits until the only container of a pod has printed a word. Without a probe it is ready as soon as its runtime has begun to start it,
+    /// and on a busy machine its program may run much later.
+    pub fn wait_until_it_says(&self, pod: &str, word: &str) -> Result<(), String> {
+        self.wait(&format!("{pod} says {word:?}"), |space| {
+            space.kubectl(&["logs", pod]).is_ok_and(|said| said.contains(word))
+        })
     }
 
     /// Whether a pod is ready now.

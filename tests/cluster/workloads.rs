@@ -45,11 +45,23 @@ fn is_recorded(node: &Node, tracer: Tracer, target: &str) -> Result<(), Stop> {
 
 fn nothing_has_it(node: &Node) -> Result<(), Stop> {
     let space = Space::new(node, "unnamed")?;
-    let target = space.target("deployment/wbe");
-    let tracing = node.tracer().args(["--wait", "--cgroup", &target]).start();
+    let (slip, bare) = (space.target("deployment/wbe"), space.target("web"));
+    let tracing = [&slip, &bare].map(|target| {
+        let tracer = node.tracer_without_socket();
+        (target, tracer.args(["--wait", "--cgroup", target]).start())
+    });
     space.apply(&controller("Deployment", "web", 1, &pod_spec(&[server("server")])))?;
     space.wait_until_rolled("deployment/web")?;
-    let outcome = tracing.stop().exits(1).writes_nothing();
-    outcome.says(&[&format!("{target} never appeared")]);
+    let meant = space.target("deployment/web");
+    for (target, tracing) in tracing {
+        let outcome = tracing.stop().exits(1).writes_nothing();
+        let hint = format!("hint: not {target}, but there was {meant}");
+        outcome.says(&[&format!("{target} never appeared: no call of a workload"), &hint]);
+    }
+    // What was meant is told before anything is recorded, too.
+    for target in [&slip, &bare] {
+        let outcome = node.tracer().args(["--cgroup", target]).run().exits(1).writes_nothing();
+        outcome.says(&[&format!("; there is {meant}")]);
+    }
     Ok(())
 }

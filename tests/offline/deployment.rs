@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use clap::Parser;
-use tests::deployment::{CONTAINERFILE, DAEMONSET, Fields, capabilities, documents, words};
+use tests::deployment::{
+    CONTAINERFILE, DAEMONSET, Fields, PROFILES, capabilities, documents, words,
+};
 use tracer::cli::Cli;
 
 tests::trials! {
@@ -14,6 +16,7 @@ tests::trials! {
     only_the_results_can_be_written,
     the_hosts_tracefs_is_there_and_never_keeps_the_pod_from_starting,
     the_arguments_and_the_image_are_of_this_version,
+    the_profiles_are_brought_with_no_more_than_that_takes,
 }
 
 const POD: &str = "spec.template.spec";
@@ -150,4 +153,38 @@ fn the_arguments_and_the_image_are_of_this_version() {
     assert!(containerfile.contains(&format!("--tag {image} ")), "{containerfile}");
     assert!(containerfile.lines().any(|line| line == format!("WORKDIR {}", places["results"])));
     assert!(containerfile.lines().any(|line| line == "FROM scratch"), "{containerfile}");
+}
+
+fn the_profiles_are_brought_with_no_more_than_that_takes() {
+    let documents = documents(PROFILES).expect("it is well-formed");
+    let [fields] = <[Fields; 1]>::try_from(documents).expect("one document");
+    assert_eq!(fields["kind"], "DaemonSet");
+    assert_eq!(fields["metadata.namespace"], daemon_set()["metadata.namespace"]);
+    assert_eq!(fields[&format!("{POD}.automountServiceAccountToken")], "false");
+    for more in ["hostPID", "hostNetwork", "hostIPC", "serviceAccountName"] {
+        assert_eq!(fields.get(&format!("{POD}.{more}")), None, "{more}");
+    }
+    let containers = ["initContainers.0", "containers.0"];
+    for container in containers {
+        let field =
+            |name: &str| fields[&format!("{POD}.{container}.securityContext.{name}")].as_str();
+        assert_eq!(words(field("capabilities.drop")), ["ALL"]);
+        assert_eq!(field("allowPrivilegeEscalation"), "false");
+        assert_eq!(field("readOnlyRootFilesystem"), "true");
+        assert_eq!(field("seccompProfile.type"), "RuntimeDefault");
+        assert_eq!(
+            fields.get(&format!("{POD}.{container}.securityContext.capabilities.add")),
+            None
+        );
+    }
+    let [copy, results] = containers
+        .map(|container| list(&fields, &format!("{POD}.{container}.volumeMounts"), "readOnly"));
+    assert_eq!(copy, BTreeMap::from([("profiles", "true"), ("kubelet", "")]));
+    assert_eq!(results, BTreeMap::from([("results", "true")]));
+    let volumes = list(&fields, &format!("{POD}.volumes"), "hostPath.path");
+    assert_eq!(volumes["kubelet"], "/var/lib/kubelet/seccomp/profiles");
+    assert_eq!(
+        volumes["results"],
+        list(&daemon_set(), &format!("{POD}.volumes"), "hostPath.path")["results"]
+    );
 }

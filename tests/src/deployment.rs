@@ -7,6 +7,8 @@ pub const CONTAINERFILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/deploy/Containerfile");
 /// The file that is applied to a cluster.
 pub const DAEMONSET: &str = include_str!("../../xtask/deploy/daemonset.yaml");
+/// The file that brings profiles to the nodes.
+pub const PROFILES: &str = include_str!("../../xtask/deploy/profiles.yaml");
 
 /// The scalars of a YAML document by their paths, such as `spec.template.spec.containers.0.name`.
 pub type Fields = BTreeMap<String, String>;

@@ -7,8 +7,11 @@ use anyhow::{Context as _, Result};
 use crate::{ebpf, program, workspace::Workspace};
 
 /// What is handed out beside the binary: a file of this package, and its place.
-const DEPLOYMENT: [(&str, &str); 2] =
-    [("Containerfile", "Containerfile"), ("daemonset.yaml", "deploy/daemonset.yaml")];
+const DEPLOYMENT: [(&str, &str); 3] = [
+    ("Containerfile", "Containerfile"),
+    ("daemonset.yaml", "deploy/daemonset.yaml"),
+    ("profiles.yaml", "deploy/profiles.yaml"),
+];
 
 /// Makes all that is handed out, in `dist` below the target folder.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
