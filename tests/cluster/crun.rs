@@ -42,6 +42,11 @@ fn is_recorded_and_patched(node: &Node) -> Result<(), Stop> {
     let patch = recorded.folder().join("profile.kubernetes.yaml").display().to_string();
     space.kubectl(&["patch", "deployment", "web", "--patch-file", &patch])?;
     space.wait_until_rolled("deployment/web")?;
+    // Nothing is enforced in the old one.
+    space.wait("the old pod is gone", |space| {
+        let pods = space.get(&["pods"]).unwrap_or_default();
+        pods["items"].as_array().is_some_and(|pods| pods.len() == 1)
+    })?;
     let verify = ["verify", INSTALLED, "--wait", "--cgroup", &target];
     let watched = node.tracer_without_socket().without_out().args(verify).spawn();
     watched.wait_for_message("verifying");

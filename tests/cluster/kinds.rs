@@ -28,7 +28,7 @@ const PODS: [(&str, &str, &str); 7] = [
     ("guaranteed", "mkdir /tmp/made", "mkdir"),
     ("burstable", "ln -s /tmp /tmp/made", "symlink"),
     ("besteffort", "sync", "sync"),
-    ("crash", "mkfifo /tmp/made", "mknod"),
+    ("crash", "mkfifo /tmp/made", "mknodat"),
     ("host-pid", "touch /tmp/a; ln /tmp/a /tmp/b", "link"),
     ("host-network", "touch /tmp/a; mv /tmp/a /tmp/b", "rename"),
     ("shared-pid", "touch /tmp/a; chmod 600 /tmp/a", "chmod"),
