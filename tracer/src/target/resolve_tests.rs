@@ -199,7 +199,8 @@ fn names_are_those_that_runtimes_told() {
     }
     assert!(!found("pod:web-0").expect_err("no namespace").is_absence(), "it never comes");
     assert!(told("pod:web-0").contains("without its namespace"), "{}", told("pod:web-0"));
-    assert!(told("shop/web").contains("; there is shop/web-0\n"), "{}", told("shop/web"));
+    let offered = "; there is shop/statefulset/web, shop/web-0\n";
+    assert!(told("shop/web").contains(offered), "{}", told("shop/web"));
     assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app"));
 }
 
