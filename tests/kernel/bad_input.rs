@@ -1,6 +1,5 @@
 //! What a person can get wrong: each is told what, why and what to do, before anything is written.
 
-use std::fs;
 use std::process::Command;
 
 use tests::{
@@ -192,9 +191,7 @@ fn a_command_whose_interpreter_is_missing() {
     let tracer = Tracer::new();
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
-    fs::write(&program, "#!/no/such/interpreter").expect("the file is written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&program, mode).expect("its mode is set");
+    tests::write_program(&program, "#!/no/such/interpreter");
     let parts =
         ["error:", program.to_str().expect("the path is text"), "No such file or directory"];
     tracer.command([&program]).run().exits(1).says(&parts).writes_nothing();
@@ -204,9 +201,7 @@ fn a_command_whose_interpreter_is_missing() {
 fn a_command_that_is_no_program() {
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
-    fs::write(&program, "echo no interpreter is named here").expect("the file is written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&program, mode).expect("its mode is set");
+    tests::write_program(&program, "echo no interpreter is named here");
     let parts = ["error:", program.to_str().expect("the path is text"), "Exec format error"];
     Tracer::new().command([&program]).run().exits(1).says(&parts).writes_nothing();
 }

@@ -22,8 +22,7 @@ tests::trials! {
 fn program_for_all() -> (TempDir, PathBuf) {
     let folder = temporary_folder();
     let copy = folder.path().join("tracer");
-    fs::copy(tracer_program(), &copy).expect("the tracer can be copied");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    tests::copy_program(tracer_program(), &copy);
     (folder, copy)
 }
 

@@ -37,7 +37,7 @@ impl Bundle {
         for name in ["proc", "dev", "sys", "tmp"] {
             fs::create_dir_all(root.join(name)).expect("the root's folders are made");
         }
-        fs::copy(GROUND_TRUTH, root.join("program")).expect("the program is copied");
+        tests::copy_program(GROUND_TRUTH, root.join("program"));
         let made = Command::new(&runc).arg("spec").current_dir(folder.path()).status();
         assert!(made.is_ok_and(|status| status.success()), "runc spec works");
         let path = folder.path().join("config.json");

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 use tests::{BOUND, Cgroup, Outcome, Running, Tracer, ground_truth, temporary_folder, wait_until};
@@ -250,8 +249,7 @@ fn the_first_refused_call_after_one_in_flight_counts() {
 fn an_execve_into_another_abi_is_no_denial() {
     let folder = temporary_folder();
     let program = folder.path().join("small");
-    fs::write(&program, i386_program()).expect("a file");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+    tests::write_program(&program, i386_program());
     let exec = format!("exec-file:{}", program.display());
     check(&[&refuse(MKDIR, EPERM), &exec], &[]);
 }

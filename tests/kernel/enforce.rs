@@ -174,8 +174,7 @@ fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
     let start = |profile: &Value| {
         let tracer = enforced(profile, &[]);
         let script = tracer.folder().join("script");
-        fs::write(&script, "exit 3").expect("it is written");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+        tests::write_program(&script, "exit 3");
         tracer.command([script]).run()
     };
     start(&allowing(&[])).exits(126).says(&["script", "Exec format error"]);
@@ -242,7 +241,7 @@ fn it_needs_no_capability() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let folder = tests::temporary_folder();
     let program = folder.path().join("tracer");
-    fs::copy(tests::tracer_program(), &program).expect("the tracer can be copied");
+    tests::copy_program(tests::tracer_program(), &program);
     let tracer = enforced(&allowing(&[]), &["id", "-u"]);
     for path in [folder.path(), tracer.folder()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode is set");

@@ -143,7 +143,7 @@ fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
 fn becoming_another_user_is_not_the_workload() {
     let folder = tests::temporary_folder();
     let program = folder.path().join("program");
-    fs::copy(tests::GROUND_TRUTH, &program).expect("the program is copied");
+    tests::copy_program(tests::GROUND_TRUTH, &program);
     let program = program.to_str().expect("the path is text");
     let steps = [program, "x86_64:102", "say:here"];
     let outcome = Tracer::new().args(["--user", "65534"]).command(steps).run().exits(0);

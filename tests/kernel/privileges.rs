@@ -42,8 +42,7 @@ fn folder_without_nosuid() -> Result<tempfile::TempDir, String> {
 /// A copy of a program.
 fn copy(program: &str, folder: &Path) -> Result<PathBuf, String> {
     let path = folder.join(program);
-    fs::copy(tool(program)?, &path).expect("a program can be copied");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    tests::copy_program(tool(program)?, &path);
     Ok(path)
 }
 
@@ -150,7 +149,7 @@ fn without_the_capability_no_new_privs_is_set_and_told() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let (id, profile) = (require!(set_user_id(folder.path())), all(folder.path()));
     let program = folder.path().join("tracer");
-    fs::copy(tests::tracer_program(), &program).expect("the tracer can be copied");
+    tests::copy_program(tests::tracer_program(), &program);
     let words = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     let as_nobody = |options: &[&str]| {
         let tracer = enforced(options, &profile).program(program.clone());

@@ -1,7 +1,6 @@
 //! The ready profiles under real container runtimes.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -42,8 +41,7 @@ exec {} --mount --propagation private sh -c '
         unshare.display(),
         crun.display()
     );
-    fs::write(&script, text).expect("the script is written");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its mode is set");
+    tests::write_program(&script, text);
     Ok((folder, script))
 }
 

@@ -1,7 +1,6 @@
 //! containerd through the interface that Kubernetes uses, with profiles of the node (`Localhost`).
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -70,8 +69,7 @@ impl Containerd {
             fs::create_dir(path(name)).expect("a folder is made");
         }
         let plug_in = path("plug-ins").join("loopback");
-        fs::write(&plug_in, NETWORK).expect("the plug-in is written");
-        fs::set_permissions(&plug_in, fs::Permissions::from_mode(0o755)).expect("executable");
+        tests::write_program(&plug_in, NETWORK);
         fs::write(path("network").join("tests.conflist"), NETWORK_LIST).expect("written");
         let configuration = configuration(folder.path(), runtime);
         fs::write(path("config.toml"), configuration).expect("the configuration is written");

@@ -1,7 +1,6 @@
 //! Pods as slow and unusual kubelets make them: a pause container that is told of late, and pods without cgroups of their own.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -40,8 +39,7 @@ fn told_late(world: &World) -> Result<(), Stop> {
     let script = SLOW
         .replace("RUNTIME", &tool("runc").map_err(Stop::Skip)?.display().to_string())
         .replace("DELAY", &DELAY.as_secs().to_string());
-    fs::write(&program, script).expect("the script is written");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be executed");
+    tests::write_program(&program, script);
     let containerd = world.containerd_with(&program).map_err(Stop::Skip)?;
     let above = Cgroup::new("told-late");
     let endpoint = format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"));

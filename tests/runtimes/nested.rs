@@ -79,7 +79,7 @@ fn write_inner(runtime: &Runtime, folder: &Path, cgroup: &str) -> Result<(), Str
     for name in ["dev", "proc", "sys"] {
         fs::create_dir_all(root.join(name)).expect("a folder is made");
     }
-    fs::copy(GROUND_TRUTH, root.join("program")).expect("the program is copied");
+    tests::copy_program(GROUND_TRUTH, root.join("program"));
     succeed(Command::new(&runtime.program).arg("spec").current_dir(folder))?;
     let path = folder.join("config.json");
     let text = fs::read_to_string(&path).expect("the configuration is there");

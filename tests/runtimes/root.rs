@@ -42,12 +42,12 @@ impl Root {
             .expect("everybody may write to /tmp");
         if system.is_err() {
             let busybox = tool("busybox")?;
-            fs::copy(&busybox, path.join("bin/busybox")).expect("busybox is copied");
+            tests::copy_program(&busybox, path.join("bin/busybox"));
             fs::write(path.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").expect("written");
             fs::write(path.join("etc/group"), "root:x:0:\n").expect("written");
         }
-        fs::copy(WORKER, path.join("worker")).expect("the worker is copied");
-        fs::copy(GROUND_TRUTH, path.join("program")).expect("the program is copied");
+        tests::copy_program(WORKER, path.join("worker"));
+        tests::copy_program(GROUND_TRUTH, path.join("program"));
         let i386 = compile_i386(&path.join("i386"));
         let go = copy_go(&path.join("server"));
         Ok(Self { folder, system, i386, go })
@@ -95,7 +95,8 @@ fn unpack_system(folder: &Path) -> Result<(), String> {
 fn copy_go(program: &Path) -> Result<(), String> {
     let server = std::env::var_os(GO)
         .ok_or("needs a server in Go: run `cargo xtask test runtimes --all-engines --install`")?;
-    fs::copy(server, program).map(drop).map_err(|error| format!("cannot copy the server: {error}"))
+    tests::copy_program(server, program);
+    Ok(())
 }
 
 /// No header and no library for i386 is needed.

@@ -1,8 +1,6 @@
 //! What the tests share: the root file system, namespaces, and one engine of each kind. Made when first asked for; all
 //! of it ends with this value.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -102,8 +100,7 @@ impl Kind {
 pub fn without_limits(runtime: &str, folder: &Path) -> PathBuf {
     let program = folder.join(runtime);
     let script = WITHOUT_LIMITS.replace("RUNTIME", runtime);
-    fs::write(&program, script).expect("the script is written");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be executed");
+    tests::write_program(&program, script);
     program
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use tempfile::TempDir;
@@ -16,6 +17,25 @@ pub fn temporary_folder() -> TempDir {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
         .unwrap_or_else(|error| panic!("cannot open {} to all: {error}", folder.path().display()));
     folder
+}
+
+/// Copies a program, for everybody to execute.
+///
+/// Another process writes it. A file that this one writes is open in each child that another test starts meanwhile, until that
+/// child executes its program, and a file that is open for writing cannot be executed (`ETXTBSY` of execve(2)).
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let mut command = Command::new("install");
+    let status = command.arg("--mode=755").arg(from.as_ref()).arg(to.as_ref()).status();
+    assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
+}
+
+/// Writes a program, for everybody to execute. See [`copy_program`].
+pub fn write_program(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
+    let folder = temporary_folder();
+    let written = folder.path().join("program");
+    fs::write(&written, contents)
+        .unwrap_or_else(|error| panic!("cannot write {}: {error}", written.display()));
+    copy_program(written, path);
 }
 
 /// Names and contents of the files in a folder, to tell whether something changed. Folders have no contents.

@@ -24,7 +24,7 @@ pub use self::tracer::{Outcome, Tracer, Tracing, tracer_program};
 pub use bpf::{Loaded, loaded, loaded_by};
 pub use case::{Ending, Stop, function_trial, trial};
 pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_folder};
-pub use files::{Mount, entries, file_names, temporary_folder};
+pub use files::{Mount, copy_program, entries, file_names, temporary_folder, write_program};
 pub use ground_truth::{
     GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, WORKER, call_at, call_in, ground_truth,
 };
