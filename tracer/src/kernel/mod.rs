@@ -88,8 +88,8 @@ const TARGET_ENTRIES: u32 = 1 << 14;
 const MEMBER_ENTRIES: u32 = 1 << 17;
 /// Cgroups outside the targets that hold processes which left one.
 const VISITED_ENTRIES: u32 = 1 << 13;
-/// Bytes of the ring buffer of processes that were moved.
-const MOVE_EVENTS_SIZE: u32 = 2 << 20;
+/// Bytes of the ring buffer of processes that were moved: some 25,000. Session managers and runtimes move many at once.
+const MOVE_EVENTS_SIZE: u32 = 8 << 20;
 /// Cgroups whose lost calls are counted by themselves.
 const CALLS_LOST_ENTRIES: u32 = 1 << 10;
 /// Bytes of the ring buffer of first-seen calls.
