@@ -7,6 +7,7 @@
     reason = "maps are memory-mapped, their values reinterpreted, and one bpf(2) call is made by hand, and a child acts between fork and execve"
 )]
 
+mod allocator;
 mod audit_log;
 mod btf;
 mod denied;
@@ -171,6 +172,8 @@ impl Recorder {
             config.host_mount_namespace = namespace::of_host(&config)?;
         }
         let mut ebpf = load(options, &config)?;
+        // What the kernel's types took, which were read here and by aya for each load.
+        allocator::give_back();
         let log = options
             .log
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
