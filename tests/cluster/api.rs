@@ -43,7 +43,7 @@ fn asking(node: &Node, config: &str) -> Tracer {
     tracer(node).args(["--kubeconfig", config, "--node-name", NODE_NAME])
 }
 
-/// Who told of each pod, and what made it.
+/// Who reported each pod, and what made it.
 fn told(recording: &Recording) -> BTreeMap<String, (Option<String>, ToldBy)> {
     let containers = recording.cgroups.iter().filter_map(|cgroup| cgroup.container.as_ref());
     let told = containers.filter_map(|one| {

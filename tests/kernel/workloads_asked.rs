@@ -1,5 +1,5 @@
-//! Pods by labels and by what made them, where nobody can tell: no socket, a socket or a server that hangs, a kubeconfig that is of
-//! no use. Each is told with what helps, and nothing takes long.
+//! Pods by labels and by what made them, when neither a runtime nor the API server answers: there is no socket, a socket or a server
+//! hangs, or a kubeconfig is of no use. tracer names each cause with a remedy, and does not wait long.
 
 use std::fs;
 use std::net::TcpListener;

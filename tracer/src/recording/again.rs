@@ -53,7 +53,7 @@ fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
         && other.user.is_none()
 }
 
-/// Pods of one name, or of what made both. The API server may have told of one of them only: names decide then.
+/// Whether two pods have one name, or one owner. Where the API server reported only one of them, their names decide.
 fn is_of_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
     let is_told = |one: &ContainerIdentity| {
         one.workload.as_ref().is_some_and(|workload| workload.told_by == ToldBy::Api)

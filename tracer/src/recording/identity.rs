@@ -7,7 +7,7 @@ use super::again;
 /// A container, by what its cgroup's name says and what its runtime told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContainerIdentity {
-    /// What made it: `docker`, `podman`, `containerd`, `cri-o`, `nerdctl`; absent when nobody told.
+    /// What made it: `docker`, `podman`, `containerd`, `cri-o`, `nerdctl`; absent when no runtime reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
     /// 64 hexadecimal digits.
