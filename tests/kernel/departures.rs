@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use tests::{BOUND, Cgroup, Outcome, Running, Tracer, calls, ground_truth, wait_until};
 use tracer::recording::{Departure, Recording};
 use tracer::syscalls::Abi::X86_64;
@@ -17,6 +18,8 @@ tests::trials! {
     a_command_that_leaves_its_cgroup_runs_under_its_profile,
     a_late_process_that_leaves_and_comes_back_is_no_start,
     an_older_process_that_is_moved_in_is_no_start,
+    moves_of_others_that_tracer_is_not_told_of_are_no_loss_of_the_target,
+    moves_of_the_target_that_tracer_is_not_told_of_are_a_loss,
 }
 
 const CANARY: i32 = 452;
@@ -206,4 +209,43 @@ fn an_older_process_that_is_moved_in_is_no_start() {
     tracing.wait_until_idle();
     assert!(older.finish().status.success(), "the fixture ends well");
     tracing.stop().exits(3).says(&["late start"]);
+}
+
+/// More moves than the kernel side keeps for a tracer that does not take them.
+const MOVES: usize = 20_000;
+
+/// Records `target` wherever it may be, and lets a process be moved between two cgroups more often than the kernel side can tell: tracer
+/// is stopped meanwhile.
+fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
+    let unknown = "5eed".repeat(16);
+    let tracing = Tracer::new().cgroup(target).args(["--wait", "--cgroup", &unknown]).start();
+    let moved = late_in(between[0]);
+    tracing.process.signal(Signal::STOP);
+    let stat = format!("/proc/{}/stat", tracing.process.id());
+    wait_until("tracer is stopped", BOUND, || {
+        fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+    });
+    let process = moved.id().to_string();
+    for at in 1..=MOVES {
+        fs::write(between[at % 2].processes_file(), &process).expect("it is moved");
+    }
+    tracing.process.signal(Signal::CONT);
+    assert!(moved.finish().status.success(), "the fixture ends well");
+    run([target.hop(), format!("x86_64:{CANARY}")]);
+    tracing.stop()
+}
+
+fn moves_of_others_that_tracer_is_not_told_of_are_no_loss_of_the_target() {
+    let [target, here, there] = ["quiet", "restless", "restless-too"].map(Cgroup::new);
+    let recording = moved_unseen(&target, [&here, &there]).exits(0).recording();
+    assert_eq!(recording.losses.left, 0);
+    assert_eq!(count(&recording, &target, CANARY), 1);
+}
+
+fn moves_of_the_target_that_tracer_is_not_told_of_are_a_loss() {
+    let [target, there] = ["restless-target", "restless-elsewhere"].map(Cgroup::new);
+    let outcome = moved_unseen(&target, [&target, &there]).exits(3);
+    let outcome = outcome.says(&["processes that left the target and could not be followed"]);
+    let left = outcome.recording().losses.left;
+    assert!((1..MOVES as u64).contains(&left), "those that it was not told of: {left}");
 }

@@ -94,6 +94,9 @@ pub const MEMBERS: &str = "MEMBERS";
 pub const VISITED: &str = "VISITED";
 /// RINGBUF of [`MoveEvent`]: processes that were moved into a tracked cgroup or out of one.
 pub const MOVE_EVENTS: &str = "MOVE_EVENTS";
+/// HASH from cgroup id to `u64`: moves that found no room in [`MOVE_EVENTS`], by the target's cgroup whose process was moved; of others by
+/// each tracked cgroup that it left or came to.
+pub const MOVES_LOST: &str = "MOVES_LOST";
 /// HASH from cgroup id to `u64`: calls of tracked cgroups that found no place in [`RECORDS`].
 pub const CALLS_LOST: &str = "CALLS_LOST";
 /// QUEUE of `u32`: places of [`COUNTS`] that were given back.
@@ -342,7 +345,7 @@ pub struct Stats {
     pub denial_events_lost: u64,
     /// Processes that found no place in [`MEMBERS`], or cgroups in [`VISITED`]: who left the target may be unknown.
     pub members_lost: u64,
-    /// [`MoveEvent`]s that found no place in their ring buffer.
+    /// [`MoveEvent`]s that found no place in their ring buffer, nor in [`MOVES_LOST`].
     pub move_events_lost: u64,
     /// Tracked cgroups that took a place in [`RECORDS`]: no loss.
     pub claims: u64,

@@ -5,14 +5,18 @@
 
 use core::ptr::{addr_of_mut, write_volatile};
 
-use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
-    generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
+        generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+    },
 };
 use tracer_ebpf::{COMMAND_SIZE, Member, MoveEvent, PATH_SIZE};
 
 use crate::{
-    maps::{Counter, MEMBERS, MOVE_EVENTS, ROOTS, TARGETS, config, count_loss},
+    atomic,
+    maps::{Counter, MEMBERS, MOVE_EVENTS, MOVES_LOST, ROOTS, TARGETS, config, count_loss},
     task::{Task, probe},
     verdict::{self, Verdict},
     verifier::forget,
@@ -103,23 +107,24 @@ fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 
     let standing = climb(cgroup);
     let home = if standing & standing::TARGET != 0 { id } else { before.home };
     let now = Member { cgroup: id, home };
+    let tracked = standing & standing::TRACKED;
+    let mut told = Move { now, tracked, path, thread: 0 };
     if one_of_several != 0 {
         // The others stay where they are: the thread is not followed.
-        announce(task, &before, &Member { cgroup: id, home: 0 }, path, 1);
-        return 0;
-    }
-    if home == 0 && standing & standing::TRACKED == 0 {
-        if before.cgroup != 0 {
-            let _ = MEMBERS.remove(process);
-            announce(task, &before, &now, path, 0);
+        told.now.home = 0;
+        told.thread = 1;
+    } else if home == 0 && tracked == 0 {
+        if before.cgroup == 0 {
+            return 0;
         }
-        return 0;
+        let _ = MEMBERS.remove(process);
+    } else {
+        keep(process, &now);
+        if home != 0 && home != id {
+            verdict::note_visited(id);
+        }
     }
-    keep(process, &now);
-    if home != 0 && home != id {
-        verdict::note_visited(id);
-    }
-    announce(task, &before, &now, path, 0);
+    announce(task, &before, &told);
     0
 }
 
@@ -188,11 +193,25 @@ fn ids(task: usize) -> (u32, u32) {
     (read(config!(task_thread_id)), read(config!(task_process_id)))
 }
 
+/// What is told of a move.
+struct Move {
+    /// Where the process belongs now.
+    now: Member,
+    /// Not 0: that cgroup is tracked.
+    tracked: u32,
+    /// Address of its path; 0 when the kernel does not tell it.
+    path: usize,
+    /// 1: one thread of several was moved.
+    thread: u32,
+}
+
 /// Tells user space of a move.
 #[inline(always)]
-fn announce(task: usize, before: &Member, now: &Member, path: usize, thread: u32) {
+fn announce(task: usize, before: &Member, told: &Move) {
+    let Move { now, path, thread, .. } = told;
+    let (path, thread) = (*path, *thread);
     let Some(mut entry) = MOVE_EVENTS.reserve::<MoveEvent>(0) else {
-        count_loss(Counter::MoveEvents);
+        lose(before, told);
         return;
     };
     let event = entry.as_mut_ptr();
@@ -219,4 +238,33 @@ fn announce(task: usize, before: &Member, now: &Member, path: usize, thread: u32
         }
     }
     entry.submit(0);
+}
+
+/// Counts a move that user space is not told of: against the target whose process it is, else against every cgroup that may turn
+/// out to be a target's.
+#[inline(never)]
+fn lose(before: &Member, told: &Move) -> u32 {
+    let home = if before.home != 0 { before.home } else { told.now.home };
+    if home != 0 {
+        count_lost(home);
+        return 0;
+    }
+    if before.cgroup != 0 {
+        count_lost(before.cgroup);
+    }
+    if told.tracked != 0 {
+        count_lost(told.now.cgroup);
+    }
+    0
+}
+
+#[inline(always)]
+fn count_lost(cgroup: u64) {
+    // Another CPU may enter the cgroup at this moment.
+    let _ = MOVES_LOST.insert(cgroup, 0, BPF_NOEXIST as u64);
+    match MOVES_LOST.get_ptr_mut(cgroup) {
+        // SAFETY: `count` points to a value of the map.
+        Some(count) => unsafe { atomic::add(count, 1) },
+        None => count_loss(Counter::MoveEvents),
+    }
 }

@@ -264,9 +264,12 @@ impl Session<'_> {
     /// Asks a last time for the containers that nobody told of.
     async fn settle_names(&mut self, observers: &mut Observers<'_>) -> Result<()> {
         self.take(observers)?;
-        let recorded: Vec<u64> = self.recorder.drain()?.cgroups.iter().map(|one| one.id).collect();
+        let snapshot = self.recorder.drain()?;
         let root = &self.request.root;
+        let recorded: Vec<u64> = snapshot.cgroups.iter().map(|one| one.id).collect();
         self.sightings.place_the_rest(&recorded, root, &mut self.late, observers)?;
+        let moved = snapshot.moves_lost.iter().map(|(cgroup, _)| *cgroup);
+        self.sightings.learn_names(moved, root)?;
         let deadline = tokio::time::Instant::now() + NAMES_SETTLE;
         while self.sightings.selecting.is_open() {
             self.sightings.selecting.ask_again();

@@ -4,7 +4,7 @@ use aya::{
     Ebpf,
     maps::{HashMap, MapData},
 };
-use tracer_ebpf::{MEMBERS, Member, TARGETS, VISITED};
+use tracer_ebpf::{MEMBERS, MOVES_LOST, Member, TARGETS, VISITED};
 
 use super::{
     KernelError,
@@ -20,6 +20,7 @@ pub(super) struct Membership {
     targets: HashMap<MapData, u64, u8>,
     members: HashMap<MapData, u32, MemberPod>,
     visited: HashMap<MapData, u64, u8>,
+    moves_lost: HashMap<MapData, u64, u64>,
 }
 
 impl Membership {
@@ -29,6 +30,7 @@ impl Membership {
             targets: typed(take(ebpf, TARGETS)?, TARGETS)?,
             members: typed(take(ebpf, MEMBERS)?, MEMBERS)?,
             visited: typed(take(ebpf, VISITED)?, VISITED)?,
+            moves_lost: typed(take(ebpf, MOVES_LOST)?, MOVES_LOST)?,
         };
         for target in targets {
             membership.follow(*target)?;
@@ -73,6 +75,22 @@ impl Membership {
             }
         }
         Ok(homes)
+    }
+
+    /// Moves that user space was not told of, by cgroup.
+    pub(super) fn moves_lost(&self) -> Result<Vec<(u64, u64)>, KernelError> {
+        self.moves_lost.iter().collect::<Result<_, _>>().map_err(map_error(MOVES_LOST, "reading"))
+    }
+
+    /// Forgets the moves that were lost of some cgroups.
+    pub(super) fn forget_lost_moves(&mut self, cgroups: &[u64]) {
+        if self.moves_lost.keys().next().is_none() {
+            return;
+        }
+        for cgroup in cgroups {
+            // Most have none.
+            let _ = self.moves_lost.remove(cgroup);
+        }
     }
 
     /// Forgets a visited cgroup, which is gone.

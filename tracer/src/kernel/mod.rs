@@ -40,7 +40,7 @@ use aya_log::EbpfLogger;
 use tracer_ebpf::{
     CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, Config, Counts,
     DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS,
-    MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
+    MOVES_LOST, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -89,8 +89,10 @@ const TARGET_ENTRIES: u32 = 1 << 14;
 const MEMBER_ENTRIES: u32 = 1 << 17;
 /// Cgroups outside the targets that hold processes which left one.
 const VISITED_ENTRIES: u32 = 1 << 13;
-/// Bytes of the ring buffer of processes that were moved: some 25,000. Session managers and runtimes move many at once.
-const MOVE_EVENTS_SIZE: u32 = 8 << 20;
+/// Bytes of the ring buffer of processes that were moved: some 12,000. Session managers and runtimes move many at once.
+const MOVE_EVENTS_SIZE: u32 = 4 << 20;
+/// Cgroups whose lost moves are counted by themselves.
+const MOVES_LOST_ENTRIES: u32 = 1 << 13;
 /// Cgroups whose lost calls are counted by themselves.
 const CALLS_LOST_ENTRIES: u32 = 1 << 10;
 /// Bytes of the ring buffer of first-seen calls.
@@ -238,6 +240,7 @@ impl Recorder {
         let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
         let (entry_misses, recursion_misses) = (self.entry_misses()?, self.recursion_misses()?);
         let (stats, lost) = (self.stats.read(0), self.table.lost()?);
+        let moves_lost = self.membership.moves_lost()?;
         Ok(Snapshot {
             cgroups,
             evidence,
@@ -246,6 +249,7 @@ impl Recorder {
             recursion_misses,
             entry_misses,
             lost,
+            moves_lost,
             table_fill,
         })
     }
@@ -319,6 +323,12 @@ impl Recorder {
     pub fn forget_visited(&mut self, cgroups: &[u64]) {
         let _undisturbed = self.undisturbed();
         cgroups.iter().for_each(|cgroup| self.membership.forget_visited(*cgroup));
+    }
+
+    /// Forgets the moves that were lost of cgroups that are no target's, and gone.
+    pub fn forget_lost_moves(&mut self, cgroups: &[u64]) {
+        let _undisturbed = self.undisturbed();
+        self.membership.forget_lost_moves(cgroups);
     }
 
     /// Calls that were seen so far but found no place anywhere, and those the kernel skipped.
@@ -407,6 +417,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(MEMBERS, MEMBER_ENTRIES)
         .map_max_entries(VISITED, VISITED_ENTRIES)
         .map_max_entries(MOVE_EVENTS, MOVE_EVENTS_SIZE)
+        .map_max_entries(MOVES_LOST, MOVES_LOST_ENTRIES)
         .map_max_entries(CALLS_LOST, CALLS_LOST_ENTRIES)
         .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
         .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))

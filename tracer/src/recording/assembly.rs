@@ -88,7 +88,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
     let mut losses = Losses {
-        table_full: table_full(&parts.snapshot.stats) + lost(parts),
+        table_full: table_full(&parts.snapshot.stats) + lost(parts, &parts.snapshot.lost),
         recursion_misses: parts.snapshot.recursion_misses,
         compat: parts.snapshot.stats.compat_lost,
         replaced: parts.replaced,
@@ -122,7 +122,11 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     let contested: Vec<String> = contested.into_iter().collect();
     let departures = departures(parts);
     let Stats { members_lost, move_events_lost, .. } = parts.snapshot.stats;
-    losses.left = left(&departures) + members_lost + move_events_lost + parts.moves_lost;
+    losses.left = left(&departures)
+        + members_lost
+        + move_events_lost
+        + parts.moves_lost
+        + lost(parts, &parts.snapshot.moves_lost);
     let incomplete_reasons = reasons(
         &losses,
         &late_starts,
@@ -267,15 +271,15 @@ fn table_full(stats: &Stats) -> u64 {
     stats.calls_lost + stats.tasks_lost + stats.denials_lost
 }
 
-/// Calls of cgroups that found no place themselves: of those that may be the target's.
-fn lost(parts: &Parts<'_>) -> u64 {
+/// What was lost, by cgroup: of those that may be the target's.
+fn lost(parts: &Parts<'_>, by_cgroup: &[(u64, u64)]) -> u64 {
     let may_be = |cgroup: &u64| {
         let is_selected =
             |path: &String| parts.selections.iter().any(|selection| selection.holds(path));
         parts.paths.get(cgroup).is_some_and(is_selected) || (parts.may_be_a_targets)(*cgroup)
     };
-    let lost = parts.snapshot.lost.iter().filter(|(cgroup, _)| may_be(cgroup));
-    lost.map(|(_, calls)| calls).fold(0, |sum, calls| sum.saturating_add(*calls))
+    let lost = by_cgroup.iter().filter(|(cgroup, _)| may_be(cgroup));
+    lost.map(|(_, count)| count).fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// Seconds from one moment to a later one, to the microsecond; negative when it was before.

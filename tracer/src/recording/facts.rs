@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub entry_misses: u64,
     /// Calls that found no place in the table, by cgroup.
     pub lost: Vec<(u64, u64)>,
+    /// Moves of processes that user space was not told of, by the cgroup whose process it was, or may have been.
+    pub moves_lost: Vec<(u64, u64)>,
     /// Places of the verdict table that are taken, and how many there are.
     pub table_fill: (usize, usize),
 }

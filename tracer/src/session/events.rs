@@ -129,6 +129,18 @@ impl Sightings {
         }
     }
 
+    /// Looks for the names of cgroups in which no call need have been made.
+    pub(super) fn learn_names(
+        &mut self,
+        mut cgroups: impl Iterator<Item = u64>,
+        root: &CgroupRoot,
+    ) -> Result<()> {
+        if cgroups.any(|cgroup| !self.names.paths.contains_key(&cgroup)) {
+            self.names.learn(&root.tree()?.nodes);
+        }
+        Ok(())
+    }
+
     /// Places the cgroups that are left at the end, by what is known of them. `recorded` are the ids of all that made a call.
     pub(super) fn place_the_rest(
         &mut self,
@@ -217,8 +229,8 @@ impl Sightings {
         self.names.paths.get(&cgroup).is_some_and(|path| self.selecting.is_foreign(path))
     }
 
-    /// Forgets cgroups that are no target's: those of `freed`, and of what is known by name what is gone.
-    pub(super) fn forget(&mut self, freed: &HashSet<u64>, root: &CgroupRoot) {
+    /// Forgets cgroups that are no target's: those of `freed`, and of what is known by name what is gone. Tells the ids of the latter.
+    pub(super) fn forget(&mut self, freed: &HashSet<u64>, root: &CgroupRoot) -> Vec<u64> {
         self.labels.retain(|(cgroup, _, _), _| !freed.contains(cgroup));
         self.denied.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
         let selecting = &self.selecting;
@@ -226,8 +238,7 @@ impl Sightings {
         self.moves.forget(|cgroup| {
             names.paths.get(&cgroup).is_some_and(|path| selecting.is_foreign(path))
         });
-        names
-            .forget(freed, |id, path| selecting.is_foreign(path) && root.id(path).ok() != Some(id));
+        names.forget(freed, |id, path| selecting.is_foreign(path) && root.id(path).ok() != Some(id))
     }
 
     /// The path of a cgroup; None as long as it is not known, or not whether it is the target's.

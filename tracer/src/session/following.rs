@@ -53,7 +53,9 @@ impl Session<'_> {
         let sightings = &self.sightings;
         let freed = self.recorder.dismiss(|cgroup| sightings.is_foreign(cgroup))?;
         if !freed.is_empty() {
-            self.sightings.forget(&freed, root);
+            // Whatever left them had left before they were found to be gone.
+            let gone = self.sightings.forget(&freed, root);
+            self.recorder.forget_lost_moves(&gone);
         }
         Ok(())
     }

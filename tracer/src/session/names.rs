@@ -95,11 +95,16 @@ impl Names {
         Some(path)
     }
 
-    /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that `is_gone` says.
-    pub(super) fn forget(&mut self, freed: &HashSet<u64>, is_gone: impl Fn(u64, &str) -> bool) {
+    /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that `is_gone` says. Tells the ids of the latter.
+    pub(super) fn forget(
+        &mut self,
+        freed: &HashSet<u64>,
+        is_gone: impl Fn(u64, &str) -> bool,
+    ) -> Vec<u64> {
         self.waiting.retain(|event| !freed.contains(&event.cgroup));
-        self.paths.retain(|id, path| !is_gone(*id, path));
+        let gone = self.paths.extract_if(|id, path| is_gone(*id, path)).map(|(id, _)| id).collect();
         self.gapped.retain(|id| self.paths.contains_key(id));
+        gone
     }
 
     /// Places cgroups below the nearest ancestor that is known, with `?ID` for those that are not.
