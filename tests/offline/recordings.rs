@@ -23,6 +23,7 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         during: (phase == Phase::Denied).then_some(Phase::Workload),
         doubtful: false,
         circumstances: None,
+        arguments: Vec::new(),
     }
 }
 

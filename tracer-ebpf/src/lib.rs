@@ -5,6 +5,7 @@
 
 #![no_std]
 
+pub mod arguments;
 mod config;
 mod denials;
 

@@ -218,6 +218,7 @@ fn cgroup(
             during: None,
             doubtful: false,
             circumstances: None,
+            arguments: Vec::new(),
         }
     });
     let mut calls: Vec<Call> = calls.collect();

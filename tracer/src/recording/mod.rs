@@ -4,6 +4,7 @@
 //! [`json`] reads and writes the file.
 
 pub mod again;
+pub mod arguments;
 pub mod assembly;
 pub mod circumstances;
 mod completeness;
@@ -24,6 +25,7 @@ pub mod told;
 
 use serde::{Deserialize, Serialize};
 
+use self::arguments::Argument;
 pub use self::circumstances::{Circumstances, Ending, Next};
 pub use self::departures::Departure;
 pub use self::identity::{ContainerIdentity, ToldBy, Workload};
@@ -207,6 +209,10 @@ pub struct Call {
     /// Of a denied call: what else is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circumstances: Option<Circumstances>,
+    /// What was seen of its arguments, in the order of the table of those that are looked at. Empty: nothing is known of them, as in
+    /// recordings of earlier versions, so that every value counts as seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Argument>,
 }
 
 /// What a filter did with a call that it does not allow.
