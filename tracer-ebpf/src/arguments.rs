@@ -44,6 +44,17 @@ pub struct Numbers {
     pub x32: i32,
 }
 
+impl WatchedArgument {
+    /// The entries of the call of an ABI (0 x86_64, 1 i386, 2 x32) and number, with their indexes in [`ARGUMENTS`].
+    pub fn of_call(abi: usize, number: i32) -> impl Iterator<Item = (usize, &'static Self)> {
+        let number = usize::try_from(number).ok();
+        let place = number.and_then(|number| PLACES[abi].get(number)).copied().unwrap_or(0);
+        let first = usize::from(place & ((1 << COUNT_SHIFT) - 1));
+        let entries = usize::from(place >> COUNT_SHIFT);
+        ARGUMENTS.iter().enumerate().skip(first).take(entries)
+    }
+}
+
 /// Where the value of an argument is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -63,7 +74,7 @@ const fn register(call: &'static str, numbers: Numbers, index: u8, mask: u64) ->
 }
 
 /// The table. A call's entries stand together.
-pub const ARGUMENTS: [WatchedArgument; 30] = [
+pub static ARGUMENTS: [WatchedArgument; 30] = [
     register("socket", numbers(41, 359, 41), 0, LOWER_HALF),
     register("socket", numbers(41, 359, 41), 1, SOCKET_TYPE),
     register("socket", numbers(41, 359, 41), 2, LOWER_HALF),
@@ -109,3 +120,48 @@ pub const ARGUMENTS: [WatchedArgument; 30] = [
     register("seccomp", numbers(317, 354, 317), 0, LOWER_HALF),
     register("arch_prctl", numbers(158, 384, 158), 0, LOWER_HALF),
 ];
+
+/// Numbers of calls that [`PLACES`] has a place for, in each ABI.
+pub const NUMBERS: usize = 1024;
+
+/// Where a call's entries are in [`ARGUMENTS`], by ABI ([`kind`](crate::kind)) and number. 0: nowhere. Else the index of the first one, and how many they
+/// are, shifted left by [`COUNT_SHIFT`].
+pub static PLACES: [[u16; NUMBERS]; 3] = places();
+/// Where the number of entries is in a word of [`PLACES`].
+pub const COUNT_SHIFT: u32 = 5;
+/// Most entries of one call.
+pub const MOST_ENTRIES: u32 = 3;
+
+const fn places() -> [[u16; NUMBERS]; 3] {
+    let mut places = [[0; NUMBERS]; 3];
+    let mut index = 0;
+    while index < ARGUMENTS.len() {
+        let Numbers { x86_64, i386, x32 } = ARGUMENTS[index].numbers;
+        let numbers = [x86_64, i386, x32];
+        let mut abi = 0;
+        while abi < numbers.len() {
+            if numbers[abi] >= 0 {
+                let place = &mut places[abi][numbers[abi] as usize];
+                if *place == 0 {
+                    *place = index as u16;
+                }
+                *place += 1 << COUNT_SHIFT;
+                assert!(*place >> COUNT_SHIFT <= MOST_ENTRIES as u16);
+            }
+            abi += 1;
+        }
+        index += 1;
+    }
+    places
+}
+
+const _: () = {
+    assert!(ARGUMENTS.len() <= 1 << COUNT_SHIFT);
+    let mut index = 0;
+    while index < ARGUMENTS.len() {
+        // A value and its mask take half a word on the kernel side.
+        assert!(ARGUMENTS[index].mask <= LOWER_HALF);
+        assert!(ARGUMENTS[index].index < 6);
+        index += 1;
+    }
+};

@@ -1,6 +1,9 @@
 //! What is recorded of a call: a bit and a count on the hot path; facts, first sight and events on the cold one.
 
-use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+use core::{
+    ffi::c_void,
+    ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
+};
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
@@ -10,10 +13,11 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     CallEvent, CgroupEvent, CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS,
-    MAX_DEPTH, OUTER_KNOWN, WORDS, class, flags,
+    MAX_DEPTH, OUTER_KNOWN, SeenValue, WORDS, class, flags,
 };
 
 use crate::{
+    argument_values::{self, Context, Watched},
     atomic,
     maps::{
         CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config,
@@ -64,7 +68,13 @@ pub fn outer_now(record: *mut CgroupRecord) -> u32 {
 
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
 #[inline(always)]
-pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &Task) {
+pub fn note_native<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: u32,
+    task: &Task,
+) {
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let (word, bit) = place(number);
     // SAFETY: `record` points to a value of the map, the indexes are masked.
@@ -81,23 +91,27 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
             return;
         }
     }
-    first_sight(record, cgroup, number);
+    first_sight::<C>(context, record, cgroup, number);
 }
 
 /// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts.
 #[inline(never)]
-fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
+fn first_sight<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: u32,
+) -> u32 {
+    if let Some(call) = Watched::new(number, false) {
+        return watched_call::<C>(context, record, cgroup, number, call);
+    }
     claim_slot(record);
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    let facts = task.facts(outer_now(record));
     let (word, bit) = place(number);
-    let key = key(record, cgroup, number as i32, facts | level as u16, false);
+    let key = key_of(record, cgroup, number as i32, &task, false);
     let host = key.class & class::HOST != 0;
-    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
-    // may be one of the container that has entered the host's namespace.
-    let doubtful = host && key.class & (class::STARTED | class::PARENT_HOST) == class::STARTED;
-    if doubtful || !host && facts & UNUSUAL != 0 {
+    if is_unusual(key.class) {
         note_evidence(&key);
         note_entry(record, number, host);
         return 0;
@@ -113,14 +127,94 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
             return 0;
         }
         atomic::or(set, bit);
+        note_first(record, &task, level, host);
+    }
+    announce_call(&key);
+    0
+}
+
+/// A native call whose arguments are looked at: all of them come here. It is recorded as the others are, but for the place of its bit.
+#[inline(always)]
+fn watched_call<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: u32,
+    call: Watched,
+) -> u32 {
+    let task = Task::current();
+    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
+    // SAFETY: `record` points to a value of the map, the index is masked.
+    let (started, of_container) = unsafe {
+        (
+            read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0,
+            read_volatile(addr_of!((*record).container_watched[level])) & call.bit() != 0,
+        )
+    };
+    // As on the hot path: once the workload passed a value, it does not matter who else does.
+    let known = if started {
+        of_container && argument_values::are_known::<C>(context, record, call, level as u16)
+    } else {
+        task.has_facts()
+            && task.is_host(|| outer(record))
+            && argument_values::are_known::<C>(context, record, call, class::HOST | level as u16)
+    };
+    if known {
+        return 0;
+    }
+    claim_slot(record);
+    let key = key_of(record, cgroup, number as i32, &task, false);
+    argument_values::note::<C>(context, record, &key, call);
+    if started && of_container {
+        return 0;
+    }
+    let host = key.class & class::HOST != 0;
+    if is_unusual(key.class) {
+        note_evidence(&key);
+        return 0;
+    }
+    // SAFETY: `record` points to a value of the map, the index is masked.
+    unsafe {
+        let set = if host {
+            addr_of_mut!((*record).host_watched[level])
+        } else {
+            addr_of_mut!((*record).container_watched[level])
+        };
+        if read_volatile(set) & call.bit() != 0 {
+            return 0;
+        }
+        // The values are in the map by then: who finds the bit finds them.
+        atomic::or(set, call.bit());
+        note_first(record, &task, level, host);
+    }
+    announce_call(&key);
+    0
+}
+
+/// Keeps when the first call was seen at a filter count, and what is known of the tasks that make calls.
+///
+/// # Safety
+/// `record` must point to a value of the map, and `level` be a filter count.
+#[inline(always)]
+unsafe fn note_first(record: *mut CgroupRecord, task: &Task, level: usize, host: bool) {
+    // SAFETY: the caller's.
+    unsafe {
         let first_seen = addr_of_mut!((*record).first_seen[level]);
         if read_volatile(first_seen) == 0 {
             atomic::compare_exchange(first_seen, 0, bpf_ktime_get_boot_ns());
         }
-        note_flags(record, &task, !host);
+        note_flags(record, task, !host);
     }
-    announce_call(&key);
-    0
+}
+
+/// A call of this class is recorded by itself, with its facts: it belongs into neither set.
+#[inline(always)]
+pub fn is_unusual(class_bits: u16) -> bool {
+    let host = class_bits & class::HOST != 0;
+    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
+    // may be one of the container that has entered the host's namespace.
+    let doubtful = host && class_bits & (class::STARTED | class::PARENT_HOST) == class::STARTED;
+    doubtful || !host && class_bits & UNUSUAL != 0
 }
 
 /// Keeps that a task from outside entered the container's root.
@@ -156,15 +250,36 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
 
 /// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map, with its count.
 #[inline(never)]
-pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat: bool) -> u32 {
+pub fn note_unusual<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: i32,
+    compat: bool,
+) -> u32 {
     let task = Task::current();
-    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
-    let key = key(record, cgroup, number, facts, compat);
+    let key = key_of(record, cgroup, number, &task, compat);
+    if let Some(call) = Watched::new(number as u32, compat) {
+        argument_values::note::<C>(context, record, &key, call);
+    }
     note_evidence(&key);
-    let of_container = facts & (class::HOST | UNUSUAL) == 0;
+    let of_container = key.class & (class::HOST | UNUSUAL) == 0;
     // SAFETY: `record` points to a value of the map.
     unsafe { note_flags(record, &task, of_container) };
     0
+}
+
+/// What a call of a task is told apart by, with the facts about the task.
+#[inline(always)]
+fn key_of(
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: i32,
+    task: &Task,
+    compat: bool,
+) -> EvidenceKey {
+    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
+    key(record, cgroup, number, facts, compat)
 }
 
 /// What a call is told apart by, with the facts about its task.
@@ -190,14 +305,19 @@ fn note_evidence(key: &EvidenceKey) {
     if count_evidence(key) {
         return;
     }
-    // SAFETY: a helper without arguments.
-    let now = unsafe { bpf_ktime_get_boot_ns() };
-    let evidence = Evidence { first_seen: now, count: 1, command: task::command() };
-    match EVIDENCE.insert(key, evidence, BPF_NOEXIST as u64) {
+    match EVIDENCE.insert(key, by_current_task(1), BPF_NOEXIST as u64) {
         Ok(()) => announce_call(key),
         Err(EXISTS) if count_evidence(key) => {}
         Err(_) => count_loss(Counter::Evidence),
     }
+}
+
+/// What is seen now, of the current task.
+#[inline(always)]
+pub fn by_current_task(count: u64) -> Evidence {
+    // SAFETY: a helper without arguments.
+    let first_seen = unsafe { bpf_ktime_get_boot_ns() };
+    Evidence { first_seen, count, command: task::command() }
 }
 
 /// Counts a key that is in the evidence map; false when it is not there.
@@ -212,6 +332,12 @@ fn count_evidence(key: &EvidenceKey) -> bool {
 /// Tells whoever watches that a call was seen for the first time.
 #[inline(always)]
 fn announce_call(key: &EvidenceKey) {
+    announce(key, SeenValue(0));
+}
+
+/// The same of a value of one of its arguments.
+#[inline(always)]
+pub fn announce(key: &EvidenceKey, seen: SeenValue) {
     let Some(mut entry) = CALL_EVENTS.reserve::<CallEvent>(0) else {
         count_loss(Counter::CallEvents);
         return;
@@ -219,7 +345,7 @@ fn announce_call(key: &EvidenceKey) {
     // SAFETY: a helper without arguments.
     let time = unsafe { bpf_ktime_get_boot_ns() };
     let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    entry.write(CallEvent { time, key: *key, pid, reserved: 0, command: task::command() });
+    entry.write(CallEvent { time, key: *key, seen, pid, reserved: 0, command: task::command() });
     entry.submit(0);
 }
 

@@ -75,7 +75,7 @@ impl Table {
             let facts = CgroupFacts {
                 id: verdict & ID_MASK,
                 counts: self.counts_of(record.count_slot)?,
-                record,
+                record: record.with_watched_calls(),
             };
             match cgroups.get_mut(&facts.id) {
                 // Two CPUs may claim two places for one cgroup when one is given back between them.

@@ -37,6 +37,11 @@ pub(super) fn reasons(
         "a program of the target makes thousands of different numbers, most of which are no system calls: record without it, or fewer targets at once",
     );
     lost(
+        losses.arguments_full,
+        "calls of whose arguments something found no place in the table of the values that were seen",
+        "record fewer targets at once",
+    );
+    lost(
         losses.recursion_misses,
         &format!(
             "runs of the kernel program that the kernel skipped (Linux {})",

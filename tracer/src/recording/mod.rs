@@ -308,6 +308,9 @@ pub struct Losses {
     /// Calls that found no place in the table of what is known of each: a program that makes thousands of numbers fills it.
     #[serde(default)]
     pub evidence_full: u64,
+    /// Calls of whose arguments something found no place in the table of the values that were seen.
+    #[serde(default)]
+    pub arguments_full: u64,
     /// Recordings that were written while they went on: what came later is in none of them.
     #[serde(default)]
     pub unfinished: u64,
@@ -320,10 +323,11 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Calls of the target that were made while tracing are missing: a late start and a filter hide other ones, and containers of unknown
-    /// names may be anybody's.
+    /// Calls of the target that were made while tracing are missing: a late start and a filter hide other ones, containers of unknown
+    /// names may be anybody's, and of calls whose arguments were lost the calls are there.
     pub fn hide_calls(&self) -> bool {
-        Self { late_start: 0, filtered: 0, unresolved: 0, ..*self } != Self::default()
+        Self { late_start: 0, filtered: 0, unresolved: 0, arguments_full: 0, ..*self }
+            != Self::default()
     }
 }
 

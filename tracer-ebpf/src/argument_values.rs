@@ -1,0 +1,380 @@
+//! The values of arguments: each is recorded once for its cgroup, ABI and class, until they are too many.
+//!
+//! The calls of the table come here each time, for the hot path never finds their bits. What was seen before is found in the cgroup's
+//! record: those words hold the whole of what tells a value apart, so that none is taken for another.
+
+use core::{
+    arch::asm,
+    ffi::c_void,
+    ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
+};
+
+use aya_ebpf::{
+    EbpfContext,
+    bindings::BPF_NOEXIST,
+    helpers::bpf_probe_read_user,
+    programs::{RawTracePointContext, TracePointContext},
+};
+use tracer_ebpf::{
+    ArgumentKey, CgroupRecord, EvidenceKey, SEEN_VALUES, SeenValue,
+    arguments::{
+        ARGUMENTS, COUNT_SHIFT, LOWER_HALF, MOST_ENTRIES, MOST_VALUES, NUMBERS, PLACES, Source,
+    },
+    class, kind,
+};
+
+use crate::{
+    atomic,
+    evidence::{self, EXISTS},
+    maps::{ARGUMENT_VALUES, Counter, count_loss},
+    task::probe,
+};
+
+/// The bit that marks a call of x32 (`__X32_SYSCALL_BIT` in `arch/x86/include/uapi/asm/unistd.h`).
+const X32_BIT: u32 = 0x4000_0000;
+/// The sizes of `struct clone_args` that the kernel takes: `CLONE_ARGS_SIZE_VER0` to a page (`kernel/fork.c`,
+/// `copy_clone_args_from_user`).
+const CLONE_SIZES: core::ops::RangeInclusive<u64> = 64..=4096;
+
+/// [`PLACES`] as data of the program.
+static CALLS: [[u16; NUMBERS]; 3] = PLACES;
+/// The entries of the table: the mask, and from [`INDEX_SHIFT`] the argument's index, with [`MEMORY`].
+static ENTRIES: [u64; 1 << COUNT_SHIFT] = entries();
+const INDEX_SHIFT: u32 = 32;
+const MEMORY: u64 = 1 << 40;
+
+const fn entries() -> [u64; 1 << COUNT_SHIFT] {
+    let mut entries = [0; 1 << COUNT_SHIFT];
+    let mut index = 0;
+    while index < ARGUMENTS.len() {
+        let entry = &ARGUMENTS[index];
+        let memory = if matches!(entry.source, Source::Memory) { MEMORY } else { 0 };
+        entries[index] = entry.mask | (entry.index as u64) << INDEX_SHIFT | memory;
+        index += 1;
+    }
+    entries
+}
+
+/// Where a program finds the arguments of a call.
+pub trait Context: EbpfContext {
+    /// They are in the context itself; else in the registers, whose address is its first word.
+    const HAS_ARGUMENTS: bool;
+}
+
+impl Context for RawTracePointContext {
+    const HAS_ARGUMENTS: bool = false;
+}
+
+impl Context for TracePointContext {
+    const HAS_ARGUMENTS: bool = true;
+}
+
+/// A call of the table.
+#[derive(Clone, Copy)]
+pub struct Watched {
+    /// Its place, of [`PLACES`].
+    place: u64,
+    /// One of [`kind`].
+    kind: u8,
+}
+
+impl Watched {
+    /// The call of a number as the tracepoint shows it; None when it is not in the table.
+    #[inline(always)]
+    pub fn new(number: u32, compat: bool) -> Option<Self> {
+        let (kind, number) = if compat {
+            (kind::I386, number)
+        } else if number & X32_BIT != 0 {
+            (kind::X32, number & !X32_BIT)
+        } else {
+            (kind::X86_64, number)
+        };
+        if number >= NUMBERS as u32 {
+            return None;
+        }
+        let index = (kind as usize - 1) * NUMBERS + number as usize;
+        // SAFETY: the index is in range; the verifier checks it.
+        let place = unsafe { read_volatile(CALLS.as_flattened().as_ptr().add(index)) };
+        (place != 0).then_some(Self { place: u64::from(place), kind })
+    }
+
+    /// Its bit in [`CgroupRecord::container_watched`] and [`CgroupRecord::host_watched`].
+    #[inline(always)]
+    pub const fn bit(self) -> u64 {
+        1 << (self.place & ((1 << COUNT_SHIFT) - 1))
+    }
+}
+
+/// A call with the class that its values are told apart by, in one word: a function takes few arguments.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Sight(u64);
+
+impl Sight {
+    const KIND_SHIFT: u32 = 16;
+    const CLASS_SHIFT: u32 = 32;
+
+    #[inline(always)]
+    const fn new(call: Watched, class: u16) -> Self {
+        Self(
+            call.place
+                | (call.kind as u64) << Self::KIND_SHIFT
+                | (class as u64) << Self::CLASS_SHIFT,
+        )
+    }
+
+    #[inline(always)]
+    const fn first(self) -> u32 {
+        self.0 as u32 & ((1 << COUNT_SHIFT) - 1)
+    }
+
+    #[inline(always)]
+    const fn entries(self) -> u32 {
+        self.0 as u32 >> COUNT_SHIFT & 3
+    }
+
+    #[inline(always)]
+    const fn kind(self) -> u8 {
+        (self.0 >> Self::KIND_SHIFT) as u8
+    }
+
+    #[inline(always)]
+    const fn class(self) -> u16 {
+        (self.0 >> Self::CLASS_SHIFT) as u16
+    }
+}
+
+/// Every value that the call passes was seen before of this class.
+#[inline(always)]
+pub fn are_known<C: Context>(
+    context: *const c_void,
+    record: *const CgroupRecord,
+    call: Watched,
+    class: u16,
+) -> bool {
+    known::<C>(context, record, Sight::new(call, class)) != 0
+}
+
+#[inline(never)]
+fn known<C: Context>(context: *const c_void, record: *const CgroupRecord, sight: Sight) -> u32 {
+    for step in 0..MOST_ENTRIES {
+        if step >= sight.entries() {
+            break;
+        }
+        let seen = seen::<C>(context, sight, step);
+        if !is_kept(record, seen) && !is_kept(record, seen.of_any()) {
+            return 0;
+        }
+    }
+    1
+}
+
+/// Records the values that the call passes.
+#[inline(always)]
+pub fn note<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    key: &EvidenceKey,
+    call: Watched,
+) {
+    // The facts that do not matter would multiply the values.
+    let class = if evidence::is_unusual(key.class) {
+        key.class
+    } else {
+        key.class & (class::HOST | class::FILTERS_MASK)
+    };
+    note_all::<C>(context, record, key.cgroup, Sight::new(call, class), key.number as u32);
+}
+
+#[inline(never)]
+fn note_all<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    sight: Sight,
+    number: u32,
+) -> u32 {
+    for step in 0..MOST_ENTRIES {
+        if step >= sight.entries() {
+            break;
+        }
+        let seen = seen::<C>(context, sight, step);
+        if !is_kept(record, seen) {
+            note_value(record, cgroup, seen, number);
+        }
+    }
+    0
+}
+
+/// Records a value, if it is new and none too many.
+#[inline(never)]
+fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u32) -> u32 {
+    let any = seen.of_any();
+    let Some(count) = count_of(cgroup, any) else {
+        count_loss(Counter::Values);
+        return 0;
+    };
+    // SAFETY: `count` points into a value of the map.
+    let before = unsafe { read_volatile(count) };
+    if before > MOST_VALUES as u64 {
+        keep(record, any);
+        return 0;
+    }
+    if seen.is_any() {
+        // SAFETY: see above.
+        unsafe { atomic::or(count, kind::UNREADABLE) };
+        keep(record, any);
+        announce(cgroup, seen, number);
+        return 0;
+    }
+    match ARGUMENT_VALUES.insert(ArgumentKey { cgroup, seen }, evidence::by_current_task(1), BPF_NOEXIST as u64) {
+        Ok(()) => {
+            // Only who put a value in counts it: one that two CPUs see at once is one value.
+            // SAFETY: see above.
+            let before = unsafe { atomic::fetch_add(count, 1) };
+            let seen = if before == MOST_VALUES as u64 { any } else { seen };
+            announce(cgroup, seen, number);
+        }
+        Err(EXISTS) => {}
+        Err(_) => {
+            count_loss(Counter::Values);
+            return 0;
+        }
+    }
+    keep(record, seen);
+    0
+}
+
+/// Tells whoever watches that a value was seen for the first time.
+#[inline(always)]
+fn announce(cgroup: u64, seen: SeenValue, number: u32) {
+    let compat = (seen.abi() == kind::I386) as u8;
+    let key =
+        EvidenceKey { cgroup, number: number as i32, class: seen.class(), compat, reserved: 0 };
+    evidence::announce(&key, seen);
+}
+
+/// The number of values that are told apart by nothing else than themselves. None: the map is full.
+#[inline(always)]
+fn count_of(cgroup: u64, any: SeenValue) -> Option<*mut u64> {
+    let key = ArgumentKey { cgroup, seen: any };
+    let found = match ARGUMENT_VALUES.get_ptr_mut(key) {
+        Some(found) => found,
+        None => {
+            // Another CPU may have put it in.
+            let _ = ARGUMENT_VALUES.insert(key, evidence::by_current_task(0), BPF_NOEXIST as u64);
+            ARGUMENT_VALUES.get_ptr_mut(key)?
+        }
+    };
+    // SAFETY: `found` points to a value of the map.
+    Some(unsafe { addr_of_mut!((*found).count) })
+}
+
+/// What the call passes as one of the entries of the table that are of it.
+#[inline(always)]
+fn seen<C: Context>(context: *const c_void, sight: Sight, step: u32) -> SeenValue {
+    let argument = sight.first() + step & ((1 << COUNT_SHIFT) - 1);
+    // SAFETY: the index is in range.
+    let entry = unsafe { read_volatile(ENTRIES.as_ptr().add(argument as usize)) };
+    let compat = sight.kind() == kind::I386;
+    let register = argument_of::<C>(context, (entry >> INDEX_SHIFT) as u32 & 7, compat);
+    let value = if entry & MEMORY == 0 {
+        Some(register)
+    } else if CLONE_SIZES.contains(&argument_of::<C>(context, 1, compat)) {
+        // SAFETY: the helper checks the address.
+        unsafe { bpf_probe_read_user(register as *const u64) }.ok()
+    } else {
+        // The kernel refuses the call whatever is there. C libraries ask so whether it has the call.
+        Some(0)
+    };
+    let known = SeenValue::new(0, sight.class(), argument as u8, sight.kind());
+    match value {
+        Some(value) => SeenValue(known.0 | value & entry & LOWER_HALF),
+        None => known.of_any(),
+    }
+}
+
+/// Places of the arguments in `struct pt_regs`, a byte for each from the lowest one.
+const fn packed(places: [u32; 6]) -> u64 {
+    let mut packed = 0;
+    let mut index = 0;
+    while index < places.len() {
+        packed |= (places[index] as u64) << (8 * index);
+        index += 1;
+    }
+    packed
+}
+
+/// An argument of the call, by its index.
+#[inline(always)]
+fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool) -> u64 {
+    let value = if C::HAS_ARGUMENTS {
+        argument_in_context(context, index)
+    } else {
+        let places =
+            if compat { packed(tracer_ebpf::COMPAT_ARGUMENTS) } else { packed(tracer_ebpf::ARGUMENTS) };
+        // SAFETY: the context's first word is the address of the registers; the verifier checks the bound.
+        let registers = unsafe { read_volatile(context.cast::<usize>()) };
+        probe(registers + (places >> (8 * index) & 0xff) as usize).unwrap_or(0)
+    };
+    if compat { value & LOWER_HALF } else { value }
+}
+
+/// The same in the context of the classic tracepoint: behind the bytes that every event begins with and `id`, there is
+/// `unsigned long args[6]` (`include/trace/events/syscalls.h`). The verifier wants a constant offset.
+#[inline(always)]
+fn argument_in_context(context: *const c_void, index: u32) -> u64 {
+    macro_rules! load {
+        ($offset:literal) => {{
+            let value: u64;
+            // SAFETY: the context has six words there.
+            unsafe {
+                asm!(
+                    concat!("{0} = *(u64 *)({1} + ", $offset, ")"),
+                    out(reg) value,
+                    in(reg) context,
+                    options(readonly, nostack),
+                );
+            }
+            value
+        }};
+    }
+    match index {
+        0 => load!(16),
+        1 => load!(24),
+        2 => load!(32),
+        3 => load!(40),
+        4 => load!(48),
+        _ => load!(56),
+    }
+}
+
+/// The place of a value in [`CgroupRecord::seen_values`]; the other one is beside it.
+#[inline(always)]
+const fn place(seen: SeenValue) -> usize {
+    (seen.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SEEN_VALUES.trailing_zeros())) as usize
+        & (SEEN_VALUES - 1)
+}
+
+/// The value stands in the cgroup's record.
+#[inline(always)]
+fn is_kept(record: *const CgroupRecord, seen: SeenValue) -> bool {
+    let place = place(seen);
+    // SAFETY: `record` points to a value of the map, the indexes are in range.
+    unsafe {
+        let values = addr_of!((*record).seen_values).cast::<u64>();
+        read_volatile(values.add(place)) == seen.0 || read_volatile(values.add(place ^ 1)) == seen.0
+    }
+}
+
+/// Puts it there, where it may take the place of another one: that is then looked for in the map.
+#[inline(always)]
+fn keep(record: *mut CgroupRecord, seen: SeenValue) {
+    let place = place(seen);
+    // SAFETY: see `is_kept`.
+    unsafe {
+        let values = addr_of_mut!((*record).seen_values).cast::<u64>();
+        let place = if read_volatile(values.add(place)) == 0 { place } else { place ^ 1 };
+        write_volatile(values.add(place), seen.0);
+    }
+}
