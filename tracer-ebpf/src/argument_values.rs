@@ -28,6 +28,7 @@ use crate::{
     evidence::{self, EXISTS},
     maps::{ARGUMENT_VALUES, Counter, count_loss},
     task::probe,
+    verifier::forget,
 };
 
 /// The bit that marks a call of x32 (`__X32_SYSCALL_BIT` in `arch/x86/include/uapi/asm/unistd.h`).
@@ -79,9 +80,9 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// The call of a number as the tracepoint shows it; None when it is not in the table.
+    /// The call of a number as the tracepoint shows it.
     #[inline(always)]
-    pub fn new(number: u32, compat: bool) -> Option<Self> {
+    pub fn new(number: u32, compat: bool) -> Self {
         let (kind, number) = if compat {
             (kind::I386, number)
         } else if number & X32_BIT != 0 {
@@ -90,12 +91,24 @@ impl Watched {
             (kind::X86_64, number)
         };
         if number >= NUMBERS as u32 {
-            return None;
+            return Self { place: 0, kind };
         }
         let index = (kind as usize - 1) * NUMBERS + number as usize;
         // SAFETY: the index is in range; the verifier checks it.
         let place = unsafe { read_volatile(CALLS.as_flattened().as_ptr().add(index)) };
-        (place != 0).then_some(Self { place: u64::from(place), kind })
+        Self { place: u64::from(place), kind }
+    }
+
+    /// The same, with nothing that the verifier knows of it.
+    #[inline(always)]
+    pub fn forgotten(self, record: *const CgroupRecord) -> Self {
+        Self { place: forget(self.place, unknown(record)), ..self }
+    }
+
+    /// It is in the table.
+    #[inline(always)]
+    pub const fn is_watched(self) -> bool {
+        self.place != 0
     }
 
     /// Its bit in [`CgroupRecord::container_watched`] and [`CgroupRecord::host_watched`].
@@ -123,6 +136,12 @@ impl Sight {
         )
     }
 
+    /// The same, with nothing that the verifier knows of it.
+    #[inline(always)]
+    fn forgotten(self, record: *const CgroupRecord) -> Self {
+        Self(forget(self.0, unknown(record)))
+    }
+
     #[inline(always)]
     const fn first(self) -> u32 {
         self.0 as u32 & ((1 << COUNT_SHIFT) - 1)
@@ -144,6 +163,19 @@ impl Sight {
     }
 }
 
+/// The same, with nothing that the verifier knows of it.
+#[inline(always)]
+fn forgotten(seen: SeenValue, record: *const CgroupRecord) -> SeenValue {
+    SeenValue(forget(seen.0, unknown(record)))
+}
+
+/// A word that the verifier does not know.
+#[inline(always)]
+fn unknown(record: *const CgroupRecord) -> u64 {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).verdict)) }
+}
+
 /// Every value that the call passes was seen before of this class.
 #[inline(always)]
 pub fn are_known<C: Context>(
@@ -157,11 +189,12 @@ pub fn are_known<C: Context>(
 
 #[inline(never)]
 fn known<C: Context>(context: *const c_void, record: *const CgroupRecord, sight: Sight) -> u32 {
+    let sight = sight.forgotten(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;
         }
-        let seen = seen::<C>(context, sight, step);
+        let seen = forgotten(seen::<C>(context, sight, step), record);
         if !is_kept(record, seen) && !is_kept(record, seen.of_any()) {
             return 0;
         }
@@ -194,11 +227,12 @@ fn note_all<C: Context>(
     sight: Sight,
     number: u32,
 ) -> u32 {
+    let sight = sight.forgotten(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;
         }
-        let seen = seen::<C>(context, sight, step);
+        let seen = forgotten(seen::<C>(context, sight, step), record);
         if !is_kept(record, seen) {
             note_value(record, cgroup, seen, number);
         }
@@ -227,7 +261,11 @@ fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u
         announce(cgroup, seen, number);
         return 0;
     }
-    match ARGUMENT_VALUES.insert(ArgumentKey { cgroup, seen }, evidence::by_current_task(1), BPF_NOEXIST as u64) {
+    match ARGUMENT_VALUES.insert(
+        ArgumentKey { cgroup, seen },
+        evidence::by_current_task(1),
+        BPF_NOEXIST as u64,
+    ) {
         Ok(()) => {
             // Only who put a value in counts it: one that two CPUs see at once is one value.
             // SAFETY: see above.
@@ -311,8 +349,11 @@ fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool) -> 
     let value = if C::HAS_ARGUMENTS {
         argument_in_context(context, index)
     } else {
-        let places =
-            if compat { packed(tracer_ebpf::COMPAT_ARGUMENTS) } else { packed(tracer_ebpf::ARGUMENTS) };
+        let places = if compat {
+            packed(tracer_ebpf::COMPAT_ARGUMENTS)
+        } else {
+            packed(tracer_ebpf::ARGUMENTS)
+        };
         // SAFETY: the context's first word is the address of the registers; the verifier checks the bound.
         let registers = unsafe { read_volatile(context.cast::<usize>()) };
         probe(registers + (places >> (8 * index) & 0xff) as usize).unwrap_or(0)

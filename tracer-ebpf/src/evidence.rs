@@ -25,6 +25,7 @@ use crate::{
     },
     task::{self, Task},
     verdict::Found,
+    verifier::forget,
 };
 
 /// `count_slot` when no place was left, or nothing is counted: no index of the map.
@@ -94,7 +95,8 @@ pub fn note_native<C: Context>(
     first_sight::<C>(context, record, cgroup, number);
 }
 
-/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts.
+/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts. A call whose
+/// arguments are looked at is in neither set, and comes here each time.
 #[inline(never)]
 fn first_sight<C: Context>(
     context: *const c_void,
@@ -102,109 +104,91 @@ fn first_sight<C: Context>(
     cgroup: u64,
     number: u32,
 ) -> u32 {
-    if let Some(call) = Watched::new(number, false) {
-        return watched_call::<C>(context, record, cgroup, number, call);
-    }
-    claim_slot(record);
+    let call = Watched::new(number, false);
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    let (word, bit) = place(number);
+    if call.is_watched() && is_known::<C>(context, record, call, &task) {
+        return 0;
+    }
+    let call = call.forgotten(record);
+    claim_slot(record);
     let key = key_of(record, cgroup, number as i32, &task, false);
+    let unusual = is_unusual(key.class);
     let host = key.class & class::HOST != 0;
-    if is_unusual(key.class) {
+    if call.is_watched() {
+        argument_values::note::<C>(context, record, &key, call);
+        // As on the hot path: once the workload made a call, it does not matter who else does.
+        if is_workloads(record, call, level) {
+            return 0;
+        }
+    }
+    if unusual {
         note_evidence(&key);
         note_entry(record, number, host);
         return 0;
     }
     // SAFETY: `record` points to a value of the map, the indexes are masked.
     unsafe {
-        let set = if host {
-            addr_of_mut!((*record).host[level][word])
+        let (set, bit) = if call.is_watched() {
+            let sets = if host {
+                addr_of_mut!((*record).host_watched)
+            } else {
+                addr_of_mut!((*record).container_watched)
+            };
+            (sets.cast::<u64>().add(level), call.bit())
         } else {
-            addr_of_mut!((*record).container[level][word])
+            let (word, bit) = place(number);
+            let sets =
+                if host { addr_of_mut!((*record).host) } else { addr_of_mut!((*record).container) };
+            (sets.cast::<u64>().add(level * WORDS + word), bit)
         };
         if read_volatile(set) & bit != 0 {
             return 0;
         }
+        // What the call passes is in the map by then: who finds the bit finds that.
         atomic::or(set, bit);
-        note_first(record, &task, level, host);
-    }
-    announce_call(&key);
-    0
-}
-
-/// A native call whose arguments are looked at: all of them come here. It is recorded as the others are, but for the place of its bit.
-#[inline(always)]
-fn watched_call<C: Context>(
-    context: *const c_void,
-    record: *mut CgroupRecord,
-    cgroup: u64,
-    number: u32,
-    call: Watched,
-) -> u32 {
-    let task = Task::current();
-    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    // SAFETY: `record` points to a value of the map, the index is masked.
-    let (started, of_container) = unsafe {
-        (
-            read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0,
-            read_volatile(addr_of!((*record).container_watched[level])) & call.bit() != 0,
-        )
-    };
-    // As on the hot path: once the workload passed a value, it does not matter who else does.
-    let known = if started {
-        of_container && argument_values::are_known::<C>(context, record, call, level as u16)
-    } else {
-        task.has_facts()
-            && task.is_host(|| outer(record))
-            && argument_values::are_known::<C>(context, record, call, class::HOST | level as u16)
-    };
-    if known {
-        return 0;
-    }
-    claim_slot(record);
-    let key = key_of(record, cgroup, number as i32, &task, false);
-    argument_values::note::<C>(context, record, &key, call);
-    if started && of_container {
-        return 0;
-    }
-    let host = key.class & class::HOST != 0;
-    if is_unusual(key.class) {
-        note_evidence(&key);
-        return 0;
-    }
-    // SAFETY: `record` points to a value of the map, the index is masked.
-    unsafe {
-        let set = if host {
-            addr_of_mut!((*record).host_watched[level])
-        } else {
-            addr_of_mut!((*record).container_watched[level])
-        };
-        if read_volatile(set) & call.bit() != 0 {
-            return 0;
-        }
-        // The values are in the map by then: who finds the bit finds them.
-        atomic::or(set, call.bit());
-        note_first(record, &task, level, host);
-    }
-    announce_call(&key);
-    0
-}
-
-/// Keeps when the first call was seen at a filter count, and what is known of the tasks that make calls.
-///
-/// # Safety
-/// `record` must point to a value of the map, and `level` be a filter count.
-#[inline(always)]
-unsafe fn note_first(record: *mut CgroupRecord, task: &Task, level: usize, host: bool) {
-    // SAFETY: the caller's.
-    unsafe {
         let first_seen = addr_of_mut!((*record).first_seen[level]);
         if read_volatile(first_seen) == 0 {
             atomic::compare_exchange(first_seen, 0, bpf_ktime_get_boot_ns());
         }
-        note_flags(record, task, !host);
+        note_flags(record, &task, !host);
     }
+    announce_call(&key);
+    0
+}
+
+/// What the call passes was seen before, from who counts: the same questions as on the hot path.
+#[inline(always)]
+fn is_known<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    call: Watched,
+    task: &Task,
+) -> bool {
+    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
+    let class = if is_workloads(record, call, level) {
+        level as u16
+    } else if !has_started(record) && task.has_facts() && task.is_host(|| outer(record)) {
+        class::HOST | level as u16
+    } else {
+        return false;
+    };
+    argument_values::are_known::<C>(context, record, call, class)
+}
+
+/// A task of the container made a call in the cgroup.
+#[inline(always)]
+fn has_started(record: *const CgroupRecord) -> bool {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0 }
+}
+
+/// The workload of a container that has started made the call.
+#[inline(always)]
+fn is_workloads(record: *const CgroupRecord, call: Watched, level: usize) -> bool {
+    // SAFETY: `record` points to a value of the map, the index is masked.
+    let made = unsafe { read_volatile(addr_of!((*record).container_watched[level])) };
+    has_started(record) && made & call.bit() != 0
 }
 
 /// A call of this class is recorded by itself, with its facts: it belongs into neither set.
@@ -257,9 +241,11 @@ pub fn note_unusual<C: Context>(
     number: i32,
     compat: bool,
 ) -> u32 {
+    let compat = forget(u64::from(compat), cgroup) & 1 != 0;
     let task = Task::current();
     let key = key_of(record, cgroup, number, &task, compat);
-    if let Some(call) = Watched::new(number as u32, compat) {
+    let call = Watched::new(number as u32, compat).forgotten(record);
+    if call.is_watched() {
         argument_values::note::<C>(context, record, &key, call);
     }
     note_evidence(&key);

@@ -8,7 +8,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use tracer_ebpf::{
-    ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, Stats, ThreadEnd,
+    ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, Stats,
+    ThreadEnd,
 };
 
 use crate::atomic;

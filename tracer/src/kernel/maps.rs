@@ -9,7 +9,9 @@ use aya::{
     Ebpf, Pod,
     maps::{Map, MapData, RingBuf},
 };
-use tracer_ebpf::{ArgumentKey, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd};
+use tracer_ebpf::{
+    ArgumentKey, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd,
+};
 
 use super::KernelError;
 

@@ -38,9 +38,9 @@ use aya::{
 };
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
-    ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, Config, Counts,
-    DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS,
-    MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
+    ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent,
+    Config, Counts, DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS,
+    MOVE_EVENTS, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};

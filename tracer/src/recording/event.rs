@@ -50,8 +50,8 @@ impl NewCall {
     pub fn display(&self) -> String {
         let mut name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
         if let Some(NewValue { index, value, .. }) = self.argument {
-            let value =
-                value.map_or_else(|| "any".to_owned(), |value| arguments::value(&name, index, value));
+            let value = value
+                .map_or_else(|| "any".to_owned(), |value| arguments::value(&name, index, value));
             name = format!("{name}({}{value})", "_, ".repeat(usize::from(index)));
         }
         match self.abi {

@@ -1,7 +1,8 @@
 //! What the kernel side recorded, as plain data: the input of every judgement.
 
 use tracer_ebpf::{
-    ArgumentKey, CgroupRecord, Denial, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats, ThreadEnd,
+    ArgumentKey, CgroupRecord, Denial, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats,
+    ThreadEnd,
 };
 
 /// Everything the kernel side knows at one moment.

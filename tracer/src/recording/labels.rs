@@ -100,11 +100,8 @@ mod tests {
     fn container(evidence: &[(EvidenceKey, Evidence)]) -> Phases {
         let mut sets = [[0; 8]; FILTER_LEVELS];
         sets[0][0] |= 1 << READ;
-        let record = CgroupRecord {
-            container: sets,
-            first_seen: [10, 0, 0, 0],
-            ..CgroupRecord::EMPTY
-        };
+        let record =
+            CgroupRecord { container: sets, first_seen: [10, 0, 0, 0], ..CgroupRecord::EMPTY };
         decide(&record, evidence, CgroupKind::Container)
     }
 

@@ -20,10 +20,8 @@ impl Session<'_> {
         let counted = targets.filter_map(|cgroup| cgroup.counts.as_ref());
         let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
         let stats = &snapshot.stats;
-        let lost = stats.calls_lost
-            + stats.evidence_lost
-            + stats.values_lost
-            + snapshot.recursion_misses;
+        let lost =
+            stats.calls_lost + stats.evidence_lost + stats.values_lost + snapshot.recursion_misses;
         observers.live.status(self.awaited().as_deref(), total, lost);
         Ok(())
     }
