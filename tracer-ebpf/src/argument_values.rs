@@ -184,12 +184,11 @@ pub fn are_known<C: Context>(
     call: Watched,
     class: u16,
 ) -> bool {
-    known::<C>(context, record, Sight::new(call, class)) != 0
+    known::<C>(context, record, Sight::new(call, class).forgotten(record)) != 0
 }
 
 #[inline(never)]
 fn known<C: Context>(context: *const c_void, record: *const CgroupRecord, sight: Sight) -> u32 {
-    let sight = sight.forgotten(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;
@@ -216,7 +215,8 @@ pub fn note<C: Context>(
     } else {
         key.class & (class::HOST | class::FILTERS_MASK)
     };
-    note_all::<C>(context, record, key.cgroup, Sight::new(call, class), key.number as u32);
+    let sight = Sight::new(call, class).forgotten(record);
+    note_all::<C>(context, record, key.cgroup, sight, key.number as u32);
 }
 
 #[inline(never)]
@@ -227,7 +227,6 @@ fn note_all<C: Context>(
     sight: Sight,
     number: u32,
 ) -> u32 {
-    let sight = sight.forgotten(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;

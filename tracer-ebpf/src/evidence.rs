@@ -113,8 +113,6 @@ fn first_sight<C: Context>(
     let call = call.forgotten(record);
     claim_slot(record);
     let key = key_of(record, cgroup, number as i32, &task, false);
-    let unusual = is_unusual(key.class);
-    let host = key.class & class::HOST != 0;
     if call.is_watched() {
         argument_values::note::<C>(context, record, &key, call);
         // As on the hot path: once the workload made a call, it does not matter who else does.
@@ -122,7 +120,9 @@ fn first_sight<C: Context>(
             return 0;
         }
     }
-    if unusual {
+    let class_bits = forget(u64::from(key.class), cgroup) as u16;
+    let host = class_bits & class::HOST != 0;
+    if is_unusual(class_bits) {
         note_evidence(&key);
         note_entry(record, number, host);
         return 0;
