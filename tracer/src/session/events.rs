@@ -106,9 +106,7 @@ impl Sightings {
         let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
         let placed = self.names.place(new, root);
         self.select(&placed, late, observers);
-        for event in calls {
-            self.take_call(&event, observers);
-        }
+        self.take_calls(calls, observers);
         let mut denials = std::mem::take(&mut self.unplaced_denials);
         while let Some(event) = self.events.denials.as_mut().and_then(EventBuffer::take) {
             denials.push(event);
@@ -154,10 +152,28 @@ impl Sightings {
         Ok(())
     }
 
+    /// Calls and values in the order in which they came, but for the values that a new call passes: the kernel side tells them before it.
+    fn take_calls(&mut self, calls: Vec<CallEvent>, observers: &mut Observers<'_>) {
+        let mut early: Vec<CallEvent> = Vec::new();
+        for event in calls {
+            if event.seen.0 != 0 && !self.labels.contains_key(&label_key(&event)) {
+                early.push(event);
+                continue;
+            }
+            self.take_call(&event, observers);
+            let of_call = |early: &mut CallEvent| label_key(early) == label_key(&event);
+            for value in early.extract_if(.., of_call).collect::<Vec<_>>() {
+                self.take_call(&value, observers);
+            }
+        }
+        for value in early {
+            self.take_call(&value, observers);
+        }
+    }
+
     fn take_call(&mut self, event: &CallEvent, observers: &mut Observers<'_>) {
-        let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
+        let known @ (_, abi, number) = label_key(event);
         let command = command(&event.command);
-        let known = (event.key.cgroup, abi, number);
         let argument = new_value(event.seen);
         let is_new = match argument {
             Some(argument) => self.values.insert((known, argument)),
@@ -271,6 +287,12 @@ impl Sightings {
         });
         (observers.new_call)(new);
     }
+}
+
+/// The call that an event is of.
+fn label_key(event: &CallEvent) -> LabelKey {
+    let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
+    (event.key.cgroup, abi, number)
 }
 
 /// The value that an event is of; None of a call.
