@@ -16,7 +16,7 @@ use aya_ebpf::{
     programs::{RawTracePointContext, TracePointContext},
 };
 use tracer_ebpf::{
-    ArgumentKey, CgroupRecord, EvidenceKey, SEEN_VALUES, SeenValue,
+    ArgumentKey, CgroupRecord, EvidenceKey, KnownValue, SeenValue,
     arguments::{
         ARGUMENTS, COUNT_SHIFT, LOWER_HALF, MOST_ENTRIES, MOST_VALUES, NUMBERS, PLACES, Source,
     },
@@ -26,7 +26,7 @@ use tracer_ebpf::{
 use crate::{
     atomic,
     evidence::{self, EXISTS},
-    maps::{ARGUMENT_VALUES, Counter, count_loss},
+    maps::{ARGUMENT_VALUES, Counter, KNOWN_VALUES, RECORDS, count_loss},
     task::probe,
     verifier::forget,
 };
@@ -243,43 +243,48 @@ fn note_all<C: Context>(
 #[inline(never)]
 fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u32) -> u32 {
     let any = seen.of_any();
-    let Some(count) = count_of(cgroup, any) else {
+    let outcome = count_of(cgroup, any).and_then(|count| put_in(cgroup, seen, any, count));
+    let Some((known, is_new)) = outcome else {
         count_loss(Counter::Values);
         return 0;
     };
+    let known = forgotten(known, record);
+    keep(record, known);
+    if is_new {
+        announce(cgroup, known, number);
+    }
+    0
+}
+
+/// What is known of the value then: that it was seen, or that every value counts as seen; and whether that is new. None: the map is
+/// full.
+#[inline(always)]
+fn put_in(
+    cgroup: u64,
+    seen: SeenValue,
+    any: SeenValue,
+    count: *mut u64,
+) -> Option<(SeenValue, bool)> {
+    const MOST: u64 = MOST_VALUES as u64;
     // SAFETY: `count` points into a value of the map.
     let before = unsafe { read_volatile(count) };
-    if before > MOST_VALUES as u64 {
-        keep(record, any);
-        return 0;
+    if before > MOST {
+        return Some((any, false));
     }
     if seen.is_any() {
         // SAFETY: see above.
         unsafe { atomic::or(count, kind::UNREADABLE) };
-        keep(record, any);
-        announce(cgroup, seen, number);
-        return 0;
+        return Some((any, true));
     }
-    match ARGUMENT_VALUES.insert(
-        ArgumentKey { cgroup, seen },
-        evidence::by_current_task(1),
-        BPF_NOEXIST as u64,
-    ) {
-        Ok(()) => {
-            // Only who put a value in counts it: one that two CPUs see at once is one value.
-            // SAFETY: see above.
-            let before = unsafe { atomic::fetch_add(count, 1) };
-            let seen = if before == MOST_VALUES as u64 { any } else { seen };
-            announce(cgroup, seen, number);
-        }
-        Err(EXISTS) => {}
-        Err(_) => {
-            count_loss(Counter::Values);
-            return 0;
-        }
+    let key = ArgumentKey { cgroup, seen };
+    match ARGUMENT_VALUES.insert(key, evidence::by_current_task(1), BPF_NOEXIST as u64) {
+        // Only who put a value in counts it: one that two CPUs see at once is one value.
+        // SAFETY: see above.
+        Ok(()) if unsafe { atomic::fetch_add(count, 1) } == MOST => Some((any, true)),
+        Ok(()) => Some((seen, true)),
+        Err(EXISTS) => Some((seen, false)),
+        Err(_) => None,
     }
-    keep(record, seen);
-    0
 }
 
 /// Tells whoever watches that a value was seen for the first time.
@@ -345,19 +350,19 @@ const fn packed(places: [u32; 6]) -> u64 {
 /// An argument of the call, by its index.
 #[inline(always)]
 fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool) -> u64 {
+    // One way for both: the verifier need not follow two.
+    let compat = u64::from(compat).wrapping_neg();
     let value = if C::HAS_ARGUMENTS {
         argument_in_context(context, index)
     } else {
-        let places = if compat {
-            packed(tracer_ebpf::COMPAT_ARGUMENTS)
-        } else {
-            packed(tracer_ebpf::ARGUMENTS)
-        };
+        const NATIVE: u64 = packed(tracer_ebpf::ARGUMENTS);
+        const COMPAT: u64 = packed(tracer_ebpf::COMPAT_ARGUMENTS);
+        let places = NATIVE ^ (NATIVE ^ COMPAT) & compat;
         // SAFETY: the context's first word is the address of the registers; the verifier checks the bound.
         let registers = unsafe { read_volatile(context.cast::<usize>()) };
         probe(registers + (places >> (8 * index) & 0xff) as usize).unwrap_or(0)
     };
-    if compat { value & LOWER_HALF } else { value }
+    value & !(compat << 32)
 }
 
 /// The same in the context of the classic tracepoint: behind the bytes that every event begins with and `id`, there is
@@ -389,32 +394,36 @@ fn argument_in_context(context: *const c_void, index: u32) -> u64 {
     }
 }
 
-/// The place of a value in [`CgroupRecord::seen_values`]; the other one is beside it.
+/// The index of the place of a cgroup's record.
 #[inline(always)]
-const fn place(seen: SeenValue) -> usize {
-    (seen.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SEEN_VALUES.trailing_zeros())) as usize
-        & (SEEN_VALUES - 1)
+fn index_of(record: *const CgroupRecord) -> u64 {
+    // A division by five: its instruction may take longer than all the rest.
+    const { assert!(size_of::<CgroupRecord>() == 5 << 7) };
+    let Some(first) = RECORDS.get_ptr(0) else { return 0 };
+    let offset = record as u64 - first as u64;
+    (offset >> 7) * 0xCCCC_CCCD >> 34
 }
 
-/// The value stands in the cgroup's record.
+/// The value was seen before.
 #[inline(always)]
 fn is_kept(record: *const CgroupRecord, seen: SeenValue) -> bool {
-    let place = place(seen);
-    // SAFETY: `record` points to a value of the map, the indexes are in range.
-    unsafe {
-        let values = addr_of!((*record).seen_values).cast::<u64>();
-        read_volatile(values.add(place)) == seen.0 || read_volatile(values.add(place ^ 1)) == seen.0
-    }
+    let Some(known) = KnownValue::new(seen, index_of(record)) else { return false };
+    let stands_at = |place| {
+        // SAFETY: the pointer is one to a value of the map.
+        KNOWN_VALUES.get_ptr(place).is_some_and(|at| unsafe { read_volatile(at) } == known.0)
+    };
+    stands_at(known.place()) || stands_at(known.place() ^ 1)
 }
 
-/// Puts it there, where it may take the place of another one: that is then looked for in the map.
+/// Keeps that a value was seen, where it may take the place of another one: that is looked for in the map the next time.
 #[inline(always)]
-fn keep(record: *mut CgroupRecord, seen: SeenValue) {
-    let place = place(seen);
-    // SAFETY: see `is_kept`.
+fn keep(record: *const CgroupRecord, seen: SeenValue) {
+    let Some(known) = KnownValue::new(seen, index_of(record)) else { return };
+    let Some(first) = KNOWN_VALUES.get_ptr_mut(known.place()) else { return };
+    let Some(second) = KNOWN_VALUES.get_ptr_mut(known.place() ^ 1) else { return };
+    // SAFETY: the pointers are ones to values of the map.
     unsafe {
-        let values = addr_of_mut!((*record).seen_values).cast::<u64>();
-        let place = if read_volatile(values.add(place)) == 0 { place } else { place ^ 1 };
-        write_volatile(values.add(place), seen.0);
+        let at = if read_volatile(first) == 0 { first } else { second };
+        write_volatile(at, known.0);
     }
 }

@@ -12,7 +12,7 @@ mod values;
 
 pub use config::Config;
 pub use denials::{Denial, DenialEvent, DenialKey, ThreadEnd, task_state, verdict};
-pub use values::{ArgumentKey, SeenValue, kind};
+pub use values::{ArgumentKey, KNOWN_VALUES_LOG2, KnownValue, SeenValue, kind};
 
 /// A program of the object, and the tracepoint that it attaches to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub const FREE_COUNTS: &str = "FREE_COUNTS";
 pub const EVIDENCE: &str = "EVIDENCE";
 /// HASH from [`ArgumentKey`] to [`Evidence`]: the values of arguments that were seen.
 pub const ARGUMENT_VALUES: &str = "ARGUMENT_VALUES";
+/// ARRAY of `u64`, memory-mapped: [`KnownValue`]s that need not be looked for in [`ARGUMENT_VALUES`]. Each stands at one of two places.
+pub const KNOWN_VALUES: &str = "KNOWN_VALUES";
 /// RINGBUF of [`CgroupEvent`]: one for each tracked cgroup, sent when its first call is seen.
 pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
 /// RINGBUF of [`CallEvent`]: the first sight of each call and of each value of its arguments, for people who watch. Losing one changes no result.
@@ -154,8 +156,6 @@ pub const FILTER_LEVELS: usize = 4;
 pub const NAME_SIZE: usize = 256;
 /// Length of a command name, the terminating NUL included (`TASK_COMM_LEN`).
 pub const COMMAND_SIZE: usize = 16;
-/// Places of [`CgroupRecord::seen_values`].
-pub const SEEN_VALUES: usize = 64;
 
 /// A set of native system call numbers, for each filter count.
 pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
@@ -194,8 +194,6 @@ pub struct CgroupRecord {
     pub container_watched: [u64; FILTER_LEVELS],
     /// The same of [`Self::host`].
     pub host_watched: [u64; FILTER_LEVELS],
-    /// [`SeenValue`]s that were seen before, so that most calls need not ask [`ARGUMENT_VALUES`]. Each stands at one of two places.
-    pub seen_values: [u64; SEEN_VALUES],
 }
 
 impl CgroupRecord {
@@ -210,7 +208,6 @@ impl CgroupRecord {
         first_seen: [0; FILTER_LEVELS],
         container_watched: [0; FILTER_LEVELS],
         host_watched: [0; FILTER_LEVELS],
-        seen_values: [0; SEEN_VALUES],
     };
 
     /// The same with the calls whose arguments are looked at in the sets, where all others are.
@@ -430,7 +427,7 @@ pub const fn verdict_index(id: u64, log2: u32) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<CgroupRecord>() == 32 + 2 * 256 + 32 + 2 * 32 + 512);
+    assert!(size_of::<CgroupRecord>() == 32 + 2 * 256 + 32 + 2 * 32);
     assert!(size_of::<ArgumentKey>() == 16);
     assert!(size_of::<Counts>() == 4096);
     assert!(size_of::<EvidenceKey>() == 16);

@@ -8,8 +8,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use tracer_ebpf::{
-    ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, Stats,
-    ThreadEnd,
+    ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, KNOWN_VALUES_LOG2,
+    Member, Stats, ThreadEnd,
 };
 
 use crate::atomic;
@@ -38,6 +38,9 @@ pub static FREE_COUNTS: Queue<u32> = Queue::with_max_entries(1, 0);
 pub static EVIDENCE: HashMap<EvidenceKey, Evidence> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static ARGUMENT_VALUES: HashMap<ArgumentKey, Evidence> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static KNOWN_VALUES: Array<u64> =
+    Array::with_max_entries(1 << KNOWN_VALUES_LOG2, BPF_F_MMAPABLE);
 #[map]
 pub static CGROUP_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]

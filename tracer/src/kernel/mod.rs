@@ -78,7 +78,7 @@ const VERDICTS_PER_CGROUP: usize = 4;
 /// Entries of the evidence map.
 const EVIDENCE_ENTRIES: u32 = 1 << 16;
 /// Values of arguments: a container that runc starts has some 150.
-const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 17;
+const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 /// Bytes of per-CPU memory, over all CPUs, that counting may take.
 const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.

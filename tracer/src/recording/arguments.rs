@@ -1,6 +1,6 @@
 //! The values of arguments that were seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tracer_ebpf::{
@@ -26,10 +26,10 @@ pub struct Argument {
     /// The bits of it that count. Two entries of one call may have one index and different masks.
     pub mask: u64,
     /// The values, cut to the mask, sorted, each once: those of the phases that the profile allows, or of the call's own phase when it is
-    /// in none of them. Empty when [`Self::any`] is set.
+    /// in none of them. Empty when [`Self::any`] is set, and else never.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ArgumentValue>,
-    /// More values were seen than are kept, or one could not be read: every value counts as seen.
+    /// More values were seen than are kept, or one could not be read or found no place: every value counts as seen.
     #[serde(default, skip_serializing_if = "is_false")]
     pub any: bool,
 }
@@ -126,3 +126,33 @@ fn abi(of: u8) -> Abi {
         _ => Abi::X86_64,
     }
 }
+
+/// How many arguments a call has.
+const ARGUMENTS: u8 = 6;
+
+/// What is wrong with what a file says of a call's arguments; None when it is as it is written.
+pub(super) fn mistaken(arguments: &[Argument]) -> Option<&'static str> {
+    let mut seen = BTreeSet::new();
+    for Argument { index, mask, values, any } in arguments {
+        if *index >= ARGUMENTS {
+            return Some("an \"index\" is above 5");
+        }
+        if !seen.insert((index, mask)) {
+            return Some("an \"index\" comes twice with one \"mask\"");
+        }
+        if *any != values.is_empty() {
+            return Some("one has neither \"values\" nor \"any\", or both");
+        }
+        if values.iter().any(|value| value.value & !mask != 0) {
+            return Some("a value has bits that its \"mask\" does not");
+        }
+        if !values.is_sorted_by(|one, next| one.value < next.value) {
+            return Some("\"values\" are not sorted, or one comes twice");
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

@@ -170,16 +170,17 @@ mod tests {
             cut_off: 1,
             unresolved: 1,
             evidence_full: 1,
+            arguments_full: 1,
             unfinished: 1,
             contested: 1,
             left: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
-        assert_eq!(told.len(), 14, "{told:#?}");
+        assert_eq!(told.len(), 15, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], &[], &[], true, &host()).len(),
-            13,
+            14,
             "the late start is accepted"
         );
     }
