@@ -1,5 +1,6 @@
 //! Tests on the running kernel: the real program, real eBPF, real processes.
 
+mod arguments;
 mod attach;
 mod bad_input;
 mod capabilities;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     let modules = [
+        arguments::trials(),
         attach::trials(),
         bad_input::trials(),
         capabilities::trials(),

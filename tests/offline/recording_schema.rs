@@ -74,7 +74,7 @@ type Spoil = (&'static str, &'static str, Option<Value>);
 
 fn what_is_not_a_recording_is_refused() {
     let schema = schema();
-    let spoils: [Spoil; 20] = [
+    let spoils: [Spoil; 24] = [
         ("", "version", Some(json!(2))),
         ("", "version", None),
         ("", "cgroups", None),
@@ -94,6 +94,10 @@ fn what_is_not_a_recording_is_refused() {
         ("/cgroups/0/calls/0", "refused", Some(json!("signal"))),
         ("/cgroups/0/calls/3", "refused", None),
         ("/cgroups/0/calls/3", "refused", Some(json!({ "errno": 0 }))),
+        ("/cgroups/0/calls/13/arguments/0", "index", Some(json!(6))),
+        ("/cgroups/0/calls/13/arguments/0", "any", Some(json!(true))),
+        ("/cgroups/0/calls/13/arguments/0", "values", Some(json!([]))),
+        ("/cgroups/0/calls/13/arguments/1", "any", None),
         ("/losses", "table_full", None),
     ];
     for (place, key, wrong) in spoils {

@@ -1,5 +1,6 @@
 //! Recordings made by hand.
 
+use tracer::recording::arguments::{Argument, ArgumentValue};
 use tracer::recording::{
     Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity, Departure,
     Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind, ToldBy,
@@ -23,6 +24,7 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         during: (phase == Phase::Denied).then_some(Phase::Workload),
         doubtful: false,
         circumstances: None,
+        arguments: Vec::new(),
     }
 }
 
@@ -106,6 +108,23 @@ pub fn full() -> Recording {
     seen.command = Some(r"ng\x1binx".into());
     seen.ambiguous = true;
     seen.other_phases = vec![Phase::Setup, Phase::ContainerInit];
+    let mut socket = call(Abi::X86_64, "socket", Phase::Workload);
+    socket.arguments = vec![
+        Argument {
+            index: 0,
+            mask: 0xffff_ffff,
+            values: vec![
+                ArgumentValue { value: 1, first_seen_seconds: None, command: None },
+                ArgumentValue {
+                    value: 10,
+                    first_seen_seconds: Some(0.5),
+                    command: Some(r"ng\x1binx".into()),
+                },
+            ],
+            any: false,
+        },
+        Argument { index: 2, mask: 0xffff_ffff, values: Vec::new(), any: true },
+    ];
     let others = [
         call(Abi::X86_64, "mount", Phase::Setup),
         call(Abi::X86_64, "capset", Phase::ContainerInit),
@@ -127,6 +146,7 @@ pub fn full() -> Recording {
         numbered(Abi::X86_64, 472, Phase::Workload),
         numbered(Abi::X86_64, -1, Phase::Workload),
         numbered(Abi::I386, i32::MAX, Phase::Workload),
+        socket,
     ];
     let all = [seen].into_iter().chain(others).collect();
     let mut recording = recording(vec![all, Vec::new()]);

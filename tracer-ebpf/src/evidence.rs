@@ -1,6 +1,9 @@
 //! What is recorded of a call: a bit and a count on the hot path; facts, first sight and events on the cold one.
 
-use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+use core::{
+    ffi::c_void,
+    ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
+};
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
@@ -10,10 +13,11 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     CallEvent, CgroupEvent, CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS,
-    MAX_DEPTH, OUTER_KNOWN, WORDS, class, flags,
+    MAX_DEPTH, OUTER_KNOWN, SeenValue, WORDS, class, flags,
 };
 
 use crate::{
+    argument_values::{self, Context, Watched},
     atomic,
     maps::{
         CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config,
@@ -21,6 +25,7 @@ use crate::{
     },
     task::{self, Task},
     verdict::Found,
+    verifier::forget,
 };
 
 /// `count_slot` when no place was left, or nothing is counted: no index of the map.
@@ -64,7 +69,13 @@ pub fn outer_now(record: *mut CgroupRecord) -> u32 {
 
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
 #[inline(always)]
-pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &Task) {
+pub fn note_native<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: u32,
+    task: &Task,
+) {
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let (word, bit) = place(number);
     // SAFETY: `record` points to a value of the map, the indexes are masked.
@@ -81,37 +92,60 @@ pub fn note_native(record: *mut CgroupRecord, cgroup: u64, number: u32, task: &T
             return;
         }
     }
-    first_sight(record, cgroup, number);
+    first_sight::<C>(context, record, cgroup, number);
 }
 
-/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts.
+/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts. A call whose
+/// arguments are looked at is in neither set, and comes here each time.
 #[inline(never)]
-fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
-    claim_slot(record);
+fn first_sight<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: u32,
+) -> u32 {
+    let call = Watched::new(number, false);
     let task = Task::current();
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    let facts = task.facts(outer_now(record));
-    let (word, bit) = place(number);
-    let key = key(record, cgroup, number as i32, facts | level as u16, false);
-    let host = key.class & class::HOST != 0;
-    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
-    // may be one of the container that has entered the host's namespace.
-    let doubtful = host && key.class & (class::STARTED | class::PARENT_HOST) == class::STARTED;
-    if doubtful || !host && facts & UNUSUAL != 0 {
+    if call.is_watched() && is_known::<C>(context, record, call, &task) {
+        return 0;
+    }
+    let call = call.forgotten(record);
+    claim_slot(record);
+    let key = key_of(record, cgroup, number as i32, &task, false);
+    if call.is_watched() {
+        argument_values::note::<C>(context, record, &key, call);
+        // As on the hot path: once the workload made a call, it does not matter who else does.
+        if is_workloads(record, call, level) {
+            return 0;
+        }
+    }
+    let class_bits = forget(u64::from(key.class), cgroup) as u16;
+    let host = class_bits & class::HOST != 0;
+    if is_unusual(class_bits) {
         note_evidence(&key);
         note_entry(record, number, host);
         return 0;
     }
     // SAFETY: `record` points to a value of the map, the indexes are masked.
     unsafe {
-        let set = if host {
-            addr_of_mut!((*record).host[level][word])
+        let (set, bit) = if call.is_watched() {
+            let sets = if host {
+                addr_of_mut!((*record).host_watched)
+            } else {
+                addr_of_mut!((*record).container_watched)
+            };
+            (sets.cast::<u64>().add(level), call.bit())
         } else {
-            addr_of_mut!((*record).container[level][word])
+            let (word, bit) = place(number);
+            let sets =
+                if host { addr_of_mut!((*record).host) } else { addr_of_mut!((*record).container) };
+            (sets.cast::<u64>().add(level * WORDS + word), bit)
         };
         if read_volatile(set) & bit != 0 {
             return 0;
         }
+        // What the call passes is in the map by then: who finds the bit finds that.
         atomic::or(set, bit);
         let first_seen = addr_of_mut!((*record).first_seen[level]);
         if read_volatile(first_seen) == 0 {
@@ -121,6 +155,50 @@ fn first_sight(record: *mut CgroupRecord, cgroup: u64, number: u32) -> u32 {
     }
     announce_call(&key);
     0
+}
+
+/// What the call passes was seen before, from who counts: the same questions as on the hot path.
+#[inline(always)]
+fn is_known<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    call: Watched,
+    task: &Task,
+) -> bool {
+    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
+    let class = if is_workloads(record, call, level) {
+        level as u16
+    } else if !has_started(record) && task.has_facts() && task.is_host(|| outer(record)) {
+        class::HOST | level as u16
+    } else {
+        return false;
+    };
+    argument_values::are_known::<C>(context, record, call, class)
+}
+
+/// A task of the container made a call in the cgroup.
+#[inline(always)]
+fn has_started(record: *const CgroupRecord) -> bool {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0 }
+}
+
+/// The workload of a container that has started made the call.
+#[inline(always)]
+fn is_workloads(record: *const CgroupRecord, call: Watched, level: usize) -> bool {
+    // SAFETY: `record` points to a value of the map, the index is masked.
+    let made = unsafe { read_volatile(addr_of!((*record).container_watched[level])) };
+    has_started(record) && made & call.bit() != 0
+}
+
+/// A call of this class is recorded by itself, with its facts: it belongs into neither set.
+#[inline(always)]
+pub fn is_unusual(class_bits: u16) -> bool {
+    let host = class_bits & class::HOST != 0;
+    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
+    // may be one of the container that has entered the host's namespace.
+    let doubtful = host && class_bits & (class::STARTED | class::PARENT_HOST) == class::STARTED;
+    doubtful || !host && class_bits & UNUSUAL != 0
 }
 
 /// Keeps that a task from outside entered the container's root.
@@ -156,15 +234,38 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
 
 /// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map, with its count.
 #[inline(never)]
-pub fn note_unusual(record: *mut CgroupRecord, cgroup: u64, number: i32, compat: bool) -> u32 {
+pub fn note_unusual<C: Context>(
+    context: *const c_void,
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: i32,
+    compat: bool,
+) -> u32 {
+    let compat = forget(u64::from(compat), cgroup) & 1 != 0;
     let task = Task::current();
-    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
-    let key = key(record, cgroup, number, facts, compat);
+    let key = key_of(record, cgroup, number, &task, compat);
+    let call = Watched::new(number as u32, compat).forgotten(record);
+    if call.is_watched() {
+        argument_values::note::<C>(context, record, &key, call);
+    }
     note_evidence(&key);
-    let of_container = facts & (class::HOST | UNUSUAL) == 0;
+    let of_container = key.class & (class::HOST | UNUSUAL) == 0;
     // SAFETY: `record` points to a value of the map.
     unsafe { note_flags(record, &task, of_container) };
     0
+}
+
+/// What a call of a task is told apart by, with the facts about the task.
+#[inline(always)]
+fn key_of(
+    record: *mut CgroupRecord,
+    cgroup: u64,
+    number: i32,
+    task: &Task,
+    compat: bool,
+) -> EvidenceKey {
+    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
+    key(record, cgroup, number, facts, compat)
 }
 
 /// What a call is told apart by, with the facts about its task.
@@ -190,14 +291,19 @@ fn note_evidence(key: &EvidenceKey) {
     if count_evidence(key) {
         return;
     }
-    // SAFETY: a helper without arguments.
-    let now = unsafe { bpf_ktime_get_boot_ns() };
-    let evidence = Evidence { first_seen: now, count: 1, command: task::command() };
-    match EVIDENCE.insert(key, evidence, BPF_NOEXIST as u64) {
+    match EVIDENCE.insert(key, by_current_task(1), BPF_NOEXIST as u64) {
         Ok(()) => announce_call(key),
         Err(EXISTS) if count_evidence(key) => {}
         Err(_) => count_loss(Counter::Evidence),
     }
+}
+
+/// What is seen now, of the current task.
+#[inline(always)]
+pub fn by_current_task(count: u64) -> Evidence {
+    // SAFETY: a helper without arguments.
+    let first_seen = unsafe { bpf_ktime_get_boot_ns() };
+    Evidence { first_seen, count, command: task::command() }
 }
 
 /// Counts a key that is in the evidence map; false when it is not there.
@@ -212,6 +318,12 @@ fn count_evidence(key: &EvidenceKey) -> bool {
 /// Tells whoever watches that a call was seen for the first time.
 #[inline(always)]
 fn announce_call(key: &EvidenceKey) {
+    announce(key, SeenValue(0));
+}
+
+/// The same of a value of one of its arguments.
+#[inline(always)]
+pub fn announce(key: &EvidenceKey, seen: SeenValue) {
     let Some(mut entry) = CALL_EVENTS.reserve::<CallEvent>(0) else {
         count_loss(Counter::CallEvents);
         return;
@@ -219,7 +331,7 @@ fn announce_call(key: &EvidenceKey) {
     // SAFETY: a helper without arguments.
     let time = unsafe { bpf_ktime_get_boot_ns() };
     let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    entry.write(CallEvent { time, key: *key, pid, reserved: 0, command: task::command() });
+    entry.write(CallEvent { time, key: *key, seen, pid, reserved: 0, command: task::command() });
     entry.submit(0);
 }
 

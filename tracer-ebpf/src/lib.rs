@@ -5,11 +5,14 @@
 
 #![no_std]
 
+pub mod arguments;
 mod config;
 mod denials;
+mod values;
 
 pub use config::Config;
 pub use denials::{Denial, DenialEvent, DenialKey, ThreadEnd, task_state, verdict};
+pub use values::{ArgumentKey, KNOWN_VALUES_LOG2, KnownValue, SeenValue, kind};
 
 /// A program of the object, and the tracepoint that it attaches to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +106,13 @@ pub const CALLS_LOST: &str = "CALLS_LOST";
 pub const FREE_COUNTS: &str = "FREE_COUNTS";
 /// HASH from [`EvidenceKey`] to [`Evidence`]: calls with an unusual origin, of another ABI, or out of range.
 pub const EVIDENCE: &str = "EVIDENCE";
+/// HASH from [`ArgumentKey`] to [`Evidence`]: the values of arguments that were seen.
+pub const ARGUMENT_VALUES: &str = "ARGUMENT_VALUES";
+/// ARRAY of `u64`, memory-mapped: [`KnownValue`]s that need not be looked for in [`ARGUMENT_VALUES`]. Each stands at one of two places.
+pub const KNOWN_VALUES: &str = "KNOWN_VALUES";
 /// RINGBUF of [`CgroupEvent`]: one for each tracked cgroup, sent when its first call is seen.
 pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
-/// RINGBUF of [`CallEvent`]: the first sight of each call, for people who watch. Losing one changes no result.
+/// RINGBUF of [`CallEvent`]: the first sight of each call and of each value of its arguments, for people who watch. Losing one changes no result.
 pub const CALL_EVENTS: &str = "CALL_EVENTS";
 /// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked cgroup.
 pub const TASKS: &str = "TASKS";
@@ -185,6 +192,46 @@ pub struct CgroupRecord {
     pub host: NativeSets,
     /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
     pub first_seen: [u64; FILTER_LEVELS],
+    /// What [`Self::container`] lacks: the calls whose arguments are looked at, by the index of the first entry in
+    /// [`ARGUMENTS`](arguments::ARGUMENTS). They stay out of the sets that the hot path tests, so that it hands over each of them.
+    pub container_watched: [u64; FILTER_LEVELS],
+    /// The same of [`Self::host`].
+    pub host_watched: [u64; FILTER_LEVELS],
+}
+
+impl CgroupRecord {
+    /// A place that was never taken.
+    pub const EMPTY: Self = Self {
+        verdict: 0,
+        count_slot: 0,
+        flags: 0,
+        outer: 0,
+        container: [[0; WORDS]; FILTER_LEVELS],
+        host: [[0; WORDS]; FILTER_LEVELS],
+        first_seen: [0; FILTER_LEVELS],
+        container_watched: [0; FILTER_LEVELS],
+        host_watched: [0; FILTER_LEVELS],
+    };
+
+    /// The same with the calls whose arguments are looked at in the sets, where all others are.
+    pub fn with_watched_calls(mut self) -> Self {
+        for (number, place) in arguments::PLACES[0].iter().enumerate().take(NATIVE_NUMBERS) {
+            if *place == 0 {
+                continue;
+            }
+            let watched = 1 << (*place & ((1 << arguments::COUNT_SHIFT) - 1));
+            for level in 0..FILTER_LEVELS {
+                let bit = 1 << (number % 64);
+                if self.container_watched[level] & watched != 0 {
+                    self.container[level][number / 64] |= bit;
+                }
+                if self.host_watched[level] & watched != 0 {
+                    self.host[level][number / 64] |= bit;
+                }
+            }
+        }
+        self
+    }
 }
 
 /// Bits of [`CgroupRecord::flags`].
@@ -305,7 +352,7 @@ pub struct MoveEvent {
     pub path: [u8; PATH_SIZE],
 }
 
-/// The first sight of a call.
+/// The first sight of a call, or of a value of one of its arguments.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CallEvent {
@@ -313,6 +360,8 @@ pub struct CallEvent {
     pub time: u64,
     /// What was seen.
     pub key: EvidenceKey,
+    /// Of a value: what was seen; its class is the key's. 0 of a call.
+    pub seen: SeenValue,
     /// Process id in the initial pid namespace.
     pub pid: u32,
     /// Always 0.
@@ -349,6 +398,8 @@ pub struct Stats {
     pub move_events_lost: u64,
     /// Tracked cgroups that took a place in [`RECORDS`]: no loss.
     pub claims: u64,
+    /// Values of arguments that found no place in [`ARGUMENT_VALUES`].
+    pub values_lost: u64,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
@@ -379,17 +430,18 @@ pub const fn verdict_index(id: u64, log2: u32) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<CgroupRecord>() == 32 + 2 * 256 + 32);
+    assert!(size_of::<CgroupRecord>() == 32 + 2 * 256 + 32 + 2 * 32);
+    assert!(size_of::<ArgumentKey>() == 16);
     assert!(size_of::<Counts>() == 4096);
     assert!(size_of::<EvidenceKey>() == 16);
     assert!(size_of::<Evidence>() == 32);
     assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
-    assert!(size_of::<CallEvent>() == 48);
+    assert!(size_of::<CallEvent>() == 56);
     assert!(size_of::<DenialKey>() == 24);
     assert!(size_of::<DenialEvent>() == 56);
     assert!(size_of::<Denial>() == 104);
     assert!(size_of::<ThreadEnd>() == 24);
-    assert!(size_of::<Stats>() == 96);
+    assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
     assert!(size_of::<Config>() == 39 * 4);

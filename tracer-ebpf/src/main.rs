@@ -18,6 +18,7 @@
     reason = "a kernel program reads kernel memory through raw pointers; the verifier checks each read"
 )]
 
+mod argument_values;
 mod atomic;
 mod denied;
 mod evidence;
@@ -39,6 +40,7 @@ use aya_log_ebpf::{info, warn};
 use tracer_ebpf::{CgroupRecord, NATIVE_NUMBERS};
 
 use crate::{
+    argument_values::Context,
     maps::{Counter, config, count_loss},
     task::Task,
     verdict::{Found, Verdict},
@@ -62,45 +64,46 @@ pub fn classic_enter(context: TracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_enter_noting(context: RawTracePointContext) -> i32 {
-    record_call::<true>(&context, Task::current())
+    record_call::<true, _>(&context, Task::current())
 }
 
 /// The same on the classic tracepoint.
 #[tracepoint(category = "raw_syscalls", name = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn classic_noting(context: TracePointContext) -> u32 {
-    record_call::<true>(&context, Task::current()) as u32
+    record_call::<true, _>(&context, Task::current()) as u32
 }
 
 #[inline(always)]
-fn enter(context: &impl EbpfContext) -> i32 {
+fn enter(context: &impl Context) -> i32 {
     // One of the two is dead code for the verifier, and removed.
     if config!(btf) == 0 {
-        record_call::<false>(context, Task::without_btf())
+        record_call::<false, _>(context, Task::without_btf())
     } else {
-        record_call::<false>(context, Task::with_btf())
+        record_call::<false, _>(context, Task::with_btf())
     }
 }
 
 /// The call's number is at byte 8 of both contexts (`include/trace/events/syscalls.h`): the raw one holds the tracepoint's
 /// arguments `struct pt_regs *regs, long id`, the classic one eight bytes that every event begins with, and the field `id`.
 #[inline(always)]
-fn record_call<const NOTING: bool>(context: &impl EbpfContext, task: Task) -> i32 {
-    let number = word(context, 1);
+fn record_call<const NOTING: bool, C: Context>(context: &C, task: Task) -> i32 {
     let Some((record, cgroup)) = record(context, &task) else { return 0 };
     if NOTING {
         denied::entered(cgroup);
     }
+    // Not before: a value that is kept over the calls above would have to be put on the stack.
+    let number = word(context, 1);
     let compat = task.is_compat();
     if compat && !task.has_facts() {
         count_loss(Counter::Compat);
         return 0;
     }
     if compat || number >= NATIVE_NUMBERS as u64 {
-        evidence::note_unusual(record, cgroup, number as i32, compat);
+        evidence::note_unusual::<C>(context.as_ptr(), record, cgroup, number as i32, compat);
         return 0;
     }
-    evidence::note_native(record, cgroup, number as u32, &task);
+    evidence::note_native::<C>(context.as_ptr(), record, cgroup, number as u32, &task);
     evidence::count(record, number as u32);
     0
 }

@@ -8,7 +8,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use tracer_ebpf::{
-    CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, Stats, ThreadEnd,
+    ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, KNOWN_VALUES_LOG2,
+    Member, Stats, ThreadEnd,
 };
 
 use crate::atomic;
@@ -37,6 +38,11 @@ pub static CALLS_LOST: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 pub static FREE_COUNTS: Queue<u32> = Queue::with_max_entries(1, 0);
 #[map]
 pub static EVIDENCE: HashMap<EvidenceKey, Evidence> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static ARGUMENT_VALUES: HashMap<ArgumentKey, Evidence> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static KNOWN_VALUES: Array<u64> =
+    Array::with_max_entries(1 << KNOWN_VALUES_LOG2, BPF_F_MMAPABLE);
 #[map]
 pub static CGROUP_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
@@ -86,6 +92,7 @@ pub enum Counter {
     Members,
     MoveEvents,
     Claims,
+    Values,
 }
 
 /// Adds one to a counter.
@@ -105,6 +112,7 @@ pub fn count_loss(counter: Counter) {
             Counter::Members => addr_of_mut!((*stats).members_lost),
             Counter::MoveEvents => addr_of_mut!((*stats).move_events_lost),
             Counter::Claims => addr_of_mut!((*stats).claims),
+            Counter::Values => addr_of_mut!((*stats).values_lost),
         };
         atomic::add(word, 1);
     }

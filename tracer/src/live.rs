@@ -23,6 +23,7 @@ pub enum Detail {
 pub struct Live {
     detail: Detail,
     denied_only: bool,
+    values: bool,
     denied: usize,
     last_denied: Option<String>,
     bar: ProgressBar,
@@ -46,6 +47,8 @@ pub struct FirstSeen<'a> {
     pub refused: Option<&'a str>,
     /// The phase, of a refused call.
     pub phase: Option<&'a str>,
+    /// It is a value of an argument, of a call that is known.
+    pub is_value: bool,
 }
 
 impl Live {
@@ -66,6 +69,7 @@ impl Live {
         Self {
             detail,
             denied_only: false,
+            values: false,
             denied: 0,
             last_denied: None,
             bar,
@@ -81,17 +85,23 @@ impl Live {
         Self { denied_only: true, ..self }
     }
 
-    /// Shows a new call.
+    /// Shows new values of arguments as well.
+    #[must_use]
+    pub fn with_values(self) -> Self {
+        Self { values: true, ..self }
+    }
+
+    /// Shows a new call, or a new value of one of its arguments.
     pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
-        self.calls_seen += 1;
+        let FirstSeen { seconds, call, command, pid, refused, phase, is_value } = call;
+        self.calls_seen += usize::from(!is_value);
         self.last_new = Some(Instant::now());
-        let FirstSeen { seconds, call, command, pid, refused, phase } = call;
         if refused.is_some() {
             self.denied += 1;
             self.last_denied = Some(format!("{call}, to {command}"));
         }
         match (refused, phase) {
-            _ if self.denied_only => {}
+            _ if self.denied_only || *is_value && !self.values => {}
             (Some(how), phase) => {
                 let phase = phase.unwrap_or("unknown");
                 self.line(&format!(

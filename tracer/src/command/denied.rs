@@ -165,6 +165,7 @@ mod tests {
             during: Some(Phase::Workload),
             doubtful,
             circumstances: None,
+            arguments: Vec::new(),
         }
     }
 

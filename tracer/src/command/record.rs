@@ -250,6 +250,9 @@ fn observe(
         (false, false) => Detail::Lines,
     };
     let mut live = Live::new(detail);
+    if typed.derivation.verbose {
+        live = live.with_values();
+    }
     let outputs = RefCell::new(outputs);
     let mut autosave = |recording: &Recording| {
         let mut outputs = outputs.borrow_mut();

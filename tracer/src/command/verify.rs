@@ -194,7 +194,7 @@ fn live(typed: &Verify) -> Live {
         (false, false) => Detail::Lines,
     };
     let live = Live::new(detail);
-    if typed.verbose { live } else { live.of_denied_calls() }
+    if typed.verbose { live.with_values() } else { live.of_denied_calls() }
 }
 
 fn exit(

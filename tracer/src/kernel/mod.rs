@@ -38,9 +38,9 @@ use aya::{
 };
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
-    CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent, Config, Counts,
-    DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS,
-    MOVES_LOST, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
+    ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent,
+    Config, Counts, DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS,
+    MOVE_EVENTS, MOVES_LOST, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -53,7 +53,7 @@ use self::error::load_error;
 pub use self::log::forward_kernel_log;
 use self::mapped::MappedArray;
 pub use self::maps::EventBuffer;
-use self::maps::{EvidenceKeyPod, EvidencePod, map_error, take, typed};
+use self::maps::{ArgumentKeyPod, EvidenceKeyPod, EvidencePod, map_error, take, typed};
 use self::membership::Membership;
 pub use self::program::Hook;
 use self::program::Programs;
@@ -77,6 +77,8 @@ const MAX_VERDICTS: usize = 1 << 20;
 const VERDICTS_PER_CGROUP: usize = 4;
 /// Entries of the evidence map.
 const EVIDENCE_ENTRIES: u32 = 1 << 16;
+/// Values of arguments: a container that runc starts has some 150.
+const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 /// Bytes of per-CPU memory, over all CPUs, that counting may take.
 const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.
@@ -140,6 +142,7 @@ pub struct Recorder {
     membership: Membership,
     stats: MappedArray<Stats>,
     evidence: HashMap<MapData, EvidenceKeyPod, EvidencePod>,
+    values: HashMap<MapData, ArgumentKeyPod, EvidencePod>,
     btf: Result<(), BtfError>,
 }
 
@@ -185,6 +188,7 @@ impl Recorder {
         let membership = Membership::new(&mut ebpf, &options.targets)?;
         let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
         let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
+        let values = typed(take(&mut ebpf, ARGUMENT_VALUES)?, ARGUMENT_VALUES)?;
         let events = Events {
             cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
             calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
@@ -197,7 +201,8 @@ impl Recorder {
         };
         let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
         let programs = Programs::attach(&mut ebpf, options, btf.is_ok())?;
-        let recorder = Self { ebpf, programs, denials, table, membership, stats, evidence, btf };
+        let recorder =
+            Self { ebpf, programs, denials, table, membership, stats, evidence, values, btf };
         Ok((recorder, events))
     }
 
@@ -237,6 +242,13 @@ impl Recorder {
             .map(|entry| entry.map(|(key, value)| (key.0, value.0)))
             .collect::<Result<_, _>>()
             .map_err(map_error(EVIDENCE, "reading"))?;
+        // After the calls: whoever finds a call finds what it passed.
+        let values = self
+            .values
+            .iter()
+            .map(|entry| entry.map(|(key, value)| (key.0, value.0)))
+            .collect::<Result<_, _>>()
+            .map_err(map_error(ARGUMENT_VALUES, "reading"))?;
         let denials = self.denials.as_ref().map(Denials::read).transpose()?.unwrap_or_default();
         let (entry_misses, recursion_misses) = (self.entry_misses()?, self.recursion_misses()?);
         let (stats, lost) = (self.stats.read(0), self.table.lost()?);
@@ -244,6 +256,7 @@ impl Recorder {
         Ok(Snapshot {
             cgroups,
             evidence,
+            values,
             denials,
             stats,
             recursion_misses,
@@ -312,6 +325,11 @@ impl Recorder {
         for key in gone {
             // One that is not there any more is as good.
             let _ = self.evidence.remove(&key);
+        }
+        let keys = self.values.keys().filter_map(Result::ok);
+        let gone: Vec<_> = keys.filter(|key| freed.contains(&key.0.cgroup)).collect();
+        for key in gone {
+            let _ = self.values.remove(&key);
         }
         if let Some(denials) = &mut self.denials {
             denials.forget(&freed);
@@ -410,6 +428,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
+        .map_max_entries(ARGUMENT_VALUES, ARGUMENT_VALUE_ENTRIES)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
         .map_max_entries(FREE_COUNTS, config.count_slots + 1)

@@ -11,8 +11,8 @@ use aya::{
 };
 use rustix::thread::{MembarrierCommand, membarrier};
 use tracer_ebpf::{
-    CALLS_LOST, COUNTS, CgroupRecord, Counts, DISMISSED, FREE_COUNTS, ID_MASK, NATIVE_NUMBERS,
-    RECORDS, TRACKED, VISITED_BIT,
+    CALLS_LOST, COUNTS, CgroupRecord, Counts, DISMISSED, FREE_COUNTS, ID_MASK, KNOWN_VALUES,
+    KnownValue, NATIVE_NUMBERS, RECORDS, TRACKED, VISITED_BIT,
 };
 
 use super::{
@@ -36,6 +36,7 @@ pub(super) struct Table {
     records: MappedArray<CgroupRecord>,
     counts: Option<PerCpuArray<MapData, CountsPod>>,
     free_counts: Queue<MapData, u32>,
+    known_values: MappedArray<u64>,
     lost: HashMap<MapData, u64, u64>,
     dismissed: Vec<Dismissed>,
     /// How many cgroups had taken a place when places were last given back.
@@ -55,6 +56,7 @@ impl Table {
             records: MappedArray::new(take(ebpf, RECORDS)?, RECORDS)?,
             counts: if counted { Some(typed(take(ebpf, COUNTS)?, COUNTS)?) } else { None },
             free_counts: typed(take(ebpf, FREE_COUNTS)?, FREE_COUNTS)?,
+            known_values: MappedArray::new(take(ebpf, KNOWN_VALUES)?, KNOWN_VALUES)?,
             lost: typed(take(ebpf, CALLS_LOST)?, CALLS_LOST)?,
             dismissed: Vec::new(),
             claims: 0,
@@ -75,7 +77,7 @@ impl Table {
             let facts = CgroupFacts {
                 id: verdict & ID_MASK,
                 counts: self.counts_of(record.count_slot)?,
-                record,
+                record: record.with_watched_calls(),
             };
             match cgroups.get_mut(&facts.id) {
                 // Two CPUs may claim two places for one cgroup when one is given back between them.
@@ -142,11 +144,26 @@ impl Table {
             self.dismissed.partition_point(|one| one.since.elapsed() > GRACE)
         };
         let mut freed = HashSet::new();
-        for Dismissed { index, cgroup, .. } in self.dismissed.drain(..ready).collect::<Vec<_>>() {
+        let ready: Vec<Dismissed> = self.dismissed.drain(..ready).collect();
+        self.forget_values(&ready.iter().map(|dismissed| dismissed.index).collect());
+        for Dismissed { index, cgroup, .. } in ready {
             self.free(index)?;
             freed.insert(cgroup);
         }
         Ok(freed)
+    }
+
+    /// Forgets the values of cgroups whose places others will take.
+    fn forget_values(&self, records: &HashSet<usize>) {
+        if records.is_empty() {
+            return;
+        }
+        for index in 0..self.known_values.len() {
+            let word = self.known_values.first_word(index);
+            if word != 0 && records.contains(&KnownValue(word).record()) {
+                self.known_values.replace_first_word(index, word, 0);
+            }
+        }
     }
 
     /// Makes the place of a dismissed cgroup one that holds no evidence.

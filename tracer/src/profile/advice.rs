@@ -173,6 +173,7 @@ mod tests {
             during: Some(during),
             doubtful: false,
             circumstances: None,
+            arguments: Vec::new(),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracer_ebpf::{Evidence, EvidenceKey, Stats};
+use tracer_ebpf::{ArgumentKey, Evidence, EvidenceKey, Stats};
 
 use super::{
     Call, Cgroup, ContainerIdentity, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
     again::has_started_again,
+    arguments::SeenValues,
     completeness::reasons,
     denied::{self, Logged},
     departures::{Move, departures, left},
@@ -85,6 +86,10 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
     for entry in &parts.snapshot.evidence {
         evidence.entry(entry.0.cgroup).or_default().push(*entry);
     }
+    let mut values: HashMap<u64, Vec<(ArgumentKey, Evidence)>> = HashMap::new();
+    for entry in &parts.snapshot.values {
+        values.entry(entry.0.cgroup).or_default().push(*entry);
+    }
     let mut facts: Vec<&CgroupFacts> = parts.snapshot.cgroups.iter().collect();
     facts.sort_by_key(|facts| facts.id);
     let mut losses = Losses {
@@ -95,6 +100,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         cut_off: parts.cut_off,
         unresolved: parts.unresolved,
         evidence_full: parts.snapshot.stats.evidence_lost,
+        arguments_full: parts.snapshot.stats.values_lost,
         unfinished: u64::from(parts.unfinished),
         contested: parts.contested.len() as u64,
         ..Losses::default()
@@ -108,7 +114,8 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
             continue;
         };
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
-        let cgroup = cgroup(parts, facts, evidence, path);
+        let values = SeenValues::new(values.get(&facts.id).map_or(&[][..], Vec::as_slice));
+        let cgroup = cgroup(parts, facts, evidence, &values, path);
         losses.unnamed += unnamed(&cgroup);
         losses.filtered += u64::from(cgroup.filtered);
         cgroups.push(cgroup);
@@ -194,6 +201,7 @@ fn cgroup(
     parts: &Parts<'_>,
     facts: &CgroupFacts,
     evidence: &[(EvidenceKey, Evidence)],
+    values: &SeenValues,
     path: &str,
 ) -> Cgroup {
     let phases = phases::decide(&facts.record, evidence, kind(parts, path));
@@ -222,6 +230,7 @@ fn cgroup(
             during: None,
             doubtful: false,
             circumstances: None,
+            arguments: values.of_call(call, &phases, parts.started_boot),
         }
     });
     let mut calls: Vec<Call> = calls.collect();

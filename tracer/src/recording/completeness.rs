@@ -37,6 +37,11 @@ pub(super) fn reasons(
         "a program of the target makes thousands of different numbers, most of which are no system calls: record without it, or fewer targets at once",
     );
     lost(
+        losses.arguments_full,
+        "calls of whose arguments something found no place in the table of the values that were seen",
+        "record fewer targets at once",
+    );
+    lost(
         losses.recursion_misses,
         &format!(
             "runs of the kernel program that the kernel skipped (Linux {})",
@@ -165,16 +170,17 @@ mod tests {
             cut_off: 1,
             unresolved: 1,
             evidence_full: 1,
+            arguments_full: 1,
             unfinished: 1,
             contested: 1,
             left: 1,
         };
         let told = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
-        assert_eq!(told.len(), 14, "{told:#?}");
+        assert_eq!(told.len(), 15, "{told:#?}");
         assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], &[], &[], true, &host()).len(),
-            13,
+            14,
             "the late start is accepted"
         );
     }

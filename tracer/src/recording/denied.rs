@@ -88,6 +88,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
         during: Some(seen.during),
         doubtful: entries_skipped && is_doubtful(refused, parts.host.btf),
         circumstances: seen.circumstances,
+        arguments: Vec::new(),
     };
     found.into_iter().map(call).collect()
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Phase, Refusal};
-use crate::syscalls::Abi;
+use crate::syscalls::{Abi, arguments};
 
 /// A call of the target that was seen, or refused in this way, for the first time in its cgroup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,12 +29,31 @@ pub struct NewCall {
     /// The phase in which it was refused, as far as it is known by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub during: Option<Phase>,
+    /// The value that is new, of a call that was seen before with other ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<NewValue>,
+}
+
+/// A value of an argument that was seen for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct NewValue {
+    /// Which argument, from 0.
+    pub index: u8,
+    /// The bits of it that count.
+    pub mask: u64,
+    /// The value, cut to the mask. None: there are too many, or it could not be read, and from now on every value counts as seen.
+    pub value: Option<u64>,
 }
 
 impl NewCall {
     /// The call for people: its name, or its number, with the ABI when that is not x86_64.
     pub fn display(&self) -> String {
-        let name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
+        let mut name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
+        if let Some(NewValue { index, value, .. }) = self.argument {
+            let value = value
+                .map_or_else(|| "any".to_owned(), |value| arguments::value(&name, index, value));
+            name = format!("{name}({}{value})", "_, ".repeat(usize::from(index)));
+        }
         match self.abi {
             Abi::X86_64 => name,
             abi => format!("{name} ({})", abi.name()),

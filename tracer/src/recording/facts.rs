@@ -1,7 +1,8 @@
 //! What the kernel side recorded, as plain data: the input of every judgement.
 
 use tracer_ebpf::{
-    CgroupRecord, Denial, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats, ThreadEnd,
+    ArgumentKey, CgroupRecord, Denial, DenialKey, Evidence, EvidenceKey, NATIVE_NUMBERS, Stats,
+    ThreadEnd,
 };
 
 /// Everything the kernel side knows at one moment.
@@ -11,6 +12,8 @@ pub struct Snapshot {
     pub cgroups: Vec<CgroupFacts>,
     /// Calls with an unusual origin, of another ABI, or out of range, of all cgroups.
     pub evidence: Vec<(EvidenceKey, Evidence)>,
+    /// The values of arguments that were seen, of all cgroups.
+    pub values: Vec<(ArgumentKey, Evidence)>,
     /// Calls that filters refused, of all cgroups; empty when they were not watched.
     pub denials: Vec<Refused>,
     /// The kernel side's own counters.
@@ -87,10 +90,8 @@ mod tests {
                 verdict: 7,
                 count_slot: 1,
                 flags: bit,
-                outer: 0,
-                container: [[0; 8]; 4],
-                host: [[0; 8]; 4],
                 first_seen: [first, 0, 0, 0],
+                ..CgroupRecord::EMPTY
             };
             record.container[1][2] = bit;
             CgroupFacts { id: 7, record, counts: Some(Box::new([bit; NATIVE_NUMBERS])) }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
-    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, Workload, denied,
-    event::NewCall,
+    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, Workload, arguments,
+    denied, event::NewCall,
 };
 use crate::{
     encoding::{self, EncodingError},
@@ -166,6 +166,18 @@ pub enum RecordingError {
         /// The number.
         number: i32,
     },
+    /// What a call says of its arguments is nothing that is ever written.
+    #[error("call {number} of {} in cgroup {path:?}: of its \"arguments\", {wrong}", abi.name())]
+    Arguments {
+        /// The cgroup.
+        path: String,
+        /// The ABI.
+        abi: Abi,
+        /// The number.
+        number: i32,
+        /// What is wrong with them.
+        wrong: &'static str,
+    },
     /// A denied call without the way it was refused, or another call with one.
     #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\", \"during\" and \"circumstances\", and it has the first two", abi.name())]
     Refused {
@@ -270,6 +282,10 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
         if let Some(seconds) = call.first_seen_seconds {
             check("a call's \"first_seen_seconds\"", seconds)?;
         }
+        let values = call.arguments.iter().flat_map(|argument| &argument.values);
+        for seconds in values.filter_map(|value| value.first_seen_seconds) {
+            check("a value's \"first_seen_seconds\"", seconds)?;
+        }
         let next = call.circumstances.as_ref().and_then(|known| known.next);
         if let Some(Next::Ended { after_seconds, .. }) = next {
             check("a call's \"after_seconds\"", after_seconds)?;
@@ -328,6 +344,9 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
         }
         if call.doubtful && !denied {
             return Err(RecordingError::Doubtful { path: path(), abi, number });
+        }
+        if let Some(wrong) = arguments::mistaken(&call.arguments) {
+            return Err(RecordingError::Arguments { path: path(), abi, number, wrong });
         }
         check_name(call)?;
     }
@@ -389,6 +408,9 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
         for call in &cgroup.calls {
             bounded("a call's \"name\"", call.name.as_deref().unwrap_or_default())?;
             bounded("a call's \"command\"", call.command.as_deref().unwrap_or_default())?;
+            for value in call.arguments.iter().flat_map(|argument| &argument.values) {
+                bounded("a value's \"command\"", value.command.as_deref().unwrap_or_default())?;
+            }
         }
     }
     for path in &recording.late_starts {

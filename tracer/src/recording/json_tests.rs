@@ -18,6 +18,7 @@ fn call(abi: Abi, number: i32) -> Call {
         during: None,
         doubtful: false,
         circumstances: None,
+        arguments: Vec::new(),
     }
 }
 

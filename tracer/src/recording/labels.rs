@@ -100,15 +100,8 @@ mod tests {
     fn container(evidence: &[(EvidenceKey, Evidence)]) -> Phases {
         let mut sets = [[0; 8]; FILTER_LEVELS];
         sets[0][0] |= 1 << READ;
-        let record = CgroupRecord {
-            verdict: 0,
-            container: sets,
-            host: [[0; 8]; FILTER_LEVELS],
-            first_seen: [10, 0, 0, 0],
-            count_slot: 0,
-            flags: 0,
-            outer: 0,
-        };
+        let record =
+            CgroupRecord { container: sets, first_seen: [10, 0, 0, 0], ..CgroupRecord::EMPTY };
         decide(&record, evidence, CgroupKind::Container)
     }
 

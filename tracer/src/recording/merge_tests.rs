@@ -24,6 +24,7 @@ fn call(name: &str, phase: Phase) -> Call {
         during: None,
         doubtful: false,
         circumstances: None,
+        arguments: Vec::new(),
     }
 }
 

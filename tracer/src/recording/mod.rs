@@ -4,6 +4,7 @@
 //! [`json`] reads and writes the file.
 
 pub mod again;
+pub mod arguments;
 pub mod assembly;
 pub mod circumstances;
 mod completeness;
@@ -24,6 +25,7 @@ pub mod told;
 
 use serde::{Deserialize, Serialize};
 
+use self::arguments::Argument;
 pub use self::circumstances::{Circumstances, Ending, Next};
 pub use self::departures::Departure;
 pub use self::identity::{ContainerIdentity, ToldBy, Workload};
@@ -207,6 +209,10 @@ pub struct Call {
     /// Of a denied call: what else is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circumstances: Option<Circumstances>,
+    /// What was seen of its arguments, in the order of the table of those that are looked at. Empty: nothing is known of them, as in
+    /// recordings of earlier versions, so that every value counts as seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Argument>,
 }
 
 /// What a filter did with a call that it does not allow.
@@ -302,6 +308,9 @@ pub struct Losses {
     /// Calls that found no place in the table of what is known of each: a program that makes thousands of numbers fills it.
     #[serde(default)]
     pub evidence_full: u64,
+    /// Calls of whose arguments something found no place in the table of the values that were seen.
+    #[serde(default)]
+    pub arguments_full: u64,
     /// Recordings that were written while they went on: what came later is in none of them.
     #[serde(default)]
     pub unfinished: u64,
@@ -314,10 +323,11 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Calls of the target that were made while tracing are missing: a late start and a filter hide other ones, and containers of unknown
-    /// names may be anybody's.
+    /// Calls of the target that were made while tracing are missing: a late start and a filter hide other ones, containers of unknown
+    /// names may be anybody's, and of calls whose arguments were lost the calls are there.
     pub fn hide_calls(&self) -> bool {
-        Self { late_start: 0, filtered: 0, unresolved: 0, ..*self } != Self::default()
+        Self { late_start: 0, filtered: 0, unresolved: 0, arguments_full: 0, ..*self }
+            != Self::default()
     }
 }
 

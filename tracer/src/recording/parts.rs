@@ -193,6 +193,7 @@ pub(super) mod tests {
                 during: None,
                 doubtful: false,
                 circumstances: None,
+                arguments: Vec::new(),
             }],
         }
     }

@@ -7,15 +7,7 @@ const EXECVE: i32 = 59;
 const MOUNT: i32 = 165;
 
 fn empty() -> CgroupRecord {
-    CgroupRecord {
-        verdict: 0,
-        container: [[0; 8]; FILTER_LEVELS],
-        host: [[0; 8]; FILTER_LEVELS],
-        first_seen: [0; FILTER_LEVELS],
-        count_slot: 0,
-        flags: 0,
-        outer: 0,
-    }
+    CgroupRecord::EMPTY
 }
 
 fn set(sets: &mut NativeSets, filters: usize, number: i32) {

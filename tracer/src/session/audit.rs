@@ -146,6 +146,7 @@ impl Audit {
             command,
             refused: Some(refused),
             during: Some(during),
+            argument: None,
         };
         sightings.show(&new, observers);
         Ok(())

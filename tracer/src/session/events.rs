@@ -3,7 +3,7 @@
 use std::{collections::HashSet, io, os::fd::AsFd};
 
 use anyhow::{Context, Result};
-use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent};
+use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent, SeenValue, arguments::ARGUMENTS};
 
 use super::{Observers, late::Late, moves::Moves, names::Names, selecting::Selecting};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     recording::{
         Phase, Refusal,
         denied::refusal,
-        event::NewCall,
+        event::{NewCall, NewValue},
         labels::{self, Label, LabelKey, Labels},
         phases::during,
     },
@@ -40,6 +40,7 @@ pub(super) struct Sightings {
     unplaced: Vec<CallEvent>,
     unplaced_denials: Vec<DenialEvent>,
     denied: HashSet<(LabelKey, Refusal)>,
+    values: HashSet<(LabelKey, NewValue)>,
     pub(super) selecting: Selecting,
     began: u64,
 }
@@ -60,6 +61,7 @@ impl Sightings {
             unplaced: Vec::new(),
             unplaced_denials: Vec::new(),
             denied: HashSet::new(),
+            values: HashSet::new(),
             selecting,
             began,
         })
@@ -104,9 +106,7 @@ impl Sightings {
         let new: Vec<CgroupEvent> = std::iter::from_fn(|| self.events.cgroups.take()).collect();
         let placed = self.names.place(new, root);
         self.select(&placed, late, observers);
-        for event in calls {
-            self.take_call(&event, observers);
-        }
+        self.take_calls(calls, observers);
         let mut denials = std::mem::take(&mut self.unplaced_denials);
         while let Some(event) = self.events.denials.as_mut().and_then(EventBuffer::take) {
             denials.push(event);
@@ -164,16 +164,46 @@ impl Sightings {
         Ok(())
     }
 
+    /// Calls and values in the order in which they came, but for the values that a new call passes: the kernel side tells them before it.
+    fn take_calls(&mut self, calls: Vec<CallEvent>, observers: &mut Observers<'_>) {
+        let mut early: Vec<CallEvent> = Vec::new();
+        for event in calls {
+            if event.seen.0 != 0 && !self.labels.contains_key(&label_key(&event)) {
+                early.push(event);
+                continue;
+            }
+            self.take_call(&event, observers);
+            let of_call = |early: &mut CallEvent| label_key(early) == label_key(&event);
+            for value in early.extract_if(.., of_call).collect::<Vec<_>>() {
+                self.take_call(&value, observers);
+            }
+        }
+        for value in early {
+            self.take_call(&value, observers);
+        }
+    }
+
     fn take_call(&mut self, event: &CallEvent, observers: &mut Observers<'_>) {
-        let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
+        let known @ (_, abi, number) = label_key(event);
         let command = command(&event.command);
-        let known = (event.key.cgroup, abi, number);
-        let is_new = !self.labels.contains_key(&known);
-        let label = Label { time: event.time, command: command.clone() };
-        labels::add(&mut self.labels, known, event.key.class, label);
+        let argument = new_value(event.seen);
+        let is_new = match argument {
+            Some(argument) => self.values.insert((known, argument)),
+            None => {
+                let is_new = !self.labels.contains_key(&known);
+                let label = Label { time: event.time, command: command.clone() };
+                labels::add(&mut self.labels, known, event.key.class, label);
+                is_new
+            }
+        };
         let Some(path) = self.decided_path(event.key.cgroup) else {
             if self.unplaced.len() < MAX_UNPLACED {
-                labels::remove(&mut self.labels, known, event.key.class);
+                match &argument {
+                    Some(argument) => {
+                        self.values.remove(&(known, *argument));
+                    }
+                    None => labels::remove(&mut self.labels, known, event.key.class),
+                }
                 self.unplaced.push(*event);
             }
             return;
@@ -191,6 +221,7 @@ impl Sightings {
             command,
             refused: None,
             during: None,
+            argument,
         };
         self.show(&new, observers);
     }
@@ -220,6 +251,7 @@ impl Sightings {
             command: command(&event.command),
             refused: Some(refused),
             during: Some(during(call.class, self.selecting.kind(&path))),
+            argument: None,
         };
         self.show(&new, observers);
     }
@@ -233,6 +265,7 @@ impl Sightings {
     pub(super) fn forget(&mut self, freed: &HashSet<u64>, root: &CgroupRoot) -> Vec<u64> {
         self.labels.retain(|(cgroup, _, _), _| !freed.contains(cgroup));
         self.denied.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
+        self.values.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
         let selecting = &self.selecting;
         let names = &mut self.names;
         self.moves.forget(|cgroup| {
@@ -261,9 +294,23 @@ impl Sightings {
             pid: new.pid,
             refused: refused.as_deref(),
             phase: new.during.map(Phase::name),
+            is_value: new.argument.is_some(),
         });
         (observers.new_call)(new);
     }
+}
+
+/// The call that an event is of.
+fn label_key(event: &CallEvent) -> LabelKey {
+    let (abi, number) = syscalls::classify(event.key.number, event.key.compat != 0);
+    (event.key.cgroup, abi, number)
+}
+
+/// The value that an event is of; None of a call.
+fn new_value(seen: SeenValue) -> Option<NewValue> {
+    let entry = ARGUMENTS.get(seen.argument()).filter(|_| seen.0 != 0)?;
+    let value = (!seen.is_any()).then(|| u64::from(seen.value()));
+    Some(NewValue { index: entry.index, mask: entry.mask, value })
 }
 
 fn command(name: &[u8]) -> String {

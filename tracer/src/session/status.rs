@@ -19,8 +19,9 @@ impl Session<'_> {
         let targets = snapshot.cgroups.iter().filter(|cgroup| is_targets(&cgroup.id));
         let counted = targets.filter_map(|cgroup| cgroup.counts.as_ref());
         let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
+        let stats = &snapshot.stats;
         let lost =
-            snapshot.stats.calls_lost + snapshot.stats.evidence_lost + snapshot.recursion_misses;
+            stats.calls_lost + stats.evidence_lost + stats.values_lost + snapshot.recursion_misses;
         observers.live.status(self.awaited().as_deref(), total, lost);
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! Names are the kernel's, as in `arch/x86/entry/syscalls/syscall_{32,64}.tbl`; libseccomp spells them the same. A number
 //! without a name stays a number: a made-up name in a profile would be ignored by every container runtime, silently.
 
+pub mod arguments;
 pub mod errno;
 mod foreign;
 mod forms;

@@ -1,0 +1,167 @@
+//! The arguments that are looked at: one table for both sides.
+
+/// Most values that are kept of one argument of one call, for a cgroup, an ABI and a class. With one more, every value counts as seen.
+pub const MOST_VALUES: usize = 16;
+
+/// The namespace bits of `clone` (`include/uapi/linux/sched.h`): `CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID`,
+/// `NEWNET`. `CLONE_NEWTIME` lies in the byte that `clone` takes the signal from, so that `clone` cannot express it.
+pub const NAMESPACES: u64 = 0x7e02_0000;
+/// `CLONE_NEWTIME`, of `unshare`, `setns` and `clone3`.
+pub const NEW_TIME: u64 = 0x80;
+/// What a child shares with its parent, and whose child it is: `CLONE_VM`, `FS`, `FILES`, `SIGHAND`, `PTRACE`, `VFORK`, `PARENT`, `THREAD`,
+/// `IO`.
+pub const SHARING: u64 = 0x8001_ef00;
+/// The lower half of a register: the kernel takes an `int` or `unsigned int` from it, and ignores the upper half.
+pub const LOWER_HALF: u64 = 0xffff_ffff;
+/// `type` of `socket` without `SOCK_NONBLOCK` and `SOCK_CLOEXEC`.
+pub const SOCKET_TYPE: u64 = LOWER_HALF & !0x8_0800;
+/// `PROT_EXEC`.
+pub const EXECUTABLE: u64 = 4;
+
+/// One argument of one call that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchedArgument {
+    /// The call's name, the same in every ABI that has a number here.
+    pub call: &'static str,
+    /// Its numbers; -1 where the ABI has no such call.
+    pub numbers: Numbers,
+    /// Which argument, from 0.
+    pub index: u8,
+    /// The bits of it that count.
+    pub mask: u64,
+    /// Where the value is.
+    pub source: Source,
+}
+
+/// A call's number in each ABI's table (`arch/x86/entry/syscalls/syscall_{32,64}.tbl`), or -1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// 64-bit calls.
+    pub x86_64: i32,
+    /// 32-bit calls.
+    pub i386: i32,
+    /// Calls of x32, without bit 30.
+    pub x32: i32,
+}
+
+impl WatchedArgument {
+    /// The entries of the call of an ABI (0 x86_64, 1 i386, 2 x32) and number, with their indexes in [`ARGUMENTS`].
+    pub fn of_call(abi: usize, number: i32) -> impl Iterator<Item = (usize, &'static Self)> {
+        let number = usize::try_from(number).ok();
+        let place = number.and_then(|number| PLACES[abi].get(number)).copied().unwrap_or(0);
+        let first = usize::from(place & ((1 << COUNT_SHIFT) - 1));
+        let entries = usize::from(place >> COUNT_SHIFT);
+        ARGUMENTS.iter().enumerate().skip(first).take(entries)
+    }
+}
+
+/// Where the value of an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the register: a filter can look at it.
+    Register,
+    /// In the first 64 bits of what the register points to (`struct clone_args`): no filter can look at it. When it cannot be read,
+    /// every value counts as seen.
+    Memory,
+}
+
+const fn numbers(x86_64: i32, i386: i32, x32: i32) -> Numbers {
+    Numbers { x86_64, i386, x32 }
+}
+
+const fn register(call: &'static str, numbers: Numbers, index: u8, mask: u64) -> WatchedArgument {
+    WatchedArgument { call, numbers, index, mask, source: Source::Register }
+}
+
+/// The table. A call's entries stand together.
+pub static ARGUMENTS: [WatchedArgument; 30] = [
+    register("socket", numbers(41, 359, 41), 0, LOWER_HALF),
+    register("socket", numbers(41, 359, 41), 1, SOCKET_TYPE),
+    register("socket", numbers(41, 359, 41), 2, LOWER_HALF),
+    register("socketpair", numbers(53, 360, 53), 0, LOWER_HALF),
+    register("socketpair", numbers(53, 360, 53), 1, SOCKET_TYPE),
+    register("socketpair", numbers(53, 360, 53), 2, LOWER_HALF),
+    // Twice: many combinations of harmless bits must not make every namespace count as seen.
+    register("clone", numbers(56, 120, 56), 0, NAMESPACES | SHARING),
+    register("clone", numbers(56, 120, 56), 0, NAMESPACES),
+    WatchedArgument {
+        call: "clone3",
+        numbers: numbers(435, 435, 435),
+        index: 0,
+        mask: NAMESPACES | NEW_TIME | SHARING,
+        source: Source::Memory,
+    },
+    WatchedArgument {
+        call: "clone3",
+        numbers: numbers(435, 435, 435),
+        index: 0,
+        mask: NAMESPACES | NEW_TIME,
+        source: Source::Memory,
+    },
+    register("unshare", numbers(272, 310, 272), 0, LOWER_HALF),
+    register("setns", numbers(308, 346, 308), 1, LOWER_HALF),
+    register("personality", numbers(135, 136, 135), 0, LOWER_HALF),
+    register("prctl", numbers(157, 172, 157), 0, LOWER_HALF),
+    register("ioctl", numbers(16, 54, 514), 1, LOWER_HALF),
+    register("mmap", numbers(9, -1, 9), 2, EXECUTABLE),
+    // The `mmap` of i386 takes its arguments from memory.
+    register("mmap2", numbers(-1, 192, -1), 2, EXECUTABLE),
+    register("mprotect", numbers(10, 125, 10), 2, EXECUTABLE),
+    register("pkey_mprotect", numbers(329, 380, 329), 2, EXECUTABLE),
+    register("keyctl", numbers(250, 288, 250), 0, LOWER_HALF),
+    register("bpf", numbers(321, 357, 321), 0, LOWER_HALF),
+    register("fcntl", numbers(72, 55, 72), 1, LOWER_HALF),
+    register("fcntl64", numbers(-1, 221, -1), 1, LOWER_HALF),
+    register("madvise", numbers(28, 219, 28), 2, LOWER_HALF),
+    register("setsockopt", numbers(54, 366, 541), 1, LOWER_HALF),
+    register("setsockopt", numbers(54, 366, 541), 2, LOWER_HALF),
+    register("prlimit64", numbers(302, 340, 302), 1, LOWER_HALF),
+    register("kcmp", numbers(312, 349, 312), 2, LOWER_HALF),
+    register("seccomp", numbers(317, 354, 317), 0, LOWER_HALF),
+    register("arch_prctl", numbers(158, 384, 158), 0, LOWER_HALF),
+];
+
+/// Numbers of calls that [`PLACES`] has a place for, in each ABI.
+pub const NUMBERS: usize = 1024;
+
+/// Where a call's entries are in [`ARGUMENTS`], by ABI ([`kind`](crate::kind)) and number. 0: nowhere. Else the index of the first one, and how many they
+/// are, shifted left by [`COUNT_SHIFT`].
+pub static PLACES: [[u16; NUMBERS]; 3] = places();
+/// Where the number of entries is in a word of [`PLACES`].
+pub const COUNT_SHIFT: u32 = 5;
+/// Most entries of one call.
+pub const MOST_ENTRIES: u32 = 3;
+
+const fn places() -> [[u16; NUMBERS]; 3] {
+    let mut places = [[0; NUMBERS]; 3];
+    let mut index = 0;
+    while index < ARGUMENTS.len() {
+        let Numbers { x86_64, i386, x32 } = ARGUMENTS[index].numbers;
+        let numbers = [x86_64, i386, x32];
+        let mut abi = 0;
+        while abi < numbers.len() {
+            if numbers[abi] >= 0 {
+                let place = &mut places[abi][numbers[abi] as usize];
+                if *place == 0 {
+                    *place = index as u16;
+                }
+                *place += 1 << COUNT_SHIFT;
+                assert!(*place >> COUNT_SHIFT <= MOST_ENTRIES as u16);
+            }
+            abi += 1;
+        }
+        index += 1;
+    }
+    places
+}
+
+const _: () = {
+    assert!(ARGUMENTS.len() <= 1 << COUNT_SHIFT);
+    let mut index = 0;
+    while index < ARGUMENTS.len() {
+        // A value and its mask take half a word on the kernel side.
+        assert!(ARGUMENTS[index].mask <= LOWER_HALF);
+        assert!(ARGUMENTS[index].index < 6);
+        index += 1;
+    }
+};
