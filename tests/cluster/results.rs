@@ -50,10 +50,7 @@ impl Results {
     pub fn allowed(&self, profile: &str) -> Vec<String> {
         let text = self.text(&format!("{profile}.json"));
         let profile: Value = serde_json::from_str(text).expect("a profile is JSON");
-        let rules = profile["syscalls"].as_array().expect("the profile has rules").iter();
-        let allowing = rules.filter(|rule| rule["action"] == "SCMP_ACT_ALLOW");
-        let names = allowing.flat_map(|rule| rule["names"].as_array().expect("a rule has names"));
-        names.filter_map(Value::as_str).map(str::to_owned).collect()
+        tests::allowed(&profile)
     }
 
     /// Asserts that there are profiles of these names and no others, and that their recordings are complete.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tracer::profile::oci;
 use tracer::profile::policy::{Host, Policy, Verdict};
 use tracer::profile::{
-    Architecture, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+    Architecture, ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
 };
 use tracer::recording::{Call, Phase, Recording, Refusal};
 use tracer::syscalls::{self, Abi};
@@ -35,10 +35,16 @@ const PASSING: [DefaultAction; 3] =
 /// What runc tries when it enters a container.
 const MOUNT_API: [&str; 4] = ["fsconfig", "fsmount", "fsopen", "open_tree"];
 
+/// By names alone: what arguments change stands in the tests of these.
 fn derive(recordings: &[Recording], change: impl FnOnce(&mut Options)) -> Derivation {
-    let mut options = Options::default();
+    let mut options = by_names(Options::default());
     change(&mut options);
     Profile::derive(recordings, &options).expect("a profile")
+}
+
+fn by_names(mut options: Options) -> Options {
+    options.arguments = ArgumentChoice::Off;
+    options
 }
 
 fn killing(recordings: &[Recording]) -> Derivation {
@@ -99,7 +105,7 @@ fn a_workload_that_makes_such_calls_may_make_them() {
     // The runtime's next step is allowed by nobody, and does not kill it either.
     assert_eq!(verdict(&derivation, Abi::X86_64, "fsopen"), Verdict::Errno(38));
     let asked = Options::default().with_include(["fsopen".to_owned()]).expect("a call");
-    let mut options = asked;
+    let mut options = by_names(asked);
     options.default_action = DefaultAction::KillProcess;
     let derivation = Profile::derive(&[web_server()], &options).expect("a profile");
     assert_eq!(verdict(&derivation, Abi::X86_64, "fsopen"), Verdict::Allow);
@@ -206,7 +212,8 @@ fn an_allowed_call_is_not_answered() {
     });
     assert_eq!(verdict(&derivation, Abi::X86_64, "clone3"), Verdict::Allow);
     // Not to be allowed, it fails as it did.
-    let mut options = Options::default().with_exclude(["ptrace".to_owned()]).expect("a call");
+    let options = Options::default().with_exclude(["ptrace".to_owned()]).expect("a call");
+    let mut options = by_names(options);
     options.default_action = DefaultAction::KillProcess;
     options.denied = true;
     let derivation = Profile::derive(&recordings, &options).expect("a profile");

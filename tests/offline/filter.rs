@@ -144,12 +144,29 @@ fn arguments(profile: &Value) -> Vec<[u64; 6]> {
 }
 
 fn each_call(profile: &Value, mut check: impl FnMut(&Call)) {
-    let arguments = arguments(profile);
+    let all = arguments(profile);
+    let few = arguments(&Value::Null);
+    let limited = limited(profile);
     for (architecture, number) in numbers() {
-        for arguments in &arguments {
+        let call = Call { architecture, number, arguments: [0; 6] };
+        let is_limited = call.abi().is_some_and(|call| limited.contains(&call));
+        for arguments in if is_limited { &all } else { &few } {
             check(&Call { architecture, number, arguments: *arguments });
         }
     }
+}
+
+/// The calls that rules with conditions are about, and the entrances of i386 behind which they may be.
+fn limited(profile: &Value) -> BTreeSet<(Abi, u32)> {
+    let rules = profile["syscalls"].as_array().into_iter().flatten();
+    let rules = rules.filter(|rule| rule["args"].as_array().is_some_and(|args| !args.is_empty()));
+    let names = rules.flat_map(|rule| rule["names"].as_array().cloned().unwrap_or_default());
+    let names: BTreeSet<String> =
+        names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let calls = Abi::ALL.into_iter().flat_map(|abi| entries(abi).map(move |call| (abi, call)));
+    let is_limited = |name: &str| names.contains(name) || ["ipc", "socketcall"].contains(&name);
+    let calls = calls.filter(|(_, (_, name))| is_limited(name));
+    calls.filter_map(|(abi, (number, _))| Some((abi, number.try_into().ok()?))).collect()
 }
 
 fn rule(names: &[&str], action: &str) -> Value {

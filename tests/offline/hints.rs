@@ -20,6 +20,7 @@ const RECORD: &str = "tracer";
 const PRINTED_BY: &[(&str, &[&str])] = &[
     ("cli/", &[RECORD]),
     ("command/account.rs", &[RECORD, "verify"]),
+    ("command/arguments.rs", &[RECORD, "profile"]),
     ("command/capabilities.rs", &["enforce", "verify"]),
     ("command/check.rs", &["check"]),
     ("command/cluster.rs", &[RECORD, "verify"]),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod architectures;
+mod arguments;
 mod deployment;
 mod exclusion;
 mod filter;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let modules = [
         answers::trials(),
         architectures::trials(),
+        arguments::trials(),
         deployment::trials(),
         exclusion::trials(),
         filter::trials(),

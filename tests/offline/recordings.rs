@@ -2,9 +2,9 @@
 
 use tracer::recording::arguments::{Argument, ArgumentValue};
 use tracer::recording::{
-    Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity, Departure,
-    Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind, ToldBy,
-    VERSION, Workload,
+    AllowedValue, Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity,
+    Departure, Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind,
+    ToldBy, VERSION, Workload,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -26,6 +26,19 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         circumstances: None,
         arguments: Vec::new(),
     }
+}
+
+/// The same call, with values of an argument that were seen; None stands for more than are kept.
+pub fn with_values(mut call: Call, index: u8, mask: u64, values: Option<&[u64]>) -> Call {
+    let value = |value: &u64| ArgumentValue {
+        value: *value,
+        first_seen_seconds: Some(0.018),
+        command: Some("unshare".into()),
+    };
+    let any = values.is_none();
+    let values = values.unwrap_or_default().iter().map(value).collect();
+    call.arguments.push(Argument { index, mask, values, any });
+    call
 }
 
 /// A denied call by its name.
@@ -202,6 +215,14 @@ pub fn full() -> Recording {
         added: vec![tracer::recording::Added { name: "time".into(), reason: "vDSO".into() }],
         excluded: vec!["ptrace".into()],
         answered: vec![Answered { name: "clone3".into(), errno: 38, reason: "denied".into() }],
+        values: vec![AllowedValue {
+            name: "socket".into(),
+            index: 0,
+            mask: 0xffff_ffff,
+            value: 1,
+            shown: "socket(AF_UNIX)".into(),
+            reason: "seen".into(),
+        }],
     });
     recording
 }

@@ -33,8 +33,7 @@ fn allowed(profile: &Path) -> Vec<String> {
     let text = fs::read_to_string(profile)
         .unwrap_or_else(|error| panic!("{}: {error}", profile.display()));
     let profile: Value = serde_json::from_str(&text).expect("JSON");
-    let names = profile["syscalls"][0]["names"].as_array().expect("names").iter();
-    names.map(|name| name.as_str().expect("text").to_owned()).collect()
+    tests::allowed(&profile)
 }
 
 /// Which of the two calls a profile allows.

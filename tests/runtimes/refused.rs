@@ -77,7 +77,7 @@ fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
     drop(start(engine, order)?);
     let learned = tracing.stop().exits(0).says(&["  clone3(0x", ") = ENOSYS"]);
     assert!(!learned.allowed().iter().any(|name| name == "clone3"), "it was denied");
-    assert_eq!(learned.profile()["syscalls"].as_array().map(Vec::len), Some(1));
+    assert_eq!(plain(&learned.profile()).len(), 1);
     Ok(learned)
 }
 
@@ -99,13 +99,20 @@ fn derive(learned: &Outcome, out: &Path) -> Result<(), String> {
         "action": "SCMP_ACT_ERRNO",
         "errnoRet": 38,
     });
-    if profile["syscalls"][1] == expected { Ok(()) } else { Err(text) }
+    if plain(&profile)[1] == expected { Ok(()) } else { Err(text) }
+}
+
+/// The rules that do not look at arguments.
+fn plain(profile: &Value) -> Vec<Value> {
+    let rules = profile["syscalls"].as_array().expect("rules").iter();
+    rules.filter(|rule| rule.get("args").is_none()).cloned().collect()
 }
 
 fn take_answers_out(profile: &Path, out: &Path) {
     let text = fs::read_to_string(profile).expect("the profile can be read");
     let mut profile: Value = serde_json::from_str(&text).expect("JSON");
-    profile["syscalls"].as_array_mut().expect("rules").truncate(1);
+    let rules = profile["syscalls"].as_array_mut().expect("rules");
+    rules.retain(|rule| rule["action"] == "SCMP_ACT_ALLOW");
     fs::write(out, profile.to_string()).expect("written");
 }
 

@@ -86,7 +86,8 @@ const NO_IOCTL_KILL: &[&str] = &["--exclude=ioctl", "--default-action=kill-proce
 const NO_UMASK_KILL: &[&str] = &["--exclude=umask", "--default-action=kill-process"];
 const NO_STATX_EPERM: &[&str] = &["--exclude=statx", "--errno=eperm"];
 const NO_STATX: &[&str] = &["--exclude=statx"];
-const NO_CLONE3_EPERM: &[&str] = &["--exclude=clone3", "--errno=eperm"];
+/// By names alone: a profile that looks at arguments answers clone3 with ENOSYS, whatever the others get.
+const NO_CLONE3_EPERM: &[&str] = &["--exclude=clone3", "--errno=eperm", "--arguments=off"];
 const NO_CLONE3: &[&str] = &["--exclude=clone3"];
 
 const EXPERIMENTS: &[Experiment] = &[

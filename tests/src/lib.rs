@@ -30,7 +30,7 @@ pub use ground_truth::{
 };
 pub use image::image_archive;
 pub use process::{Finished, Running, succeed};
-pub use recorded::{Calls, calls, names};
+pub use recorded::{Calls, allowed, calls, names};
 pub use strangers::Strangers;
 
 /// How long a test waits for something that happens soon or never.

@@ -1,7 +1,8 @@
-//! Short questions to a recording.
+//! Short questions to recordings and profiles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use tracer::recording::{Cgroup, Phase, Recording};
 use tracer::syscalls::Abi;
 
@@ -26,4 +27,13 @@ pub fn calls(recording: &Recording, path: &str) -> Calls {
 pub fn names(cgroup: &Cgroup, phase: Phase) -> BTreeSet<&str> {
     let of_phase = cgroup.calls.iter().filter(|call| call.phase == phase);
     of_phase.filter_map(|call| call.name.as_deref()).collect()
+}
+
+/// The names that a profile allows, with all arguments or with some; sorted, each once.
+pub fn allowed(profile: &Value) -> Vec<String> {
+    let rules = profile["syscalls"].as_array().expect("the profile has rules");
+    let allowing = rules.iter().filter(|rule| rule["action"] == "SCMP_ACT_ALLOW");
+    let names = allowing.flat_map(|rule| rule["names"].as_array().expect("a rule has names"));
+    let names = names.map(|name| name.as_str().expect("a name is a string").to_owned());
+    names.collect::<BTreeSet<String>>().into_iter().collect()
 }

@@ -280,11 +280,7 @@ impl Outcome {
 
     /// The names that the profile allows.
     pub fn allowed(&self) -> Vec<String> {
-        let profile = self.profile();
-        let rules = profile["syscalls"].as_array().expect("the profile has rules");
-        let allowing = rules.iter().filter(|rule| rule["action"] == "SCMP_ACT_ALLOW");
-        let names = allowing.flat_map(|rule| rule["names"].as_array().expect("a rule has names"));
-        names.map(|name| name.as_str().expect("a name is a string").to_owned()).collect()
+        crate::allowed(&self.profile())
     }
 
     /// The text of a file beside the profile, by what stands in the place of `json`.

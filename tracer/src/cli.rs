@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::cluster::Cluster;
 pub use self::mistyped::Mistyped;
-pub use self::values::{Attach, DefaultAction, Errno, Runtime};
+pub use self::values::{Arguments, Attach, DefaultAction, Errno, Runtime};
 use self::values::{parse_period, parse_socket, parse_time};
 
 /// Learn the seccomp profile that a workload starts and runs under, from the kernel.
@@ -200,6 +200,9 @@ pub struct Derivation {
     /// Whose calls to add: those the runtime makes after the filter is loaded
     #[arg(long, value_enum, default_value_t = Runtime::Any)]
     pub runtime: Runtime,
+    /// How the profile looks at the arguments of calls
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Arguments::Default)]
+    pub arguments: Arguments,
     /// List x86_64, x86 and x32 in the profile, whatever was seen
     #[arg(long)]
     pub all_arches: bool,

@@ -45,6 +45,18 @@ pub enum DefaultAction {
     Trap,
 }
 
+/// How arguments are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Arguments {
+    /// As Docker's default and RuntimeDefault do for socket, clone and personality, and what was seen besides; clone3 fails with
+    /// ENOSYS, and C libraries go on to clone
+    Default,
+    /// The values that were seen alone, of all arguments that are looked at
+    Observed,
+    /// Not at all: calls by their names
+    Off,
+}
+
 /// Whose base set is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Runtime {

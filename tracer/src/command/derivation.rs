@@ -8,7 +8,7 @@ use super::{owner, usage};
 use crate::{
     cli,
     output::{Destination, OutputError},
-    profile::{DefaultAction, Errno, Options, RuntimeChoice},
+    profile::{ArgumentChoice, DefaultAction, Errno, Options, RuntimeChoice},
 };
 
 /// What was typed, as choices for the derivation.
@@ -28,6 +28,11 @@ pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
         cli::Runtime::Crun => RuntimeChoice::Crun,
         cli::Runtime::Youki => RuntimeChoice::Youki,
         cli::Runtime::None => RuntimeChoice::None,
+    };
+    options.arguments = match typed.arguments {
+        cli::Arguments::Default => ArgumentChoice::Default,
+        cli::Arguments::Observed => ArgumentChoice::Observed,
+        cli::Arguments::Off => ArgumentChoice::Off,
     };
     options.all_architectures = typed.all_arches;
     options.alternatives = typed.alternatives;

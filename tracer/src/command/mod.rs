@@ -1,6 +1,7 @@
 //! One file for each thing tracer does: short functions that call the modules below.
 
 mod account;
+mod arguments;
 mod capabilities;
 pub mod check;
 mod cluster;

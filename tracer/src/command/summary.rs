@@ -3,17 +3,14 @@
 use std::fmt::Write;
 
 use super::{
-    doubt, excluded, late,
+    arguments, doubt, excluded, late,
     outputs::{Outputs, Product},
     refused,
 };
 use crate::{
     cli, message,
     output::{FileKind, Installation},
-    profile::{
-        Derivation, kubernetes,
-        summary::{DOCKER_DEFAULT, Summary},
-    },
+    profile::{Derivation, defaults::Engine, kubernetes, summary::Summary},
     recording::{
         Phase, Recording,
         starts::{pods, starts},
@@ -98,6 +95,9 @@ fn write_whole(
     }
     write_killed(text, derivation);
     write_notes(text, derivation);
+    let policy = derivation.profile.policy();
+    text.push_str(&arguments::notes(derivation, &policy));
+    text.push_str(&arguments::beyond_defaults(&policy, std::slice::from_ref(recording)));
     text.push_str(&excluded::lines(&derivation.exclusion));
     refused::write_denied(text, recording, derivation);
     refused::write_answered(text, derivation);
@@ -331,10 +331,16 @@ pub(super) fn ending(outcome: &Outcome) -> String {
 
 fn write_numbers(text: &mut String, derivation: &Derivation) {
     let summary = Summary::of(&derivation.profile);
+    let docker = Engine::Docker.default_profile();
     let _ = writeln!(
         text,
-        "{} of {} x86_64 calls allowed, {} of them seen, {} added for runtimes, C library and start-up; Docker's default profile allows {DOCKER_DEFAULT}",
-        summary.allowed, summary.names, summary.seen, summary.added
+        "{} of {} x86_64 calls allowed, {} of them seen, {} added for runtimes, C library and start-up; Docker's default profile allows {} ({})",
+        summary.allowed,
+        summary.names,
+        summary.seen,
+        summary.added,
+        docker.names(),
+        docker.version()
     );
     if summary.foreign > 0 {
         let _ = writeln!(
@@ -406,4 +412,5 @@ fn write_reasons(text: &mut String, derivation: &Derivation) {
     for added in &derivation.added {
         let _ = writeln!(text, "  {}: {}", added.name, added.reason);
     }
+    text.push_str(&arguments::values(derivation));
 }

@@ -93,8 +93,18 @@ impl Refused {
 }
 
 impl Answer {
-    fn new(errno: Errno) -> Self {
+    pub(super) fn new(errno: Errno) -> Self {
         Self { errno, others: BTreeSet::new(), reasons: BTreeSet::new() }
+    }
+
+    /// The same number, for what was recorded as well.
+    pub(super) fn with(mut self, recorded: Option<Self>) -> Self {
+        if let Some(Self { errno, others, reasons }) = recorded {
+            self.others.extend(others.into_iter().chain([errno]));
+            self.others.remove(&self.errno);
+            self.reasons.extend(reasons);
+        }
+        self
     }
 
     /// It was recorded that a filter refused the call.

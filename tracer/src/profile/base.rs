@@ -97,6 +97,19 @@ pub struct BaseCall {
     pub name: String,
     /// What the runtime makes it for.
     pub reason: String,
+    /// The values of arguments that it makes it with, where they are known; any value where there is none.
+    #[serde(default)]
+    pub arguments: Vec<BaseArgument>,
+}
+
+/// The values with which a runtime makes a call.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseArgument {
+    /// Which argument, from 0.
+    pub index: u8,
+    /// Its values.
+    pub values: Vec<u64>,
 }
 
 /// Why a base set cannot be used.
@@ -159,6 +172,13 @@ impl BaseSet {
             return Err(BaseSetError::Order { runtime, name: call.name.clone() });
         }
         Ok(set)
+    }
+
+    /// The values of an argument with which the runtime makes a call; None when they are not known.
+    pub fn values(&self, name: &str, index: u8) -> Option<&[u64]> {
+        let call = self.calls.iter().find(|call| call.name == name)?;
+        let argument = call.arguments.iter().find(|argument| argument.index == index)?;
+        Some(&argument.values)
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     Architecture, Exclusion, Options, Profile, Reason, RuntimeChoice,
     alternatives::alternatives,
     answers::{self, Refused},
+    arguments::{self, ArgumentNotes, Evidence, Limits},
     inferred, is_seen, standing,
 };
 use crate::{
@@ -36,6 +37,8 @@ pub struct Derivation {
     pub unexpressible: Vec<Unexpressible>,
     /// Allowed names that none of the profile's architectures has: included, and without effect.
     pub ineffective: Vec<String>,
+    /// What is to be said of arguments.
+    pub arguments: ArgumentNotes,
 }
 
 /// Recorded calls of a number that has no name here.
@@ -97,14 +100,23 @@ impl Profile {
             add(&mut allowed, "clone", Reason::Companion("clone3"));
         }
         add_inferred(&mut allowed, options);
+        let clone3 = arguments::take_clone3_out(&mut allowed, &seen.evidence, options);
         let exclusion = Exclusion::of(&allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
         let ineffective =
             allowed.keys().filter(|name| !has_effect(name, &architectures)).cloned().collect();
-        let answered = seen.refused.answers(&allowed, options);
+        let Limits { limited, mut notes } = arguments::limits(&allowed, &seen.evidence, options);
+        notes.hidden = clone3.as_ref().is_some_and(is_seen) && allowed.contains_key("clone");
+        let mut answered = seen.refused.answers(&allowed, options);
+        let clone3 = arguments::answer_to_clone3(&allowed, clone3, options);
+        if let Some(answer) = clone3 {
+            let recorded = answered.remove(arguments::CLONE3);
+            answered.insert(arguments::CLONE3.to_owned(), answer.with(recorded));
+        }
         let default_action = options.default_action;
-        let profile = Self { default_action, architectures, allowed, answered };
+        let mut profile = Self { default_action, architectures, allowed, limited, answered };
+        profile.fit_filter(&mut notes);
         let unexpressible = seen.unexpressible.into_values().collect();
         Ok(Derivation {
             profile,
@@ -114,6 +126,7 @@ impl Profile {
             exclusion,
             unexpressible,
             ineffective,
+            arguments: notes,
         })
     }
 }
@@ -125,12 +138,13 @@ impl Derivation {
             added: self.added.clone(),
             excluded: self.excluded_seen.clone(),
             answered: self.profile.answered(),
+            values: self.profile.values(),
         }
     }
 }
 
 /// Allowed names, each with its reasons.
-type Allowed = BTreeMap<String, BTreeSet<Reason>>;
+pub(super) type Allowed = BTreeMap<String, BTreeSet<Reason>>;
 
 /// What the recordings show.
 #[derive(Default)]
@@ -139,6 +153,7 @@ struct Seen {
     architectures: BTreeSet<Architecture>,
     allowed: Allowed,
     refused: Refused,
+    evidence: Evidence,
     unexpressible: BTreeMap<(Abi, i32), Unexpressible>,
 }
 
@@ -167,7 +182,9 @@ impl Seen {
         }
         match syscalls::name(call.abi, call.number) {
             Some(name) => {
-                add(&mut self.allowed, name, Reason::Seen { abi: call.abi, phase: call.phase });
+                let reason = Reason::Seen { abi: call.abi, phase: call.phase };
+                self.evidence.take(name, reason, call);
+                add(&mut self.allowed, name, reason);
             }
             None => self.take_nameless(call),
         }
@@ -188,7 +205,9 @@ impl Seen {
         self.architectures.insert(call.abi.into());
         match syscalls::name(call.abi, call.number) {
             Some(name) if is_allowed => {
-                add(&mut self.allowed, name, Reason::Denied { abi: call.abi, refused });
+                let reason = Reason::Denied { abi: call.abi, refused };
+                self.evidence.take(name, reason, call);
+                add(&mut self.allowed, name, reason);
             }
             Some(_) => {}
             None => self.take_nameless(call),

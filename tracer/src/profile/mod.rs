@@ -7,8 +7,11 @@
 pub mod advice;
 pub mod alternatives;
 mod answers;
+pub mod arguments;
 pub mod base;
+pub mod beyond;
 pub mod capability;
+pub mod defaults;
 pub mod derive;
 pub mod exclusion;
 pub mod filter;
@@ -27,12 +30,14 @@ use std::{
     fmt,
 };
 
+use self::policy::{Host, Policy};
 use crate::{
     recording::{Phase, Refusal},
     syscalls::Abi,
 };
 
 pub use answers::Answer;
+pub use arguments::{ArgumentChoice, ArgumentNotes, Limit};
 pub use base::Runtime;
 pub use derive::{Derivation, DeriveError, Unexpressible};
 pub use exclusion::Exclusion;
@@ -49,9 +54,21 @@ pub struct Profile {
     /// The allowed calls by name, each with every reason for it. A name applies to all of the architectures that have a
     /// call of that name: the file's form has no rules for one architecture.
     pub allowed: BTreeMap<String, BTreeSet<Reason>>,
+    /// The values of an argument that an allowed call is limited to, by name. A call that is not here is allowed with all.
+    pub limited: BTreeMap<String, Limit>,
     /// The calls that fail with an error number where the default action would end their callers, by name. None of them is
     /// allowed.
     pub answered: BTreeMap<String, Answer>,
+}
+
+impl Profile {
+    /// What the profile means, as it is written.
+    pub fn policy(&self) -> Policy {
+        let read = oci::read(oci::write(self).as_bytes());
+        let read = read.expect("what is written can be read, as the tests prove");
+        let policy = Policy::new(&read, &Host::default());
+        policy.expect("what is written does not contradict itself, as the tests prove")
+    }
 }
 
 /// What a filter does with a call that is not allowed.
@@ -200,6 +217,10 @@ pub enum Reason {
     },
     /// Inferred, on request: a path that is rarely taken makes it.
     ErrorPath(&'static str),
+    /// Docker's default and RuntimeDefault allow this value of an argument.
+    Default,
+    /// It is answered, and not allowed, because no filter sees what it is asked to do.
+    Hidden,
 }
 
 impl Reason {
@@ -251,6 +272,10 @@ impl fmt::Display for Reason {
                 write!(formatter, "inferred from {of}: {evidence}")
             }
             Self::ErrorPath(reason) => write!(formatter, "inferred, for rare paths: {reason}"),
+            Self::Default => formatter.write_str("Docker's default and RuntimeDefault allow it"),
+            Self::Hidden => formatter.write_str(
+                "its flags are in memory, where no filter sees them: C libraries go on to clone",
+            ),
         }
     }
 }

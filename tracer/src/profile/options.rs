@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DefaultAction, Runtime};
+use super::{ArgumentChoice, DefaultAction, Runtime};
 use crate::syscalls;
 
 /// The choices for a derivation. The names to include and to exclude are known calls, and no name is in both.
@@ -21,6 +21,8 @@ pub struct Options {
     pub error_paths: bool,
     /// Allow the calls that a filter refused while they were recorded.
     pub denied: bool,
+    /// How the profile looks at arguments.
+    pub arguments: ArgumentChoice,
     include: BTreeSet<String>,
     exclude: BTreeSet<String>,
 }

@@ -1,5 +1,7 @@
 //! The calls that every profile allows, whatever was recorded: a recording shows one host, one run.
 
+use tracer_ebpf::arguments::EXECUTABLE;
+
 /// Calls that no program runs without, and that a recording easily misses.
 pub const CORE: [(&str, &str); 5] = [
     ("execve", "starts the workload, after the filter is loaded"),
@@ -42,6 +44,27 @@ pub const START_UP: [(&str, &str); 17] = [
     ("sysinfo", "reads the size of the memory"),
     ("uname", "reads the kernel's version"),
 ];
+
+/// The values with which the calls of [`START_UP`] are made whose arguments are looked at: the call, which argument, the values.
+/// `arch_prctl`: `ARCH_SET_FS`, `ARCH_CET_STATUS` of glibc before 2.39, and the `ARCH_SHSTK` codes of later ones
+/// (`arch/x86/include/uapi/asm/prctl.h`). `prlimit64`: `RLIMIT_STACK`. `mprotect`: not executable.
+const VALUES: [(&str, u8, &[u64]); 3] = [
+    ("arch_prctl", 0, &[0x1002, 0x3001, 0x5001, 0x5002, 0x5003, 0x5005]),
+    ("mprotect", 2, &[0]),
+    ("prlimit64", 1, &[3]),
+];
+
+/// The values of an argument with which a program's start makes a call; None when they are not known.
+pub fn values(name: &str, index: u8) -> Option<&'static [u64]> {
+    let found = VALUES.iter().find(|(call, at, _)| *call == name && *at == index);
+    found.map(|(_, _, values)| *values)
+}
+
+/// The value of an argument with which the dynamic linker makes a call, and why.
+pub fn linker_values(name: &str, index: u8) -> Option<(u64, &'static str)> {
+    let is_mapping = matches!(name, "mmap" | "mmap2") && index == 2;
+    is_mapping.then_some((EXECUTABLE, "the dynamic linker maps the code of libraries"))
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,12 +5,6 @@ use std::collections::BTreeSet;
 use super::{Architecture, Profile, Reason, is_seen};
 use crate::syscalls::{self, AMD64_NAMES, Abi};
 
-/// Names that Docker's default profile allows on amd64 with the default capabilities (moby/profiles,
-/// `seccomp/default.json`, June 2026).
-pub const DOCKER_DEFAULT: usize = 309;
-/// How many of [`DOCKER_DEFAULT`] it allows for some arguments only: `clone`, `personality`, `socket`.
-pub const DOCKER_DEFAULT_LIMITED: usize = 3;
-
 /// The numbers of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -60,10 +54,5 @@ impl Summary {
     /// Allowed names in percent of all that x86_64 has, rounded.
     pub fn percent(&self) -> usize {
         (self.allowed * 100 + self.names / 2) / self.names
-    }
-
-    /// Allowed names in percent of those that Docker's default profile allows, rounded.
-    pub fn percent_of_docker(&self) -> usize {
-        (self.allowed * 100 + DOCKER_DEFAULT / 2) / DOCKER_DEFAULT
     }
 }

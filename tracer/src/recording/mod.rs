@@ -355,6 +355,26 @@ pub struct Derived {
     /// Calls that the profile answers with an error number where its default action would end the caller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered: Vec<Answered>,
+    /// The values of arguments that the profile limits calls to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<AllowedValue>,
+}
+
+/// A value of an argument that the profile allows a call with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedValue {
+    /// The call's name.
+    pub name: String,
+    /// Which argument, from 0.
+    pub index: u8,
+    /// The bits of it that the profile looks at.
+    pub mask: u64,
+    /// What they must be.
+    pub value: u64,
+    /// The same for people, by its name where it has one.
+    pub shown: String,
+    /// Why it is allowed.
+    pub reason: String,
 }
 
 /// A call that was added to the profile.

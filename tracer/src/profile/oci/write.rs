@@ -1,24 +1,24 @@
 //! Writes a profile: one form that every consumer reads as it is.
 //!
 //! Where Docker, Podman, containerd, CRI-O, runc and crun differ, what one of them ignores or refuses is left out: no
-//! `archMap`, no conditions, no `flags`, no `errnoRet` on rules that allow, and `defaultErrnoRet` only when the default
-//! action returns an error number.
+//! `archMap`, no `flags`, no `errnoRet` on rules that allow, and `defaultErrnoRet` only when the default action returns an
+//! error number. A rule has one condition at most, and stands on a line of its own then.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::form::{Condition, OPERATORS};
 use crate::profile::{Architecture, DefaultAction, Errno, Profile};
 
-/// The file. The order of the fields is the order of the keys.
+/// The file, but for its rules. The order of the fields is the order of the keys.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct File<'a> {
+struct Head {
     default_action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_errno_ret: Option<u16>,
     architectures: Vec<&'static str>,
-    syscalls: Vec<Rule<'a>>,
 }
 
 #[derive(Serialize)]
@@ -28,31 +28,71 @@ struct Rule<'a> {
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     errno_ret: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<[Argument; 1]>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Argument {
+    index: u8,
+    value: u64,
+    value_two: u64,
+    op: &'static str,
+}
+
+impl From<Condition> for Argument {
+    fn from(condition: Condition) -> Self {
+        let Condition { index, value, value_two, operator } = condition;
+        let op = OPERATORS.iter().find(|(_, other)| *other == operator);
+        Self { index, value, value_two, op: op.map_or("", |(token, _)| token) }
+    }
 }
 
 /// Writes a profile: the same bytes for the same profile, a newline at the end.
 pub fn write(profile: &Profile) -> String {
-    let file = File {
+    let head = Head {
         default_action: action(profile.default_action),
         default_errno_ret: match profile.default_action {
             DefaultAction::Errno(errno) => Some(errno.get()),
             _ => None,
         },
         architectures: profile.architectures.iter().copied().map(Architecture::token).collect(),
-        syscalls: rules(profile),
     };
-    let mut text = serde_json::to_string_pretty(&file).expect("text and numbers have a JSON form");
-    text.push('\n');
-    text
+    let head = lines(&head, true);
+    let head = head.strip_suffix("\n}").expect("an object ends in a brace");
+    let rules: Vec<String> = rules(profile).iter().map(Rule::text).collect();
+    format!("{head},\n  \"syscalls\": [\n{}\n  ]\n}}\n", rules.join(",\n"))
 }
 
-/// What is allowed, then what is answered: a rule for each error number.
+fn lines(value: &impl Serialize, many: bool) -> String {
+    let text = if many { serde_json::to_string_pretty } else { serde_json::to_string };
+    text(value).expect("text and numbers have a JSON form")
+}
+
+impl Rule<'_> {
+    /// As it stands in the list: a condition makes many rules, each on one line.
+    fn text(&self) -> String {
+        let text = lines(self, self.args.is_none());
+        let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+        lines.join("\n")
+    }
+}
+
+/// What is allowed: first with all arguments, then a rule for each value; then what is answered: a rule for each error number.
 fn rules(profile: &Profile) -> Vec<Rule<'_>> {
-    let allowing = Rule {
-        names: profile.allowed.keys().map(String::as_str).collect(),
-        action: "SCMP_ACT_ALLOW",
-        errno_ret: None,
-    };
+    const ALLOW: &str = "SCMP_ACT_ALLOW";
+    let names = profile.allowed.keys().filter(|name| !profile.limited.contains_key(*name));
+    let names = names.map(String::as_str).collect();
+    let allowing = Rule { names, action: ALLOW, errno_ret: None, args: None };
+    let limited = profile.limited.iter().flat_map(|(name, limit)| {
+        limit.values.keys().map(|value| Rule {
+            names: vec![name],
+            action: ALLOW,
+            errno_ret: None,
+            args: Some([limit.condition(*value).into()]),
+        })
+    });
     let mut answers: BTreeMap<Errno, Vec<&str>> = BTreeMap::new();
     for (name, answer) in &profile.answered {
         answers.entry(answer.errno).or_default().push(name);
@@ -61,8 +101,9 @@ fn rules(profile: &Profile) -> Vec<Rule<'_>> {
         names,
         action: "SCMP_ACT_ERRNO",
         errno_ret: Some(errno.get()),
+        args: None,
     });
-    [allowing].into_iter().chain(answering).collect()
+    [allowing].into_iter().chain(limited).chain(answering).collect()
 }
 
 fn action(action: DefaultAction) -> &'static str {
@@ -88,6 +129,7 @@ mod tests {
             default_action,
             architectures: BTreeSet::from([Architecture::X32, Architecture::X86_64]),
             allowed: BTreeMap::from([("write".into(), reasons.clone()), ("read".into(), reasons)]),
+            limited: BTreeMap::new(),
             answered: BTreeMap::new(),
         }
     }

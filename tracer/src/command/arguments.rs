@@ -1,0 +1,141 @@
+//! What is told of the arguments of a profile, and of what it allows beyond the defaults of container engines.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use crate::{
+    profile::{
+        Derivation, Reason,
+        arguments::shown,
+        beyond::{Beyond, beyond},
+        defaults::{Engine, shared},
+        policy::Policy,
+    },
+    recording::Recording,
+    syscalls::{self, Abi},
+    text::escape_once,
+};
+
+/// The most lines about calls beyond the defaults.
+const LINES: usize = 20;
+
+/// What a profile allows that Docker's default or RuntimeDefault refuse.
+pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> String {
+    let found = beyond(policy, recordings);
+    let engines = Engine::ALL.map(Engine::name).join(" and ");
+    if found.is_empty() {
+        return format!("nothing is allowed that {engines} refuse\n");
+    }
+    let mut text =
+        format!("allowed beyond {engines} with their default capabilities: {}\n", found.len());
+    for one in found.iter().take(LINES) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {}", line(one));
+    }
+    if found.len() > LINES {
+        let _ = writeln!(text, "and {} more", found.len() - LINES);
+    }
+    text
+}
+
+fn line(one: &Beyond) -> String {
+    let mut text = match one.value {
+        Some((index, value)) => shown(one.name, index, value),
+        None => one.name.to_owned(),
+    };
+    match &one.sighting {
+        None => text.push_str(": not recorded"),
+        Some(sighting) => {
+            let command = sighting.command.as_deref().map(escape_once);
+            text.push_str(": ");
+            text.push_str(command.as_deref().unwrap_or("recorded"));
+            if let Some(seconds) = sighting.seconds {
+                let _ = write!(text, " at +{seconds:.3}s");
+            }
+        }
+    }
+    if one.and_any {
+        text.push_str("; other values are allowed as well");
+    }
+    if one.name == "clone3" {
+        text.push_str("; no filter sees its flags, so that every namespace is open");
+    }
+    let others = Engine::ALL.into_iter().filter(|engine| !one.refused_by.contains(engine));
+    for engine in others {
+        let _ = write!(text, "; {} allows it", engine.name());
+    }
+    let docker = Engine::Docker.default_profile();
+    let capabilities: Vec<&str> = docker.capabilities_for(one.name).collect();
+    if !capabilities.is_empty() {
+        let _ = write!(text, "; the default allows it with {}", capabilities.join(" or "));
+    }
+    text
+}
+
+/// What is to be said of the arguments of a derived profile.
+pub(super) fn notes(derivation: &Derivation, policy: &Policy) -> String {
+    let notes = &derivation.arguments;
+    let (limited, free): (BTreeSet<&str>, BTreeSet<&str>) =
+        notes.unknown.iter().map(String::as_str).partition(|name| shared().contains_key(name));
+    let kinds: [(BTreeSet<&str>, &str); 6] = [
+        (
+            limited,
+            "no arguments are recorded of them: they are allowed as Docker's default and RuntimeDefault allow them; record again to allow what was used",
+        ),
+        (free, "no arguments are recorded of them: they are allowed with all; record again"),
+        (names(&notes.any), "more values were seen than are kept: they are allowed with all"),
+        (names(&notes.coarser), "more values were seen than are kept: limited by fewer bits"),
+        (
+            names(&notes.free),
+            "runtimes or C libraries make them with values that are not known: they are allowed with all",
+        ),
+        (
+            names(&notes.too_many),
+            "a filter has no room for their values: they are allowed with all",
+        ),
+    ];
+    let mut text = String::new();
+    for (names, what) in kinds.iter().filter(|(names, _)| !names.is_empty()) {
+        let names: Vec<&str> = names.iter().copied().collect();
+        let _ = writeln!(text, "note: {}: {what}", names.join(", "));
+    }
+    if notes.hidden {
+        text.push_str(
+            "note: clone3 was seen, and fails with ENOSYS as under Docker's default: no filter sees its flags, and C libraries go on to clone; --include clone3 allows it\n",
+        );
+    }
+    if derivation.profile.limited.contains_key("socket") && opens_socketcall(policy) {
+        text.push_str(
+            "note: 32-bit programs make sockets through socketcall, whose arguments no filter sees: socket is not limited for them\n",
+        );
+    }
+    text
+}
+
+fn names(names: &BTreeSet<String>) -> BTreeSet<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+fn opens_socketcall(policy: &Policy) -> bool {
+    let number = syscalls::number(Abi::I386, "socketcall").and_then(|it| u32::try_from(it).ok());
+    let table = policy.table(Abi::I386).zip(number);
+    table.is_some_and(|(table, number)| table.contains_key(&number))
+}
+
+/// The values that are allowed for another reason than that the defaults do.
+pub(super) fn values(derivation: &Derivation) -> String {
+    let mut text = String::new();
+    for (name, limit) in &derivation.profile.limited {
+        for (value, reasons) in &limit.values {
+            let reasons: Vec<String> = reasons
+                .iter()
+                .filter(|reason| **reason != Reason::Default)
+                .map(Reason::to_string)
+                .collect();
+            if !reasons.is_empty() {
+                let value = shown(name, limit.index, *value);
+                let _ = writeln!(text, "  {value}: {}", reasons.join("; "));
+            }
+        }
+    }
+    if text.is_empty() { text } else { format!("values of arguments:\n{text}") }
+}
