@@ -9,7 +9,7 @@ use aya::{
     Ebpf, Pod,
     maps::{Map, MapData, RingBuf},
 };
-use tracer_ebpf::{Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd};
+use tracer_ebpf::{Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd, ToldApart};
 
 use super::KernelError;
 
@@ -34,7 +34,10 @@ pub(super) struct ThreadEndPod(pub(super) ThreadEnd);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct MemberPod(pub(super) Member);
-// SAFETY: all seven are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct ToldApartPod(pub(super) ToldApart);
+// SAFETY: all eight are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
 unsafe impl Pod for EvidenceKeyPod {}
 // SAFETY: see above.
 unsafe impl Pod for EvidencePod {}
@@ -48,6 +51,8 @@ unsafe impl Pod for DenialPod {}
 unsafe impl Pod for ThreadEndPod {}
 // SAFETY: see above.
 unsafe impl Pod for MemberPod {}
+// SAFETY: see above.
+unsafe impl Pod for ToldApartPod {}
 
 /// A ring buffer of values of one type.
 pub struct EventBuffer<T> {

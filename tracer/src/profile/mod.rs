@@ -6,7 +6,7 @@
 
 pub mod advice;
 pub mod alternatives;
-mod answers;
+pub mod answers;
 pub mod base;
 pub mod capability;
 pub mod derive;
@@ -21,6 +21,7 @@ pub mod options;
 pub mod policy;
 pub mod standing;
 pub mod summary;
+pub mod widening;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -19,6 +19,9 @@ pub struct NewCall {
     /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'static str>,
+    /// How it was made, of a denied call whose arguments are looked at: `socket(AF_VSOCK, SOCK_STREAM, 0)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
     /// Process id in the initial pid namespace.
     pub pid: u32,
     /// Command name, escaped.
@@ -32,9 +35,10 @@ pub struct NewCall {
 }
 
 impl NewCall {
-    /// The call for people: its name, or its number, with the ABI when that is not x86_64.
+    /// The call for people: how it was made, its name, or its number, with the ABI when that is not x86_64.
     pub fn display(&self) -> String {
-        let name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
+        let name = || self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
+        let name = self.invocation.clone().unwrap_or_else(name);
         match self.abi {
             Abi::X86_64 => name,
             abi => format!("{name} ({})", abi.name()),

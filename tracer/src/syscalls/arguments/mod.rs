@@ -7,7 +7,14 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
-use tracer_ebpf::arguments::{ARGUMENTS, LOWER_HALF, Source};
+use std::collections::BTreeMap;
+
+use tracer_ebpf::{
+    ToldApart,
+    arguments::{ARGUMENTS, LOWER_HALF, Source, WatchedArgument},
+};
+
+use super::Abi;
 
 /// Values and their names. Where a value has several, the first counts.
 type Names = &'static [(u64, &'static str)];
@@ -17,6 +24,38 @@ macro_rules! named {
     ($module:ident: $($name:ident)+) => { &[$((linux_raw_sys::$module::$name as u64, stringify!($name))),+] };
 }
 use named;
+
+/// The arguments of a call that are looked at, in the order of the table.
+pub fn watched(abi: Abi, call: &str) -> impl Iterator<Item = &'static WatchedArgument> {
+    ARGUMENTS.iter().filter(move |argument| argument.call == call && number(argument, abi) >= 0)
+}
+
+/// What tells refused calls apart, of each call of the table.
+pub fn told_apart() -> Vec<(Abi, i32, ToldApart)> {
+    let mut all: BTreeMap<(Abi, i32), ToldApart> = BTreeMap::new();
+    for (argument, abi) in ARGUMENTS.iter().flat_map(|one| Abi::ALL.map(|abi| (one, abi))) {
+        let number = number(argument, abi);
+        if number < 0 {
+            continue;
+        }
+        let apart = all.entry((abi, number)).or_default();
+        match (argument.source, apart.masks.get_mut(usize::from(argument.index))) {
+            (Source::Memory, _) => apart.pointed |= argument.mask,
+            (Source::Register, Some(mask)) => *mask |= argument.mask,
+            (Source::Register, None) => {}
+        }
+    }
+    all.into_iter().map(|((abi, number), apart)| (abi, number, apart)).collect()
+}
+
+/// The call's number in an ABI's table; below 0 when it has none.
+fn number(argument: &WatchedArgument, abi: Abi) -> i32 {
+    match abi {
+        Abi::X86_64 => argument.numbers.x86_64,
+        Abi::I386 => argument.numbers.i386,
+        Abi::X32 => argument.numbers.x32,
+    }
+}
 
 /// One value of an argument, by its name; in hexadecimal where it has none.
 ///
@@ -43,6 +82,16 @@ pub fn call(call: &str, registers: &[u64; 6]) -> Option<String> {
         }
     });
     Some(format!("{call}({})", written.collect::<Vec<_>>().join(", ")))
+}
+
+/// The same of a call whose first argument points to what is looked at, which is its first 64 bits.
+pub fn call_with(of: &str, registers: &[u64; 6], pointed: Option<u64>) -> Option<String> {
+    match pointed {
+        Some(flags) if of == "clone3" => {
+            Some(format!("{of}({{flags={}}}, {:#x})", value(of, 0, flags), registers[1]))
+        }
+        _ => call(of, registers),
+    }
 }
 
 /// A value by its name. What it means may depend on an argument before it.

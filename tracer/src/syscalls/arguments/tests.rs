@@ -88,6 +88,56 @@ fn a_call_is_written_with_what_the_table_looks_at() {
     assert_eq!(call("", &[1; 6]), None);
 }
 
+#[test]
+fn what_a_pointer_points_to_is_written_where_it_is_known() {
+    let written = |pointed| call_with("clone3", &[0x7fff_0000, 88, 0, 0, 0, 0], pointed);
+    assert_eq!(written(None).as_deref(), Some("clone3(0x7fff0000)"));
+    let flags = written(Some(0x2_1000_0100));
+    assert_eq!(
+        flags.as_deref(),
+        Some("clone3({flags=CLONE_VM|CLONE_NEWUSER|CLONE_INTO_CGROUP}, 0x58)")
+    );
+    let socket = call_with("socket", &[1, 1, 0, 0, 0, 0], Some(7));
+    assert_eq!(socket.as_deref(), Some("socket(AF_UNIX, SOCK_STREAM, 0)"));
+}
+
+#[test]
+fn the_table_is_one_of_calls_that_there_are() {
+    for argument in ARGUMENTS {
+        for abi in Abi::ALL {
+            let number = number(&argument, abi);
+            let known = crate::syscalls::name(abi, number);
+            assert_eq!(known, (number >= 0).then_some(argument.call), "{}", abi.name());
+            let has = crate::syscalls::number(abi, argument.call).is_some();
+            // The `mmap` of i386 takes its arguments from memory.
+            assert_eq!(
+                has,
+                number >= 0 || (abi, argument.call) == (Abi::I386, "mmap"),
+                "{argument:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn calls_are_told_apart_by_all_that_is_looked_at() {
+    let all = told_apart();
+    let of = |abi, number| all.iter().find(|one| (one.0, one.1) == (abi, number)).map(|one| one.2);
+    let socket = ToldApart { masks: [LOWER_HALF, 0xfff7_f7ff, LOWER_HALF], pointed: 0 };
+    assert_eq!(of(Abi::X86_64, 41), Some(socket));
+    assert_eq!(of(Abi::I386, 359), Some(socket));
+    assert_eq!(of(Abi::X32, 541).map(|one| one.masks), Some([0, LOWER_HALF, LOWER_HALF]));
+    let clone3 = of(Abi::X86_64, 435).expect("clone3");
+    assert_eq!((clone3.masks, clone3.pointed), ([0; 3], 0xfe03_ef80));
+    assert_eq!(of(Abi::X86_64, 0), None);
+    assert_eq!(of(Abi::I386, 90), None, "mmap takes its arguments from memory");
+    assert!(
+        ARGUMENTS.iter().all(|argument| argument.index < 3),
+        "only three registers are told apart"
+    );
+    assert!(all.len() <= 128, "{}", all.len());
+}
+
 /// A generator of numbers that are spread over all bits.
 fn numbers() -> impl Iterator<Item = u64> {
     let edges = [
@@ -125,7 +175,7 @@ fn every_value_of_every_argument_is_written_somehow() {
 #[test]
 fn different_values_are_written_differently() {
     for argument in ARGUMENTS {
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for number in numbers().map(|number| number & argument.mask) {
             let written = value(argument.call, argument.index, number);
             let other = *seen.entry(written.clone()).or_insert(number);
