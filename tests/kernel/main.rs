@@ -8,6 +8,7 @@ mod command_status;
 mod container;
 mod crowds;
 mod denied;
+mod denied_arguments;
 mod departures;
 mod enforce;
 mod filtered;
@@ -66,6 +67,7 @@ fn trials() -> Vec<Trial> {
         container::trials(),
         crowds::trials(),
         denied::trials(),
+        denied_arguments::trials(),
         departures::trials(),
         enforce::trials(),
         filtered::trials(),

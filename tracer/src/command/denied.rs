@@ -224,7 +224,7 @@ mod tests {
         };
         assert_eq!(line(&call), "+0.250s  mkdir = EFAULT  cp  (workload)");
         call.count = Some(3);
-        call.circumstances = Some(crate::recording::Circumstances {
+        call.circumstances = Some(Circumstances {
             process: 42,
             arguments: Some([0x7f00, 0o755, 0, 0, 0, 0]),
             pointed: None,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tracer_ebpf::{ThreadEnd, known};
 
-use super::{arguments::Made, facts::Refused};
+use super::{facts::Refused, made::Made};
 
 /// The part of an exit status that tells the signal, and where the exit code is (wait(2)).
 const SIGNAL_MASK: u32 = 0x7f;

@@ -6,9 +6,9 @@ use tracer_ebpf::{OTHER_VALUES, arguments::MOST_VALUES, verdict};
 
 use super::{
     Call, Circumstances, OtherValues, Phase, Recording, Refusal,
-    arguments::{self, FirstSight, Made},
     assembly::{Parts, seconds_between, until_nul},
     facts::Refused,
+    made::{self, FirstSight, Made},
     phases::{Phases, may_be_entering},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
     let mut found: BTreeMap<(Abi, i32, Refusal), ByValues> = BTreeMap::new();
     let mut take = |abi, number, refused, seen: Seen| {
         let name = syscalls::name(abi, number);
-        let values = arguments::values(abi, name, seen.made());
+        let values = made::values(abi, name, seen.made());
         found.entry((abi, number, refused)).or_default().add(values, seen);
     };
     for refused in parts.snapshot.denials.iter().filter(|one| one.key.call.cgroup == cgroup) {
@@ -165,7 +165,7 @@ impl ByValues {
         seen.sort_by_key(|one| (one.untold, one.first));
         let name = syscalls::name(abi, number);
         let sights: Vec<_> = seen.iter().map(|one| one.sight(&seconds)).collect();
-        let arguments = arguments::of_calls(abi, name, &sights);
+        let arguments = made::of_calls(abi, name, &sights);
         let count = seen.iter().fold(0, |sum: u64, one| sum.saturating_add(one.count));
         let during = seen.iter().map(|one| one.during).max();
         let mut rest = seen.into_iter();
@@ -266,7 +266,7 @@ pub fn by_values(call: &Call) -> Vec<Call> {
         arguments: {
             let made = circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
             let sight = FirstSight { made, seconds: None, command: None };
-            arguments::of_calls(call.abi, call.name.as_deref(), &[sight])
+            made::of_calls(call.abi, call.name.as_deref(), &[sight])
         },
         circumstances,
         ..call.clone()
@@ -299,7 +299,7 @@ pub fn by_values(call: &Call) -> Vec<Call> {
 /// What tells a denied call from others of its name; see [`by_values`].
 pub fn values(call: &Call) -> (bool, Vec<u64>) {
     let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
-    let values = arguments::values(call.abi, call.name.as_deref(), made);
+    let values = made::values(call.abi, call.name.as_deref(), made);
     (call.circumstances.is_some(), values)
 }
 

@@ -270,7 +270,7 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
         if let Some(seconds) = call.first_seen_seconds {
             check("a call's \"first_seen_seconds\"", seconds)?;
         }
-        for known in &call.circumstances {
+        if let Some(known) = &call.circumstances {
             let others = known.others.iter();
             for other in others.clone() {
                 check("a call's \"first_seen_seconds\"", other.first_seen_seconds)?;

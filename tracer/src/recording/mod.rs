@@ -17,6 +17,7 @@ pub mod filters;
 mod identity;
 pub mod json;
 pub mod labels;
+pub mod made;
 pub mod merge;
 pub mod parts;
 pub mod phases;

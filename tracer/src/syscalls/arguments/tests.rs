@@ -103,9 +103,9 @@ fn what_a_pointer_points_to_is_written_where_it_is_known() {
 
 #[test]
 fn the_table_is_one_of_calls_that_there_are() {
-    for argument in ARGUMENTS {
+    for argument in &ARGUMENTS {
         for abi in Abi::ALL {
-            let number = number(&argument, abi);
+            let number = number(argument, abi);
             let known = crate::syscalls::name(abi, number);
             assert_eq!(known, (number >= 0).then_some(argument.call), "{}", abi.name());
             let has = crate::syscalls::number(abi, argument.call).is_some();
@@ -160,7 +160,7 @@ fn numbers() -> impl Iterator<Item = u64> {
 
 #[test]
 fn every_value_of_every_argument_is_written_somehow() {
-    for argument in ARGUMENTS {
+    for argument in &ARGUMENTS {
         for number in numbers() {
             assert!(!value(argument.call, argument.index, number & argument.mask).is_empty());
             assert!(!value(argument.call, argument.index, number).is_empty());
@@ -174,7 +174,7 @@ fn every_value_of_every_argument_is_written_somehow() {
 
 #[test]
 fn different_values_are_written_differently() {
-    for argument in ARGUMENTS {
+    for argument in &ARGUMENTS {
         let mut seen = BTreeMap::new();
         for number in numbers().map(|number| number & argument.mask) {
             let written = value(argument.call, argument.index, number);
@@ -226,15 +226,32 @@ fn names_are_those_of_this_hosts_headers() {
         ("/usr/include/asm-generic/ioctls.h", "TIO", "ioctl", 1),
         ("/usr/include/linux/seccomp.h", "SECCOMP_SET", "seccomp", 0),
     ] {
-        let values = defined(path, prefix);
+        let values: Vec<_> = defined(path, prefix)
+            .into_iter()
+            .filter(|(_, name)| !OF_OTHERS.iter().any(|other| name.starts_with(other)))
+            .collect();
         for (number, name) in &values {
             let written = value(of, index, *number);
             let also = values.iter().any(|(other, name)| other == number && *name == written);
-            let known = written == *name || also || UNNAMED.contains(&name.as_str());
+            let known = written == *name || also;
             assert!(known, "{path}: {name} is {number:#x}, which is written {written}");
         }
     }
 }
 
-/// Definitions in those headers that are no values of the argument.
-const UNNAMED: &[&str] = &[];
+/// How definitions in those headers begin that are no values of the argument.
+const OF_OTHERS: &[&str] = &[
+    "KEYCTL_CAPS",
+    "KEYCTL_SUPPORTS",
+    "KEYCTL_MOVE_EXCL",
+    "PER_MASK",
+    "F_RDLCK",
+    "F_WRLCK",
+    "F_UNLCK",
+    "F_EXLCK",
+    "F_SHLCK",
+    "F_OWNER_",
+    "F_LINUX_SPECIFIC_BASE",
+    "TIOCPKT_",
+    "TIOCSER_",
+];
