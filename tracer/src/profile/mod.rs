@@ -9,6 +9,7 @@ pub mod alternatives;
 pub mod answers;
 pub mod base;
 pub mod capability;
+pub mod conditions;
 pub mod derive;
 pub mod exclusion;
 pub mod filter;

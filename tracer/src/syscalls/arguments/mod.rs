@@ -30,6 +30,12 @@ pub fn watched(abi: Abi, call: &str) -> impl Iterator<Item = &'static WatchedArg
     ARGUMENTS.iter().filter(move |argument| argument.call == call && number(argument, abi) >= 0)
 }
 
+/// The bits of an argument that count, in each of its entries of the table.
+pub fn masks(call: &str, index: u8) -> Vec<u64> {
+    let entries = ARGUMENTS.iter().filter(|one| one.call == call && one.index == index);
+    entries.map(|argument| argument.mask).collect()
+}
+
 /// What tells refused calls apart, of each call of the table.
 pub fn told_apart() -> Vec<(Abi, i32, ToldApart)> {
     let mut all: BTreeMap<(Abi, i32), ToldApart> = BTreeMap::new();
