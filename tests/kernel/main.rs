@@ -9,6 +9,7 @@ mod command_status;
 mod container;
 mod crowds;
 mod denied;
+mod denied_arguments;
 mod departures;
 mod enforce;
 mod filtered;
@@ -68,6 +69,7 @@ fn trials() -> Vec<Trial> {
         container::trials(),
         crowds::trials(),
         denied::trials(),
+        denied_arguments::trials(),
         departures::trials(),
         enforce::trials(),
         filtered::trials(),

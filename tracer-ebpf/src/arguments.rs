@@ -65,6 +65,15 @@ pub enum Source {
     Memory,
 }
 
+/// The key of a call in [`crate::TOLD_APART`]: its number as the tracepoint shows it, and whether it came through the compat entry.
+#[inline(always)]
+pub const fn told_apart_key(number: i32, compat: bool) -> u32 {
+    number as u32 & !COMPAT_BIT | if compat { COMPAT_BIT } else { 0 }
+}
+
+/// The number of a call is never below 0.
+const COMPAT_BIT: u32 = 1 << 31;
+
 const fn numbers(x86_64: i32, i386: i32, x32: i32) -> Numbers {
     Numbers { x86_64, i386, x32 }
 }

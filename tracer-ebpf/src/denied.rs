@@ -12,7 +12,9 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     ARGUMENTS, COMPAT_ARGUMENTS, CgroupRecord, Denial, DenialEvent, DenialKey, ORIGINAL_AX,
-    ThreadEnd,
+    OTHER_VALUES, ThreadEnd, ToldApart, Values,
+    arguments::told_apart_key,
+    known,
     task_state::{CALLS_SHIFT, INSIDE, ONE_CALL, REFUSED},
     verdict,
 };
@@ -20,8 +22,11 @@ use tracer_ebpf::{
 use crate::{
     atomic,
     evidence::{self, EXISTS},
-    maps::{Counter, DENIAL_EVENTS, DENIALS, ENDS, PROCESSES, TASKS, config, count_loss},
-    task::{self, Task, probe},
+    maps::{
+        Counter, DENIAL_EVENTS, DENIALS, ENDS, PROCESSES, TASKS, TOLD_APART, config, count_loss,
+    },
+    task::{self, Task, probe, probe_user},
+    verifier::forget,
 };
 
 /// The largest error number (`MAX_ERRNO` in `include/linux/err.h`).
@@ -168,7 +173,7 @@ pub fn note_killed(record: *mut CgroupRecord, cgroup: u64) -> u32 {
     note(record, cgroup, &task, number, verdict::THREAD_KILLED)
 }
 
-/// Counts a denied call, or adds it.
+/// Counts a denied call, or adds it: once for each of its values that are told apart, as far as there is room.
 #[inline(always)]
 fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdict: u32) -> u32 {
     let compat = task.is_compat();
@@ -178,64 +183,100 @@ fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdic
     }
     let facts = task.facts(evidence::outer_now(record)) | task.filter_level() as u16;
     let call = evidence::key(record, cgroup, number, facts, compat);
-    let key = DenialKey { call, verdict, reserved: 0 };
+    let mut key = DenialKey { call, verdict, place: 0 };
+    let apart = told_apart(number, compat);
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    let thread = refused_thread();
-    if count(&key, now, thread) {
-        return 0;
-    }
-    let arguments = arguments(task, compat);
     let denial = Denial {
         first_seen: now,
         count: 1,
         command: task::command(),
-        arguments: arguments.unwrap_or([0; 6]),
-        pid: (bpf_get_current_pid_tgid() >> 32) as u32,
-        has_arguments: arguments.is_some() as u32,
+        values: values(task, compat, &apart),
         last_seen: now,
-        last_thread: thread,
+        last_thread: refused_thread(),
     };
-    match DENIALS.insert(key, denial, BPF_NOEXIST as u64) {
-        Ok(()) => announce(&key, now),
-        Err(EXISTS) if count(&key, now, thread) => {}
-        Err(_) => count_loss(Counter::Denials),
+    note_at_its_place(&mut key, &denial, &apart)
+}
+
+/// Looks for the place of these values, or takes the next one.
+#[inline(never)]
+fn note_at_its_place(key: &mut DenialKey, denial: &Denial, apart: &ToldApart) -> u32 {
+    let mut place = 0_u64;
+    // Another CPU may take the place that was free a moment ago: it is looked at once more.
+    for _ in 0..2 * OTHER_VALUES + 2 {
+        key.place = place as u32;
+        if let Some(found) = DENIALS.get_ptr_mut(&*key) {
+            // SAFETY: `found` points to a value of the map; the values are written before the entry can be found.
+            let known = unsafe { &(*found).values };
+            if place >= u64::from(OTHER_VALUES) || apart.are_same(known, &denial.values) {
+                count(found, denial);
+                return 0;
+            }
+            place = forget(place + 1, denial.first_seen);
+            continue;
+        }
+        match DENIALS.insert(&*key, denial, BPF_NOEXIST as u64) {
+            Ok(()) => {
+                announce(key, denial);
+                return 0;
+            }
+            Err(EXISTS) => {}
+            Err(_) => break,
+        }
     }
+    count_loss(Counter::Denials);
     0
 }
 
-/// The arguments of the call that the task is in, as they are in the registers. None without BTF.
+/// What tells the values of a call apart; nothing of one that the table does not have.
 #[inline(always)]
-fn arguments(task: &Task, compat: bool) -> Option<[u64; 6]> {
+fn told_apart(number: i32, compat: bool) -> ToldApart {
+    // SAFETY: no entry is changed after the program was loaded.
+    let known = unsafe { TOLD_APART.get(told_apart_key(number, compat)) };
+    known.copied().unwrap_or_default()
+}
+
+/// What the call was made with that the task is in: its arguments as they are in the registers, none without BTF, and what the
+/// first one points to where that counts.
+#[inline(always)]
+fn values(task: &Task, compat: bool, apart: &ToldApart) -> Values {
+    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let mut values = Values { arguments: [0; 6], pointed: 0, known: 0, pid };
     if config!(btf) == 0 {
-        return None;
+        return values;
     }
     let registers = task.registers();
     let places = if compat { COMPAT_ARGUMENTS } else { ARGUMENTS };
-    Some(places.map(|place| probe(registers + place as usize).unwrap_or(0)))
+    values.arguments = places.map(|place| probe(registers + place as usize).unwrap_or(0));
+    values.known = known::ARGUMENTS;
+    if apart.pointed != 0
+        && let Some(pointed) = probe_user(values.arguments[0] as usize)
+    {
+        values.pointed = pointed;
+        values.known |= known::POINTED;
+    }
+    values
 }
 
-/// Counts a key that is in the map; false when it is not there.
+/// Counts a call at its place.
 #[inline(always)]
-fn count(key: &DenialKey, now: u64, thread: u64) -> bool {
-    let Some(denial) = DENIALS.get_ptr_mut(key) else { return false };
-    // SAFETY: `denial` points to a value of the map; entries are never removed.
+fn count(found: *mut Denial, denial: &Denial) {
+    // SAFETY: `found` points to a value of the map.
     unsafe {
-        atomic::add(addr_of_mut!((*denial).count), 1);
-        write_volatile(addr_of_mut!((*denial).last_seen), now);
-        write_volatile(addr_of_mut!((*denial).last_thread), thread);
+        atomic::add(addr_of_mut!((*found).count), 1);
+        write_volatile(addr_of_mut!((*found).last_seen), denial.last_seen);
+        write_volatile(addr_of_mut!((*found).last_thread), denial.last_thread);
     }
-    true
 }
 
 /// Tells whoever watches that a call was denied for the first time.
 #[inline(always)]
-fn announce(key: &DenialKey, time: u64) {
+fn announce(key: &DenialKey, denial: &Denial) {
     let Some(mut entry) = DENIAL_EVENTS.reserve::<DenialEvent>(0) else {
         count_loss(Counter::DenialEvents);
         return;
     };
-    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    entry.write(DenialEvent { time, key: *key, pid, reserved: 0, command: task::command() });
+    let Denial { first_seen: time, values, command, .. } = *denial;
+    entry.write(DenialEvent { time, key: *key, values, command });
     entry.submit(0);
 }

@@ -11,7 +11,10 @@ mod denials;
 mod values;
 
 pub use config::Config;
-pub use denials::{Denial, DenialEvent, DenialKey, ThreadEnd, task_state, verdict};
+pub use denials::{
+    Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values, known, task_state,
+    verdict,
+};
 pub use values::{ArgumentKey, KNOWN_VALUES_LOG2, KnownValue, SeenValue, kind};
 
 /// A program of the object, and the tracepoint that it attaches to.
@@ -120,6 +123,8 @@ pub const TASKS: &str = "TASKS";
 pub const PROCESSES: &str = "PROCESSES";
 /// HASH from [`DenialKey`] to [`Denial`]: the calls that a filter refused.
 pub const DENIALS: &str = "DENIALS";
+/// HASH from [`arguments::told_apart_key`] to [`ToldApart`]: the calls of [`arguments::ARGUMENTS`]. User space fills it.
+pub const TOLD_APART: &str = "TOLD_APART";
 /// `LRU_HASH` from thread id to [`ThreadEnd`]: how threads ended that a call was refused to.
 pub const ENDS: &str = "ENDS";
 /// RINGBUF of [`DenialEvent`]: the first sight of each denied call. Losing one changes no result.
@@ -438,8 +443,10 @@ const _: () = {
     assert!(size_of::<CgroupEvent>() == 16 + 256 + 256);
     assert!(size_of::<CallEvent>() == 56);
     assert!(size_of::<DenialKey>() == 24);
-    assert!(size_of::<DenialEvent>() == 56);
-    assert!(size_of::<Denial>() == 104);
+    assert!(size_of::<DenialEvent>() == 112);
+    assert!(size_of::<Denial>() == 112);
+    assert!(size_of::<Values>() == 64);
+    assert!(size_of::<ToldApart>() == 32);
     assert!(size_of::<ThreadEnd>() == 24);
     assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Member>() == 16);

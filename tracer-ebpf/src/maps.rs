@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     ArgumentKey, CgroupRecord, Counts, Denial, DenialKey, Evidence, EvidenceKey, KNOWN_VALUES_LOG2,
-    Member, Stats, ThreadEnd,
+    Member, Stats, ThreadEnd, ToldApart,
 };
 
 use crate::atomic;
@@ -53,6 +53,8 @@ pub static TASKS: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 pub static PROCESSES: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1, 0);
 #[map]
 pub static DENIALS: HashMap<DenialKey, Denial> = HashMap::with_max_entries(1, 0);
+#[map]
+pub static TOLD_APART: HashMap<u32, ToldApart> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static ENDS: LruHashMap<u32, ThreadEnd> = LruHashMap::with_max_entries(1, 0);
 #[map]

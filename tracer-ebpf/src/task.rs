@@ -9,7 +9,7 @@ use aya_ebpf::{
     bindings::task_struct,
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
-        bpf_probe_read_kernel,
+        bpf_probe_read_kernel, bpf_probe_read_user,
         generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_task_pt_regs},
     },
 };
@@ -66,6 +66,14 @@ macro_rules! load_field {
 pub fn probe<T: Copy>(address: usize) -> Option<T> {
     // SAFETY: the helper checks the address.
     unsafe { bpf_probe_read_kernel(address as *const T).ok() }
+}
+
+/// The same in the memory of the current process, also of what lies there unaligned. None when it cannot be read, or would have to be
+/// fetched first.
+#[inline(always)]
+pub fn probe_user<T: Copy>(address: usize) -> Option<T> {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_user(address as *const T).ok() }
 }
 
 impl Task {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use nix::sys::signal::Signal;
 
 use crate::{
-    profile::{base, policy::Policy},
-    recording::{Call, Ending, Next, Phase, Recording, Refusal, denied},
-    syscalls::Abi,
+    profile::{answers, base, policy::Policy},
+    recording::{Call, Circumstances, Ending, Next, Phase, Recording, Refusal, denied},
+    syscalls::{Abi, arguments},
     text::{escape, escape_once},
 };
 
@@ -28,13 +28,15 @@ pub(super) struct DeniedCall {
 
 /// The denied calls of a recording, in the order in which they were first refused.
 pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
-    let mut found: BTreeMap<(Abi, i32, Option<Refusal>), DeniedCall> = BTreeMap::new();
-    for (path, call) in denied::all(recording) {
-        let entry = || DeniedCall { call: call.clone(), path: path.to_owned(), elsewhere: false };
-        found
-            .entry((call.abi, call.number, call.refused))
-            .and_modify(|known| known.add(path, call))
-            .or_insert_with(entry);
+    let mut found: BTreeMap<_, DeniedCall> = BTreeMap::new();
+    for (path, whole) in denied::all(recording) {
+        for call in denied::by_values(whole) {
+            let key = (call.abi, call.number, call.refused, denied::values(&call));
+            found
+                .entry(key)
+                .and_modify(|known| known.add(path, &call))
+                .or_insert_with(|| DeniedCall { call, path: path.to_owned(), elsewhere: false });
+        }
     }
     let mut found: Vec<DeniedCall> = found.into_values().collect();
     found.sort_by(|one, other| {
@@ -45,9 +47,13 @@ pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
 }
 
 impl DeniedCall {
-    /// Why the refusal does no harm: a runtime only tried the call, and was told so by an error number.
+    /// Why the refusal does no harm: a runtime only tried the call, or the C library takes another one, and was told so by an error
+    /// number.
     pub(super) fn harmless(&self) -> Option<String> {
         self.call.refused.and_then(Refusal::errno)?;
+        if let Some(other) = answers::falls_back(&self.call) {
+            return Some(format!("harmless: C libraries take {other} in its place"));
+        }
         let (runtime, _) = base::optional_of_runtime(&self.call)?;
         Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
     }
@@ -109,11 +115,23 @@ impl DeniedCall {
             Abi::X86_64 => String::new(),
             abi => format!(" ({})", abi.name()),
         };
-        let arguments = call.circumstances.as_ref().and_then(|known| known.arguments);
-        match arguments {
-            Some(arguments) => {
-                let arguments = arguments.map(|argument| format!("{argument:#x}")).join(", ");
-                format!("{name}({arguments}){abi}")
+        let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+        let is_looked_at = arguments::watched(call.abi, &name).next().is_some();
+        match made.arguments {
+            Some(registers) if is_looked_at => {
+                let written = arguments::call_with(&name, &registers, made.pointed);
+                format!("{}{abi}", written.unwrap_or(name))
+            }
+            Some(registers) => {
+                let registers = registers.map(|register| format!("{register:#x}")).join(", ");
+                format!("{name}({registers}){abi}")
+            }
+            // See `by_values`.
+            None if is_looked_at
+                && call.circumstances.is_none()
+                && call.refused != Some(Refusal::Logged) =>
+            {
+                format!("{name}(other values){abi}")
             }
             None => format!("{name}{abi}"),
         }
@@ -206,10 +224,13 @@ mod tests {
         };
         assert_eq!(line(&call), "+0.250s  mkdir = EFAULT  cp  (workload)");
         call.count = Some(3);
-        call.circumstances = Some(crate::recording::Circumstances {
+        call.circumstances = Some(Circumstances {
             process: 42,
             arguments: Some([0x7f00, 0o755, 0, 0, 0, 0]),
+            pointed: None,
             next: Some(Next::WentOn),
+            others: Vec::new(),
+            untold: 0,
         });
         assert_eq!(
             line(&call),

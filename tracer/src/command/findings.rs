@@ -13,6 +13,7 @@ use crate::{
         base,
         lacking::Lacking,
         policy::{Policy, Verdict},
+        widening::{self, AllowedValue},
     },
     recording::{
         Call, Recording, TargetKind,
@@ -107,12 +108,13 @@ impl Findings {
         Self { containers: parts.iter().map(part).collect(), contradictions, lacking, whole }
     }
 
-    /// The calls to add to the profile, by name.
-    pub(super) fn missing(&self) -> BTreeSet<String> {
-        let named = |call: &Call| syscalls::name(call.abi, call.number);
+    /// The calls to add to the profile, by name, and those to add with one value of an argument.
+    pub(super) fn missing(&self, policy: &Policy) -> (BTreeSet<String>, BTreeSet<AllowedValue>) {
         let needed = self.whole.sure().filter(|call| base::optional_of_runtime(call).is_none());
-        let denied = needed.filter_map(named);
-        denied.chain(self.lacking.iter().flat_map(Lacking::names)).map(str::to_owned).collect()
+        let (mut names, mut values) = widening::all(needed, policy);
+        names.extend(self.lacking.iter().flat_map(Lacking::names));
+        values.retain(|value| !names.contains(value.name));
+        (names.into_iter().map(str::to_owned).collect(), values)
     }
 
     /// The calls that a runtime only tries and that ended it, by name: the profile is to answer them.

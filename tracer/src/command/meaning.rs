@@ -1,10 +1,13 @@
 //! What a profile means on this host, in a few lines for people.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     kernel::Filter,
-    profile::policy::{Decision, Policy, Verdict},
+    profile::{
+        conditions::passes_for,
+        policy::{Decision, Policy, Verdict},
+    },
     syscalls::{Abi, entries, errno},
 };
 
@@ -33,12 +36,31 @@ pub(super) fn of(policy: &Policy, filter: &Filter) -> String {
             abi.name()
         );
     }
+    text.push_str(&conditions(policy));
     let _ = writeln!(
         text,
         "filter: {} instructions of the 4096 that the kernel takes",
         filter.instructions.len()
     );
     text
+}
+
+/// For which arguments calls pass that do not always: a line each, with the ABIs where it is so.
+fn conditions(policy: &Policy) -> String {
+    let mut lines: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for abi in Abi::ALL {
+        for (number, name) in entries(abi) {
+            let number = u32::try_from(number).ok();
+            let decision = number.and_then(|number| policy.table(abi)?.get(&number));
+            if let Some(written) = decision.and_then(|decision| passes_for(name, decision)) {
+                lines.entry((name, written)).or_default().push(abi.name());
+            }
+        }
+    }
+    let line = |((name, written), abis): ((&str, String), Vec<&str>)| {
+        format!("  {name}: {written} ({})\n", abis.join(", "))
+    };
+    lines.into_iter().map(line).collect()
 }
 
 fn verdict(verdict: Verdict) -> String {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cli::Verify,
-    profile::{advice::of_a_runtime, lacking::Lacking},
+    profile::{advice::of_a_runtime, lacking::Lacking, policy::Policy},
     recording::{Phase, Recording, filters::Filters},
     session::Outcome,
     syscalls,
@@ -70,7 +70,7 @@ pub(super) fn report(
         text.push_str(&summary::accepted(None, &outcome.recording));
     }
     text.push_str(&summary::failure(outcome));
-    write_amended(&mut text, typed, findings);
+    write_amended(&mut text, typed, &profile.policy, findings);
     text
 }
 
@@ -208,12 +208,20 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &Filters, none_deni
     }
 }
 
-fn write_amended(text: &mut String, typed: &Verify, findings: &Findings) {
+fn write_amended(text: &mut String, typed: &Verify, policy: &Policy, findings: &Findings) {
     let Some(path) = &typed.amend else { return };
     let path = escape_path(path);
     let _ = if findings.contradictions.is_empty() {
-        let added = findings.missing().len() + findings.tried().len();
-        writeln!(text, "{path}: the profile with the denied calls allowed; calls added: {added}")
+        let (names, values) = findings.missing(policy);
+        let added = names.len() + findings.tried().len();
+        let values = match values.len() {
+            0 => String::new(),
+            values => format!(", values of arguments added: {values}"),
+        };
+        writeln!(
+            text,
+            "{path}: the profile with the denied calls allowed; calls added: {added}{values}"
+        )
     } else {
         writeln!(text, "{path} was not written: what was denied, another filter denied")
     };

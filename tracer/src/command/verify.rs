@@ -146,7 +146,8 @@ fn finish(
     let findings = Findings::of(&outcome.recording, &outcome.passed, policy, typed.per_container);
     let written = destination.filter(|_| findings.contradictions.is_empty());
     if let Some(destination) = written {
-        let text = oci::amend(&profile.bytes, &findings.missing(), &findings.architectures())?;
+        let (names, values) = findings.missing(policy);
+        let text = oci::amend(&profile.bytes, &names, &values, &findings.architectures())?;
         let text = oci::answer(text.as_bytes(), &findings.tried())?;
         destination.write(&[(FileKind::Profile, text.as_bytes())])?;
     }

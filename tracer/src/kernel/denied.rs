@@ -6,13 +6,19 @@ use aya::{
     Ebpf,
     maps::{HashMap, MapData},
 };
-use tracer_ebpf::{DENIALS, Denial, DenialKey, ENDS, PROCESSES, TASKS, task_state};
+use tracer_ebpf::{
+    DENIALS, Denial, DenialKey, ENDS, PROCESSES, TASKS, TOLD_APART, arguments::told_apart_key,
+    task_state,
+};
 
 use super::{
     KernelError,
-    maps::{DenialKeyPod, DenialPod, ThreadEndPod, map_error, take, typed},
+    maps::{DenialKeyPod, DenialPod, ThreadEndPod, ToldApartPod, map_error, take, typed},
 };
-use crate::recording::facts::Refused;
+use crate::{
+    recording::facts::Refused,
+    syscalls::{arguments::told_apart, as_the_kernel_shows},
+};
 
 /// The calls that filters refused.
 pub(super) struct Denials {
@@ -23,6 +29,13 @@ pub(super) struct Denials {
 
 impl Denials {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let mut apart: HashMap<_, u32, ToldApartPod> = typed(take(ebpf, TOLD_APART)?, TOLD_APART)?;
+        for (abi, number, how) in told_apart() {
+            let (number, compat) = as_the_kernel_shows(abi, number);
+            apart
+                .insert(told_apart_key(number, compat), ToldApartPod(how), 0)
+                .map_err(map_error(TOLD_APART, "filling"))?;
+        }
         Ok(Self {
             denials: typed(take(ebpf, DENIALS)?, DENIALS)?,
             ends: typed(take(ebpf, ENDS)?, ENDS)?,

@@ -10,7 +10,7 @@ use aya::{
     maps::{Map, MapData, RingBuf},
 };
 use tracer_ebpf::{
-    ArgumentKey, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd,
+    ArgumentKey, Counts, Denial, DenialKey, Evidence, EvidenceKey, Member, ThreadEnd, ToldApart,
 };
 
 use super::KernelError;
@@ -39,7 +39,10 @@ pub(super) struct MemberPod(pub(super) Member);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct ArgumentKeyPod(pub(super) ArgumentKey);
-// SAFETY: all eight are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct ToldApartPod(pub(super) ToldApart);
+// SAFETY: all nine are #[repr(C)] structures of integers without padding; the shared library asserts their sizes.
 unsafe impl Pod for EvidenceKeyPod {}
 // SAFETY: see above.
 unsafe impl Pod for EvidencePod {}
@@ -55,6 +58,8 @@ unsafe impl Pod for ThreadEndPod {}
 unsafe impl Pod for MemberPod {}
 // SAFETY: see above.
 unsafe impl Pod for ArgumentKeyPod {}
+// SAFETY: see above.
+unsafe impl Pod for ToldApartPod {}
 
 /// A ring buffer of values of one type.
 pub struct EventBuffer<T> {

@@ -40,7 +40,8 @@ use aya_log::EbpfLogger;
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, CallEvent, CgroupEvent,
     Config, Counts, DENIAL_EVENTS, DENIALS, DenialEvent, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS,
-    MOVE_EVENTS, MOVES_LOST, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS, VISITED,
+    MOVE_EVENTS, MOVES_LOST, MoveEvent, PROCESSES, RECORDS, ROOTS, STATS, Stats, TARGETS, TASKS,
+    TOLD_APART, VISITED,
 };
 
 pub use self::audit_log::{AuditLog, AuditLogError, AuditMessage};
@@ -105,6 +106,8 @@ const TASK_ENTRIES: u32 = 1 << 17;
 const PROCESS_ENTRIES: u32 = 1 << 16;
 /// Entries of the map of denied calls.
 const DENIAL_ENTRIES: u32 = 1 << 15;
+/// Entries of the map of calls whose arguments are looked at: in three ABIs.
+const TOLD_APART_ENTRIES: u32 = 1 << 7;
 /// Threads that a call was refused to and that ended.
 const END_ENTRIES: u32 = 1 << 13;
 /// Bytes of the ring buffer of denied calls.
@@ -441,6 +444,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
         .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
+        .map_max_entries(TOLD_APART, denied(TOLD_APART_ENTRIES, 1))
         .map_max_entries(ENDS, denied(END_ENTRIES, 1))
         .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
         .load(&specialised(OBJECT, config)?)

@@ -6,6 +6,7 @@ use super::{
     Architecture, base,
     lacking::{Lacking, runtimes_of, since},
     policy::{Policy, Verdict},
+    widening::{self, AllowedValue, Widening, widening},
 };
 use crate::{
     recording::{Call, Phase, Refusal},
@@ -47,6 +48,7 @@ pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
         // Of several filters that refuse a call, the harshest answers, and of equal ones the last that was loaded.
         Some(verdict) if alone && !is_answer(call.refused, verdict) => Says::Elsewhere,
         Some(_) => Says::Refused,
+        None if widening::lets_pass(call, policy) == Some(true) => Says::Elsewhere,
         None => Says::ForSomeArguments,
     }
 }
@@ -76,6 +78,8 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
     let of_runtimes: BTreeSet<&str> = lacking.iter().flat_map(Lacking::names).collect();
     let mut lines: Vec<String> = lacking.iter().map(of_a_runtime).collect();
     let mut kinds: BTreeMap<(Says, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut values: BTreeMap<&str, BTreeSet<AllowedValue>> = BTreeMap::new();
+    let (whole, _) = widening::all(calls.iter().copied(), policy);
     let mut tried: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
         let name = syscalls::name(call.abi, call.number).unwrap_or_default();
@@ -86,6 +90,14 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
         }
         if call.during == Some(Phase::ContainerInit) && of_runtimes.contains(name) {
             continue;
+        }
+        if let Some(Widening::Value(value)) = widening(call, policy)
+            && !whole.contains(name)
+        {
+            values.entry(name).or_default().insert(value);
+            if says != Says::UnlistedArchitecture {
+                continue;
+            }
         }
         let architecture = match says {
             Says::UnlistedArchitecture => Architecture::from(call.abi).token(),
@@ -98,7 +110,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
         match says {
             Says::Elsewhere => None,
             Says::ForSomeArguments => Some(format!(
-                "the profile allows {names} for some arguments only: change the conditions"
+                "the profile allows {names} for some arguments only: change the conditions, or allow it for all"
             )),
             Says::Refused => Some(format!("add {names} to the profile")),
             Says::UnlistedArchitecture => Some(format!(
@@ -109,8 +121,16 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
             }
         }
     }));
+    lines.extend(values.iter().map(|(name, values)| of_values(name, values)));
     lines.extend(tried.into_iter().map(|(runtime, names)| only_tried(runtime, &names)));
     lines
+}
+
+/// What a call is to be allowed with.
+fn of_values(name: &str, values: &BTreeSet<AllowedValue>) -> String {
+    let index = values.first().map_or(0, |value| value.index);
+    let values = values.iter().map(AllowedValue::to_string).collect::<Vec<_>>().join(", ");
+    format!("let {name} be made with {values} (argument {index}) as well")
 }
 
 /// What a runtime goes on without, when it is not ended for it.
@@ -188,6 +208,7 @@ mod tests {
             (Abi::X86_64, "open_tree", Workload, "add open_tree to the profile"),
             (Abi::X86_64, "mount", ContainerInit, "add mount"),
             (Abi::X86_64, "socket", Workload, "for some arguments only"),
+            (Abi::X86_64, "clone3", Workload, "add clone3 to the profile"),
             (Abi::I386, "socketcall", Workload, "does not list SCMP_ARCH_X86:"),
             (Abi::X32, "read", Workload, "does not list SCMP_ARCH_X32:"),
         ];

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Errno, Options, Profile, Reason, Runtime, base};
 use crate::{
-    recording::{Answered, Call, Phase},
+    recording::{Answered, Call, Phase, Refusal},
     syscalls,
 };
 
@@ -122,6 +122,18 @@ impl Profile {
         });
         answered.collect()
     }
+}
+
+/// A call that C libraries try first, what they take in its place when it fails with ENOSYS, and the place where that is written: glibc,
+/// `sysdeps/unix/sysv/linux/clone-internal.c`, and `clone3` of the defaults of Docker and containerd, which therefore answer it so.
+const FALL_BACKS: [(&str, &str); 1] = [("clone3", "clone")];
+
+/// What a caller takes in the place of a call that was refused in a way that it falls back on. Filters cannot look at what such a call
+/// points to, so that profiles refuse it on purpose.
+pub fn falls_back(call: &Call) -> Option<&'static str> {
+    let name = syscalls::name(call.abi, call.number)?;
+    let is_so = call.refused == Some(Refusal::Errno(Errno::ENOSYS.get()));
+    FALL_BACKS.iter().find(|(first, _)| is_so && *first == name).map(|(_, other)| *other)
 }
 
 /// Whether what was refused counts for an answer: not what a runtime was refused before the filter of the container.

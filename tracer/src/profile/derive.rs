@@ -197,7 +197,7 @@ impl Seen {
             return;
         }
         self.refused.take(call);
-        let is_allowed = options.denied && !call.doubtful;
+        let is_allowed = options.denied && !call.doubtful && answers::falls_back(call).is_none();
         let is_answered = options.default_action.ends_the_caller() && refused.errno().is_some();
         if !is_allowed && !is_answered {
             return;

@@ -6,11 +6,12 @@
 
 pub mod advice;
 pub mod alternatives;
-mod answers;
+pub mod answers;
 pub mod arguments;
 pub mod base;
 pub mod beyond;
 pub mod capability;
+pub mod conditions;
 pub mod defaults;
 pub mod derive;
 pub mod exclusion;
@@ -24,6 +25,7 @@ pub mod options;
 pub mod policy;
 pub mod standing;
 pub mod summary;
+pub mod widening;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,9 +2,9 @@
 //! without it ends.
 
 use serde::{Deserialize, Serialize};
-use tracer_ebpf::ThreadEnd;
+use tracer_ebpf::{ThreadEnd, known};
 
-use super::facts::Refused;
+use super::{facts::Refused, made::Made};
 
 /// The part of an exit status that tells the signal, and where the exit code is (wait(2)).
 const SIGNAL_MASK: u32 = 0x7f;
@@ -23,7 +23,41 @@ pub struct Circumstances {
     /// BTF.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal")]
     pub arguments: Option<[u64; 6]>,
+    /// The first 64 bits of what its first argument points to, of a call of which these are looked at. Absent of other calls, and
+    /// when they could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal_one")]
+    pub pointed: Option<u64>,
     /// What came next, after the last one. Absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+    /// The same call with other values of the arguments that are looked at ([`crate::syscalls::arguments`]), in the order in which they
+    /// were first seen. What stands beside this is of the first value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherValues>,
+    /// Calls with further values, which are not told apart.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub untold: u64,
+}
+
+/// A refused call once more, with other values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherValues {
+    /// When it was first refused with these, in seconds since the recording began.
+    pub first_seen_seconds: f64,
+    /// Command name of the first caller. Escaped on output.
+    pub command: String,
+    /// How many calls.
+    pub count: u64,
+    /// See [`Circumstances::process`].
+    pub process: u32,
+    /// See [`Circumstances::arguments`].
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal")]
+    pub arguments: Option<[u64; 6]>,
+    /// See [`Circumstances::pointed`].
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal_one")]
+    pub pointed: Option<u64>,
+    /// See [`Circumstances::next`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Next>,
 }
@@ -58,6 +92,11 @@ pub enum Ending {
 }
 
 impl Circumstances {
+    /// What the first value of the call was.
+    pub fn made(&self) -> Made {
+        Made { arguments: self.arguments, pointed: self.pointed }
+    }
+
     /// From the kernel side's facts.
     pub(super) fn of(refused: &Refused) -> Self {
         let denial = &refused.denial;
@@ -72,10 +111,14 @@ impl Circumstances {
             (None, Some(now)) if made(now) > 0 => Some(Next::WentOn),
             (None, _) => None,
         };
+        let values = &denial.values;
         Self {
-            process: denial.pid,
-            arguments: (denial.has_arguments != 0).then_some(denial.arguments),
+            process: values.pid,
+            arguments: (values.known & known::ARGUMENTS != 0).then_some(values.arguments),
+            pointed: (values.known & known::POINTED != 0).then_some(values.pointed),
             next,
+            others: Vec::new(),
+            untold: 0,
         }
     }
 }
@@ -88,6 +131,10 @@ impl Ending {
             (_, signal) => Self::Signal(signal),
         }
     }
+}
+
+fn is_none(calls: &u64) -> bool {
+    *calls == 0
 }
 
 /// Arguments as people read them: `"0x1f"`.
@@ -109,18 +156,43 @@ mod hexadecimal {
         };
         let mut arguments = [0; 6];
         for (argument, text) in arguments.iter_mut().zip(&texts) {
-            let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'));
-            *argument = digits
-                .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-                .ok_or_else(|| D::Error::custom("an argument is not written like 0x1f"))?;
+            *argument = number(text).map_err(D::Error::custom)?;
         }
         Ok(Some(arguments))
+    }
+
+    pub(super) fn number(text: &str) -> Result<u64, &'static str> {
+        let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'));
+        digits
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .ok_or("an argument is not written like 0x1f")
+    }
+}
+
+/// One number, written like those.
+mod hexadecimal_one {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::hexadecimal::number;
+
+    pub(super) fn serialize<S: Serializer>(
+        one: &Option<u64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        one.map(|one| format!("{one:#x}")).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<u64>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| number(&text).map_err(D::Error::custom)).transpose()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tracer_ebpf::{Denial, DenialKey, EvidenceKey};
+    use tracer_ebpf::{Denial, DenialKey, EvidenceKey, Values};
 
     use super::*;
 
@@ -130,13 +202,11 @@ mod tests {
             first_seen: 1_000,
             count: 2,
             command: [0; 16],
-            arguments: [1, 2, 3, 4, 5, 6],
-            pid: 40,
-            has_arguments: 1,
+            values: Values { arguments: [1, 2, 3, 4, 5, 6], pointed: 7, known: 1, pid: 40 },
             last_seen: 5_000_000,
             last_thread: 10 << 32 | 41,
         };
-        let key = DenialKey { call, verdict: 1, reserved: 0 };
+        let key = DenialKey { call, verdict: 1, place: 0 };
         Refused { key, denial, end, calls_now }
     }
 
@@ -156,6 +226,19 @@ mod tests {
         assert_eq!(next(Some(12)), Some(Next::WentOn));
         assert_eq!(next(Some(10)), None, "no call since");
         assert_eq!(next(None), None, "nobody knows the thread");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_absent() {
+        let of = |known| {
+            let mut facts = refused(None, None);
+            facts.denial.values.known = known;
+            let found = Circumstances::of(&facts);
+            (found.arguments, found.pointed)
+        };
+        assert_eq!(of(0), (None, None));
+        assert_eq!(of(known::ARGUMENTS), (Some([1, 2, 3, 4, 5, 6]), None));
+        assert_eq!(of(known::ARGUMENTS | known::POINTED), (Some([1, 2, 3, 4, 5, 6]), Some(7)));
     }
 
     #[test]

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use tracer_ebpf::verdict;
+use tracer_ebpf::{OTHER_VALUES, arguments::MOST_VALUES, verdict};
 
 use super::{
-    Call, Circumstances, Phase, Recording, Refusal,
+    Call, Circumstances, OtherValues, Phase, Recording, Refusal,
     assembly::{Parts, seconds_between, until_nul},
     facts::Refused,
+    made::{self, FirstSight, Made},
     phases::{Phases, may_be_entering},
 };
 use crate::{
     syscalls::{self, Abi},
     text::escape_bytes,
 };
+
+/// Most values besides the first of which a recording has circumstances.
+const MOST_OTHERS: usize = MOST_VALUES - 1;
 
 /// A call that a filter logged and let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +49,11 @@ pub fn refusal(verdict: u32) -> Refusal {
 
 /// The denied calls of one cgroup, without the order of a recording.
 pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call> {
-    let mut found: BTreeMap<(Abi, i32, Refusal), Seen> = BTreeMap::new();
+    let mut found: BTreeMap<(Abi, i32, Refusal), ByValues> = BTreeMap::new();
     let mut take = |abi, number, refused, seen: Seen| {
-        found.entry((abi, number, refused)).and_modify(|known| known.add(&seen)).or_insert(seen);
+        let name = syscalls::name(abi, number);
+        let values = made::values(abi, name, seen.made());
+        found.entry((abi, number, refused)).or_default().add(values, seen);
     };
     for refused in parts.snapshot.denials.iter().filter(|one| one.key.call.cgroup == cgroup) {
         let (key, denial) = (&refused.key, &refused.denial);
@@ -59,6 +65,7 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
             command: escape_bytes(until_nul(&denial.command)),
             during: refused_during(parts, cgroup, phases, refused),
             circumstances: Some(Circumstances::of(refused)),
+            untold: key.place >= OTHER_VALUES,
         };
         take(abi, number, refusal(key.verdict), seen);
     }
@@ -70,25 +77,16 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
             command: logged.command.clone(),
             during: logged_during(phases, logged),
             circumstances: None,
+            untold: false,
         };
         take(logged.abi, logged.number, logged.refused, seen);
     }
     let entries_skipped = parts.snapshot.entry_misses > 0;
-    let call = |((abi, number, refused), seen): ((Abi, i32, Refusal), Seen)| Call {
-        abi,
-        number,
-        name: syscalls::name(abi, number).map(str::to_owned),
-        phase: Phase::Denied,
-        count: Some(seen.count),
-        other_phases: Vec::new(),
-        first_seen_seconds: Some(seconds_between(parts.started_boot, seen.first)),
-        command: Some(seen.command),
-        ambiguous: false,
-        refused: Some(refused),
-        during: Some(seen.during),
-        doubtful: entries_skipped && is_doubtful(refused, parts.host.btf),
-        circumstances: seen.circumstances,
-        arguments: Vec::new(),
+    let call = |((abi, number, refused), seen): ((Abi, i32, Refusal), ByValues)| {
+        let doubtful = entries_skipped && is_doubtful(refused, parts.host.btf);
+        seen.call((abi, number, refused), doubtful, |time| {
+            seconds_between(parts.started_boot, time)
+        })
     };
     found.into_iter().map(call).collect()
 }
@@ -146,7 +144,58 @@ pub(super) fn doubt(recording: &mut Recording) {
     }
 }
 
-/// What is known of one denied call.
+/// One denied call, by the values of its arguments that are looked at.
+#[derive(Default)]
+struct ByValues(BTreeMap<(bool, Vec<u64>), Seen>);
+
+impl ByValues {
+    fn add(&mut self, values: Vec<u64>, seen: Seen) {
+        let values = if seen.untold { Vec::new() } else { values };
+        self.0.entry((seen.untold, values)).and_modify(|known| known.add(&seen)).or_insert(seen);
+    }
+
+    /// The entry of a recording.
+    fn call(
+        self,
+        (abi, number, refused): (Abi, i32, Refusal),
+        doubtful: bool,
+        seconds: impl Fn(u64) -> f64,
+    ) -> Call {
+        let mut seen: Vec<Seen> = self.0.into_values().collect();
+        seen.sort_by_key(|one| (one.untold, one.first));
+        let name = syscalls::name(abi, number);
+        let sights: Vec<_> = seen.iter().map(|one| one.sight(&seconds)).collect();
+        let arguments = made::of_calls(abi, name, &sights);
+        let count = seen.iter().fold(0, |sum: u64, one| sum.saturating_add(one.count));
+        let during = seen.iter().map(|one| one.during).max();
+        let mut rest = seen.into_iter();
+        let first = rest.next();
+        let mut circumstances = first.as_ref().and_then(|first| first.circumstances.clone());
+        if let Some(known) = &mut circumstances {
+            for one in rest {
+                one.put_beside(known, &seconds);
+            }
+        }
+        Call {
+            abi,
+            number,
+            name: name.map(str::to_owned),
+            phase: Phase::Denied,
+            count: Some(count),
+            other_phases: Vec::new(),
+            first_seen_seconds: first.as_ref().map(|first| seconds(first.first)),
+            command: first.map(|first| first.command),
+            ambiguous: false,
+            refused: Some(refused),
+            during,
+            doubtful,
+            circumstances,
+            arguments,
+        }
+    }
+}
+
+/// What is known of one denied call, with one value.
 struct Seen {
     first: u64,
     last: u64,
@@ -154,9 +203,39 @@ struct Seen {
     command: String,
     during: Phase,
     circumstances: Option<Circumstances>,
+    /// It stands for several values.
+    untold: bool,
 }
 
 impl Seen {
+    /// What it was called with.
+    fn made(&self) -> Made {
+        self.circumstances.as_ref().map(Circumstances::made).unwrap_or_default()
+    }
+
+    fn sight(&self, seconds: impl Fn(u64) -> f64) -> FirstSight<'_> {
+        let made = if self.untold { Made::default() } else { self.made() };
+        FirstSight { made, seconds: Some(seconds(self.first)), command: Some(&self.command) }
+    }
+
+    /// Adds it to what is known of the call with its first value.
+    fn put_beside(self, known: &mut Circumstances, seconds: impl Fn(u64) -> f64) {
+        let told = self.circumstances.filter(|_| !self.untold && known.others.len() < MOST_OTHERS);
+        let Some(Circumstances { process, arguments, pointed, next, .. }) = told else {
+            known.untold = known.untold.saturating_add(self.count);
+            return;
+        };
+        known.others.push(OtherValues {
+            first_seen_seconds: seconds(self.first),
+            command: self.command,
+            count: self.count,
+            process,
+            arguments,
+            pointed,
+            next,
+        });
+    }
+
     fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.during = self.during.max(other.during);
@@ -175,6 +254,53 @@ impl Seen {
             self.command.clone_from(&other.command);
         }
     }
+}
+
+/// A denied call, once for each of its values. One that was made with more values than are told apart comes once more without any.
+pub fn by_values(call: &Call) -> Vec<Call> {
+    let Some(known) = &call.circumstances else { return vec![call.clone()] };
+    let others = known.others.iter().fold(known.untold, |sum, one| sum.saturating_add(one.count));
+    let first = Circumstances { others: Vec::new(), untold: 0, ..known.clone() };
+    let of = |count, circumstances: Option<Circumstances>| Call {
+        count,
+        arguments: {
+            let made = circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+            let sight = FirstSight { made, seconds: None, command: None };
+            made::of_calls(call.abi, call.name.as_deref(), &[sight])
+        },
+        circumstances,
+        ..call.clone()
+    };
+    let mut calls = vec![of(call.count.map(|all| all.saturating_sub(others)), Some(first))];
+    for one in &known.others {
+        let circumstances = Circumstances {
+            process: one.process,
+            arguments: one.arguments,
+            pointed: one.pointed,
+            next: one.next,
+            others: Vec::new(),
+            untold: 0,
+        };
+        calls.push(Call {
+            first_seen_seconds: Some(one.first_seen_seconds),
+            command: Some(one.command.clone()),
+            ..of(Some(one.count), Some(circumstances))
+        });
+    }
+    if known.untold > 0 {
+        // Of these nothing is known but that they came later.
+        let last = known.others.iter().map(|one| one.first_seen_seconds).reduce(f64::max);
+        let first_seen_seconds = last.or(call.first_seen_seconds);
+        calls.push(Call { first_seen_seconds, command: None, ..of(Some(known.untold), None) });
+    }
+    calls
+}
+
+/// What tells a denied call from others of its name; see [`by_values`].
+pub fn values(call: &Call) -> (bool, Vec<u64>) {
+    let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+    let values = made::values(call.abi, call.name.as_deref(), made);
+    (call.circumstances.is_some(), values)
 }
 
 /// Every denied call of a recording, with the path of its cgroup.

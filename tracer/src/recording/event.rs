@@ -19,6 +19,9 @@ pub struct NewCall {
     /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'static str>,
+    /// How it was made, of a denied call whose arguments are looked at: `socket(AF_VSOCK, SOCK_STREAM, 0)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
     /// Process id in the initial pid namespace.
     pub pid: u32,
     /// Command name, escaped.
@@ -46,10 +49,12 @@ pub struct NewValue {
 }
 
 impl NewCall {
-    /// The call for people: its name, or its number, with the ABI when that is not x86_64.
+    /// The call for people: how it was made, its name, or its number, with the ABI when that is not x86_64.
     pub fn display(&self) -> String {
         let mut name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
-        if let Some(NewValue { index, value, .. }) = self.argument {
+        if let Some(invocation) = &self.invocation {
+            name.clone_from(invocation);
+        } else if let Some(NewValue { index, value, .. }) = self.argument {
             let value = value
                 .map_or_else(|| "any".to_owned(), |value| arguments::value(&name, index, value));
             name = format!("{name}({}{value})", "_, ".repeat(usize::from(index)));

@@ -286,9 +286,16 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
         for seconds in values.filter_map(|value| value.first_seen_seconds) {
             check("a value's \"first_seen_seconds\"", seconds)?;
         }
-        let next = call.circumstances.as_ref().and_then(|known| known.next);
-        if let Some(Next::Ended { after_seconds, .. }) = next {
-            check("a call's \"after_seconds\"", after_seconds)?;
+        if let Some(known) = &call.circumstances {
+            let others = known.others.iter();
+            for other in others.clone() {
+                check("a call's \"first_seen_seconds\"", other.first_seen_seconds)?;
+            }
+            for next in others.filter_map(|other| other.next).chain(known.next) {
+                if let Next::Ended { after_seconds, .. } = next {
+                    check("a call's \"after_seconds\"", after_seconds)?;
+                }
+            }
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ pub mod filters;
 mod identity;
 pub mod json;
 pub mod labels;
+pub mod made;
 pub mod merge;
 pub mod parts;
 pub mod phases;
@@ -26,7 +27,7 @@ pub mod told;
 use serde::{Deserialize, Serialize};
 
 use self::arguments::Argument;
-pub use self::circumstances::{Circumstances, Ending, Next};
+pub use self::circumstances::{Circumstances, Ending, Next, OtherValues};
 pub use self::departures::Departure;
 pub use self::identity::{ContainerIdentity, ToldBy, Workload};
 use crate::syscalls::{Abi, errno};

@@ -142,6 +142,7 @@ impl Audit {
             abi,
             number,
             name: syscalls::name(abi, number),
+            invocation: None,
             pid: record.pid,
             command,
             refused: Some(refused),

@@ -3,7 +3,9 @@
 use std::{collections::HashSet, io, os::fd::AsFd};
 
 use anyhow::{Context, Result};
-use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent, SeenValue, arguments::ARGUMENTS};
+use tracer_ebpf::{
+    CallEvent, CgroupEvent, DenialEvent, SeenValue, Values, arguments::ARGUMENTS, known,
+};
 
 use super::{Observers, late::Late, moves::Moves, names::Names, selecting::Selecting};
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
         labels::{self, Label, LabelKey, Labels},
         phases::during,
     },
-    syscalls,
+    syscalls::{self, Abi, arguments},
     target::cgroup::CgroupRoot,
     text::{escape, escape_bytes},
 };
@@ -39,7 +41,7 @@ pub(super) struct Sightings {
     new_log: Option<Readiness>,
     unplaced: Vec<CallEvent>,
     unplaced_denials: Vec<DenialEvent>,
-    denied: HashSet<(LabelKey, Refusal)>,
+    denied: HashSet<(LabelKey, Refusal, Option<String>)>,
     values: HashSet<(LabelKey, NewValue)>,
     pub(super) selecting: Selecting,
     began: u64,
@@ -217,6 +219,7 @@ impl Sightings {
             abi,
             number,
             name: syscalls::name(abi, number),
+            invocation: None,
             pid: event.pid,
             command,
             refused: None,
@@ -226,7 +229,7 @@ impl Sightings {
         self.show(&new, observers);
     }
 
-    /// A denied call, shown once for each cgroup and way.
+    /// A denied call, shown once for each cgroup, way and value.
     fn take_denial(&mut self, event: &DenialEvent, observers: &mut Observers<'_>) {
         let call = &event.key.call;
         let (abi, number) = syscalls::classify(call.number, call.compat != 0);
@@ -237,7 +240,8 @@ impl Sightings {
             }
             return;
         };
-        let is_new = self.denied.insert(((call.cgroup, abi, number), refused));
+        let invocation = invocation(abi, number, &event.values);
+        let is_new = self.denied.insert(((call.cgroup, abi, number), refused, invocation.clone()));
         if !is_new || !self.selecting.is_selected(&path) {
             return;
         }
@@ -247,7 +251,8 @@ impl Sightings {
             abi,
             number,
             name: syscalls::name(abi, number),
-            pid: event.pid,
+            invocation,
+            pid: event.values.pid,
             command: command(&event.command),
             refused: Some(refused),
             during: Some(during(call.class, self.selecting.kind(&path))),
@@ -264,7 +269,7 @@ impl Sightings {
     /// Forgets cgroups that are no target's: those of `freed`, and of what is known by name what is gone. Tells the ids of the latter.
     pub(super) fn forget(&mut self, freed: &HashSet<u64>, root: &CgroupRoot) -> Vec<u64> {
         self.labels.retain(|(cgroup, _, _), _| !freed.contains(cgroup));
-        self.denied.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
+        self.denied.retain(|((cgroup, _, _), ..)| !freed.contains(cgroup));
         self.values.retain(|((cgroup, _, _), _)| !freed.contains(cgroup));
         let selecting = &self.selecting;
         let names = &mut self.names;
@@ -311,6 +316,14 @@ fn new_value(seen: SeenValue) -> Option<NewValue> {
     let entry = ARGUMENTS.get(seen.argument()).filter(|_| seen.0 != 0)?;
     let value = (!seen.is_any()).then(|| u64::from(seen.value()));
     Some(NewValue { index: entry.index, mask: entry.mask, value })
+}
+
+/// How a denied call was made, when its arguments are looked at and known.
+fn invocation(abi: Abi, number: i32, values: &Values) -> Option<String> {
+    let name = syscalls::name(abi, number).filter(|_| values.known & known::ARGUMENTS != 0)?;
+    arguments::watched(abi, name).next()?;
+    let pointed = (values.known & known::POINTED != 0).then_some(values.pointed);
+    arguments::call_with(name, &values.arguments, pointed)
 }
 
 fn command(name: &[u8]) -> String {

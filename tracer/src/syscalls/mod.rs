@@ -66,6 +66,15 @@ pub fn classify(number: i32, compat: bool) -> (Abi, i32) {
     }
 }
 
+/// What [`classify`] makes the pair of.
+pub fn as_the_kernel_shows(abi: Abi, number: i32) -> (i32, bool) {
+    match abi {
+        Abi::X86_64 => (number, false),
+        Abi::I386 => (number, true),
+        Abi::X32 => (number | X32_BIT, false),
+    }
+}
+
 /// The name of a number in an ABI's table.
 pub fn name(abi: Abi, number: i32) -> Option<&'static str> {
     let number = usize::try_from(number).ok()?;
@@ -119,6 +128,10 @@ mod tests {
         assert_eq!(classify(i32::MIN, false), (Abi::X86_64, i32::MIN));
         // A 32-bit entry has no x32: bit 30 is only a number out of range there.
         assert_eq!(classify(0x4000_0001, true), (Abi::I386, 0x4000_0001));
+        for abi in Abi::ALL {
+            let (number, compat) = as_the_kernel_shows(abi, 54);
+            assert_eq!(classify(number, compat), (abi, 54));
+        }
     }
 
     #[test]

@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{ReadError, read};
-use crate::profile::{Architecture, Errno};
+use crate::profile::{Architecture, Errno, widening::AllowedValue};
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
 const ERRNO: &str = "SCMP_ACT_ERRNO";
+const MASKED_EQUAL: &str = "SCMP_CMP_MASKED_EQ";
 
-/// The profile with these calls allowed, for all arguments and on these architectures as well.
+/// The profile with these calls allowed for all arguments, and those with these values, on these architectures as well.
 ///
 /// # Errors
 /// What is given is no profile.
 pub fn amend(
     bytes: &[u8],
     names: &BTreeSet<String>,
+    values: &BTreeSet<AllowedValue>,
     architectures: &BTreeSet<Architecture>,
 ) -> Result<String, ReadError> {
     change(bytes, |profile| {
@@ -24,6 +26,7 @@ pub fn amend(
         if let Some(rules) = rules(profile) {
             take_out_of_refusing(rules, names);
             allow(rules, names);
+            values.iter().for_each(|value| allow_value(rules, value));
         }
     })
 }
@@ -95,6 +98,23 @@ fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
     if sorted {
         listed.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
     }
+}
+
+/// Puts a rule behind those about the call, or behind all.
+fn allow_value(rules: &mut Vec<Value>, value: &AllowedValue) {
+    let AllowedValue { name, index, mask, value } = value;
+    let is_about = |rule: &Value| {
+        let names = rule["names"].as_array();
+        names.is_some_and(|names| names.iter().any(|listed| listed == name))
+    };
+    let rule = json!({
+        "names": [name],
+        "action": ALLOW,
+        // One condition: several mean different things to different runtimes.
+        "args": [{ "index": index, "value": mask, "valueTwo": value, "op": MASKED_EQUAL }],
+    });
+    let place = rules.iter().rposition(is_about).map_or(rules.len(), |last| last + 1);
+    rules.insert(place, rule);
 }
 
 /// A rule that allows, whatever the arguments and the host are.
@@ -169,7 +189,12 @@ mod tests {
     fn calls_are_put_in_their_place() {
         let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],
             "syscalls":[{"names":["read","write"],"action":"SCMP_ACT_ALLOW"}]}"#;
-        let amended = amend(text.as_bytes(), &names(&["sendfile", "read"]), &BTreeSet::new());
+        let amended = amend(
+            text.as_bytes(),
+            &names(&["sendfile", "read"]),
+            &BTreeSet::new(),
+            &BTreeSet::new(),
+        );
         let amended = amended.expect("a profile");
         let value: Value = serde_json::from_str(&amended).expect("JSON");
         assert_eq!(value["syscalls"][0]["names"], json!(["read", "sendfile", "write"]));
@@ -183,11 +208,49 @@ mod tests {
             {"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":38},
             {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
         assert_eq!(verdict(text, Abi::X86_64, "clone3"), Verdict::Errno(38));
-        let amended = amend(text.as_bytes(), &names(&["clone3"]), &BTreeSet::new()).expect("one");
+        let amended =
+            amend(text.as_bytes(), &names(&["clone3"]), &BTreeSet::new(), &BTreeSet::new())
+                .expect("one");
         assert_eq!(verdict(&amended, Abi::X86_64, "clone3"), Verdict::Allow);
         assert_eq!(verdict(&amended, Abi::X86_64, "socket"), Verdict::Errno(1), "{amended}");
-        let wider = amend(amended.as_bytes(), &names(&["socket"]), &BTreeSet::new()).expect("one");
+        let wider =
+            amend(amended.as_bytes(), &names(&["socket"]), &BTreeSet::new(), &BTreeSet::new())
+                .expect("one");
         assert_eq!(verdict(&wider, Abi::X86_64, "socket"), Verdict::Allow, "{wider}");
+    }
+
+    #[test]
+    fn values_are_allowed_beside_those_that_are() {
+        let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]},
+            {"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
+        let family = |value| AllowedValue { name: "socket", index: 0, mask: 0xffff_ffff, value };
+        let clone = AllowedValue { name: "clone", index: 0, mask: 0x7e02_0000, value: 0x1000_0000 };
+        let values = BTreeSet::from([family(40), family(2), clone]);
+        let amended = amend(text.as_bytes(), &BTreeSet::new(), &values, &BTreeSet::new());
+        let amended = amended.expect("a profile");
+        let policy = policy(&amended);
+        let socket = |family| policy.decide(Abi::X86_64, 41, &[family, 1, 0, 0, 0, 0]);
+        for (family, allowed) in [(1, true), (2, true), (40, true), (16, false), (38, false)] {
+            assert_eq!(socket(family) == Verdict::Allow, allowed, "{family}: {amended}");
+        }
+        assert_eq!(
+            socket(0xdead_0000_0000_0028),
+            Verdict::Allow,
+            "the kernel ignores the upper half"
+        );
+        let clone = |flags| policy.decide(Abi::X86_64, 56, &[flags, 0, 0, 0, 0, 0]);
+        assert_eq!(clone(0x1000_0011), Verdict::Allow);
+        assert_eq!(clone(0x11), Verdict::Errno(1), "that was not asked for");
+        assert_eq!(clone(0x3000_0011), Verdict::Errno(1));
+        let value: Value = serde_json::from_str(&amended).expect("JSON");
+        let names: Vec<&Value> = value["syscalls"]
+            .as_array()
+            .expect("rules")
+            .iter()
+            .map(|rule| &rule["names"][0])
+            .collect();
+        assert_eq!(names, ["socket", "socket", "socket", "read", "clone"]);
     }
 
     #[test]
@@ -216,7 +279,8 @@ mod tests {
             r#"{"defaultAction":"SCMP_ACT_ERRNO","archMap":[{"architecture":"SCMP_ARCH_X86_64","subarchitectures":[]}]}"#,
         ] {
             assert_eq!(verdict(text, Abi::I386, "socketcall"), Verdict::KillThread, "{text}");
-            let amended = amend(text.as_bytes(), &names(&["socketcall"]), &x86).expect("a profile");
+            let amended = amend(text.as_bytes(), &names(&["socketcall"]), &BTreeSet::new(), &x86)
+                .expect("a profile");
             assert_eq!(verdict(&amended, Abi::I386, "socketcall"), Verdict::Allow, "{amended}");
             assert_eq!(verdict(&amended, Abi::X86_64, "read"), Verdict::Errno(1), "{amended}");
         }
@@ -228,7 +292,12 @@ mod tests {
             {"name":"clone3","action":"SCMP_ACT_ERRNO","errno":"ENOSYS"},
             {"name":"read","action":"SCMP_ACT_ALLOW"}]}"#;
         assert_eq!(verdict(text, Abi::X86_64, "clone3"), Verdict::Errno(38));
-        let amended = amend(text.as_bytes(), &names(&["clone3", "write"]), &BTreeSet::new());
+        let amended = amend(
+            text.as_bytes(),
+            &names(&["clone3", "write"]),
+            &BTreeSet::new(),
+            &BTreeSet::new(),
+        );
         let amended = amended.expect("a profile");
         for name in ["clone3", "read", "write"] {
             assert_eq!(verdict(&amended, Abi::X86_64, name), Verdict::Allow, "{name}: {amended}");
@@ -238,6 +307,6 @@ mod tests {
 
     #[test]
     fn what_is_no_profile_is_refused() {
-        assert!(amend(b"[]", &BTreeSet::new(), &BTreeSet::new()).is_err());
+        assert!(amend(b"[]", &BTreeSet::new(), &BTreeSet::new(), &BTreeSet::new()).is_err());
     }
 }
