@@ -367,7 +367,7 @@ pub struct CallEvent {
     pub command: [u8; COMMAND_SIZE],
 }
 
-/// Counters that the kernel side keeps. All but the events of calls and the places of counts are losses.
+/// Counters that the kernel side keeps. Losses, but for those that say otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -397,6 +397,8 @@ pub struct Stats {
     pub claims: u64,
     /// Values of arguments that found no place in [`ARGUMENT_VALUES`].
     pub values_lost: u64,
+    /// Entries that were put into [`ARGUMENT_VALUES`]: no loss.
+    pub values: u64,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
@@ -438,7 +440,7 @@ const _: () = {
     assert!(size_of::<DenialEvent>() == 56);
     assert!(size_of::<Denial>() == 104);
     assert!(size_of::<ThreadEnd>() == 24);
-    assert!(size_of::<Stats>() == 104);
+    assert!(size_of::<Stats>() == 112);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
     assert!(size_of::<Config>() == 39 * 4);
