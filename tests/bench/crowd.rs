@@ -12,7 +12,7 @@ use tests::GROUND_TRUTH;
 use crate::{
     attach::Group,
     median,
-    worker::{Place, Worker, sample},
+    worker::{Loop, Place, Worker, sample},
 };
 
 /// Cgroups that one process visits.
@@ -52,7 +52,9 @@ pub fn bench(cgroups: usize) {
     let mut outside = [Worker::start(Place::Outside, 0, None)];
     let mut measure = || {
         [&mut inside, &mut outside].map(|workers| {
-            median(&(0..SAMPLES).map(|_| sample(&mut workers[..])).collect::<Vec<_>>())
+            median(
+                &(0..SAMPLES).map(|_| sample(&mut workers[..], Loop::Getppid)).collect::<Vec<_>>(),
+            )
         })
     };
     let before = measure();

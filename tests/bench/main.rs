@@ -11,8 +11,11 @@
 //! Then what a process costs that is born and ends, inside and outside the target. `--crowd N` measures calls before and after so many
 //! cgroups have come and gone, and nothing else.
 //!
+//! `--arguments N` measures so many rounds of calls whose arguments are looked at, beside ones that are not, and nothing else.
+//!
 //! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
 
+mod arguments;
 mod attach;
 mod crowd;
 mod forks;
@@ -21,7 +24,7 @@ mod worker;
 
 use std::{env, process::ExitCode};
 
-use worker::{Place, Worker};
+use worker::{Loop, Place, Worker};
 
 /// Rounds when none are asked for.
 const ROUNDS: usize = 31;
@@ -73,12 +76,16 @@ fn main() -> ExitCode {
     let rounds = match arguments.as_slice() {
         [] => ROUNDS,
         [flag, rounds] if flag == "--rounds" => rounds.parse().expect("a number of rounds"),
+        [flag, rounds] if flag == "--arguments" => {
+            arguments::bench(rounds.parse().expect("a number of rounds"));
+            return ExitCode::SUCCESS;
+        }
         [flag, cgroups] if flag == "--crowd" => {
             crowd::bench(cgroups.parse().expect("a number of cgroups"));
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprintln!("usage: bench [--rounds N | --crowd CGROUPS]");
+            eprintln!("usage: bench [--rounds N | --arguments N | --crowd CGROUPS]");
             return ExitCode::from(2);
         }
     };
@@ -109,7 +116,8 @@ fn bench(rounds: usize) {
                     Place::Contained => &mut contained,
                     Place::Outside => &mut outside,
                 };
-                samples[variant][scene].push(worker::sample(&mut workers[..*count]));
+                let sample = worker::sample(&mut workers[..*count], Loop::Getppid);
+                samples[variant][scene].push(sample);
             }
             drop(attached);
         }

@@ -4,12 +4,20 @@ use std::{
     env, fs,
     hint::black_box,
     io::{BufRead, BufReader, Write, stdin, stdout},
+    os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    ptr,
+    sync::atomic::AtomicU32,
     time::Instant,
 };
 
-use rustix::{process::getppid, thread};
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    process::getppid,
+    termios::tcgetwinsize,
+    thread::{self, futex},
+};
 
 /// First argument of a worker process.
 pub const ROLE: &str = "worker";
@@ -27,6 +35,62 @@ pub enum Place {
     Contained,
     /// In the cgroup of the benchmark.
     Outside,
+}
+
+/// What a worker does again and again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loop {
+    /// A call whose arguments nobody looks at.
+    Getppid,
+    /// Another one, as programs with threads make it.
+    Futex,
+    /// A request that is no terminal's to answer: one value.
+    Ioctl,
+    /// mmap and munmap, of which the first is looked at.
+    Mmap,
+    /// socket and close, of which the first is looked at: three values.
+    Socket,
+}
+
+impl Loop {
+    /// Every one, with its name.
+    pub const ALL: [(Self, &str); 5] = [
+        (Self::Getppid, "getppid"),
+        (Self::Futex, "futex"),
+        (Self::Ioctl, "ioctl"),
+        (Self::Mmap, "mmap+munmap"),
+        (Self::Socket, "socket+close"),
+    ];
+
+    fn turn(self) {
+        match self {
+            Self::Getppid => {
+                black_box(getppid());
+            }
+            Self::Futex => {
+                black_box(futex::wake(&AtomicU32::new(0), futex::Flags::PRIVATE, 1)).ok();
+            }
+            Self::Ioctl => {
+                black_box(tcgetwinsize(stdin())).ok();
+            }
+            Self::Mmap => map(),
+            Self::Socket => {
+                black_box(UnixDatagram::unbound()).ok();
+            }
+        }
+    }
+}
+
+/// Maps a page, and takes it away.
+#[expect(unsafe_code, reason = "memory is mapped by hand, and not used")]
+fn map() {
+    const PAGE: usize = 4096;
+    // SAFETY: a fresh mapping at an address of the kernel's choice, which nobody else knows.
+    unsafe {
+        let flags = MapFlags::PRIVATE;
+        let address = mmap_anonymous(ptr::null_mut(), PAGE, ProtFlags::READ, flags);
+        munmap(address.expect("a page"), PAGE).expect("a mapping");
+    }
 }
 
 /// A worker process, waiting for the word to take a sample.
@@ -62,8 +126,9 @@ impl Worker {
         Self { process, orders, answers }
     }
 
-    fn order(&mut self) {
-        writeln!(self.orders, "go").expect("the worker listens");
+    fn order(&mut self, what: Loop) {
+        let name = Loop::ALL.iter().find(|(known, _)| *known == what).map_or("", |(_, name)| name);
+        writeln!(self.orders, "{name}").expect("the worker listens");
     }
 
     fn answer(&mut self) -> Vec<f64> {
@@ -80,9 +145,9 @@ impl Drop for Worker {
     }
 }
 
-/// Nanoseconds per call: the best slice of each worker, and the mean of them. The workers run at once.
-pub fn sample(workers: &mut [Worker]) -> f64 {
-    workers.iter_mut().for_each(Worker::order);
+/// Nanoseconds per turn: the best slice of each worker, and the mean of them. The workers run at once.
+pub fn sample(workers: &mut [Worker], what: Loop) -> f64 {
+    workers.iter_mut().for_each(|worker| worker.order(what));
     let best = |worker: &mut Worker| worker.answer().into_iter().fold(f64::INFINITY, f64::min);
     let total: f64 = workers.iter_mut().map(best).sum();
     total / workers.len() as f64
@@ -93,17 +158,19 @@ pub fn run(cpu: usize) {
     let mut set = thread::CpuSet::new();
     set.set(cpu);
     thread::sched_setaffinity(None, &set).expect("pinning to a CPU");
-    for _ in stdin().lines() {
-        let slices: Vec<String> = (0..SLICES).map(|_| format!("{:.2}", slice())).collect();
+    for order in stdin().lines() {
+        let order = order.expect("the benchmark speaks");
+        let what = Loop::ALL.iter().find(|(_, name)| *name == order).expect("a loop").0;
+        let slices: Vec<String> = (0..SLICES).map(|_| format!("{:.2}", slice(what))).collect();
         println!("{}", slices.join(" "));
         stdout().flush().expect("the benchmark listens");
     }
 }
 
-fn slice() -> f64 {
+fn slice(what: Loop) -> f64 {
     let start = Instant::now();
     for _ in 0..CALLS {
-        black_box(getppid());
+        what.turn();
     }
     start.elapsed().as_nanos() as f64 / f64::from(CALLS)
 }

@@ -245,12 +245,13 @@ fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u
     let any = seen.of_any();
     let outcome = count_of(cgroup, any).and_then(|count| put_in(cgroup, seen, any, count));
     let Some((known, is_new)) = outcome else {
-        count_loss(Counter::Values);
+        count_loss(Counter::ValuesLost);
         return 0;
     };
     let known = forgotten(known, record);
     keep(record, known);
     if is_new {
+        count_loss(Counter::Values);
         announce(cgroup, known, number);
     }
     0

@@ -375,7 +375,7 @@ pub struct CallEvent {
     pub command: [u8; COMMAND_SIZE],
 }
 
-/// Counters that the kernel side keeps. All but the events of calls and the places of counts are losses.
+/// Counters that the kernel side keeps. Losses, but for those that say otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -405,6 +405,8 @@ pub struct Stats {
     pub claims: u64,
     /// Values of arguments that found no place in [`ARGUMENT_VALUES`].
     pub values_lost: u64,
+    /// Entries that were put into [`ARGUMENT_VALUES`]: no loss.
+    pub values: u64,
 }
 
 /// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
@@ -448,7 +450,7 @@ const _: () = {
     assert!(size_of::<Values>() == 64);
     assert!(size_of::<ToldApart>() == 32);
     assert!(size_of::<ThreadEnd>() == 24);
-    assert!(size_of::<Stats>() == 104);
+    assert!(size_of::<Stats>() == 112);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
     assert!(size_of::<Config>() == 39 * 4);

@@ -95,6 +95,7 @@ pub enum Counter {
     MoveEvents,
     Claims,
     Values,
+    ValuesLost,
 }
 
 /// Adds one to a counter.
@@ -114,7 +115,8 @@ pub fn count_loss(counter: Counter) {
             Counter::Members => addr_of_mut!((*stats).members_lost),
             Counter::MoveEvents => addr_of_mut!((*stats).move_events_lost),
             Counter::Claims => addr_of_mut!((*stats).claims),
-            Counter::Values => addr_of_mut!((*stats).values_lost),
+            Counter::Values => addr_of_mut!((*stats).values),
+            Counter::ValuesLost => addr_of_mut!((*stats).values_lost),
         };
         atomic::add(word, 1);
     }

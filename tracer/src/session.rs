@@ -217,7 +217,7 @@ impl Session<'_> {
                     self.sightings.selecting.ask_again();
                     self.show_status(observers)?;
                     let now = Instant::now();
-                    if autosave.is_due(now, self.sightings.calls_seen()) {
+                    if autosave.is_due(now, self.sightings.sights()) {
                         let snapshot = self.recorder.drain()?;
                         (observers.autosave)(&self.judge(&snapshot, true, assemble)?);
                         autosave.took(now, Instant::now());

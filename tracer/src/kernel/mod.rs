@@ -304,9 +304,9 @@ impl Recorder {
         self.membership.visitors()
     }
 
-    /// So many cgroups are new that it is worth looking for those that are no target's.
+    /// So many cgroups or values of arguments are new that it is worth looking for those that are no target's.
     pub fn is_crowded(&self) -> bool {
-        self.table.is_crowded(self.stats.read(0).claims)
+        self.table.is_crowded(&self.stats.read(0))
     }
 
     /// Stops to record the cgroups that `is_foreign` says are no target's, and gives back the places of those that it said so of
@@ -319,7 +319,7 @@ impl Recorder {
         is_foreign: impl Fn(u64) -> bool,
     ) -> Result<HashSet<u64>, KernelError> {
         let _undisturbed = self.undisturbed();
-        let freed = self.table.dismiss(self.stats.read(0).claims, is_foreign)?;
+        let freed = self.table.dismiss(&self.stats.read(0), is_foreign)?;
         if freed.is_empty() {
             return Ok(freed);
         }

@@ -12,11 +12,11 @@ use aya::{
 use rustix::thread::{MembarrierCommand, membarrier};
 use tracer_ebpf::{
     CALLS_LOST, COUNTS, CgroupRecord, Counts, DISMISSED, FREE_COUNTS, ID_MASK, KNOWN_VALUES,
-    KnownValue, NATIVE_NUMBERS, RECORDS, TRACKED, VISITED_BIT,
+    KnownValue, NATIVE_NUMBERS, RECORDS, Stats, TRACKED, VISITED_BIT,
 };
 
 use super::{
-    EVIDENCE_ENTRIES, KernelError,
+    ARGUMENT_VALUE_ENTRIES, EVIDENCE_ENTRIES, KernelError,
     mapped::MappedArray,
     maps::{CountsPod, map_error, take, typed},
 };
@@ -31,6 +31,9 @@ const CROWDED: u64 = 16;
 /// cgroup shares, and which would be full of others' long before the table is.
 const MOST_NEW: u64 = EVIDENCE_ENTRIES as u64 / 1024;
 
+/// The same of the map of the values of arguments.
+const MOST_NEW_VALUES: u64 = ARGUMENT_VALUE_ENTRIES as u64 / 8;
+
 /// The cgroups that made a call, and their counters.
 pub(super) struct Table {
     records: MappedArray<CgroupRecord>,
@@ -39,8 +42,9 @@ pub(super) struct Table {
     known_values: MappedArray<u64>,
     lost: HashMap<MapData, u64, u64>,
     dismissed: Vec<Dismissed>,
-    /// How many cgroups had taken a place when places were last given back.
+    /// How many cgroups had taken a place when places were last given back, and how many values of arguments there had been.
     claims: u64,
+    values: u64,
 }
 
 /// A place that will be free.
@@ -60,6 +64,7 @@ impl Table {
             lost: typed(take(ebpf, CALLS_LOST)?, CALLS_LOST)?,
             dismissed: Vec::new(),
             claims: 0,
+            values: 0,
         })
     }
 
@@ -111,11 +116,12 @@ impl Table {
         Ok(Some(sums))
     }
 
-    /// So many cgroups are new since places were last given back that it is worth looking for places; `claims` is how many
-    /// took one until now.
-    pub(super) fn is_crowded(&self, claims: u64) -> bool {
-        let new = claims.saturating_sub(self.claims);
-        new >= MOST_NEW.min(self.records.len() as u64 / CROWDED)
+    /// So many cgroups, or values of arguments, are new since places were last given back that it is worth looking for places.
+    pub(super) fn is_crowded(&self, stats: &Stats) -> bool {
+        let new = stats.claims.saturating_sub(self.claims);
+        let new_values = stats.values.saturating_sub(self.values);
+        new_values >= MOST_NEW_VALUES
+            || new >= MOST_NEW.min(self.records.len() as u64 / CROWDED)
             || self.dismissed.first().is_some_and(|oldest| oldest.since.elapsed() > GRACE)
     }
 
@@ -123,10 +129,10 @@ impl Table {
     /// places of those that were dismissed long enough ago, and tells their ids.
     pub(super) fn dismiss(
         &mut self,
-        claims: u64,
+        stats: &Stats,
         is_foreign: impl Fn(u64) -> bool,
     ) -> Result<HashSet<u64>, KernelError> {
-        self.claims = claims;
+        (self.claims, self.values) = (stats.claims, stats.values);
         for index in 0..self.records.len() {
             let word = self.records.first_word(index);
             let cgroup = word & ID_MASK;

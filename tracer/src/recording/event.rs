@@ -1,6 +1,7 @@
 //! First sights as they happen: what `--events` writes, and what the live view shows.
 
 use serde::Serialize;
+use tracer_ebpf::arguments::ARGUMENTS;
 
 use super::{Phase, Refusal};
 use crate::syscalls::{Abi, arguments};
@@ -46,6 +47,17 @@ pub struct NewValue {
     pub mask: u64,
     /// The value, cut to the mask. None: there are too many, or it could not be read, and from now on every value counts as seen.
     pub value: Option<u64>,
+}
+
+impl NewValue {
+    /// Another entry of the table has the same bits of the argument, and more: a line about that tells as much.
+    pub fn is_part_of_another(&self, call: Option<&str>) -> bool {
+        ARGUMENTS.iter().filter(|entry| Some(entry.call) == call).any(|entry| {
+            entry.index == self.index
+                && entry.mask != self.mask
+                && entry.mask & self.mask == self.mask
+        })
+    }
 }
 
 impl NewCall {

@@ -23,11 +23,11 @@ impl Autosave {
     }
 
     /// Whether it shall be saved now that so many different calls were seen; it counts as saved then.
-    pub(super) fn is_due(&mut self, now: Instant, calls_seen: usize) -> bool {
-        if calls_seen == self.saved || now < self.due {
+    pub(super) fn is_due(&mut self, now: Instant, sights: usize) -> bool {
+        if sights == self.saved || now < self.due {
             return false;
         }
-        self.saved = calls_seen;
+        self.saved = sights;
         self.due = now + self.period;
         self.period = (2 * self.period).min(LONGEST);
         true

@@ -81,9 +81,9 @@ impl Sightings {
         ready.context("epoll")
     }
 
-    /// How many different calls were seen, over all cgroups.
-    pub(super) fn calls_seen(&self) -> usize {
-        self.labels.len()
+    /// How many different calls, and values of their arguments, were seen, over all cgroups.
+    pub(super) fn sights(&self) -> usize {
+        self.labels.len() + self.values.len()
     }
 
     /// Takes all events that are there, and shows the target's.
@@ -292,15 +292,17 @@ impl Sightings {
     /// Shows a new call of the target.
     pub(super) fn show(&self, new: &NewCall, observers: &mut Observers<'_>) {
         let refused = new.refused.map(Refusal::display);
-        observers.live.first_seen(&FirstSeen {
-            seconds: new.seconds,
-            call: &new.display(),
-            command: &new.command,
-            pid: new.pid,
-            refused: refused.as_deref(),
-            phase: new.during.map(Phase::name),
-            is_value: new.argument.is_some(),
-        });
+        if new.argument.is_none_or(|argument| !argument.is_part_of_another(new.name)) {
+            observers.live.first_seen(&FirstSeen {
+                seconds: new.seconds,
+                call: &new.display(),
+                command: &new.command,
+                pid: new.pid,
+                refused: refused.as_deref(),
+                phase: new.during.map(Phase::name),
+                is_value: new.argument.is_some(),
+            });
+        }
         (observers.new_call)(new);
     }
 }
