@@ -53,11 +53,13 @@ pub struct Limit {
     pub mask: u64,
     /// The values, cut to the mask, each with every reason for it.
     pub values: BTreeMap<u64, BTreeSet<Reason>>,
+    /// Values that are not allowed and fail with an error number, where the default action would end the caller.
+    pub answered: BTreeMap<u64, Errno>,
 }
 
 impl Limit {
     fn new(index: u8, mask: u64) -> Self {
-        Self { index, mask, values: BTreeMap::new() }
+        Self { index, mask, values: BTreeMap::new(), answered: BTreeMap::new() }
     }
 
     fn of_defaults(shared: &Shared) -> Self {
@@ -75,6 +77,14 @@ impl Limit {
     fn add_all(&mut self, values: Values) {
         for (value, reasons) in values.seen {
             self.add(value, reasons);
+        }
+    }
+
+    /// Answers a value that is not allowed.
+    pub(super) fn answer(&mut self, value: u64, errno: Errno) {
+        let value = value & self.mask;
+        if !self.values.contains_key(&value) {
+            self.answered.entry(value).or_insert(errno);
         }
     }
 
