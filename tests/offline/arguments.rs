@@ -57,9 +57,37 @@ type Point = (Abi, &'static str, [u64; 6]);
 /// What no `int` has, behind the value of a register.
 const GARBAGE: [u64; 4] = [0, 1 << 32, 0xdead_beef << 32, 0xffff_ffff << 32];
 
+/// Points, and those of them that one of the defaults refuses.
+struct Grid {
+    points: usize,
+    refused: Vec<(u32, Point)>,
+}
+
+impl Grid {
+    fn new() -> Self {
+        let all = points();
+        let points = all.len();
+        let refused = all.into_iter().map(|point| (number(point.0, point.1), point));
+        let refused = refused.filter(|(number, (abi, _, registers))| {
+            let mut engines = Engine::ALL.into_iter().map(Engine::default_profile);
+            engines.any(|default| default.refuses(*abi, *number, registers))
+        });
+        Self { points, refused: refused.collect() }
+    }
+
+    /// The calls, and the values of their first arguments, that a profile allows and one of the defaults refuses.
+    fn wider(&self, policy: &Policy) -> BTreeSet<(&'static str, u64)> {
+        let passes = |(number, (abi, _, registers)): &&(u32, Point)| {
+            !policy.decide(*abi, *number, registers).refuses()
+        };
+        let wider = self.refused.iter().filter(passes);
+        wider.map(|(_, (_, name, registers))| (*name, registers[0] & LOWER_HALF)).collect()
+    }
+}
+
 /// Every family with every type, every flag of `clone` and every two of them, the personalities, each with garbage in the upper
 /// half; and every other call.
-fn grid() -> Vec<Point> {
+fn points() -> Vec<Point> {
     let mut grid = Vec::new();
     for abi in Abi::ALL {
         for garbage in GARBAGE {
@@ -99,35 +127,18 @@ fn personalities() -> BTreeSet<u64> {
     named.into_iter().chain(with_bits).chain(sample).chain([0x2_0008, 0xffff_ffff]).collect()
 }
 
-/// The points that a profile allows and one of the defaults refuses.
-fn wider(policy: &Policy, grid: &[Point]) -> Vec<Point> {
-    let is_wider = |(abi, name, registers): &&Point| {
-        let number = number(*abi, name);
-        let passes = !policy.decide(*abi, number, registers).refuses();
-        let refuses = |engine: Engine| engine.default_profile().refuses(*abi, number, registers);
-        passes && Engine::ALL.into_iter().any(refuses)
-    };
-    grid.iter().filter(is_wider).copied().collect()
-}
-
-/// The calls and values of them, without the garbage.
-fn cut(points: &[Point]) -> BTreeSet<(&'static str, u64)> {
-    let cut = |(_, name, registers): &Point| (*name, registers[0] & LOWER_HALF);
-    points.iter().map(cut).collect()
-}
-
 fn the_examples_are_not_wider_than_the_defaults() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/learned");
-    let grid = grid();
+    let grid = Grid::new();
     let names = tests::file_names(&folder);
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         let bytes = fs::read(folder.join(&name)).expect("it can be read");
         let read = oci::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let policy = Policy::new(&read, &Host::default()).expect("a policy");
-        let wider = wider(&policy, &grid);
-        println!("{name}: {} points, {} wider", grid.len(), wider.len());
-        assert_eq!(cut(&wider), BTreeSet::new(), "{name}");
+        let wider = grid.wider(&policy);
+        println!("{name}: {} points, {} wider", grid.points, wider.len());
+        assert_eq!(wider, BTreeSet::new(), "{name}");
         for (call, first) in [("socket", 40), ("socket", 38), ("clone", 0x1000_0011)] {
             assert!(verdict(&policy, call, first).refuses(), "{name}: {call}({first:#x})");
         }
@@ -211,15 +222,15 @@ fn choices() -> Vec<Options> {
 }
 
 fn made_recordings_are_not_wider_than_the_defaults() {
-    let grid = grid();
+    let grid = Grid::new();
     for (name, recording) in made() {
         for options in choices() {
             let recordings = std::slice::from_ref(&recording);
             let derivation = Profile::derive(recordings, &options).expect("a profile");
-            let wider = wider(&derivation.profile.policy(), &grid);
-            assert_eq!(cut(&wider), BTreeSet::new(), "{name}: {options:?}");
+            let wider = grid.wider(&derivation.profile.policy());
+            assert_eq!(wider, BTreeSet::new(), "{name}: {options:?}");
         }
-        println!("{name}: {} points, 0 wider, {} choices", grid.len(), choices().len());
+        println!("{name}: {} points, 0 wider, {} choices", grid.points, choices().len());
     }
 }
 
@@ -275,7 +286,7 @@ fn what_was_seen_widens() {
     let recordings = [recording(vec![seen])];
     let policy = derive(&recordings, |_| {}).profile.policy();
     let expected = BTreeSet::from([("socket", 40), ("personality", 0x4_0000)]);
-    let found = cut(&wider(&policy, &grid()));
+    let found = Grid::new().wider(&policy);
     let clones = found.iter().filter(|(name, _)| *name == "clone");
     assert!(clones.clone().all(|(_, flags)| flags & NAMESPACES == 0x1000_0000), "{found:x?}");
     assert_eq!(clones.count(), 26, "with one of the other bits or none");

@@ -162,7 +162,7 @@ fn limited(profile: &Value) -> BTreeSet<(Abi, u32)> {
     let rules = rules.filter(|rule| rule["args"].as_array().is_some_and(|args| !args.is_empty()));
     let names = rules.flat_map(|rule| rule["names"].as_array().cloned().unwrap_or_default());
     let names: BTreeSet<String> =
-        names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
     let calls = Abi::ALL.into_iter().flat_map(|abi| entries(abi).map(move |call| (abi, call)));
     let is_limited = |name: &str| names.contains(name) || ["ipc", "socketcall"].contains(&name);
     let calls = calls.filter(|(_, (_, name))| is_limited(name));

@@ -8,6 +8,7 @@ mod exclusion;
 mod filter;
 mod help;
 mod hints;
+mod observed;
 mod profile;
 mod profile_reading;
 mod real_profiles;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         filter::trials(),
         help::trials(),
         hints::trials(),
+        observed::trials(),
         profile::trials(),
         profile_reading::trials(),
         real_profiles::trials(),

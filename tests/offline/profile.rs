@@ -336,7 +336,7 @@ fn the_file_has_the_form_that_every_runtime_reads() {
     assert!(rules.len() > 1);
     for rule in &rules[1..] {
         let keys: Vec<&String> = rule.as_object().expect("a rule").keys().collect();
-        assert_eq!(keys, ["action", "args", "names"], "{rule}");
+        assert_eq!(keys, ["names", "action", "args"], "{rule}");
     }
     let rule = rules[0].as_object().expect("a rule");
     assert_eq!(rule.keys().collect::<Vec<_>>().len(), 2, "{rule:?}");

@@ -139,3 +139,40 @@ pub(super) fn values(derivation: &Derivation) -> String {
     }
     if text.is_empty() { text } else { format!("values of arguments:\n{text}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::profile::{beyond::Sighting, oci, policy::Host};
+
+    fn of(name: &'static str, value: Option<(u8, u64)>, sighting: Option<Sighting>) -> Beyond {
+        let refused_by = BTreeSet::from(Engine::ALL);
+        Beyond { name, value, and_any: false, refused_by, sighting }
+    }
+
+    #[test]
+    fn who_did_what_no_default_allows_is_told() {
+        let sighting = Sighting { command: Some("un\u{1b}share".into()), seconds: Some(0.0184) };
+        let told = line(&of("unshare", None, Some(sighting)));
+        let expected =
+            "unshare: un\\u{1b}share at +0.018s; the default allows it with CAP_SYS_ADMIN";
+        assert_eq!(told, expected);
+        let told = line(&of("socket", Some((0, 40)), None));
+        assert!(told.starts_with("socket(") && told.ends_with("): not recorded"), "{told}");
+        let told = line(&of("clone3", None, Some(Sighting::default())));
+        assert!(told.starts_with("clone3: recorded; no filter sees its flags"), "{told}");
+        let docker = BTreeSet::from([Engine::Docker]);
+        let told = line(&Beyond { refused_by: docker, ..of("lsm_list_modules", None, None) });
+        assert!(told.contains("; RuntimeDefault allows it"), "{told}");
+    }
+
+    #[test]
+    fn a_profile_within_the_defaults_is_told_to_be() {
+        let read = br#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
+        let policy = Policy::new(&oci::read(read).expect("a profile"), &Host::default());
+        let told = beyond_defaults(&policy.expect("a policy"), &[]);
+        assert_eq!(told, "nothing is allowed that Docker's default and RuntimeDefault refuse\n");
+    }
+}

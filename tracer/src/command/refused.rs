@@ -57,7 +57,9 @@ fn write_calls(text: &mut String, recording: &Recording) -> Vec<DeniedCall> {
 pub(super) fn write_answered(text: &mut String, derivation: &Derivation) {
     let answered = &derivation.profile.answered;
     let told = |recorded: bool| -> Vec<String> {
-        let told = answered.iter().filter(|(_, answer)| answer.is_recorded() == recorded);
+        let told = answered.iter().filter(|(_, answer)| {
+            answer.is_recorded() == recorded && (recorded || answer.is_of_a_runtime())
+        });
         told.map(|(name, answer)| answer_of(name, answer)).collect()
     };
     let (recorded, tried) = (told(true), told(false));

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use anyhow::{Context, Result};
 
 use super::{
-    Exit, cluster, derivation,
+    Exit, arguments, cluster, derivation,
     events::{self, Events},
     findings::{Ending, Findings},
     judging::Judging,
@@ -157,6 +157,9 @@ fn finish(
         (own, _) => own,
     };
     tell(&told::report(typed, profile, outcome, &findings, misses_logged(profile, outcome)));
+    if typed.verbose {
+        tell(&arguments::beyond_defaults(policy, std::slice::from_ref(&outcome.recording)));
+    }
     if let Some(problem) = unwritten {
         tell(&format!("incomplete: events are missing: {problem}"));
     }

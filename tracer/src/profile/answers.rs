@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Errno, Options, Profile, Reason, Runtime, base};
+use super::{Architecture, Errno, Options, Profile, Reason, Runtime, base, multiplexed};
 use crate::{
     recording::{Answered, Call, Phase, Refusal},
     syscalls,
@@ -29,6 +29,8 @@ pub struct Answer {
 pub(super) struct Refused {
     /// The error numbers of each call, those first that are chosen first.
     recorded: BTreeMap<&'static str, BTreeMap<Rank, BTreeSet<Reason>>>,
+    /// The same of single values of arguments: the call, which argument, the bits that count, the value.
+    values: BTreeMap<(&'static str, u8, u64, u64), BTreeSet<Rank>>,
     /// Calls that a runtime tried after the filter was loaded.
     tried: BTreeSet<&'static str>,
 }
@@ -56,6 +58,12 @@ impl Refused {
         let Some(errno) = refused.errno().and_then(Errno::new) else { return };
         let Some(name) = syscalls::name(call.abi, call.number) else { return };
         let rank = Rank { doubtful: call.doubtful, is_not_enosys: errno != Errno::ENOSYS, errno };
+        for argument in &call.arguments {
+            for value in &argument.values {
+                let key = (name, argument.index, argument.mask, value.value);
+                self.values.entry(key).or_default().insert(rank);
+            }
+        }
         let numbers = self.recorded.entry(name).or_default();
         numbers.entry(rank).or_default().insert(Reason::Denied { abi: call.abi, refused });
     }
@@ -92,6 +100,25 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// Answers the values of a limited call that were refused, and that are not allowed, under a default action that ends the caller.
+    /// Not for calls that i386 reaches through one entrance: all of its rules would be about the same first argument there.
+    pub(super) fn answer_values(&self, profile: &mut Profile) {
+        if !profile.default_action.ends_the_caller() {
+            return;
+        }
+        let is_i386 = profile.architectures.contains(&Architecture::X86);
+        for ((name, index, mask, value), ranks) in &self.values {
+            let Some(limit) = profile.limited.get_mut(*name) else { continue };
+            let is_shared = is_i386 && multiplexed::by_name(name).is_some();
+            let is_told = *index == limit.index && mask & limit.mask == limit.mask;
+            if let Some(rank) = ranks.first().filter(|_| is_told && !is_shared) {
+                limit.answer(*value, rank.errno);
+            }
+        }
+    }
+}
+
 impl Answer {
     pub(super) fn new(errno: Errno) -> Self {
         Self { errno, others: BTreeSet::new(), reasons: BTreeSet::new() }
@@ -105,6 +132,11 @@ impl Answer {
             self.reasons.extend(reasons);
         }
         self
+    }
+
+    /// A runtime tries the call.
+    pub fn is_of_a_runtime(&self) -> bool {
+        self.reasons.iter().any(|reason| matches!(reason, Reason::Base { .. }))
     }
 
     /// It was recorded that a filter refused the call.

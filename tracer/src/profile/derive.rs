@@ -116,6 +116,7 @@ impl Profile {
         }
         let default_action = options.default_action;
         let mut profile = Self { default_action, architectures, allowed, limited, answered };
+        seen.refused.answer_values(&mut profile);
         profile.fit_filter(&mut notes);
         let unexpressible = seen.unexpressible.into_values().collect();
         Ok(Derivation {

@@ -79,7 +79,8 @@ impl Rule<'_> {
     }
 }
 
-/// What is allowed: first with all arguments, then a rule for each value; then what is answered: a rule for each error number.
+/// What is allowed: first with all arguments, then a rule for each value; then what is answered: single values, and a rule for each error
+/// number.
 fn rules(profile: &Profile) -> Vec<Rule<'_>> {
     const ALLOW: &str = "SCMP_ACT_ALLOW";
     let names = profile.allowed.keys().filter(|name| !profile.limited.contains_key(*name));
@@ -103,7 +104,15 @@ fn rules(profile: &Profile) -> Vec<Rule<'_>> {
         errno_ret: Some(errno.get()),
         args: None,
     });
-    [allowing].into_iter().chain(limited).chain(answering).collect()
+    let refused = profile.limited.iter().flat_map(|(name, limit)| {
+        limit.answered.iter().map(|(value, errno)| Rule {
+            names: vec![name],
+            action: "SCMP_ACT_ERRNO",
+            errno_ret: Some(errno.get()),
+            args: Some([limit.condition(*value).into()]),
+        })
+    });
+    [allowing].into_iter().chain(limited).chain(refused).chain(answering).collect()
 }
 
 fn action(action: DefaultAction) -> &'static str {
