@@ -87,7 +87,7 @@ fn added(profile: &Value, amended: &Value) -> Vec<Value> {
 /// The lines about denied calls, from the name on.
 fn denied(outcome: &Outcome) -> Vec<&str> {
     let lines = outcome.stderr.lines().filter(|line| line.starts_with("denied: "));
-    lines.filter_map(|line| line.split("s  ").nth(1)).collect()
+    lines.filter_map(|line| Some(line.split_once("s  ")?.1)).collect()
 }
 
 fn every_value_is_named() {
@@ -313,8 +313,9 @@ fn each_argument_of_the_table_is_told_by_name() {
     let outcome = verify(&[], &under, &steps).exits(4);
     let lines = denied(&outcome);
     assert_eq!(lines.len(), never.len(), "{}", outcome.stderr);
-    for ((_, written), line) in never.iter().zip(lines) {
-        assert!(line.starts_with(&format!("{written} = EPERM")), "{written}: {line}");
+    for (_, written) in never {
+        let line = format!("{written} = EPERM");
+        assert!(lines.iter().any(|found| found.starts_with(&line)), "{line}: {lines:?}");
     }
     let clone = profile("SCMP_ACT_ERRNO", &[]);
     let mut clone_only = clone.clone();

@@ -29,7 +29,10 @@ pub(super) struct Denials {
 
 impl Denials {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        let mut apart: HashMap<_, u32, ToldApartPod> = typed(take(ebpf, TOLD_APART)?, TOLD_APART)?;
+        // It stays with the object: the programs are not loaded yet, and hold it then.
+        let apart = ebpf.map_mut(TOLD_APART).ok_or(KernelError::Missing(TOLD_APART))?;
+        let mut apart: HashMap<_, u32, ToldApartPod> =
+            HashMap::try_from(apart).map_err(map_error(TOLD_APART, "opening"))?;
         for (abi, number, how) in told_apart() {
             let (number, compat) = as_the_kernel_shows(abi, number);
             apart

@@ -12,6 +12,7 @@ fn values_have_the_names_of_the_field() {
         ("socket", 0, 1, "AF_UNIX"),
         ("socket", 0, 27, "AF_IB"),
         ("socket", 0, 45, "AF_MCTP"),
+        ("socket", 0, 12, "AF_DECnet"),
         ("socket", 0, 46, "0x2e"),
         ("socket", 0, 0xffff_ffff, "0xffffffff"),
         ("socketpair", 1, 1, "SOCK_STREAM"),
@@ -56,6 +57,13 @@ fn values_have_the_names_of_the_field() {
         ("socket", 5, 3, "0x3"),
     ] {
         assert_eq!(value(of, index, number), name, "{of} {index} {number:#x}");
+    }
+}
+
+#[test]
+fn every_family_has_a_name() {
+    for family in 0..46 {
+        assert!(value("socket", 0, family).starts_with("AF_"), "{family}");
     }
 }
 
