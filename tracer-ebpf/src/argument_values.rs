@@ -316,7 +316,7 @@ fn count_of(cgroup: u64, any: SeenValue) -> Option<*mut u64> {
 /// What the call passes as one of the entries of the table that are of it.
 #[inline(always)]
 fn seen<C: Context>(context: *const c_void, sight: Sight, step: u32) -> SeenValue {
-    let argument = sight.first() + step & ((1 << COUNT_SHIFT) - 1);
+    let argument = (sight.first() + step) & ((1 << COUNT_SHIFT) - 1);
     // SAFETY: the index is in range.
     let entry = unsafe { read_volatile(ENTRIES.as_ptr().add(argument as usize)) };
     let compat = sight.kind() == kind::I386;
@@ -402,7 +402,7 @@ fn index_of(record: *const CgroupRecord) -> u64 {
     const { assert!(size_of::<CgroupRecord>() == 5 << 7) };
     let Some(first) = RECORDS.get_ptr(0) else { return 0 };
     let offset = record as u64 - first as u64;
-    (offset >> 7) * 0xCCCC_CCCD >> 34
+    ((offset >> 7) * 0xCCCC_CCCD) >> 34
 }
 
 /// The value was seen before.

@@ -13,6 +13,7 @@ use super::{
     Phase,
     assembly::{seconds_between, until_nul},
     is_false,
+    json::{MAX_SECONDS, MAX_TEXT},
     phases::Phases,
 };
 use crate::{syscalls::Abi, text::escape_bytes};
@@ -145,6 +146,16 @@ pub(super) fn mistaken(arguments: &[Argument]) -> Option<&'static str> {
         }
         if values.iter().any(|value| value.value & !mask != 0) {
             return Some("a value has bits that its \"mask\" does not");
+        }
+        let is_time = |seconds: &f64| (0.0..=MAX_SECONDS).contains(seconds);
+        if values.iter().any(|value| !value.first_seen_seconds.iter().all(is_time)) {
+            return Some("a \"first_seen_seconds\" is no time that a recording takes");
+        }
+        if values
+            .iter()
+            .any(|value| value.command.as_ref().is_some_and(|name| name.len() > MAX_TEXT))
+        {
+            return Some("a \"command\" is longer than a recording allows");
         }
         if !values.is_sorted_by(|one, next| one.value < next.value) {
             return Some("\"values\" are not sorted, or one comes twice");

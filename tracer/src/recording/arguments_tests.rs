@@ -152,7 +152,9 @@ fn the_table_is_that_of_the_kernel() {
 
 #[test]
 fn what_is_never_written_is_told() {
-    let value = |value| ArgumentValue { value, first_seen_seconds: None, command: None };
+    let value = |value| ArgumentValue { value, first_seen_seconds: Some(0.5), command: None };
+    let late = ArgumentValue { first_seen_seconds: Some(-1.0), ..value(1) };
+    let long = ArgumentValue { command: Some("x".repeat(MAX_TEXT + 1)), ..value(1) };
     let good = Argument { index: 5, mask: 7, values: vec![value(1), value(4)], any: false };
     let any = Argument { index: 5, mask: 3, values: Vec::new(), any: true };
     assert_eq!(mistaken(&[good.clone(), any.clone()]), None);
@@ -162,6 +164,8 @@ fn what_is_never_written_is_told() {
         vec![Argument { any: true, ..good.clone() }],
         vec![Argument { any: false, ..any }],
         vec![Argument { values: vec![value(8)], ..good.clone() }],
+        vec![Argument { values: vec![late], ..good.clone() }],
+        vec![Argument { values: vec![long], ..good.clone() }],
         vec![Argument { values: vec![value(4), value(1)], ..good.clone() }],
         vec![Argument { values: vec![value(4), value(4)], ..good }],
     ];
