@@ -47,20 +47,27 @@ pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
 }
 
 impl DeniedCall {
-    /// Why the refusal does no harm: a runtime only tried the call, or the C library takes another one, and was told so by an error
-    /// number.
+    /// Why the refusal does no harm: whoever made the call was told so by an error number, and does without it.
     pub(super) fn harmless(&self) -> Option<String> {
-        self.call.refused.and_then(Refusal::errno)?;
-        if let Some(other) = answers::falls_back(&self.call) {
-            return Some(format!("harmless: C libraries take {other} in its place"));
-        }
-        let (runtime, _) = base::optional_of_runtime(&self.call)?;
-        Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
+        self.only_tried().or_else(|| self.fallen_back_on())
     }
 
     /// Why the refusal is one that the profile means, or does no harm.
     pub(super) fn intended(&self, policy: &Policy) -> Option<String> {
-        self.harmless().or_else(|| self.answered_by(policy))
+        self.only_tried().or_else(|| self.answered_by(policy)).or_else(|| self.fallen_back_on())
+    }
+
+    /// A runtime only tries the call.
+    fn only_tried(&self) -> Option<String> {
+        self.call.refused.and_then(Refusal::errno)?;
+        let (runtime, _) = base::optional_of_runtime(&self.call)?;
+        Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
+    }
+
+    /// The C library takes another call.
+    fn fallen_back_on(&self) -> Option<String> {
+        let other = answers::falls_back(&self.call)?;
+        Some(format!("harmless: C libraries take {other} in its place"))
     }
 
     fn answered_by(&self, policy: &Policy) -> Option<String> {
@@ -212,6 +219,49 @@ mod tests {
         assert_eq!(next(3.0, 1, Ending::Exit(1)), "went on, ended 3.0 s later with status 1");
         assert_eq!(next(0.000_042, 0, Ending::Signal(31)), "ended 42 µs later by SIGSYS");
         assert_eq!(next(0.001, 4, Ending::Thread), "the thread ended 1.0 ms later");
+    }
+
+    #[test]
+    fn what_the_c_library_falls_back_on_is_harmless() {
+        let harmless = |number, errno| {
+            let call = Call { number, refused: Some(Refusal::Errno(errno)), ..denied(false) };
+            DeniedCall { call, path: "/a".to_owned(), elsewhere: false }.harmless()
+        };
+        let told = harmless(435, 38).expect("clone3");
+        assert_eq!(told, "harmless: C libraries take clone in its place");
+        assert_eq!(harmless(435, 1), None, "another answer ends the attempt");
+        assert_eq!(harmless(56, 38), None);
+    }
+
+    #[test]
+    fn arguments_that_are_looked_at_have_names() {
+        let mut call = Call { number: 41, name: Some("socket".to_owned()), ..denied(false) };
+        let line = |call: &Call| {
+            DeniedCall { call: call.clone(), path: "/a".to_owned(), elsewhere: false }.invocation()
+        };
+        assert_eq!(line(&call), "socket(other values)");
+        call.refused = Some(Refusal::Logged);
+        assert_eq!(line(&call), "socket");
+        let circumstances = Circumstances {
+            process: 1,
+            arguments: Some([40, 1, 0, 7, 7, 7]),
+            pointed: None,
+            next: None,
+            others: Vec::new(),
+            untold: 0,
+        };
+        call.circumstances = Some(circumstances.clone());
+        assert_eq!(line(&call), "socket(AF_VSOCK, SOCK_STREAM, 0)");
+        call.circumstances = Some(Circumstances { arguments: None, ..circumstances.clone() });
+        assert_eq!(line(&call), "socket");
+        let clone3 = Call {
+            abi: Abi::I386,
+            number: 435,
+            name: Some("clone3".to_owned()),
+            circumstances: Some(Circumstances { pointed: Some(0x1000_0000), ..circumstances }),
+            ..call
+        };
+        assert_eq!(line(&clone3), "clone3({flags=CLONE_NEWUSER}, 0x1) (i386)");
     }
 
     #[test]

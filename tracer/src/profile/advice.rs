@@ -208,7 +208,6 @@ mod tests {
             (Abi::X86_64, "open_tree", Workload, "add open_tree to the profile"),
             (Abi::X86_64, "mount", ContainerInit, "add mount"),
             (Abi::X86_64, "socket", Workload, "for some arguments only"),
-            (Abi::X86_64, "clone3", Workload, "add clone3 to the profile"),
             (Abi::I386, "socketcall", Workload, "does not list SCMP_ARCH_X86:"),
             (Abi::X32, "read", Workload, "does not list SCMP_ARCH_X32:"),
         ];

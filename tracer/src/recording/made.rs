@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracer_ebpf::arguments::{Source, WatchedArgument};
+use tracer_ebpf::arguments::{MOST_VALUES, Source, WatchedArgument};
 
 use super::arguments::{Argument, ArgumentValue};
 use crate::syscalls::{Abi, arguments::watched};
@@ -63,6 +63,7 @@ pub(super) fn of_calls(abi: Abi, name: Option<&str>, sights: &[FirstSight<'_>]) 
             first_seen_seconds: first.seconds,
             command: first.command.map(str::to_owned),
         };
+        any |= values.len() > MOST_VALUES;
         let values = if any { Vec::new() } else { values.into_iter().map(value).collect() };
         Argument { index: argument.index, mask: argument.mask, values, any }
     };
