@@ -3,8 +3,8 @@
 use tracer::recording::arguments::{Argument, ArgumentValue};
 use tracer::recording::{
     AllowedValue, Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity,
-    Departure, Derived, Ending, Host, Losses, Next, Phase, Recording, Refusal, Target, TargetKind,
-    ToldBy, VERSION, Workload,
+    Departure, Derived, Ending, Host, Losses, Next, OtherValues, Phase, Recording, Refusal, Target,
+    TargetKind, ToldBy, VERSION, Workload,
 };
 use tracer::syscalls::{self, Abi};
 
@@ -148,7 +148,18 @@ pub fn full() -> Recording {
             circumstances: Some(Circumstances {
                 process: 4711,
                 arguments: Some([0x7ffd_0000_1000, 0o755, 0, u64::MAX, 0, 0]),
+                pointed: Some(0x1000_0000),
                 next: Some(Next::Ended { after_seconds: 0.0002, calls: 3, how: Ending::Exit(1) }),
+                others: vec![OtherValues {
+                    first_seen_seconds: 1.5,
+                    command: "other".to_owned(),
+                    count: 2,
+                    process: 4712,
+                    arguments: Some([1, 2, 3, 4, 5, u64::MAX]),
+                    pointed: None,
+                    next: Some(Next::WentOn),
+                }],
+                untold: 3,
             }),
             ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
         },

@@ -205,7 +205,7 @@ fn note_at_its_place(key: &mut DenialKey, denial: &Denial, apart: &ToldApart) ->
     // Another CPU may take the place that was free a moment ago: it is looked at once more.
     for _ in 0..2 * OTHER_VALUES + 2 {
         key.place = place as u32;
-        if let Some(found) = DENIALS.get_ptr_mut(&*key) {
+        if let Some(found) = DENIALS.get_ptr_mut(*key) {
             // SAFETY: `found` points to a value of the map; the values are written before the entry can be found.
             let known = unsafe { &(*found).values };
             if place >= u64::from(OTHER_VALUES) || apart.are_same(known, &denial.values) {
@@ -215,7 +215,7 @@ fn note_at_its_place(key: &mut DenialKey, denial: &Denial, apart: &ToldApart) ->
             place = forget(place + 1, denial.first_seen);
             continue;
         }
-        match DENIALS.insert(&*key, denial, BPF_NOEXIST as u64) {
+        match DENIALS.insert(*key, denial, BPF_NOEXIST as u64) {
             Ok(()) => {
                 announce(key, denial);
                 return 0;

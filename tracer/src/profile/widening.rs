@@ -120,7 +120,7 @@ fn by_conditions(
     let about: Vec<_> = watched.filter(|argument| about(argument)).collect();
     let first = about.first()?;
     let same = about.iter().filter(|argument| argument.index == first.index);
-    same.clone().find(|argument| has_mask(argument)).or_else(|| same.clone().last()).copied()
+    same.clone().find(|argument| has_mask(argument)).or_else(|| same.clone().next_back()).copied()
 }
 
 /// Of the entries of the table about one argument that with the fewest bits.
