@@ -1,4 +1,4 @@
-//! Arguments: no profile is wider than Docker's default and `RuntimeDefault`, but for what was seen.
+//! Arguments: no profile is wider than Docker's default and RuntimeDefault, but for what was seen.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -48,7 +48,7 @@ pub enum DefaultAction {
 /// How arguments are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Arguments {
-    /// As Docker's default and `RuntimeDefault` do for socket, clone and personality, and what was seen besides; clone3 fails with
+    /// As Docker's default and RuntimeDefault do for socket, clone and personality, and what was seen besides; clone3 fails with
     /// ENOSYS, and C libraries go on to clone
     Default,
     /// The values that were seen alone, of all arguments that are looked at

@@ -18,7 +18,7 @@ use crate::{
 /// The most lines about calls beyond the defaults.
 const LINES: usize = 20;
 
-/// What a profile allows that Docker's default or `RuntimeDefault` refuse.
+/// What a profile allows that Docker's default or RuntimeDefault refuse.
 pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> String {
     let found = beyond(policy, recordings);
     let engines = Engine::ALL.map(Engine::name).join(" and ");

@@ -60,7 +60,8 @@ pub fn beyond(policy: &Policy, recordings: &[Recording]) -> Vec<Beyond> {
 
 /// The profile lets the call pass with some arguments. What it only logs, it would refuse otherwise.
 fn passes(policy: &Policy, verdict: Verdict) -> bool {
-    !(verdict.refuses() || policy.default_verdict() == Verdict::Log && verdict == Verdict::Log)
+    let only_logs = policy.default_verdict() == Verdict::Log && verdict == Verdict::Log;
+    !verdict.refuses() && !only_logs
 }
 
 fn may_pass(policy: &Policy, abi: Abi, number: u32) -> bool {

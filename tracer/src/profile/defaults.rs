@@ -1,6 +1,6 @@
 //! The profiles that container engines use when nobody names one: what a learned profile must not be wider than.
 //!
-//! Docker's default and containerd's `RuntimeDefault`, each a file of `profiles/defaults` with its version and where it comes from; they
+//! Docker's default and containerd's RuntimeDefault, each a file of `profiles/defaults` with its version and where it comes from; they
 //! are embedded, so that there is one truth. The files say what counts on amd64, for all three ABIs.
 //!
 //! The arguments that the defaults look at are an `int` or `unsigned int` to the kernel, which ignores the upper half of the register.
@@ -31,7 +31,7 @@ use crate::syscalls::{self, Abi};
 pub enum Engine {
     /// Docker.
     Docker,
-    /// containerd, whose default is `RuntimeDefault` for Kubernetes.
+    /// containerd, whose default is RuntimeDefault for Kubernetes.
     #[serde(rename = "containerd")]
     Containerd,
 }

@@ -219,7 +219,7 @@ pub enum Reason {
     },
     /// Inferred, on request: a path that is rarely taken makes it.
     ErrorPath(&'static str),
-    /// Docker's default and `RuntimeDefault` allow this value of an argument.
+    /// Docker's default and RuntimeDefault allow this value of an argument.
     Default,
     /// It is answered, and not allowed, because no filter sees what it is asked to do.
     Hidden,

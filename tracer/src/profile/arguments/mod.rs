@@ -1,6 +1,6 @@
 //! Which values of arguments a profile allows.
 //!
-//! Docker's default and `RuntimeDefault` look at arguments of three calls, and answer `clone3`, whose flags no filter sees, with ENOSYS,
+//! Docker's default and RuntimeDefault look at arguments of three calls, and answer `clone3`, whose flags no filter sees, with ENOSYS,
 //! so that C libraries go on to `clone`. A profile of names alone would open again what they close. So the rules of the defaults are
 //! copied, and widened by what was seen and nothing else.
 //!
