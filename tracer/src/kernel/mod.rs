@@ -24,6 +24,7 @@ mod program;
 mod program_info;
 mod readiness;
 mod refusal;
+mod sizes;
 mod specialise;
 mod start;
 mod table;
@@ -60,6 +61,13 @@ pub use self::program::Hook;
 use self::program::Programs;
 pub use self::readiness::Readiness;
 pub use self::refusal::Refusal;
+use self::sizes::{
+    ARGUMENT_VALUE_ENTRIES, CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE,
+    COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
+    MAX_COUNT_SLOTS, MAX_VERDICTS, MEMBER_ENTRIES, MIN_VERDICTS, MOVE_EVENTS_SIZE,
+    MOVES_LOST_ENTRIES, PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES,
+    VERDICTS_PER_CGROUP, VISITED_ENTRIES,
+};
 use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
 use self::table::Table;
@@ -69,49 +77,6 @@ use crate::recording::{Attach, facts::Snapshot};
 
 /// The kernel object, embedded by the build script. Empty when it was not built.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
-
-/// Least entries of the verdict table.
-const MIN_VERDICTS: usize = 1 << 14;
-/// Most entries of the verdict table: 1 Mi.
-const MAX_VERDICTS: usize = 1 << 20;
-/// Places of the table for each cgroup that is expected, so that few collide.
-const VERDICTS_PER_CGROUP: usize = 4;
-/// Entries of the evidence map.
-const EVIDENCE_ENTRIES: u32 = 1 << 16;
-/// Values of arguments: a container that runc starts has some 150.
-const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
-/// Bytes of per-CPU memory, over all CPUs, that counting may take.
-const COUNTS_BUDGET: usize = 32 << 20;
-/// Most cgroups that are counted.
-const MAX_COUNT_SLOTS: usize = 1024;
-/// Bytes of the ring buffer of new cgroups.
-const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
-/// Cgroups of targets whose leavers are followed.
-const TARGET_ENTRIES: u32 = 1 << 14;
-/// Processes in tracked cgroups, and those that left a target, at once.
-const MEMBER_ENTRIES: u32 = 1 << 17;
-/// Cgroups outside the targets that hold processes which left one.
-const VISITED_ENTRIES: u32 = 1 << 13;
-/// Bytes of the ring buffer of processes that were moved: some 12,000. Session managers and runtimes move many at once.
-const MOVE_EVENTS_SIZE: u32 = 4 << 20;
-/// Cgroups whose lost moves are counted by themselves.
-const MOVES_LOST_ENTRIES: u32 = 1 << 13;
-/// Cgroups whose lost calls are counted by themselves.
-const CALLS_LOST_ENTRIES: u32 = 1 << 10;
-/// Bytes of the ring buffer of first-seen calls.
-const CALL_EVENTS_SIZE: u32 = 1 << 20;
-/// Threads whose calls are watched for denials at once.
-const TASK_ENTRIES: u32 = 1 << 17;
-/// Processes whose cgroup is kept, those that ended among them.
-const PROCESS_ENTRIES: u32 = 1 << 16;
-/// Entries of the map of denied calls.
-const DENIAL_ENTRIES: u32 = 1 << 15;
-/// Entries of the map of calls whose arguments are looked at: in three ABIs.
-const TOLD_APART_ENTRIES: u32 = 1 << 7;
-/// Threads that a call was refused to and that ended.
-const END_ENTRIES: u32 = 1 << 13;
-/// Bytes of the ring buffer of denied calls.
-const DENIAL_EVENTS_SIZE: u32 = 1 << 20;
 
 /// What the kernel side is asked to do.
 #[derive(Clone, Debug)]

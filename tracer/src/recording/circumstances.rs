@@ -39,6 +39,22 @@ pub struct Circumstances {
     pub untold: u64,
 }
 
+impl Circumstances {
+    /// Its times, in seconds, each with the name of its field.
+    pub(super) fn times(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let first = self.others.iter().map(|other| other.first_seen_seconds);
+        let first = first.map(|seconds| ("a call's \"first_seen_seconds\"", seconds));
+        let nexts = self.others.iter().filter_map(|other| other.next).chain(self.next);
+        let ends = nexts.filter_map(|next| match next {
+            Next::Ended { after_seconds, .. } => {
+                Some(("a call's \"after_seconds\"", after_seconds))
+            }
+            Next::WentOn => None,
+        });
+        first.chain(ends)
+    }
+}
+
 /// A refused call once more, with other values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
-    Call, Cgroup, ContainerIdentity, Losses, Next, Phase, Recording, VERSION, Workload, arguments,
-    denied, event::NewCall,
+    Call, Cgroup, Circumstances, ContainerIdentity, Losses, Phase, Recording, VERSION, Workload,
+    arguments, denied, event::NewCall,
 };
 use crate::{
     encoding::{self, EncodingError},
@@ -282,16 +282,8 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
         if let Some(seconds) = call.first_seen_seconds {
             check("a call's \"first_seen_seconds\"", seconds)?;
         }
-        if let Some(known) = &call.circumstances {
-            let others = known.others.iter();
-            for other in others.clone() {
-                check("a call's \"first_seen_seconds\"", other.first_seen_seconds)?;
-            }
-            for next in others.filter_map(|other| other.next).chain(known.next) {
-                if let Next::Ended { after_seconds, .. } = next {
-                    check("a call's \"after_seconds\"", after_seconds)?;
-                }
-            }
+        for (field, seconds) in call.circumstances.iter().flat_map(Circumstances::times) {
+            check(field, seconds)?;
         }
     }
     Ok(())
