@@ -14,6 +14,7 @@ tests::trials! {
     values_that_come_at_once_are_all_there,
     what_a_pointer_points_to_is_told,
     what_the_c_library_falls_back_on_is_no_denial,
+    a_value_that_the_profile_answers_is_no_denial,
     a_call_that_is_absent_is_added_with_its_value,
     each_argument_of_the_table_is_told_by_name,
     events_tell_each_value,
@@ -260,6 +261,26 @@ fn what_the_c_library_falls_back_on_is_no_denial() {
     }
     // Any other answer ends the attempt.
     verify(&[], &profile("SCMP_ACT_ERRNO", &[]), &["clone3:512"]).exits(4);
+}
+
+fn a_value_that_the_profile_answers_is_no_denial() {
+    let mut answer = when("socket", 0, LOWER_HALF, VSOCK);
+    answer["action"] = json!("SCMP_ACT_ERRNO");
+    answer["errnoRet"] = json!(97);
+    let under = profile("SCMP_ACT_KILL_PROCESS", &[answer, when("socket", 0, LOWER_HALF, UNIX)]);
+    let (outcome, amended) = amend(&under, &["made:x86_64:41,40,1,0", "made:x86_64:41,1,1,0"]);
+    outcome.exits(0).says(&[
+        "refused: +",
+        "socket(AF_VSOCK, SOCK_STREAM, 0) = EAFNOSUPPORT",
+        "as the profile says",
+    ]);
+    assert_eq!(amended, under);
+    // Another value ends it.
+    let steps = ["made:x86_64:41,40,1,0", "made:x86_64:41,38,5,0"];
+    let (outcome, amended) = amend(&under, &steps);
+    outcome.exits(4).says(&["socket(AF_ALG, SOCK_SEQPACKET, 0) = SIGSYS"]);
+    assert_eq!(added(&under, &amended), [when("socket", 0, LOWER_HALF, ALG)]);
+    verify(&[], &amended, &steps).exits(0);
 }
 
 fn a_call_that_is_absent_is_added_with_its_value() {

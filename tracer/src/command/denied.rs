@@ -73,7 +73,8 @@ impl DeniedCall {
     fn answered_by(&self, policy: &Policy) -> Option<String> {
         let errno = self.call.refused.and_then(Refusal::errno)?;
         let number = u32::try_from(self.call.number).ok()?;
-        let answers = policy.answers(self.call.abi, number, errno);
+        let made = self.call.circumstances.as_ref().and_then(|known| known.arguments);
+        let answers = policy.answers(self.call.abi, number, made.as_ref(), errno);
         answers.then(|| "as the profile says: it does not end the caller for it".to_owned())
     }
 

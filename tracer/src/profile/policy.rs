@@ -157,11 +157,15 @@ impl Policy {
         self.default
     }
 
-    /// Whether the profile gives this error number to a call on purpose: a rule says so, whatever the arguments are, and without
-    /// the rule the caller would be ended.
-    pub fn answers(&self, abi: Abi, number: u32, errno: u16) -> bool {
-        let rule = self.table(abi).and_then(|table| table.get(&number));
-        self.default.ends_the_caller() && rule == Some(&Decision::Always(Verdict::Errno(errno)))
+    /// Whether the profile gives this error number to a call on purpose: a rule says so, whatever the arguments are or for these, and
+    /// without the rule the caller would be ended.
+    pub fn answers(&self, abi: Abi, number: u32, arguments: Option<&[u64; 6]>, errno: u16) -> bool {
+        let verdict = match self.table(abi).and_then(|table| table.get(&number)) {
+            Some(Decision::Always(verdict)) => Some(*verdict),
+            Some(Decision::When(_)) => arguments.map(|made| self.decide(abi, number, made)),
+            None => None,
+        };
+        self.default.ends_the_caller() && verdict == Some(Verdict::Errno(errno))
     }
 
     /// Whether a call may be made and logged.

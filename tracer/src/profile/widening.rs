@@ -84,12 +84,15 @@ fn argument(abi: Abi, name: &str, policy: &Policy) -> Option<&'static WatchedArg
         arguments::watched(abi, name).filter(|argument| argument.source == Source::Register);
     match decision(abi, name, policy) {
         Some(Decision::When(rules)) => {
-            // What a rule refuses by its arguments would have to be taken out of that rule.
-            if rules.iter().any(|(_, verdict)| verdict.refuses()) {
-                return None;
-            }
             let conditions: Vec<&Condition> = rules.iter().flat_map(|(all, _)| all).collect();
-            by_conditions(watched, &conditions)
+            let argument = by_conditions(watched, &conditions)?;
+            // What refuses more than one value cannot be taken out for one.
+            let mut refusing = rules.iter().filter(|(_, verdict)| verdict.refuses());
+            let is_one = |(all, _): &(Vec<Condition>, Verdict)| match all.as_slice() {
+                [one] => refuses_one_value(one, argument),
+                _ => false,
+            };
+            refusing.all(is_one).then_some(argument)
         }
         Some(Decision::Always(_)) => None,
         None if !policy.default_verdict().refuses() => None,
@@ -100,6 +103,16 @@ fn argument(abi: Abi, name: &str, policy: &Policy) -> Option<&'static WatchedArg
         }
         None => None,
     }
+}
+
+/// Whether a condition is about one value of the argument.
+fn refuses_one_value(condition: &Condition, argument: &WatchedArgument) -> bool {
+    let mask = match condition.operator {
+        Operator::Equal => u64::MAX,
+        Operator::MaskedEqual => condition.value,
+        _ => 0,
+    };
+    condition.index == argument.index && mask & argument.mask == argument.mask
 }
 
 /// The argument that the conditions are about; of several entries of the table, that with their mask.
@@ -257,14 +270,25 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_refused_by_itself_is_told() {
+        let vsock = [40, 1, 0, 0, 0, 0];
+        for refused in [(0, "EQ", 40, 0), (0, "MASKED_EQ", LOWER, 40)] {
+            let rules = [rule("socket", "ALLOW", &[UNIX]), rule("socket", "KILL", &[refused])];
+            assert_eq!(widened("socket", vsock, &policy(&rules.join(","))), Some((0, LOWER, 40)));
+        }
+    }
+
+    #[test]
     fn what_no_value_tells_apart_is_allowed_by_its_name() {
         let never = [(0, "EQ", 4711, 0)];
         let kill = policy(&rule("kill", "ALLOW", &[(1, "EQ", 0, 0)]));
         assert_eq!(widened("kill", [1; 6], &kill), None, "not in the table");
         let other = policy(&rule("ioctl", "ALLOW", &[(0, "EQ", 1, 0)]));
         assert_eq!(widened("ioctl", [1; 6], &other), None, "another argument than the table's");
-        let refusing = policy(&rule("socket", "KILL", &[(0, "EQ", 40, 0)]));
-        assert_eq!(widened("socket", [40, 1, 0, 0, 0, 0], &refusing), None);
+        for refused in [(0, "LT", 41, 0), (0, "MASKED_EQ", 0xf8, 40)] {
+            let refusing = policy(&rule("socket", "KILL", &[refused]));
+            assert_eq!(widened("socket", [40, 1, 0, 0, 0, 0], &refusing), None, "{refused:?}");
+        }
         let without = denied(Abi::X86_64, "socket", None);
         let socket = policy(&rule("socket", "ALLOW", &never));
         assert_eq!(widening(&without, &socket), Some(Widening::Call("socket")));

@@ -9,6 +9,7 @@ use crate::profile::{Architecture, Errno, widening::AllowedValue};
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
 const ERRNO: &str = "SCMP_ACT_ERRNO";
+const EQUAL: &str = "SCMP_CMP_EQ";
 const MASKED_EQUAL: &str = "SCMP_CMP_MASKED_EQ";
 
 /// The profile with these calls allowed for all arguments, and those with these values, on these architectures as well.
@@ -100,9 +101,14 @@ fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
     }
 }
 
-/// Puts a rule behind those about the call, or behind all.
+/// Puts a rule behind those about the call, or behind all, and takes out those that refuse the same value.
 fn allow_value(rules: &mut Vec<Value>, value: &AllowedValue) {
-    let AllowedValue { name, index, mask, value } = value;
+    let AllowedValue { name, index, mask, value } = *value;
+    let names = BTreeSet::from([name.to_owned()]);
+    rules.retain_mut(|rule| {
+        let is_same = rule["action"] != ALLOW && is_about_value(rule, index, mask, value);
+        !is_same || keeps_some(rule, &names)
+    });
     let is_about = |rule: &Value| {
         let names = rule["names"].as_array();
         names.is_some_and(|names| names.iter().any(|listed| listed == name))
@@ -115,6 +121,20 @@ fn allow_value(rules: &mut Vec<Value>, value: &AllowedValue) {
     });
     let place = rules.iter().rposition(is_about).map_or(rules.len(), |last| last + 1);
     rules.insert(place, rule);
+}
+
+/// The only condition of a rule is that an argument has this value.
+fn is_about_value(rule: &Value, index: u8, mask: u64, value: u64) -> bool {
+    let Some([condition]) = at(rule, "args").and_then(Value::as_array).map(Vec::as_slice) else {
+        return false;
+    };
+    let number = |field| at(condition, field).and_then(Value::as_u64).unwrap_or_default();
+    let (bits, compared) = match at(condition, "op").and_then(Value::as_str) {
+        Some(EQUAL) => (u64::MAX, number("value")),
+        Some(MASKED_EQUAL) => (number("value"), number("valueTwo")),
+        _ => return false,
+    };
+    number("index") == u64::from(index) && bits & mask == mask && compared & mask == value
 }
 
 /// A rule that allows, whatever the arguments and the host are.
@@ -251,6 +271,24 @@ mod tests {
             .map(|rule| &rule["names"][0])
             .collect();
         assert_eq!(names, ["socket", "socket", "socket", "read", "clone"]);
+    }
+
+    #[test]
+    fn a_value_that_a_rule_refuses_is_taken_out_of_it() {
+        let text = r#"{"defaultAction":"SCMP_ACT_KILL","syscalls":[
+            {"names":["socket","socketpair"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":40,"op":"SCMP_CMP_EQ"}]},
+            {"names":["socket"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":4294967295,"valueTwo":38,"op":"SCMP_CMP_MASKED_EQ"}]},
+            {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
+        let vsock = AllowedValue { name: "socket", index: 0, mask: 0xffff_ffff, value: 40 };
+        let amended =
+            amend(text.as_bytes(), &BTreeSet::new(), &BTreeSet::from([vsock]), &BTreeSet::new());
+        let amended = amended.expect("a profile");
+        let policy = policy(&amended);
+        let decide = |number, family| policy.decide(Abi::X86_64, number, &[family, 1, 0, 0, 0, 0]);
+        assert_eq!(decide(41, 40), Verdict::Allow, "{amended}");
+        assert_eq!(decide(41, 38), Verdict::Errno(1));
+        assert_eq!(decide(41, 2), Verdict::KillThread);
+        assert_eq!(decide(53, 40), Verdict::Errno(1), "another call");
     }
 
     #[test]
