@@ -78,7 +78,7 @@ const VERDICTS_PER_CGROUP: usize = 4;
 /// Entries of the evidence map.
 const EVIDENCE_ENTRIES: u32 = 1 << 16;
 /// Values of arguments: a container that runc starts has some 150.
-const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
+pub const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 /// Bytes of per-CPU memory, over all CPUs, that counting may take.
 const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.
@@ -127,6 +127,8 @@ pub struct Options {
     pub fall_back: bool,
     /// Cgroups that are to be expected on this host, for the size of the table.
     pub cgroups_expected: usize,
+    /// How many values of arguments there is room for: [`ARGUMENT_VALUE_ENTRIES`], but in tests.
+    pub argument_values: u32,
     /// Let the kernel side log.
     pub log: bool,
 }
@@ -182,7 +184,7 @@ impl Recorder {
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
             .transpose()?;
         insert_roots(&mut ebpf, &options.roots)?;
-        let table = Table::new(&mut ebpf, config.count_slots > 0)?;
+        let table = Table::new(&mut ebpf, config.count_slots > 0, options.argument_values)?;
         let membership = Membership::new(&mut ebpf, &options.targets)?;
         let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
         let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
@@ -418,7 +420,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
-        .map_max_entries(ARGUMENT_VALUES, ARGUMENT_VALUE_ENTRIES)
+        .map_max_entries(ARGUMENT_VALUES, options.argument_values)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
         .map_max_entries(FREE_COUNTS, config.count_slots + 1)
