@@ -332,8 +332,8 @@ fn clone3_is_left_to_clone() {
         assert_eq!(verdict(&policy, "clone", 0x50f00), Verdict::Allow);
         assert!(verdict(&policy, "clone", 0x1000_0011) != Verdict::Allow);
         assert!(derivation.arguments.hidden);
-        let is_rule = derivation.profile.answered.contains_key("clone3");
-        assert_eq!(is_rule, action != DefaultAction::Errno(Errno::ENOSYS));
+        // A rule of its own always: there are engines that read no error number of the default action.
+        assert!(derivation.profile.answered.contains_key("clone3"));
     }
     // Namespaces that clone can make as well.
     let policy = derive(&clone3(Some(&[0x1000_0000])), |_| {}).profile.policy();

@@ -114,12 +114,15 @@ fn check(text: &str) -> Result<Vec<String>, String> {
     let rules = profile["syscalls"].as_array().cloned().unwrap_or_default();
     let names = &profile["syscalls"][0]["names"];
     let mut expected = vec![json!({ "names": names, "action": "SCMP_ACT_ALLOW" })];
-    expected.extend(rules.iter().skip(1).map(|rule| {
+    let limited = rules.len().saturating_sub(2);
+    expected.extend(rules.iter().skip(1).take(limited).map(|rule| {
         let args = &rule["args"];
         let args = json!([{ "index": args[0]["index"], "value": args[0]["value"],
             "valueTwo": args[0]["valueTwo"], "op": "SCMP_CMP_MASKED_EQ" }]);
         json!({ "names": [rule["names"][0]], "action": "SCMP_ACT_ALLOW", "args": args })
     }));
+    // C libraries take clone in its place.
+    expected.push(json!({ "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 }));
     let expected = json!({
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": 38,

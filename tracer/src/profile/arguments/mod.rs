@@ -152,15 +152,15 @@ fn does_what_clone_cannot(evidence: &Evidence) -> bool {
     values.is_some_and(|values| values.seen.contains_key(&NEW_TIME))
 }
 
-/// The answer to `clone3` where `clone` is allowed and it is not: the one number on which programs go on to `clone`.
+/// The answer to `clone3` where `clone` is allowed and it is not: the one number on which programs go on to `clone`. Also where all other
+/// calls are answered so: Docker before 23.0 takes no `defaultErrnoRet`, and answers EPERM.
 pub(super) fn answer_to_clone3(
     allowed: &Allowed,
     seen: Option<BTreeSet<Reason>>,
     options: &Options,
 ) -> Option<Answer> {
-    let is_default = options.default_action == DefaultAction::Errno(Errno::ENOSYS);
     let is_off = options.arguments == ArgumentChoice::Off;
-    if is_default || is_off || !allowed.contains_key(CLONE) || allowed.contains_key(CLONE3) {
+    if is_off || !allowed.contains_key(CLONE) || allowed.contains_key(CLONE3) {
         return None;
     }
     let mut answer = Answer::new(Errno::ENOSYS);
