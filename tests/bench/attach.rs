@@ -7,7 +7,9 @@ use std::{
 };
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{Events, Hook, Options, Recorder, syscall_tracepoints};
+use tracer::kernel::{
+    ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Recorder, syscall_tracepoints,
+};
 
 use crate::Variant;
 
@@ -72,6 +74,7 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         hook: Hook::Raw,
         fall_back: false,
         cgroups_expected: 0,
+        argument_values: ARGUMENT_VALUE_ENTRIES,
         log: false,
     };
     let classic = || {

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -32,8 +31,6 @@ tests::trials! {
     a_runtime_s_values_are_not_the_workload_s,
     a_namespace_that_a_command_makes_is_told_with_its_name,
     new_values_are_told_as_they_come,
-    values_without_a_place_are_a_loss_and_count_as_any,
-    values_of_cgroups_that_are_gone_leave_room_for_others,
 }
 
 const IOCTL: i32 = 16;
@@ -338,73 +335,6 @@ fn new_values_are_told_as_they_come() {
     ];
     assert_eq!(values, expected, "the call itself, then its values");
     outcome.says(&["  socket  ground_truth[", "  socket(", "  socket(_, ", "  socket(_, _, "]);
-}
-
-/// More values of every argument than are kept, in the order in which they are drawn.
-fn too_many() -> Vec<String> {
-    let mut steps = Vec::new();
-    for (abi, word) in [(X86_64, "call"), (I386, "call-i386"), (X32, "call-x32")] {
-        for (number, entries) in calls_of(abi) {
-            for value in 0..=MOST_VALUES as u64 {
-                let mut arguments = draw(&mut Random::seeded(value), abi, entries[0].call);
-                for entry in entries.iter().filter(|entry| entry.mask != 4 && entry.call != "clone")
-                {
-                    arguments[usize::from(entry.index)] = (HARMLESS + 2 * value + 1).cast_signed();
-                }
-                let [first, second, third] = arguments;
-                steps.push(format!("{word}:{number},{first},{second},{third}"));
-            }
-        }
-    }
-    steps
-}
-
-/// Lets so many cgroups below one pass as many values as find a place, and more.
-fn pass_too_many(above: &Cgroup, first: usize, cgroups: usize) {
-    let steps = too_many();
-    for number in first..first + cgroups {
-        let cgroup = above.child(&number.to_string());
-        let steps = [&[cgroup.hop()], steps.as_slice()].concat();
-        let finished = Running::start(&mut ground_truth(steps)).finish();
-        assert!(finished.status.success(), "the fixture ends well: {finished:?}");
-        cgroup.wait_until_empty();
-        cgroup.remove();
-    }
-}
-
-fn values_without_a_place_are_a_loss_and_count_as_any() {
-    let (target, last) = (Cgroup::new("full"), Cgroup::new("full-last"));
-    let tracing = Tracer::new().cgroup(&target).cgroup(&last).start();
-    pass_too_many(&target, 0, 64);
-    let steps = [last.hop(), "call:16,-1,4242".to_owned()];
-    Running::start(&mut ground_truth(steps)).finish();
-    let outcome = tracing.stop().exits(3).says(&["found no place in the table of the values"]);
-    let recording = outcome.recording();
-    assert!(recording.losses.arguments_full > 0 && !recording.complete, "{:?}", recording.losses);
-    assert_eq!(recording.losses.evidence_full, 0, "only values were lost");
-    let found = recorded(&recording, last.name());
-    assert_eq!(found, Values::from([((X86_64, IOCTL, 1, 0xffff_ffff), None)]), "any");
-}
-
-/// The same beside the target: what others pass is forgotten, and nothing is taken for it.
-fn values_of_cgroups_that_are_gone_leave_room_for_others() {
-    let (target, crowd) = (Cgroup::new("kept-values"), Cgroup::new("crowd-of-values"));
-    let unknown = "5eed".repeat(16);
-    let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
-    for round in 0..6 {
-        // Enough for tracer to look whose they are.
-        let cgroups: Vec<_> =
-            (0..64).map(|number| crowd.child(&format!("{round}-{number}"))).collect();
-        let hops = cgroups.iter().flat_map(|cgroup| [cgroup.hop(), "x86_64:39".to_owned()]);
-        assert!(Running::start(&mut ground_truth(hops)).finish().status.success());
-        pass_too_many(&crowd, 32 * round, 32);
-        tests::holds_within(Duration::from_secs(5), || tracing.is_idle());
-    }
-    let (drawn, expected) = drawn(&mut Random::new(), &[X86_64, I386, X32]);
-    let finished = Running::start(&mut ground_truth([&[target.hop()], drawn.as_slice()].concat()));
-    assert!(finished.finish().status.success(), "the fixture ends well");
-    let recording = tracing.stop().exits(0).recording();
-    assert_eq!(recorded(&recording, target.name()), expected, "left: recorded, right: made");
 }
 
 /// What runc passes while it makes the container, and while it enters it, is not the workload's.

@@ -43,6 +43,7 @@ mod staying;
 mod strace;
 mod strangers;
 mod unfinished;
+mod value_places;
 mod verify;
 mod waiting;
 mod whose;
@@ -103,6 +104,7 @@ fn trials() -> Vec<Trial> {
         strace::trials(),
         strangers::trials(),
         unfinished::trials(),
+        value_places::trials(),
         verify::trials(),
         waiting::trials(),
         whose::trials(),

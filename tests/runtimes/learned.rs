@@ -11,7 +11,7 @@ use tests::{Cgroup, temporary_folder, tracer_program};
 
 use crate::cases::Cases;
 use crate::counter::learning_profile;
-use crate::engine::{Order, succeed};
+use crate::engine::{Engine, Order, succeed, wait_until_done};
 use crate::matrix::{SET_UP, enforce, learn};
 use crate::workloads::Workload;
 use crate::world::{Kind, World};
@@ -27,6 +27,10 @@ const EXAMPLES: [(&str, &str); 4] = [
 /// What no example may hold, besides the calls that make containers.
 const DANGEROUS: [&str; 7] =
     ["ptrace", "bpf", "init_module", "open_by_handle_at", "move_mount", "open_tree", "reboot"];
+/// `socket(AF_VSOCK)`, `socket(AF_ALG)` and `clone(CLONE_NEWUSER)`.
+const BEYOND: [&str; 3] = ["vsock", "alg", "user-namespace"];
+/// EPERM and ENOSYS.
+const REFUSALS: [&str; 2] = ["1", "38"];
 /// Recordings that an example is made of: what threads do differs from run to run.
 const RECORDINGS: usize = 3;
 
@@ -60,6 +64,27 @@ fn serves(world: &World, workload: Workload, file: &str) -> Result<(), Stop> {
                 .map_err(|story| format!("{file} under {}: {story}", kind.name()))?;
         }
     }
+    for kind in [Kind::Runc, Kind::Crun, Kind::PodmanCrun, Kind::Docker] {
+        let engine = world.engine(kind).map_err(Stop::Skip)?;
+        let order = Order { profile: Some(&path), ..order };
+        refuses_what_the_default_does(engine, &order)
+            .map_err(|story| format!("{file} under {}: {story}", kind.name()))?;
+    }
+    Ok(())
+}
+
+/// What Docker's default refuses by an argument, though the call is allowed: the profile refuses it as well.
+fn refuses_what_the_default_does(engine: &dyn Engine, order: &Order) -> Result<(), String> {
+    let container = engine.start(order)?;
+    wait_until_done(&*container)?;
+    let said = container.exec(None, &[&["/worker", "probe"], &BEYOND[..]].concat())?;
+    for call in BEYOND {
+        let answer = said.lines().find_map(|line| line.strip_prefix(call)?.strip_prefix(' '));
+        if !answer.is_some_and(|answer| REFUSALS.contains(&answer)) {
+            return Err(format!("{call} gave {answer:?}"));
+        }
+    }
+    println!("{}", said.replace('\n', ", "));
     Ok(())
 }
 

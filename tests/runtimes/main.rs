@@ -23,6 +23,7 @@ mod matrix;
 mod names;
 mod namespace;
 mod nested;
+mod observed;
 mod phases;
 mod podman_pods;
 mod refused;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
     trials.extend(user_namespaces::trials(&cases));
     trials.extend(counter::trials(&cases));
     trials.extend(nested::trials(&cases));
+    trials.extend(observed::trials(&cases));
     trials.extend(verify::trials(&cases));
     trials.extend(judged::trials(&cases));
     trials.extend(does_not_start::trials(&cases));

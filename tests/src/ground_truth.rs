@@ -120,11 +120,6 @@ impl Random {
         Self(seed)
     }
 
-    /// Those of a seed.
-    pub fn seeded(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// A number below the limit.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

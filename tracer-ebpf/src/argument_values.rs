@@ -20,7 +20,7 @@ use tracer_ebpf::{
     arguments::{
         ARGUMENTS, COUNT_SHIFT, LOWER_HALF, MOST_ENTRIES, MOST_VALUES, NUMBERS, PLACES, Source,
     },
-    class, kind,
+    class, flags, kind,
 };
 
 use crate::{
@@ -245,7 +245,8 @@ fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u
     let any = seen.of_any();
     let outcome = count_of(cgroup, any).and_then(|count| put_in(cgroup, seen, any, count));
     let Some((known, is_new)) = outcome else {
-        count_loss(Counter::ValuesLost);
+        // SAFETY: `record` points to a value of the map.
+        unsafe { atomic::or(addr_of_mut!((*record).flags), flags::VALUES_LOST) };
         return 0;
     };
     let known = forgotten(known, record);

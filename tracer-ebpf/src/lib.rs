@@ -251,6 +251,8 @@ pub mod flags {
     pub const NEW_PRIVS: u64 = 1 << 2;
     /// A task that was not the host's entered another root: `pivot_root`, `chroot` or `move_mount`.
     pub const ENTERED: u64 = 1 << 3;
+    /// A value of an argument found no place in [`ARGUMENT_VALUES`](super::ARGUMENT_VALUES).
+    pub const VALUES_LOST: u64 = 1 << 4;
     /// A task made a call under a filter that does not allow every native number: denied calls are hidden. Shifted left
     /// by the task's filter count.
     pub const FILTER_MAY_DENY: u64 = 1 << 8;
@@ -367,8 +369,6 @@ pub struct Stats {
     pub move_events_lost: u64,
     /// Tracked cgroups that took a place in [`RECORDS`]: no loss.
     pub claims: u64,
-    /// Values of arguments that found no place in [`ARGUMENT_VALUES`].
-    pub values_lost: u64,
     /// Entries that were put into [`ARGUMENT_VALUES`]: no loss.
     pub values: u64,
 }
@@ -414,7 +414,7 @@ const _: () = {
     assert!(size_of::<Values>() == 64);
     assert!(size_of::<ToldApart>() == 32);
     assert!(size_of::<ThreadEnd>() == 24);
-    assert!(size_of::<Stats>() == 112);
+    assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
     assert!(size_of::<Config>() == 39 * 4);

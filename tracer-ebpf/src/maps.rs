@@ -95,7 +95,6 @@ pub enum Counter {
     MoveEvents,
     Claims,
     Values,
-    ValuesLost,
 }
 
 /// Adds one to a counter.
@@ -116,7 +115,6 @@ pub fn count_loss(counter: Counter) {
             Counter::MoveEvents => addr_of_mut!((*stats).move_events_lost),
             Counter::Claims => addr_of_mut!((*stats).claims),
             Counter::Values => addr_of_mut!((*stats).values),
-            Counter::ValuesLost => addr_of_mut!((*stats).values_lost),
         };
         atomic::add(word, 1);
     }

@@ -61,12 +61,12 @@ pub use self::program::Hook;
 use self::program::Programs;
 pub use self::readiness::Readiness;
 pub use self::refusal::Refusal;
+pub use self::sizes::ARGUMENT_VALUE_ENTRIES;
 use self::sizes::{
-    ARGUMENT_VALUE_ENTRIES, CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE,
-    COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
-    MAX_COUNT_SLOTS, MAX_VERDICTS, MEMBER_ENTRIES, MIN_VERDICTS, MOVE_EVENTS_SIZE,
-    MOVES_LOST_ENTRIES, PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES,
-    VERDICTS_PER_CGROUP, VISITED_ENTRIES,
+    CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNTS_BUDGET, DENIAL_ENTRIES,
+    DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES, MAX_COUNT_SLOTS, MAX_VERDICTS,
+    MEMBER_ENTRIES, MIN_VERDICTS, MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PROCESS_ENTRIES,
+    TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
 };
 use self::specialise::specialised;
 pub use self::start::{Program, User, start_in_cgroup};
@@ -97,6 +97,8 @@ pub struct Options {
     pub fall_back: bool,
     /// Cgroups that are to be expected on this host, for the size of the table.
     pub cgroups_expected: usize,
+    /// How many values of arguments there is room for: [`ARGUMENT_VALUE_ENTRIES`], but in tests.
+    pub argument_values: u32,
     /// Let the kernel side log.
     pub log: bool,
 }
@@ -152,7 +154,7 @@ impl Recorder {
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
             .transpose()?;
         insert_roots(&mut ebpf, &options.roots)?;
-        let table = Table::new(&mut ebpf, config.count_slots > 0)?;
+        let table = Table::new(&mut ebpf, config.count_slots > 0, options.argument_values)?;
         let membership = Membership::new(&mut ebpf, &options.targets)?;
         let stats = MappedArray::new(take(&mut ebpf, STATS)?, STATS)?;
         let evidence = typed(take(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
@@ -396,7 +398,7 @@ fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
-        .map_max_entries(ARGUMENT_VALUES, ARGUMENT_VALUE_ENTRIES)
+        .map_max_entries(ARGUMENT_VALUES, options.argument_values)
         .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
         .map_max_entries(FREE_COUNTS, config.count_slots + 1)

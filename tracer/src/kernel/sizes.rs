@@ -9,7 +9,7 @@ pub(super) const VERDICTS_PER_CGROUP: usize = 4;
 /// Entries of the evidence map.
 pub(super) const EVIDENCE_ENTRIES: u32 = 1 << 16;
 /// Values of arguments: a container that runc starts has some 150.
-pub(super) const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
+pub const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 /// Bytes of per-CPU memory, over all CPUs, that counting may take.
 pub(super) const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.

@@ -16,7 +16,7 @@ use tracer_ebpf::{
 };
 
 use super::{
-    ARGUMENT_VALUE_ENTRIES, EVIDENCE_ENTRIES, KernelError,
+    EVIDENCE_ENTRIES, KernelError,
     mapped::MappedArray,
     maps::{CountsPod, map_error, take, typed},
 };
@@ -31,8 +31,8 @@ const CROWDED: u64 = 16;
 /// cgroup shares, and which would be full of others' long before the table is.
 const MOST_NEW: u64 = EVIDENCE_ENTRIES as u64 / 1024;
 
-/// The same of the map of the values of arguments.
-const MOST_NEW_VALUES: u64 = ARGUMENT_VALUE_ENTRIES as u64 / 8;
+/// The same of the map of the values of arguments: one of so many places.
+const CROWDED_VALUES: u64 = 8;
 
 /// The cgroups that made a call, and their counters.
 pub(super) struct Table {
@@ -45,6 +45,8 @@ pub(super) struct Table {
     /// How many cgroups had taken a place when places were last given back, and how many values of arguments there had been.
     claims: u64,
     values: u64,
+    /// How many of those there is room for.
+    most_values: u64,
 }
 
 /// A place that will be free.
@@ -55,7 +57,11 @@ struct Dismissed {
 }
 
 impl Table {
-    pub(super) fn new(ebpf: &mut Ebpf, counted: bool) -> Result<Self, KernelError> {
+    pub(super) fn new(
+        ebpf: &mut Ebpf,
+        counted: bool,
+        most_values: u32,
+    ) -> Result<Self, KernelError> {
         Ok(Self {
             records: MappedArray::new(take(ebpf, RECORDS)?, RECORDS)?,
             counts: if counted { Some(typed(take(ebpf, COUNTS)?, COUNTS)?) } else { None },
@@ -65,6 +71,7 @@ impl Table {
             dismissed: Vec::new(),
             claims: 0,
             values: 0,
+            most_values: most_values.into(),
         })
     }
 
@@ -120,7 +127,7 @@ impl Table {
     pub(super) fn is_crowded(&self, stats: &Stats) -> bool {
         let new = stats.claims.saturating_sub(self.claims);
         let new_values = stats.values.saturating_sub(self.values);
-        new_values >= MOST_NEW_VALUES
+        new_values >= self.most_values / CROWDED_VALUES
             || new >= MOST_NEW.min(self.records.len() as u64 / CROWDED)
             || self.dismissed.first().is_some_and(|oldest| oldest.since.elapsed() > GRACE)
     }

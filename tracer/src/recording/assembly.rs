@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracer_ebpf::{ArgumentKey, Evidence, EvidenceKey, Stats};
+use tracer_ebpf::{ArgumentKey, Evidence, EvidenceKey, Stats, flags};
 
 use super::{
     Call, Cgroup, ContainerIdentity, Host, Losses, Phase, Recording, Target, TargetKind, VERSION,
@@ -100,7 +100,6 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         cut_off: parts.cut_off,
         unresolved: parts.unresolved,
         evidence_full: parts.snapshot.stats.evidence_lost,
-        arguments_full: parts.snapshot.stats.values_lost,
         unfinished: u64::from(parts.unfinished),
         contested: parts.contested.len() as u64,
         ..Losses::default()
@@ -116,6 +115,7 @@ pub fn assemble(parts: &Parts<'_>) -> Recording {
         let evidence = evidence.get(&facts.id).map_or(&[][..], Vec::as_slice);
         let values = SeenValues::new(values.get(&facts.id).map_or(&[][..], Vec::as_slice));
         let cgroup = cgroup(parts, facts, evidence, &values, path);
+        losses.arguments_full += u64::from(facts.record.flags & flags::VALUES_LOST != 0);
         losses.unnamed += unnamed(&cgroup);
         losses.filtered += u64::from(cgroup.filtered);
         cgroups.push(cgroup);

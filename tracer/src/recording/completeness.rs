@@ -38,7 +38,7 @@ pub(super) fn reasons(
     );
     lost(
         losses.arguments_full,
-        "calls of whose arguments something found no place in the table of the values that were seen",
+        "cgroups of whose arguments some found no place in the table of the values that were seen",
         "record fewer targets at once",
     );
     lost(

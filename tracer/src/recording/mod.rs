@@ -309,7 +309,7 @@ pub struct Losses {
     /// Calls that found no place in the table of what is known of each: a program that makes thousands of numbers fills it.
     #[serde(default)]
     pub evidence_full: u64,
-    /// Calls of whose arguments something found no place in the table of the values that were seen.
+    /// Cgroups of whose arguments some found no place in the table of the values that were seen: those count as "any".
     #[serde(default)]
     pub arguments_full: u64,
     /// Recordings that were written while they went on: what came later is in none of them.

@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::{CommandGroup, Purpose, Request, ending::Roots, selecting::Selecting};
 use crate::{
-    kernel::{Hook, Options, Recorder},
+    kernel::{ARGUMENT_VALUE_ENTRIES, Hook, Options, Recorder},
     live::Live,
     recording::{Attach, TargetKind, assembly::Selection, phases::CgroupKind},
     target::{
@@ -101,6 +101,7 @@ pub(super) fn options(
         } else {
             0
         }),
+        argument_values: ARGUMENT_VALUE_ENTRIES,
         log: request.log,
     }
 }

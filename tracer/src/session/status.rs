@@ -16,12 +16,17 @@ impl Session<'_> {
         let is_targets = |id: &u64| {
             names.paths.get(id).is_some_and(|path| self.sightings.selecting.is_selected(path))
         };
-        let targets = snapshot.cgroups.iter().filter(|cgroup| is_targets(&cgroup.id));
-        let counted = targets.filter_map(|cgroup| cgroup.counts.as_ref());
+        let targets = || snapshot.cgroups.iter().filter(|cgroup| is_targets(&cgroup.id));
+        let without_values = targets()
+            .filter(|cgroup| cgroup.record.flags & tracer_ebpf::flags::VALUES_LOST != 0)
+            .count();
+        let counted = targets().filter_map(|cgroup| cgroup.counts.as_ref());
         let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
         let stats = &snapshot.stats;
-        let lost =
-            stats.calls_lost + stats.evidence_lost + stats.values_lost + snapshot.recursion_misses;
+        let lost = stats.calls_lost
+            + stats.evidence_lost
+            + without_values as u64
+            + snapshot.recursion_misses;
         observers.live.status(self.awaited().as_deref(), total, lost);
         Ok(())
     }
