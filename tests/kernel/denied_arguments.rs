@@ -268,7 +268,7 @@ fn a_value_that_the_profile_answers_is_no_denial() {
     answer["action"] = json!("SCMP_ACT_ERRNO");
     answer["errnoRet"] = json!(97);
     let under = profile("SCMP_ACT_KILL_PROCESS", &[answer, when("socket", 0, LOWER_HALF, UNIX)]);
-    let (outcome, amended) = amend(&under, &["made:x86_64:41,40,1,0", "made:x86_64:41,1,1,0"]);
+    let (outcome, amended) = amend(&under, &["call:41,40,1,0", "call:41,1,1,0"]);
     outcome.exits(0).says(&[
         "refused: +",
         "socket(AF_VSOCK, SOCK_STREAM, 0) = EAFNOSUPPORT",
@@ -276,7 +276,7 @@ fn a_value_that_the_profile_answers_is_no_denial() {
     ]);
     assert_eq!(amended, under);
     // Another value ends it.
-    let steps = ["made:x86_64:41,40,1,0", "made:x86_64:41,38,5,0"];
+    let steps = ["call:41,40,1,0", "call:41,38,5,0"];
     let (outcome, amended) = amend(&under, &steps);
     outcome.exits(4).says(&["socket(AF_ALG, SOCK_SEQPACKET, 0) = SIGSYS"]);
     assert_eq!(added(&under, &amended), [when("socket", 0, LOWER_HALF, ALG)]);
