@@ -156,8 +156,7 @@ mod tests {
     fn who_did_what_no_default_allows_is_told() {
         let sighting = Sighting { command: Some("un\u{1b}share".into()), seconds: Some(0.0184) };
         let told = line(&of("unshare", None, Some(sighting)));
-        let expected =
-            "unshare: un\\u{1b}share at +0.018s; the default allows it with CAP_SYS_ADMIN";
+        let expected = "unshare: un\\x1bshare at +0.018s; the default allows it with CAP_SYS_ADMIN";
         assert_eq!(told, expected);
         let told = line(&of("socket", Some((0, 40)), None));
         assert!(told.starts_with("socket(") && told.ends_with("): not recorded"), "{told}");

@@ -227,7 +227,10 @@ mod tests {
         Policy::new(&profile, &Host::default()).expect("a policy")
     }
 
-    fn told(text: &str) -> Vec<(&'static str, Option<(u8, u64)>, bool)> {
+    /// The call, the index and value of its argument, and whether other values are allowed as well.
+    type Told = (&'static str, Option<(u8, u64)>, bool);
+
+    fn told(text: &str) -> Vec<Told> {
         let all = beyond(&policy(text), &[]).into_iter();
         all.map(|one| (one.name, one.value, one.and_any)).collect()
     }

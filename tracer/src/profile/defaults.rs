@@ -343,7 +343,8 @@ mod tests {
     #[test]
     fn the_embedded_defaults_are_well_formed() {
         for engine in Engine::ALL {
-            let profile = DefaultProfile::parse(engine, engine.embedded()).expect(engine.name());
+            let profile = DefaultProfile::parse(engine, engine.embedded())
+                .unwrap_or_else(|error| panic!("{}: {error}", engine.name()));
             assert!(!profile.version().is_empty());
             let calls = &profile.file.calls;
             assert!(calls.is_sorted_by(|one, next| one < next), "{}", engine.name());
