@@ -19,7 +19,7 @@ use tracer_ebpf::arguments::NEW_TIME;
 use self::evidence::Values;
 pub(super) use self::evidence::{Evidence, watched};
 use super::{
-    Answer, DefaultAction, Errno, Options, Profile, Reason,
+    Answer, Errno, Options, Profile, Reason,
     defaults::{Shared, shared},
     derive::Allowed,
     filter,
