@@ -1,5 +1,6 @@
 //! Tests on the running kernel: the real program, real eBPF, real processes.
 
+mod argument_room;
 mod arguments;
 mod attach;
 mod bad_input;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     let modules = [
+        argument_room::trials(),
         arguments::trials(),
         attach::trials(),
         bad_input::trials(),
