@@ -19,6 +19,7 @@ tests::trials! {
     what_runtimes_need_stays_free,
     threads_are_made_by_clone_with_the_flags_of_clone3,
     values_of_all_abis_count,
+    what_clone3_was_seen_to_make_is_told_of_clone,
     what_is_not_known_is_allowed_as_by_the_defaults,
     a_filter_without_room_falls_back_to_names,
     refused_values_are_answered_under_profiles_that_kill,
@@ -139,6 +140,16 @@ fn values_of_all_abis_count() {
     ];
     let derivation = derive(&one(all), |_| {});
     assert_eq!(values(derivation.profile.limited.get("socket")), [1, 2]);
+}
+
+fn what_clone3_was_seen_to_make_is_told_of_clone() {
+    let clone3 = with_values(of("clone3"), 0, 0x7e02_0080, Some(&[0x1000_0000]));
+    let recordings = one(vec![clone3]);
+    let derivation = derive(&recordings, |options| options.arguments = ArgumentChoice::Default);
+    let found = tracer::profile::beyond::beyond(&derivation.profile.policy(), &recordings);
+    let told: Vec<_> = found.iter().map(|one| (one.name, one.value)).collect();
+    assert_eq!(told, [("clone", Some((0, 0x1000_0000)))]);
+    assert!(found[0].sighting.is_some(), "clone3 did it");
 }
 
 fn what_is_not_known_is_allowed_as_by_the_defaults() {

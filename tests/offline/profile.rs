@@ -334,6 +334,9 @@ fn the_file_has_the_form_that_every_runtime_reads() {
     assert_eq!(keys.len(), 4, "{keys:?}");
     let rules = file["syscalls"].as_array().expect("rules");
     assert!(rules.len() > 1);
+    let [rules @ .., answer] = &rules[..] else { panic!("no rules") };
+    let keys: Vec<&String> = answer.as_object().expect("a rule").keys().collect();
+    assert_eq!(keys, ["names", "action", "errnoRet"], "{answer}");
     for rule in &rules[1..] {
         let keys: Vec<&String> = rule.as_object().expect("a rule").keys().collect();
         assert_eq!(keys, ["names", "action", "args"], "{rule}");

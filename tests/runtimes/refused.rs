@@ -67,7 +67,7 @@ fn redis_lives_without_clone3(world: &World, kind: Kind) -> Result<(), Stop> {
     let container = engine.start(&Order { profile: Some(&unanswered), ..order })?;
     tracing.wait_for_message("denied: clone3(");
     drop(container);
-    tracing.stop().exits(4).says(&["hint: add clone3"]);
+    tracing.stop().exits(4).says(&["hint: no filter sees the flags of clone3"]);
     verify(engine, &order, &killing)
 }
 

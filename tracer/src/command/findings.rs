@@ -117,9 +117,12 @@ impl Findings {
         (names.into_iter().map(str::to_owned).collect(), values)
     }
 
-    /// The calls that a runtime only tries and that ended it, by name: the profile is to answer them.
-    pub(super) fn tried(&self) -> BTreeSet<String> {
-        let tried = self.whole.sure().filter(|call| base::optional_of_runtime(call).is_some());
+    /// The calls that a runtime only tries and that ended it, and those that are left to another call, by name: the profile is to answer
+    /// them.
+    pub(super) fn answered(&self) -> BTreeSet<String> {
+        let tried = self.whole.sure().filter(|call| {
+            base::optional_of_runtime(call).is_some() || widening::is_left_to_clone(call)
+        });
         let names = tried.filter_map(|call| syscalls::name(call.abi, call.number));
         names.map(str::to_owned).collect()
     }

@@ -213,7 +213,7 @@ fn write_amended(text: &mut String, typed: &Verify, policy: &Policy, findings: &
     let path = escape_path(path);
     let _ = if findings.contradictions.is_empty() {
         let (names, values) = findings.missing(policy);
-        let added = names.len() + findings.tried().len();
+        let added = names.len() + findings.answered().len();
         let values = match values.len() {
             0 => String::new(),
             values => format!(", values of arguments added: {values}"),

@@ -148,7 +148,7 @@ fn finish(
     if let Some(destination) = written {
         let (names, values) = findings.missing(policy);
         let text = oci::amend(&profile.bytes, &names, &values, &findings.architectures())?;
-        let text = oci::answer(text.as_bytes(), &findings.tried())?;
+        let text = oci::answer(text.as_bytes(), &findings.answered())?;
         destination.write(&[(FileKind::Profile, text.as_bytes())])?;
     }
     let own = exit(profile, outcome, &findings, unwritten.is_some());

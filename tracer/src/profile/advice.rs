@@ -72,6 +72,9 @@ pub fn lacking<'a>(calls: impl IntoIterator<Item = &'a Call>, policy: &Policy) -
     runtimes.into_iter().filter_map(|runtime| Lacking::of(runtime, policy)).collect()
 }
 
+/// What to do about `clone3`.
+const CLONE3_LEFT: &str = "no filter sees the flags of clone3: let it fail with ENOSYS, and C libraries take clone; add the rule {\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}";
+
 /// What to do about denied calls, a line for each kind.
 pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
     let lacking = lacking(calls.iter().copied(), policy);
@@ -81,6 +84,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
     let mut values: BTreeMap<&str, BTreeSet<AllowedValue>> = BTreeMap::new();
     let (whole, _) = widening::all(calls.iter().copied(), policy);
     let mut tried: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut is_clone3_left = false;
     for call in calls {
         let name = syscalls::name(call.abi, call.number).unwrap_or_default();
         let says = says(call, policy, alone);
@@ -91,13 +95,17 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
         if call.during == Some(Phase::ContainerInit) && of_runtimes.contains(name) {
             continue;
         }
-        if let Some(Widening::Value(value)) = widening(call, policy)
-            && !whole.contains(name)
-        {
-            values.entry(name).or_default().insert(value);
-            if says != Says::UnlistedArchitecture {
-                continue;
-            }
+        let left_to_clone = widening::is_left_to_clone(call) && says != Says::Elsewhere;
+        is_clone3_left |= left_to_clone;
+        let value = match widening(call, policy) {
+            Some(Widening::Value(value)) if !whole.contains(value.name) => Some(value),
+            _ => None,
+        };
+        if let Some(value) = value {
+            values.entry(value.name).or_default().insert(value);
+        }
+        if (left_to_clone || value.is_some()) && says != Says::UnlistedArchitecture {
+            continue;
         }
         let architecture = match says {
             Says::UnlistedArchitecture => Architecture::from(call.abi).token(),
@@ -121,6 +129,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
             }
         }
     }));
+    lines.extend(is_clone3_left.then(|| CLONE3_LEFT.to_owned()));
     lines.extend(values.iter().map(|(name, values)| of_values(name, values)));
     lines.extend(tried.into_iter().map(|(runtime, names)| only_tried(runtime, &names)));
     lines

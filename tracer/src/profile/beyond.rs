@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tracer_ebpf::arguments::{NAMESPACES, WatchedArgument};
+use tracer_ebpf::arguments::{LOWER_HALF, NAMESPACES, WatchedArgument};
 
 use super::{
-    arguments::watched,
+    arguments::{CLONE, CLONE3, watched},
     defaults::Engine,
     oci::Condition,
     policy::{Decision, Policy, Verdict},
@@ -84,6 +84,8 @@ struct Found {
 impl Found {
     fn add(&mut self, policy: &Policy, (abi, number, name): (Abi, u32, &str), seen: &Seen<'_>) {
         let index = watched(name).next().map_or(0, |entry| entry.index);
+        // Values that differ in other bits are one: of `clone`, the namespaces count.
+        let mask = coarsest(name).map_or(LOWER_HALF, |entry| entry.mask);
         self.index = index;
         self.and_any |= policy.always(abi, number).is_some();
         for engine in Engine::ALL {
@@ -96,7 +98,7 @@ impl Found {
                 registers[usize::from(index)] = value;
                 let passes = passes(policy, policy.decide(abi, number, &registers));
                 if passes && default.refuses(abi, number, &registers) {
-                    self.values.entry(value).or_default().insert(engine);
+                    self.values.entry(value & mask).or_default().insert(engine);
                 }
             }
         }
@@ -198,8 +200,13 @@ impl Seen<'_> {
         let argument = call.arguments.iter().find(|it| of_entry(it.index, it.mask));
         for value in argument.into_iter().flat_map(|argument| &argument.values) {
             let (command, seconds) = (value.command.clone(), value.first_seen_seconds);
-            let known = self.values.entry((name, value.value)).or_default();
-            known.keep_first(Sighting { command, seconds });
+            let sighting = Sighting { command, seconds };
+            if name == CLONE3 {
+                // What `clone` is allowed with in its place.
+                let known = self.values.entry((CLONE, value.value & NAMESPACES)).or_default();
+                known.keep_first(sighting.clone());
+            }
+            self.values.entry((name, value.value)).or_default().keep_first(sighting);
         }
     }
 }
@@ -258,5 +265,25 @@ mod tests {
         assert!(all.len() > 70 && all.iter().any(|one| one.name == "bpf"), "{}", all.len());
         let lsm = all.iter().find(|one| one.name == "lsm_list_modules").expect("it is there");
         assert_eq!(lsm.refused_by, BTreeSet::from([Engine::Docker]));
+    }
+
+    #[test]
+    fn a_value_is_told_once_whatever_its_other_bits_are() {
+        let rule = |name: &str, mask: u64, value: u64| {
+            format!(
+                r#"{{"names":["{name}"],"action":"SCMP_ACT_ALLOW","args":[{{"index":0,"value":{mask},"valueTwo":{value},"op":"SCMP_CMP_MASKED_EQ"}}]}}"#
+            )
+        };
+        let sharing = NAMESPACES | 0x8001_ef00;
+        let rules = [
+            rule("bpf", LOWER_HALF, 0),
+            rule("bpf", LOWER_HALF, 5),
+            rule("clone", sharing, 0x1000_0000),
+            rule("clone", sharing, 0x1000_0100),
+        ];
+        let text =
+            format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{}]}}"#, rules.join(","));
+        let expected = [("bpf", 0), ("bpf", 5), ("clone", 0x1000_0000)];
+        assert_eq!(told(&text), expected.map(|(name, value)| (name, Some((0, value)), false)));
     }
 }

@@ -22,7 +22,7 @@ use super::{
         self, Action, Architectures, Condition, Constraint, JsonError, Listed, OciProfile,
         Operator, Rule,
     },
-    policy::{Host, Policy, PolicyError},
+    policy::{Host, Policy, PolicyError, Verdict},
 };
 use crate::syscalls::{self, Abi};
 
@@ -195,6 +195,14 @@ impl DefaultProfile {
     pub fn refuses(&self, abi: Abi, number: u32, registers: &[u64; 6]) -> bool {
         let lower = registers.map(|register| register & LOWER_HALF);
         self.policy.decide(abi, number, &lower).refuses()
+    }
+
+    /// Whether it refuses a call of x86_64 whatever its arguments are.
+    pub fn refuses_all_of(&self, name: &str) -> bool {
+        let number = syscalls::number(Abi::X86_64, name);
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        let always = number.and_then(|number| self.policy.always(Abi::X86_64, number));
+        always.is_some_and(Verdict::refuses)
     }
 
     /// How many names of x86_64 it allows, for some arguments or for all.

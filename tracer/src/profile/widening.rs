@@ -5,9 +5,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use tracer_ebpf::arguments::{Source, WatchedArgument};
+use tracer_ebpf::arguments::{NEW_TIME, Source, WatchedArgument};
 
 use super::{
+    arguments::{CLONE, CLONE3},
     oci::{Condition, Operator},
     policy::{Decision, Policy, Verdict},
 };
@@ -47,15 +48,43 @@ pub enum Widening {
     Value(AllowedValue),
 }
 
-/// What is to be allowed so that a refused call is made; None when its number has no name.
+/// What is to be allowed so that a refused call is made, or the one that C libraries make in its place; None when its number has no name,
+/// or nothing is.
 pub fn widening(call: &Call, policy: &Policy) -> Option<Widening> {
     let name = syscalls::name(call.abi, call.number)?;
+    if is_left_to_clone(call) {
+        return clone_instead(call, policy).map(Widening::Value);
+    }
     let value = argument(call.abi, name, policy).and_then(|argument| {
         let made = call.circumstances.as_ref().map(Circumstances::made)?;
         let (index, mask) = (argument.index, argument.mask);
         made.value(argument).map(|value| AllowedValue { name, index, mask, value })
     });
     Some(value.map_or(Widening::Call(name), Widening::Value))
+}
+
+/// Whether a refused call is to fail with ENOSYS, and not to be allowed: no filter sees the flags of `clone3`, and C libraries go on to
+/// `clone`. Not when it was seen to do what `clone` cannot.
+pub fn is_left_to_clone(call: &Call) -> bool {
+    let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+    let needs_it = made.pointed.is_some_and(|flags| flags & NEW_TIME != 0);
+    syscalls::name(call.abi, call.number) == Some(CLONE3) && !needs_it
+}
+
+/// The value that `clone` is to be allowed with in the place of a refused `clone3`: with no namespace when its flags are not known. None
+/// when it is allowed.
+fn clone_instead(call: &Call, policy: &Policy) -> Option<AllowedValue> {
+    let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+    let flags = made.pointed.unwrap_or(0);
+    let number = syscalls::number(call.abi, CLONE).and_then(|number| u32::try_from(number).ok())?;
+    if policy.decide(call.abi, number, &[flags, 0, 0, 0, 0, 0]).lets_pass() {
+        return None;
+    }
+    let first = arguments::watched(call.abi, CLONE).next()?;
+    let argument = argument(call.abi, CLONE, policy);
+    let argument = argument.unwrap_or_else(|| widest(call.abi, CLONE, first));
+    let WatchedArgument { index, mask, .. } = *argument;
+    Some(AllowedValue { name: CLONE, index, mask, value: flags & mask })
 }
 
 /// What is to be allowed for several calls: the names, and the values of those that are not among these.
@@ -292,7 +321,6 @@ mod tests {
         let without = denied(Abi::X86_64, "socket", None);
         let socket = policy(&rule("socket", "ALLOW", &never));
         assert_eq!(widening(&without, &socket), Some(Widening::Call("socket")));
-        assert_eq!(widened("clone3", [1; 6], &policy(&rule("clone3", "ALLOW", &never))), None);
         let nameless = Call { number: 9999, ..without };
         assert_eq!(widening(&nameless, &socket), None);
     }
@@ -348,5 +376,31 @@ mod tests {
         assert_eq!(lets_pass(&unix, &deep), None, "another call may have had another value");
         let plain = policy(&rule("socket", "ALLOW", &[]));
         assert_eq!(lets_pass(&unix, &plain), None, "whatever the arguments are");
+    }
+
+    #[test]
+    fn clone3_is_left_to_clone() {
+        let clone3 = |flags| {
+            let mut call = denied(Abi::X86_64, CLONE3, Some([0x1000, 88, 0, 0, 0, 0]));
+            if let Some(known) = &mut call.circumstances {
+                known.pointed = flags;
+            }
+            call
+        };
+        let value = |mask, value| {
+            Some(Widening::Value(AllowedValue { name: CLONE, index: 0, mask, value }))
+        };
+        let read = policy(&rule("read", "ALLOW", &[]));
+        assert_eq!(widening(&clone3(None), &read), value(0x7e02_0000, 0));
+        assert_eq!(widening(&clone3(Some(0x3d_0f00)), &read), value(0x7e02_0000, 0));
+        assert_eq!(widening(&clone3(Some(0x1000_0000)), &read), value(0x7e02_0000, 0x1000_0000));
+        let docker = policy(&rule("clone", "ALLOW", &[(0, "MASKED_EQ", 0x7e02_0000, 0)]));
+        assert_eq!(widening(&clone3(Some(0x3d_0f00)), &docker), None, "clone is allowed so");
+        assert_eq!(widening(&clone3(Some(0x1000_0000)), &docker), value(0x7e02_0000, 0x1000_0000));
+        let new_time = clone3(Some(NEW_TIME));
+        assert_eq!(widening(&new_time, &docker), Some(Widening::Call(CLONE3)));
+        assert!(is_left_to_clone(&clone3(None)) && !is_left_to_clone(&new_time));
+        let (names, _) = all([&clone3(None), &clone3(Some(0x1000_0000))], &read);
+        assert!(names.is_empty(), "{names:?}");
     }
 }

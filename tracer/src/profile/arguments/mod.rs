@@ -20,7 +20,7 @@ use self::evidence::Values;
 pub(super) use self::evidence::{Evidence, watched};
 use super::{
     Answer, Errno, Options, Profile, Reason,
-    defaults::{Shared, shared},
+    defaults::{Engine, Shared, shared},
     derive::Allowed,
     filter,
     oci::{Condition, Operator},
@@ -216,15 +216,26 @@ fn as_defaults(
     Some(limit)
 }
 
+/// Whether the call is one that a default allows for some arguments only, or for none: without its limit, a profile allows what that
+/// default refuses.
+fn opens_more_than_defaults(name: &str) -> bool {
+    shared().contains_key(name)
+        || Engine::ALL.into_iter().any(|engine| engine.default_profile().refuses_all_of(name))
+}
+
 impl Profile {
-    /// Takes limits away until a filter has room for the rest, the longest first. The programs of libseccomp are shorter than those of this
-    /// compiler: one or two instructions for a value, where it has eight.
+    /// Takes limits away until a filter has room for the rest, the longest first. Those of the calls that the defaults look at come last:
+    /// without theirs, the profile would be wider than the defaults. The programs of libseccomp are shorter than those of this compiler:
+    /// one or two instructions for a value, where it has eight.
     pub(super) fn fit_filter(&mut self, notes: &mut ArgumentNotes) {
         loop {
             if filter::compile(&self.policy()).is_ok() {
                 return;
             }
-            let most = self.limited.iter().max_by_key(|(_, limit)| limit.values.len());
+            let order = |name: &str, limit: &Limit| {
+                (!opens_more_than_defaults(name), !shared().contains_key(name), limit.values.len())
+            };
+            let most = self.limited.iter().max_by_key(|(name, limit)| order(name, limit));
             let Some(name) = most.map(|(name, _)| name.clone()) else { return };
             self.limited.remove(&name);
             notes.too_many.insert(name);
@@ -254,4 +265,41 @@ impl Profile {
 pub fn shown(name: &str, index: u8, value: u64) -> String {
     let before = "_, ".repeat(usize::from(index));
     format!("{name}({before}{})", syscalls::arguments::value(name, index, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Architecture, DefaultAction};
+
+    #[test]
+    fn a_filter_without_room_keeps_what_the_defaults_look_at() {
+        let many = ["ioctl", "prctl", "fcntl", "madvise", "setsockopt", "seccomp", "prlimit64"];
+        let limit = |values: u64| {
+            let mut limit = Limit::new(0, 0xffff_ffff);
+            (0..values).for_each(|value| limit.add(value, [Reason::Default]));
+            limit
+        };
+        let mut limited: BTreeMap<String, Limit> =
+            many.map(|name| (name.to_owned(), limit(24))).into();
+        limited.insert("unshare".to_owned(), limit(30));
+        limited.insert("socket".to_owned(), Limit::of_defaults(&shared()["socket"]));
+        let names = limited.keys().map(String::as_str).chain(["read"]);
+        let allowed = names.map(|name| (name.to_owned(), BTreeSet::new())).collect();
+        let mut profile = Profile {
+            default_action: DefaultAction::default(),
+            architectures: Architecture::ALL.into(),
+            allowed,
+            limited,
+            answered: BTreeMap::new(),
+        };
+        assert!(filter::compile(&profile.policy()).is_err(), "there are too many");
+        let mut notes = ArgumentNotes::default();
+        profile.fit_filter(&mut notes);
+        assert!(filter::compile(&profile.policy()).is_ok());
+        assert!(!notes.too_many.is_empty());
+        for name in ["socket", "unshare"] {
+            assert!(profile.limited.contains_key(name), "{name}: {:?}", notes.too_many);
+        }
+    }
 }
