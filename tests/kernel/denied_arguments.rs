@@ -16,6 +16,7 @@ tests::trials! {
     what_the_c_library_falls_back_on_is_no_denial,
     a_value_that_the_profile_answers_is_no_denial,
     a_call_that_is_absent_is_added_with_its_value,
+    a_derived_profile_is_widened_by_the_value,
     each_argument_of_the_table_is_told_by_name,
     events_tell_each_value,
     a_recording_has_the_values,
@@ -267,7 +268,10 @@ fn a_value_that_the_profile_answers_is_no_denial() {
     let mut answer = when("socket", 0, LOWER_HALF, VSOCK);
     answer["action"] = json!("SCMP_ACT_ERRNO");
     answer["errnoRet"] = json!(97);
-    let under = profile("SCMP_ACT_KILL_PROCESS", &[answer, when("socket", 0, LOWER_HALF, UNIX)]);
+    let rules = [answer, when("socket", 0, LOWER_HALF, UNIX)];
+    let mut under = profile("SCMP_ACT_KILL_PROCESS", &rules);
+    // With i386 both rules would be about `socketcall` as well, whose arguments no filter sees.
+    under["architectures"] = json!(["SCMP_ARCH_X86_64"]);
     let (outcome, amended) = amend(&under, &["call:41,40,1,0", "call:41,1,1,0"]);
     outcome.exits(0).says(&[
         "refused: +",
@@ -306,6 +310,30 @@ fn a_call_that_is_absent_is_added_with_its_value() {
     outcome.exits(4).says(&["calls added: 0, values of arguments added: 3\n"]);
     verify(&[], &amended, &steps).exits(0);
     verify(&[], &amended, &["call:272,268435456"]).exits(4);
+}
+
+fn a_derived_profile_is_widened_by_the_value() {
+    let learned = ["call:41,1,1,0", "clone3:512", "fork:1", "[", "]", "wait"];
+    for choice in ["default", "observed"] {
+        let derived = Tracer::new()
+            .args([format!("--arguments={choice}")])
+            .command([&[GROUND_TRUTH], &learned[..]].concat())
+            .run()
+            .exits(0)
+            .profile();
+        // What was learned is allowed, and clone3 fails as it is meant to.
+        verify(&[], &derived, &learned).exits(0).says(&["harmless: C libraries take clone"]);
+        let steps = ["call:41,40,1,0", "call:41,38,5,0", "call:135,134217728"];
+        let (outcome, amended) = amend(&derived, &steps[..1]);
+        outcome.exits(4).says(&["socket(AF_VSOCK, SOCK_STREAM, 0) = ENOSYS", "calls added: 0"]);
+        let new = added(&derived, &amended);
+        assert_eq!(new, [when("socket", 0, LOWER_HALF, VSOCK)], "{choice}");
+        verify(&[], &amended, &steps[..1]).exits(0);
+        verify(&[], &amended, &steps).exits(4).says(&[
+            "socket(AF_ALG, SOCK_SEQPACKET, 0) = ENOSYS",
+            "personality(PER_LINUX|ADDR_LIMIT_3GB) = ENOSYS",
+        ]);
+    }
 }
 
 fn each_argument_of_the_table_is_told_by_name() {

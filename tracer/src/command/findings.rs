@@ -13,7 +13,7 @@ use crate::{
         base,
         lacking::Lacking,
         policy::{Policy, Verdict},
-        widening::{self, AllowedValue},
+        widening::{self, AddedValue},
     },
     recording::{
         Call, Recording, TargetKind,
@@ -109,7 +109,7 @@ impl Findings {
     }
 
     /// The calls to add to the profile, by name, and those to add with one value of an argument.
-    pub(super) fn missing(&self, policy: &Policy) -> (BTreeSet<String>, BTreeSet<AllowedValue>) {
+    pub(super) fn missing(&self, policy: &Policy) -> (BTreeSet<String>, BTreeSet<AddedValue>) {
         let needed = self.whole.sure().filter(|call| base::optional_of_runtime(call).is_none());
         let (mut names, mut values) = widening::all(needed, policy);
         names.extend(self.lacking.iter().flat_map(Lacking::names));

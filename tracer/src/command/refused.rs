@@ -21,10 +21,16 @@ pub(super) fn denied_at_the_start(recording: &Recording) -> String {
 
 /// The calls that a filter refused, and what may be done.
 pub(super) fn write_denied(text: &mut String, recording: &Recording, derivation: &Derivation) {
-    let Profile { allowed, answered, .. } = &derivation.profile;
+    let Profile { allowed, limited, answered, .. } = &derivation.profile;
     let is_left_out = |denied: &DeniedCall| {
-        let name = denied.call.name.as_deref();
-        name.is_none_or(|name| !allowed.contains_key(name) && !answered.contains_key(name))
+        let Some(name) = denied.call.name.as_deref() else { return true };
+        let known = denied.call.circumstances.as_ref();
+        let arguments = known.and_then(|known| known.arguments.as_ref());
+        let is_allowed = match limited.get(name) {
+            Some(limit) => limit.covers(arguments),
+            None => allowed.contains_key(name),
+        };
+        !is_allowed && !answered.contains_key(name)
     };
     if write_calls(text, recording).iter().any(is_left_out) {
         text.push_str("hint: --include-denied allows what is not in the profile of these\n");

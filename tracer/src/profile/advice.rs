@@ -6,7 +6,7 @@ use super::{
     Architecture, base,
     lacking::{Lacking, runtimes_of, since},
     policy::{Policy, Verdict},
-    widening::{self, AllowedValue, Widening, widening},
+    widening::{self, AddedValue, Widening, widening},
 };
 use crate::{
     recording::{Call, Phase, Refusal},
@@ -81,7 +81,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
     let of_runtimes: BTreeSet<&str> = lacking.iter().flat_map(Lacking::names).collect();
     let mut lines: Vec<String> = lacking.iter().map(of_a_runtime).collect();
     let mut kinds: BTreeMap<(Says, &str), BTreeSet<&str>> = BTreeMap::new();
-    let mut values: BTreeMap<&str, BTreeSet<AllowedValue>> = BTreeMap::new();
+    let mut values: BTreeMap<&str, BTreeSet<AddedValue>> = BTreeMap::new();
     let (whole, _) = widening::all(calls.iter().copied(), policy);
     let mut tried: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut is_clone3_left = false;
@@ -136,9 +136,9 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
 }
 
 /// What a call is to be allowed with.
-fn of_values(name: &str, values: &BTreeSet<AllowedValue>) -> String {
+fn of_values(name: &str, values: &BTreeSet<AddedValue>) -> String {
     let index = values.first().map_or(0, |value| value.index);
-    let values = values.iter().map(AllowedValue::to_string).collect::<Vec<_>>().join(", ");
+    let values = values.iter().map(AddedValue::to_string).collect::<Vec<_>>().join(", ");
     format!("let {name} be made with {values} (argument {index}) as well")
 }
 

@@ -22,7 +22,7 @@ const OF_DEFAULTS: [&str; 3] = ["clone", "personality", "socket"];
 
 /// A value that a call is to be allowed with: `argument & mask == value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AllowedValue {
+pub struct AddedValue {
     /// The call.
     pub name: &'static str,
     /// Which argument, from 0.
@@ -33,7 +33,7 @@ pub struct AllowedValue {
     pub value: u64,
 }
 
-impl fmt::Display for AllowedValue {
+impl fmt::Display for AddedValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&arguments::value(self.name, self.index, self.value))
     }
@@ -45,7 +45,7 @@ pub enum Widening {
     /// The call, whatever its arguments are.
     Call(&'static str),
     /// The call with this value.
-    Value(AllowedValue),
+    Value(AddedValue),
 }
 
 /// What is to be allowed so that a refused call is made, or the one that C libraries make in its place; None when its number has no name,
@@ -58,7 +58,7 @@ pub fn widening(call: &Call, policy: &Policy) -> Option<Widening> {
     let value = argument(call.abi, name, policy).and_then(|argument| {
         let made = call.circumstances.as_ref().map(Circumstances::made)?;
         let (index, mask) = (argument.index, argument.mask);
-        made.value(argument).map(|value| AllowedValue { name, index, mask, value })
+        made.value(argument).map(|value| AddedValue { name, index, mask, value })
     });
     Some(value.map_or(Widening::Call(name), Widening::Value))
 }
@@ -91,7 +91,7 @@ fn clone_instead(call: &Call, policy: &Policy) -> Option<AllowedValue> {
 pub fn all<'a>(
     calls: impl IntoIterator<Item = &'a Call>,
     policy: &Policy,
-) -> (BTreeSet<&'static str>, BTreeSet<AllowedValue>) {
+) -> (BTreeSet<&'static str>, BTreeSet<AddedValue>) {
     let (mut names, mut values) = (BTreeSet::new(), BTreeSet::new());
     for widening in calls.into_iter().filter_map(|call| widening(call, policy)) {
         match widening {
@@ -348,7 +348,7 @@ mod tests {
     fn an_abi_that_is_not_listed_is_judged_as_if_it_were() {
         let socket = policy(&rule("socket", "ALLOW", &[UNIX]));
         let inet = denied(Abi::I386, "socket", Some([2, 1, 0, 0, 0, 0]));
-        let value = AllowedValue { name: "socket", index: 0, mask: LOWER, value: 2 };
+        let value = AddedValue { name: "socket", index: 0, mask: LOWER, value: 2 };
         assert_eq!(widening(&inet, &socket), Some(Widening::Value(value)));
         assert_eq!(value.to_string(), "AF_INET");
     }

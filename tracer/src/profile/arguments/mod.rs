@@ -94,6 +94,13 @@ impl Limit {
         bits < 32 && self.values.len() == 1 << bits
     }
 
+    /// Whether the call passes, or gets the answer that is meant for it, with these six arguments. Not when they are not known.
+    pub fn covers(&self, arguments: Option<&[u64; 6]>) -> bool {
+        let value = arguments.and_then(|all| all.get(usize::from(self.index)));
+        let value = value.map(|value| value & self.mask);
+        value.is_some_and(|it| self.values.contains_key(&it) || self.answered.contains_key(&it))
+    }
+
     /// The condition that holds for one value.
     pub fn condition(&self, value: u64) -> Condition {
         Condition {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{ReadError, read};
-use crate::profile::{Architecture, Errno, widening::AllowedValue};
+use crate::profile::{Architecture, Errno, widening::AddedValue};
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
 const ERRNO: &str = "SCMP_ACT_ERRNO";
@@ -19,7 +19,7 @@ const MASKED_EQUAL: &str = "SCMP_CMP_MASKED_EQ";
 pub fn amend(
     bytes: &[u8],
     names: &BTreeSet<String>,
-    values: &BTreeSet<AllowedValue>,
+    values: &BTreeSet<AddedValue>,
     architectures: &BTreeSet<Architecture>,
 ) -> Result<String, ReadError> {
     change(bytes, |profile| {
@@ -102,8 +102,8 @@ fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
 }
 
 /// Puts a rule behind those about the call, or behind all, and takes out those that refuse the same value.
-fn allow_value(rules: &mut Vec<Value>, value: &AllowedValue) {
-    let AllowedValue { name, index, mask, value } = *value;
+fn allow_value(rules: &mut Vec<Value>, value: &AddedValue) {
+    let AddedValue { name, index, mask, value } = *value;
     let names = BTreeSet::from([name.to_owned()]);
     rules.retain_mut(|rule| {
         let is_same = rule["action"] != ALLOW && is_about_value(rule, index, mask, value);
@@ -244,8 +244,8 @@ mod tests {
         let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
             {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]},
             {"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
-        let family = |value| AllowedValue { name: "socket", index: 0, mask: 0xffff_ffff, value };
-        let clone = AllowedValue { name: "clone", index: 0, mask: 0x7e02_0000, value: 0x1000_0000 };
+        let family = |value| AddedValue { name: "socket", index: 0, mask: 0xffff_ffff, value };
+        let clone = AddedValue { name: "clone", index: 0, mask: 0x7e02_0000, value: 0x1000_0000 };
         let values = BTreeSet::from([family(40), family(2), clone]);
         let amended = amend(text.as_bytes(), &BTreeSet::new(), &values, &BTreeSet::new());
         let amended = amended.expect("a profile");
@@ -279,7 +279,7 @@ mod tests {
             {"names":["socket","socketpair"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":40,"op":"SCMP_CMP_EQ"}]},
             {"names":["socket"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":4294967295,"valueTwo":38,"op":"SCMP_CMP_MASKED_EQ"}]},
             {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
-        let vsock = AllowedValue { name: "socket", index: 0, mask: 0xffff_ffff, value: 40 };
+        let vsock = AddedValue { name: "socket", index: 0, mask: 0xffff_ffff, value: 40 };
         let amended =
             amend(text.as_bytes(), &BTreeSet::new(), &BTreeSet::from([vsock]), &BTreeSet::new());
         let amended = amended.expect("a profile");
