@@ -122,7 +122,8 @@ fn what_is_written_is_read() {
     assert_eq!(listed.len(), Architecture::ALL.len());
     let mut names: Vec<_> = read.syscalls.iter().flat_map(|rule| rule.names.clone()).collect();
     names.sort();
-    let mut expected: Vec<_> = profile.allowed.into_keys().chain(profile.answered.into_keys()).collect();
+    let mut expected: Vec<_> =
+        profile.allowed.into_keys().chain(profile.answered.into_keys()).collect();
     expected.sort();
     assert_eq!(names, expected);
 }

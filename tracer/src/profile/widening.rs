@@ -73,7 +73,7 @@ pub fn is_left_to_clone(call: &Call) -> bool {
 
 /// The value that `clone` is to be allowed with in the place of a refused `clone3`: with no namespace when its flags are not known. None
 /// when it is allowed.
-fn clone_instead(call: &Call, policy: &Policy) -> Option<AllowedValue> {
+fn clone_instead(call: &Call, policy: &Policy) -> Option<AddedValue> {
     let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
     let flags = made.pointed.unwrap_or(0);
     let number = syscalls::number(call.abi, CLONE).and_then(|number| u32::try_from(number).ok())?;
@@ -84,7 +84,7 @@ fn clone_instead(call: &Call, policy: &Policy) -> Option<AllowedValue> {
     let argument = argument(call.abi, CLONE, policy);
     let argument = argument.unwrap_or_else(|| widest(call.abi, CLONE, first));
     let WatchedArgument { index, mask, .. } = *argument;
-    Some(AllowedValue { name: CLONE, index, mask, value: flags & mask })
+    Some(AddedValue { name: CLONE, index, mask, value: flags & mask })
 }
 
 /// What is to be allowed for several calls: the names, and the values of those that are not among these.
@@ -387,9 +387,8 @@ mod tests {
             }
             call
         };
-        let value = |mask, value| {
-            Some(Widening::Value(AllowedValue { name: CLONE, index: 0, mask, value }))
-        };
+        let value =
+            |mask, value| Some(Widening::Value(AddedValue { name: CLONE, index: 0, mask, value }));
         let read = policy(&rule("read", "ALLOW", &[]));
         assert_eq!(widening(&clone3(None), &read), value(0x7e02_0000, 0));
         assert_eq!(widening(&clone3(Some(0x3d_0f00)), &read), value(0x7e02_0000, 0));
