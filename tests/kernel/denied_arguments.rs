@@ -15,6 +15,7 @@ tests::trials! {
     what_a_pointer_points_to_is_told,
     what_the_c_library_falls_back_on_is_no_denial,
     a_value_that_the_profile_answers_is_no_denial,
+    a_value_that_is_logged_is_added,
     a_call_that_is_absent_is_added_with_its_value,
     a_derived_profile_is_widened_by_the_value,
     each_argument_of_the_table_is_told_by_name,
@@ -287,6 +288,17 @@ fn a_value_that_the_profile_answers_is_no_denial() {
     verify(&[], &amended, &steps).exits(0);
 }
 
+fn a_value_that_is_logged_is_added() {
+    let steps = ["call:41,1,1,0", "call:41,40,1,0", "call:41,38,5,0"];
+    let under = profile("SCMP_ACT_LOG", &[when("socket", 0, LOWER_HALF, UNIX)]);
+    let (outcome, amended) = amend(&under, &steps);
+    outcome.exits(4).says(&["socket = logged  2 times", "values of arguments added: 2\n"]);
+    let values = [ALG, VSOCK].map(|family| when("socket", 0, LOWER_HALF, family));
+    assert_eq!(added(&under, &amended), values);
+    verify(&[], &amended, &steps).exits(0);
+    verify(&[], &amended, &["call:41,2,1,0"]).exits(4);
+}
+
 fn a_call_that_is_absent_is_added_with_its_value() {
     let steps = ["call:41,2,1,0", "call:272,131072", "call:16,99,21505"];
     // A profile that looks at no argument gets names.
@@ -367,8 +379,7 @@ fn each_argument_of_the_table_is_told_by_name() {
         let line = format!("{written} = EPERM");
         assert!(lines.iter().any(|found| found.starts_with(&line)), "{line}: {lines:?}");
     }
-    let clone = profile("SCMP_ACT_ERRNO", &[]);
-    let mut clone_only = clone.clone();
+    let mut clone_only = under.clone();
     let own: Vec<&str> = OWN.iter().filter(|name| **name != "clone").copied().collect();
     clone_only["syscalls"] = json!([
         { "names": own, "action": "SCMP_ACT_ALLOW" },
@@ -420,7 +431,7 @@ fn a_recording_has_the_values() {
     assert_eq!((&socket["count"], &socket["name"]), (&json!(4), &json!("socket")), "{socket}");
     let values = |index: usize| -> Vec<u64> {
         let values = socket["arguments"][index]["values"].as_array().expect("values").iter();
-        values.map(|value| value["value"].as_u64().expect("a number")).collect()
+        values.filter_map(|value| value["value"].as_u64()).collect()
     };
     assert_eq!((values(0), values(1), values(2)), (vec![ALG, VSOCK], vec![1, 5], vec![0]));
     let others = &socket["circumstances"]["others"];

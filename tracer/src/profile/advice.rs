@@ -6,7 +6,7 @@ use super::{
     Architecture, base,
     lacking::{Lacking, runtimes_of, since},
     policy::{Policy, Verdict},
-    widening::{self, AddedValue, Widening, widening},
+    widening::{self, AddedValue, Widening, widenings},
 };
 use crate::{
     recording::{Call, Phase, Refusal},
@@ -97,14 +97,13 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
         }
         let left_to_clone = widening::is_left_to_clone(call) && says != Says::Elsewhere;
         is_clone3_left |= left_to_clone;
-        let value = match widening(call, policy) {
-            Some(Widening::Value(value)) if !whole.contains(value.name) => Some(value),
-            _ => None,
-        };
-        if let Some(value) = value {
+        let added = widenings(call, policy).into_iter().filter_map(Widening::value);
+        let added: Vec<AddedValue> = added.filter(|value| !whole.contains(value.name)).collect();
+        let is_told = left_to_clone || !added.is_empty();
+        for value in added {
             values.entry(value.name).or_default().insert(value);
         }
-        if (left_to_clone || value.is_some()) && says != Says::UnlistedArchitecture {
+        if is_told && says != Says::UnlistedArchitecture {
             continue;
         }
         let architecture = match says {
@@ -177,6 +176,7 @@ mod tests {
             oci,
             policy::{Host, Policy},
         },
+        recording::Circumstances,
         syscalls::Abi,
     };
 
@@ -224,6 +224,32 @@ mod tests {
             let lines = advice(&[&denied(abi, name, during)], &policy(), false);
             assert!(lines.iter().any(|line| line.contains(expected)), "{name}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn a_value_is_named_where_it_is_known() {
+        let made = |arguments| {
+            let circumstances = Circumstances {
+                process: 1,
+                arguments: Some(arguments),
+                pointed: None,
+                next: None,
+                others: Vec::new(),
+                untold: 0,
+            };
+            let call = denied(Abi::X86_64, "socket", Phase::Workload);
+            Call { circumstances: Some(circumstances), ..call }
+        };
+        let (vsock, inet) = (made([40, 1, 0, 0, 0, 0]), made([2, 1, 0, 0, 0, 0]));
+        let lines = advice(&[&vsock, &inet], &policy(), false);
+        assert_eq!(lines, ["let socket be made with AF_INET, AF_VSOCK (argument 0) as well"]);
+        // What the profile lets pass, another filter refused.
+        assert_eq!(says(&made([1, 1, 0, 0, 0, 0]), &policy(), false), Says::Elsewhere);
+        let unknown = denied(Abi::X86_64, "socket", Phase::Workload);
+        let lines = advice(&[&vsock, &unknown], &policy(), false);
+        assert!(lines.len() == 1 && lines[0].contains("for some arguments only"), "{lines:?}");
+        let nameless = Call { number: 9999, ..unknown };
+        assert_eq!(advice(&[&nameless], &policy(), false).len(), 1);
     }
 
     #[test]

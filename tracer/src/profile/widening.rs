@@ -13,7 +13,7 @@ use super::{
     policy::{Decision, Policy, Verdict},
 };
 use crate::{
-    recording::{Call, Circumstances},
+    recording::{Call, Circumstances, Refusal, arguments::Argument},
     syscalls::{self, Abi, arguments},
 };
 
@@ -48,19 +48,52 @@ pub enum Widening {
     Value(AddedValue),
 }
 
-/// What is to be allowed so that a refused call is made, or the one that C libraries make in its place; None when its number has no name,
-/// or nothing is.
-pub fn widening(call: &Call, policy: &Policy) -> Option<Widening> {
-    let name = syscalls::name(call.abi, call.number)?;
-    if is_left_to_clone(call) {
-        return clone_instead(call, policy).map(Widening::Value);
+impl Widening {
+    /// The value, when it is one.
+    pub(super) fn value(self) -> Option<AddedValue> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Call(_) => None,
+        }
     }
-    let value = argument(call.abi, name, policy).and_then(|argument| {
-        let made = call.circumstances.as_ref().map(Circumstances::made)?;
-        let (index, mask) = (argument.index, argument.mask);
-        made.value(argument).map(|value| AddedValue { name, index, mask, value })
+}
+
+/// What is to be allowed so that a refused call is made, or the one that C libraries make in its place; nothing when its number has no
+/// name, or that one is allowed.
+pub fn widenings(call: &Call, policy: &Policy) -> Vec<Widening> {
+    let Some(name) = syscalls::name(call.abi, call.number) else { return Vec::new() };
+    if is_left_to_clone(call) {
+        return clone_instead(call, policy).map(Widening::Value).into_iter().collect();
+    }
+    let values = argument(call.abi, name, policy).map(|argument| {
+        let value = |value| {
+            Widening::Value(AddedValue { name, index: argument.index, mask: argument.mask, value })
+        };
+        values(call, argument, policy).into_iter().map(value).collect::<Vec<_>>()
     });
-    Some(value.map_or(Widening::Call(name), Widening::Value))
+    let values = values.unwrap_or_default();
+    if values.is_empty() { vec![Widening::Call(name)] } else { values }
+}
+
+/// The values of an argument that a call was refused with; nothing when they are not known.
+fn values(call: &Call, argument: &WatchedArgument, policy: &Policy) -> Vec<u64> {
+    let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
+    if let Some(value) = made.value(argument) {
+        return vec![value];
+    }
+    if call.refused != Some(Refusal::Logged) {
+        return Vec::new();
+    }
+    // It was made, perhaps with values of which nothing is logged as well.
+    let number = u32::try_from(call.number).unwrap_or(u32::MAX);
+    let is_logged = |value: &u64| {
+        let mut arguments = [0; 6];
+        arguments[usize::from(argument.index)] = *value;
+        policy.decide(call.abi, number, &arguments) == Verdict::Log
+    };
+    let is_same = |seen: &&Argument| seen.index == argument.index && seen.mask == argument.mask;
+    let seen = call.arguments.iter().filter(is_same).flat_map(|seen| &seen.values);
+    seen.map(|seen| seen.value).filter(is_logged).collect()
 }
 
 /// Whether a refused call is to fail with ENOSYS, and not to be allowed: no filter sees the flags of `clone3`, and C libraries go on to
@@ -93,7 +126,7 @@ pub fn all<'a>(
     policy: &Policy,
 ) -> (BTreeSet<&'static str>, BTreeSet<AddedValue>) {
     let (mut names, mut values) = (BTreeSet::new(), BTreeSet::new());
-    for widening in calls.into_iter().filter_map(|call| widening(call, policy)) {
+    for widening in calls.into_iter().flat_map(|call| widenings(call, policy)) {
         match widening {
             Widening::Call(name) => {
                 names.insert(name);
@@ -124,7 +157,7 @@ fn argument(abi: Abi, name: &str, policy: &Policy) -> Option<&'static WatchedArg
             refusing.all(is_one).then_some(argument)
         }
         Some(Decision::Always(_)) => None,
-        None if !policy.default_verdict().refuses() => None,
+        None if matches!(policy.default_verdict(), Verdict::Allow | Verdict::Trace(_)) => None,
         // A profile that looks at more than the defaults do looks at all that was seen.
         None if looks_at(policy, |other| !OF_DEFAULTS.contains(&other)) => watched.next(),
         None if looks_at(policy, |other| OF_DEFAULTS.contains(&other)) => {
@@ -192,10 +225,11 @@ fn looks_at(policy: &Policy, is_asked: impl Fn(&str) -> bool) -> bool {
 pub(super) fn lets_pass(call: &Call, policy: &Policy) -> Option<bool> {
     let number = u32::try_from(call.number).ok()?;
     let Some(Decision::When(rules)) = policy.table(call.abi)?.get(&number) else { return None };
-    let looked_at: BTreeSet<u8> = arguments::watched(call.abi, call.name.as_deref()?)
-        .filter(|argument| argument.source == Source::Register)
-        .map(|argument| argument.index)
-        .collect();
+    let looked_at: BTreeSet<u8> =
+        arguments::watched(call.abi, syscalls::name(call.abi, call.number)?)
+            .filter(|argument| argument.source == Source::Register)
+            .map(|argument| argument.index)
+            .collect();
     // Calls that differ in another argument are not told apart.
     let is_told = |condition: &Condition| looked_at.contains(&condition.index);
     if !rules.iter().flat_map(|(all, _)| all).all(is_told) {
@@ -211,15 +245,19 @@ mod tests {
     use super::*;
     use crate::{
         profile::{oci, policy::Host},
-        recording::{Phase, Refusal},
+        recording::{Phase, arguments::ArgumentValue},
     };
 
-    fn policy(rules: &str) -> Policy {
+    fn of_default(rules: &str, default: &str) -> Policy {
         let text = format!(
-            r#"{{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],"syscalls":[{rules}]}}"#
+            r#"{{"defaultAction":"SCMP_ACT_{default}","architectures":["SCMP_ARCH_X86_64"],"syscalls":[{rules}]}}"#
         );
         let profile = oci::read(text.as_bytes()).expect("a profile");
         Policy::new(&profile, &Host::default()).expect("a policy")
+    }
+
+    fn policy(rules: &str) -> Policy {
+        of_default(rules, "ERRNO")
     }
 
     fn rule(names: &str, action: &str, conditions: &[(u8, &str, u64, u64)]) -> String {
@@ -265,14 +303,18 @@ mod tests {
     }
 
     fn widened(name: &str, arguments: [u64; 6], policy: &Policy) -> Option<(u8, u64, u64)> {
-        match widening(&denied(Abi::X86_64, name, Some(arguments)), policy) {
-            Some(Widening::Value(value)) => Some((value.index, value.mask, value.value)),
-            Some(Widening::Call(found)) => {
+        match widenings(&denied(Abi::X86_64, name, Some(arguments)), policy)[..] {
+            [Widening::Value(value)] => Some((value.index, value.mask, value.value)),
+            [Widening::Call(found)] => {
                 assert_eq!(found, name);
                 None
             }
-            None => panic!("{name} has a name"),
+            ref several => panic!("{name}: {several:?}"),
         }
+    }
+
+    fn first(call: &Call, policy: &Policy) -> Option<Widening> {
+        widenings(call, policy).first().copied()
     }
 
     const UNIX: (u8, &str, u64, u64) = (0, "EQ", 1, 0);
@@ -320,9 +362,9 @@ mod tests {
         }
         let without = denied(Abi::X86_64, "socket", None);
         let socket = policy(&rule("socket", "ALLOW", &never));
-        assert_eq!(widening(&without, &socket), Some(Widening::Call("socket")));
+        assert_eq!(widenings(&without, &socket), [Widening::Call("socket")]);
         let nameless = Call { number: 9999, ..without };
-        assert_eq!(widening(&nameless, &socket), None);
+        assert_eq!(widenings(&nameless, &socket), []);
     }
 
     #[test]
@@ -345,11 +387,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_only_logged_gets_the_values_that_are_logged() {
+        let logging = of_default(&rule("socket", "ALLOW", &[UNIX]), "LOG");
+        let value = |value| ArgumentValue { value, first_seen_seconds: None, command: None };
+        let seen = |values: &[u64], any| Argument {
+            index: 0,
+            mask: LOWER,
+            values: values.iter().copied().map(value).collect(),
+            any,
+        };
+        let logged = |arguments| {
+            let call = denied(Abi::X86_64, "socket", None);
+            let refused = Some(Refusal::Logged);
+            widenings(&Call { circumstances: None, refused, arguments, ..call }, &logging)
+        };
+        let value =
+            |value| Widening::Value(AddedValue { name: "socket", index: 0, mask: LOWER, value });
+        assert_eq!(logged(vec![seen(&[1, 2, 40], false)]), [value(2), value(40)]);
+        for unknown in [vec![], vec![seen(&[], true)], vec![seen(&[1], false)]] {
+            assert_eq!(logged(unknown), [Widening::Call("socket")]);
+        }
+    }
+
+    #[test]
     fn an_abi_that_is_not_listed_is_judged_as_if_it_were() {
         let socket = policy(&rule("socket", "ALLOW", &[UNIX]));
         let inet = denied(Abi::I386, "socket", Some([2, 1, 0, 0, 0, 0]));
         let value = AddedValue { name: "socket", index: 0, mask: LOWER, value: 2 };
-        assert_eq!(widening(&inet, &socket), Some(Widening::Value(value)));
+        assert_eq!(widenings(&inet, &socket), [Widening::Value(value)]);
         assert_eq!(value.to_string(), "AF_INET");
     }
 
@@ -390,14 +455,14 @@ mod tests {
         let value =
             |mask, value| Some(Widening::Value(AddedValue { name: CLONE, index: 0, mask, value }));
         let read = policy(&rule("read", "ALLOW", &[]));
-        assert_eq!(widening(&clone3(None), &read), value(0x7e02_0000, 0));
-        assert_eq!(widening(&clone3(Some(0x3d_0f00)), &read), value(0x7e02_0000, 0));
-        assert_eq!(widening(&clone3(Some(0x1000_0000)), &read), value(0x7e02_0000, 0x1000_0000));
+        assert_eq!(first(&clone3(None), &read), value(0x7e02_0000, 0));
+        assert_eq!(first(&clone3(Some(0x3d_0f00)), &read), value(0x7e02_0000, 0));
+        assert_eq!(first(&clone3(Some(0x1000_0000)), &read), value(0x7e02_0000, 0x1000_0000));
         let docker = policy(&rule("clone", "ALLOW", &[(0, "MASKED_EQ", 0x7e02_0000, 0)]));
-        assert_eq!(widening(&clone3(Some(0x3d_0f00)), &docker), None, "clone is allowed so");
-        assert_eq!(widening(&clone3(Some(0x1000_0000)), &docker), value(0x7e02_0000, 0x1000_0000));
+        assert_eq!(first(&clone3(Some(0x3d_0f00)), &docker), None, "clone is allowed so");
+        assert_eq!(first(&clone3(Some(0x1000_0000)), &docker), value(0x7e02_0000, 0x1000_0000));
         let new_time = clone3(Some(NEW_TIME));
-        assert_eq!(widening(&new_time, &docker), Some(Widening::Call(CLONE3)));
+        assert_eq!(first(&new_time, &docker), Some(Widening::Call(CLONE3)));
         assert!(is_left_to_clone(&clone3(None)) && !is_left_to_clone(&new_time));
         let (names, _) = all([&clone3(None), &clone3(Some(0x1000_0000))], &read);
         assert!(names.is_empty(), "{names:?}");

@@ -234,7 +234,7 @@ fn cgroup(
         }
     });
     let mut calls: Vec<Call> = calls.collect();
-    calls.extend(denied::calls(parts, facts.id, &phases));
+    calls.extend(denied::calls(parts, facts.id, &phases, values));
     // Stable: what was made stands before what was refused.
     calls.sort_by_key(|call| (call.abi, call.number));
     let late_start = parts.late.contains(&facts.id);

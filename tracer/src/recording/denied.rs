@@ -6,6 +6,7 @@ use tracer_ebpf::{OTHER_VALUES, arguments::MOST_VALUES, verdict};
 
 use super::{
     Call, Circumstances, OtherValues, Phase, Recording, Refusal,
+    arguments::SeenValues,
     assembly::{Parts, seconds_between, until_nul},
     facts::Refused,
     made::{self, FirstSight, Made},
@@ -47,8 +48,13 @@ pub fn refusal(verdict: u32) -> Refusal {
     }
 }
 
-/// The denied calls of one cgroup, without the order of a recording.
-pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call> {
+/// The denied calls of one cgroup, without the order of a recording. `values`: those that calls were made with there.
+pub(super) fn calls(
+    parts: &Parts<'_>,
+    cgroup: u64,
+    phases: &Phases,
+    values: &SeenValues,
+) -> Vec<Call> {
     let mut found: BTreeMap<(Abi, i32, Refusal), ByValues> = BTreeMap::new();
     let mut take = |abi, number, refused, seen: Seen| {
         let name = syscalls::name(abi, number);
@@ -84,9 +90,14 @@ pub(super) fn calls(parts: &Parts<'_>, cgroup: u64, phases: &Phases) -> Vec<Call
     let entries_skipped = parts.snapshot.entry_misses > 0;
     let call = |((abi, number, refused), seen): ((Abi, i32, Refusal), ByValues)| {
         let doubtful = entries_skipped && is_doubtful(refused, parts.host.btf);
-        seen.call((abi, number, refused), doubtful, |time| {
+        let mut call = seen.call((abi, number, refused), doubtful, |time| {
             seconds_between(parts.started_boot, time)
-        })
+        });
+        if refused == Refusal::Logged {
+            // The log does not tell what it was made with. It was made, so that the value is among those.
+            call.arguments = values.of_call((abi, number), phases, parts.started_boot);
+        }
+        call
     };
     found.into_iter().map(call).collect()
 }
