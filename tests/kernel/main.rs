@@ -44,7 +44,6 @@ mod staying;
 mod strace;
 mod strangers;
 mod unfinished;
-mod value_places;
 mod verify;
 mod waiting;
 mod whose;
@@ -106,7 +105,6 @@ fn trials() -> Vec<Trial> {
         strace::trials(),
         strangers::trials(),
         unfinished::trials(),
-        value_places::trials(),
         verify::trials(),
         waiting::trials(),
         whose::trials(),

@@ -41,7 +41,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     tests.into_iter().map(case).collect()
 }
 
-/// One at a time: to a tracer that asks one of their engines, the pods of another one may be its target, and nobody tells their names.
+/// These tests take turns. A tracer that asks one engine gets no names for the pods of another one, and counts them as a possible loss.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn told_late(world: &World) -> Result<(), Stop> {

@@ -309,7 +309,8 @@ pub struct Losses {
     /// Calls that found no place in the table of what is known of each: a program that makes thousands of numbers fills it.
     #[serde(default)]
     pub evidence_full: u64,
-    /// Cgroups of whose arguments some found no place in the table of the values that were seen: those count as "any".
+    /// Cgroups of whose arguments some found no place in the table of the values that were seen. Where none was kept, every
+    /// value counts as seen; elsewhere the list of values is short.
     #[serde(default)]
     pub arguments_full: u64,
     /// Recordings that were written while they went on: what came later is in none of them.

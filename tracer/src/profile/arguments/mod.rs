@@ -160,7 +160,7 @@ fn does_what_clone_cannot(evidence: &Evidence) -> bool {
 }
 
 /// The answer to `clone3` where `clone` is allowed and it is not: the one number on which programs go on to `clone`. Also where all other
-/// calls are answered so: Docker before 23.0 takes no `defaultErrnoRet`, and answers EPERM.
+/// calls are answered so: Docker 20.10 reads no `defaultErrnoRet`, and answers EPERM.
 pub(super) fn answer_to_clone3(
     allowed: &Allowed,
     seen: Option<BTreeSet<Reason>>,
