@@ -1,10 +1,11 @@
 //! Embeds the eBPF object.
 //!
-//! One rule says which: the file that `TRACER_EBPF_OBJECT` names; without that variable `bpf/tracer.bpf.o` in the target
-//! folder, where `cargo xtask build-ebpf` puts it. The target folder is `CARGO_TARGET_DIR`, or `target` in the workspace.
+//! One rule says which: the file that `TRACER_EBPF_OBJECT` names; without that variable
+//! `bpf/tracer.bpf.o` in the target directory, where `cargo xtask build-ebpf` puts it. The target
+//! directory is `CARGO_TARGET_DIR`, or `target` in the workspace.
 //!
-//! Without an object a debug build embeds an empty one, so that checking and linting need no bpf toolchain; loading it fails
-//! with the same remedy. A release build fails at once.
+//! Without an object a debug build embeds an empty one, so that checking and linting need no bpf
+//! toolchain; loading it fails with the same remedy. A release build fails at once.
 
 use std::{
     env,
@@ -47,7 +48,8 @@ fn embed() -> Result<(), String> {
 fn default_object() -> Result<PathBuf, String> {
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = package.parent().unwrap_or(&package);
-    // A relative folder is relative to where cargo was started, which only cargo knows: the usual place is assumed.
+    // A relative directory is relative to where cargo was started, which only cargo knows: the
+    // usual place is assumed.
     let target = workspace.join(env::var_os(TARGET_FOLDER).unwrap_or_else(|| "target".into()));
     Ok(target.join("bpf/tracer.bpf.o"))
 }

@@ -1,4 +1,5 @@
-//! What it costs that arguments are looked at: loops of such calls beside loops of others, inside the target and outside.
+//! What it costs that arguments are looked at: loops of such calls beside loops of others, inside
+//! the target and outside.
 
 use crate::{
     Variant, attach, median, ratio,
@@ -58,13 +59,13 @@ fn print(samples: &[Vec<Vec<Vec<f64>>>], rounds: usize) {
             for (own, yardstick) in of_variant.iter().zip(&samples[1]) {
                 let more: Vec<f64> =
                     own.iter().zip(yardstick).map(|(own, least)| own - least).collect();
-                let told = format!(
+                let text = format!(
                     "{:.1} ({:+.1}, {:.3})",
                     median(own),
                     median(&more),
                     ratio(own, yardstick)
                 );
-                print!("{told:>26}");
+                print!("{text:>26}");
             }
             println!();
         }

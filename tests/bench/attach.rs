@@ -7,9 +7,7 @@ use std::{
 };
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::kernel::{
-    ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Recorder, syscall_tracepoints,
-};
+use tracer::bpf::{ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Recorder, syscall_tracepoints};
 
 use crate::Variant;
 
@@ -42,7 +40,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The workers were told to end; the last of them may take a moment to leave.
+        // The workers were asked to end; the last of them may take a moment to leave.
         for _ in 0..1000 {
             if fs::remove_dir(&self.0).is_ok() {
                 return;

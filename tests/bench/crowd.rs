@@ -1,4 +1,5 @@
-//! What a call costs after very many cgroups have come and gone, and whether the target is recorded all the same.
+//! What a call costs after very many cgroups have come and gone, and whether the target is recorded
+//! all the same.
 
 use std::{
     env, fs,
@@ -23,28 +24,28 @@ const SAMPLES: usize = 15;
 /// Prints a row: nanoseconds per call in the target and outside it, before and after.
 pub fn bench(cgroups: usize) {
     let program = env::var_os("TRACER_BIN").expect("TRACER_BIN is set");
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let (target, crowd) = (Group::create("target"), Group::create("crowd"));
-    let name = target.procs().parent().expect("a folder").to_owned();
+    let name = target.procs().parent().expect("a directory").to_owned();
     // A container that never comes: every cgroup of the machine is watched.
     let unknown = "5eed".repeat(16);
     let mut tracer = Command::new(program)
         .arg("--wait")
         .args(["--accept-late-start", "--cgroup", &unknown, "--cgroup"])
         .arg(&name)
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .stderr(Stdio::piped())
         .spawn()
         .expect("tracer");
-    let mut told = BufReader::new(tracer.stderr.take().expect("a pipe"));
+    let mut messages = BufReader::new(tracer.stderr.take().expect("a pipe"));
     let mut line = String::new();
     while !line.starts_with("recording") {
         line.clear();
-        assert!(told.read_line(&mut line).expect("a line") > 0, "tracer ended");
+        assert!(messages.read_line(&mut line).expect("a line") > 0, "tracer ended");
     }
     // Whoever does not read what it says makes it wait.
     let reader = std::thread::spawn(move || {
-        let lines = told.lines().map_while(Result::ok);
+        let lines = messages.lines().map_while(Result::ok);
         let verdict = lines.skip_while(|line| !line.contains("complete: "));
         verdict.collect::<Vec<_>>().join(" ")
     });
@@ -79,18 +80,18 @@ pub fn bench(cgroups: usize) {
 /// Lets a call be made in some new cgroups, and removes them.
 fn visit(crowd: &Group, first: usize) {
     let above = crowd.procs();
-    let above = above.parent().expect("a folder");
-    let folders: Vec<_> =
+    let above = above.parent().expect("a directory");
+    let directories: Vec<_> =
         (first..first + VISITS).map(|number| above.join(number.to_string())).collect();
-    folders.iter().for_each(|folder| fs::create_dir(folder).expect("a cgroup"));
-    let steps = folders.iter().flat_map(|folder| {
-        [format!("hop:{}/cgroup.procs", folder.display()), "x86_64:39".to_owned()]
+    directories.iter().for_each(|directory| fs::create_dir(directory).expect("a cgroup"));
+    let steps = directories.iter().flat_map(|directory| {
+        [format!("hop:{}/cgroup.procs", directory.display()), "x86_64:getpid".to_owned()]
     });
     let status = Command::new(GROUND_TRUTH).args(steps).status().expect("the fixture");
     assert!(status.success(), "{status}");
-    for folder in folders {
+    for directory in directories {
         tests::wait_until("an empty cgroup is removed", tests::BOUND, || {
-            fs::remove_dir(&folder).is_ok()
+            fs::remove_dir(&directory).is_ok()
         });
     }
 }

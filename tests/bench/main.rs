@@ -1,25 +1,34 @@
 //! What tracing costs, as ratios taken in one run.
 //!
-//! Worker processes, pinned one to a CPU, call `getppid` in a loop. A round visits every variant, in rotated order:
-//! nothing attached, an empty program on the same tracepoint (the least any tracer can cost), and tracer, each
-//! measured by workers inside a traced cgroup (a process of the host, and one in a mount namespace of its own as in a
-//! container) and outside, alone and on all measured CPUs at once. A sample is the best of eight slices of a worker, or
-//! the mean of two workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
+//! Worker processes, pinned one to a CPU, call `getppid` in a loop. A round visits every variant,
+//! in rotated order: nothing attached, an empty program on the same tracepoint (the least any
+//! tracer can cost), and tracer, each measured by workers inside a traced cgroup (a process of the
+//! host, and one in a mount namespace of its own as in a container) and outside, alone and on all
+//! measured CPUs at once. A sample is the best of eight slices of a worker, or the mean of two
+//! workers' best; a figure is the median over the rounds, a ratio the median of the rounds' ratios.
 //!
-//! Two rows are tracer on classic tracepoints, as it attaches from Linux 7.2 on; their ratio is to the same empty program.
+//! Two rows are tracer on classic tracepoints, as it attaches from Linux 7.2 on; their ratio is to
+//! the same empty program.
 //!
-//! Then what a process costs that is born and ends, inside and outside the target. `--crowd N` measures calls before and after so many
-//! cgroups have come and gone, and nothing else.
+//! Then what a process costs that is born and ends, inside and outside the target. `--crowd N`
+//! measures calls before and after so many cgroups have come and gone, and nothing else.
 //!
-//! `--arguments N` measures so many rounds of calls whose arguments are looked at, beside ones that are not, and nothing else.
+//! `--arguments N` measures so many rounds of calls whose arguments are looked at, beside ones that
+//! are not, and nothing else.
 //!
-//! At the end, what `tracer list` takes, against a start of the same program that does nothing else.
+//! At the end, what `tracer list` and questions to files take, against a start of the same program
+//! that does nothing else; what a recording takes to start and to end, with its memory; and what
+//! `tracer profile` takes for a thousand recordings. `--questions`, `--start` and `--merge` measure
+//! one of these and nothing else.
 
 mod arguments;
 mod attach;
 mod crowd;
 mod forks;
 mod listing;
+mod merging;
+mod questions;
+mod start;
 mod worker;
 
 use std::{env, process::ExitCode};
@@ -84,14 +93,31 @@ fn main() -> ExitCode {
             crowd::bench(cgroups.parse().expect("a number of cgroups"));
             return ExitCode::SUCCESS;
         }
+        [flag] if flag == "--questions" => {
+            questions::bench();
+            return ExitCode::SUCCESS;
+        }
+        [flag] if flag == "--start" => {
+            start::bench();
+            return ExitCode::SUCCESS;
+        }
+        [flag] if flag == "--merge" => {
+            merging::bench();
+            return ExitCode::SUCCESS;
+        }
         _ => {
-            eprintln!("usage: bench [--rounds N | --arguments N | --crowd CGROUPS]");
+            eprintln!(
+                "usage: bench [--rounds N | --arguments N | --crowd CGROUPS | --questions | --start | --merge]"
+            );
             return ExitCode::from(2);
         }
     };
     bench(rounds);
     forks::bench(rounds);
     listing::bench();
+    questions::bench();
+    start::bench();
+    merging::bench();
     ExitCode::SUCCESS
 }
 
@@ -132,8 +158,9 @@ pub fn median(samples: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// The median over the rounds of a sample's ratio to the empty program's of the same round: what else goes on in the
-/// machine, and the speed that its host lends it, change between rounds more than within one.
+/// The median over the rounds of a sample's ratio to the empty program's of the same round: what
+/// else goes on in the machine, and the speed that its host lends it, change between rounds more
+/// than within one.
 fn ratio(own: &[f64], yardstick: &[f64]) -> f64 {
     let ratios: Vec<f64> = own.iter().zip(yardstick).map(|(own, empty)| own / empty).collect();
     median(&ratios)

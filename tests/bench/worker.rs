@@ -132,7 +132,8 @@ impl Drop for Worker {
     }
 }
 
-/// Nanoseconds per turn: the best slice of each worker, and the mean of them. The workers run at once.
+/// Nanoseconds per turn: the best slice of each worker, and the mean of them. The workers run at
+/// once.
 pub fn sample(workers: &mut [Worker], what: Loop) -> f64 {
     workers.iter_mut().for_each(|worker| worker.order(what));
     let best = |worker: &mut Worker| worker.answer().into_iter().fold(f64::INFINITY, f64::min);

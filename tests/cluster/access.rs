@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use tests::deployment::{DAEMONSET, documents, words};
+use tests::deployment::{DAEMONSET, documents, items};
 
 use crate::configuration::KUBECONFIG;
 use crate::node::Node;
@@ -27,19 +27,24 @@ pub fn shipped() -> Vec<Right> {
     let role = documents.iter().find(is_role).expect("it has a role");
     let mut rights = Vec::new();
     for index in 0.. {
-        let list = |field: &str| role.get(&format!("rules.{index}.{field}"));
-        let Some(verbs) = list("verbs") else { break };
-        let group = words(list("apiGroups").expect("a group"))[0].trim_matches('"').to_owned();
-        for resource in words(list("resources").expect("resources")) {
-            for verb in words(verbs) {
-                rights.push(Right { verb, group: group.clone(), resource: resource.clone() });
+        let list = |field: &str| items(role, &format!("rules.{index}.{field}"));
+        let verbs = list("verbs");
+        if verbs.is_empty() {
+            break;
+        }
+        let group = list("apiGroups").into_iter().next().expect("a group");
+        for resource in list("resources") {
+            for verb in &verbs {
+                let (verb, group) = (verb.clone(), group.clone());
+                rights.push(Right { verb, group, resource: resource.clone() });
             }
         }
     }
     rights
 }
 
-/// Makes a service account in a namespace that has these rights there, and returns the path of its kubeconfig on the node.
+/// Makes a service account in a namespace that has these rights there, and returns the path of its
+/// kubeconfig on the node.
 pub fn kubeconfig(space: &Space, name: &str, rights: &[Right]) -> Result<String, String> {
     let rules: Vec<Value> = rights
         .iter()

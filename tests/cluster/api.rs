@@ -1,11 +1,12 @@
-//! Pods by what the API server tells: what made them, their labels, and whether a workload is there.
+//! Pods by what the API server reports: what made them, their labels, and whether a workload is
+//! there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use libtest_mimic::Trial;
 use serde_json::json;
 use tests::{Outcome, Stop, Tracer};
-use tracer::recording::{Recording, ToldBy};
+use tracer::recording::{MembershipSource, Recording};
 
 use crate::access::{self, kubeconfig, shipped};
 use crate::cases::Cases;
@@ -21,7 +22,7 @@ use crate::workload::{controller, pod, pod_spec, server, shell};
 pub fn trials(cases: &Cases) -> Vec<Trial> {
     vec![
         cases.trial("api::in_the_daemonset", the_daemonset_asks),
-        cases.trial("api::owners_and_not_names_tell", owners_and_not_names_tell),
+        cases.trial("api::owners_decide_and_not_names", owners_decide_and_not_names),
         cases.trial("api::labels_by_the_api_server", labels_by_the_api_server),
         cases.trial("api::labels_by_the_runtime", labels_by_the_runtime),
         cases.trial("api::two_images_are_two_profiles", two_images_are_two_profiles),
@@ -31,7 +32,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     ]
 }
 
-/// tracer in the node's network, from which the API server can be reached, without a runtime's socket.
+/// tracer in the node's network, from which the API server can be reached, without a runtime's
+/// socket.
 pub fn tracer(node: &Node) -> Tracer {
     let enter = node.command("unshare");
     let words = [enter.get_program()].into_iter().chain(enter.get_args());
@@ -44,15 +46,15 @@ fn asking(node: &Node, config: &str) -> Tracer {
 }
 
 /// Who reported each pod, and what made it.
-fn told(recording: &Recording) -> BTreeMap<String, (Option<String>, ToldBy)> {
+fn reported(recording: &Recording) -> BTreeMap<String, (Option<String>, MembershipSource)> {
     let containers = recording.cgroups.iter().filter_map(|cgroup| cgroup.container.as_ref());
-    let told = containers.filter_map(|one| {
+    let reported = containers.filter_map(|one| {
         let workload = one.workload.as_ref()?;
         let owner = workload.kind.clone().zip(workload.name.clone());
         let owner = owner.map(|(kind, name)| format!("{kind}/{name}"));
-        Some((one.pod.clone()?, (owner, workload.told_by)))
+        Some((one.pod.clone()?, (owner, workload.source)))
     });
-    told.collect()
+    reported.collect()
 }
 
 /// The workload of the deployment `a`, and what only looks as if it were.
@@ -72,15 +74,20 @@ fn make_pods(space: &Space) -> Result<BTreeSet<String>, String> {
 }
 
 /// The two pods of `a` are recorded, and nothing else is.
-fn is_a_alone(recording: &Recording, pods: &BTreeSet<String>, owner: Option<&str>, by: ToldBy) {
-    let told = told(recording);
-    assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), *pods);
-    for (pod, (made_by, told_by)) in told {
-        assert_eq!((made_by.as_deref(), told_by), (owner, by), "{pod}");
+fn is_a_alone(
+    recording: &Recording,
+    pods: &BTreeSet<String>,
+    owner: Option<&str>,
+    by: MembershipSource,
+) {
+    let reported = reported(recording);
+    assert_eq!(reported.keys().cloned().collect::<BTreeSet<_>>(), *pods);
+    for (pod, (made_by, source)) in reported {
+        assert_eq!((made_by.as_deref(), source), (owner, by), "{pod}");
     }
 }
 
-fn owners_and_not_names_tell(node: &Node) -> Result<(), Stop> {
+fn owners_decide_and_not_names(node: &Node) -> Result<(), Stop> {
     let space = Space::new(node, "owners")?;
     let config = kubeconfig(&space, "reader", &shipped())?;
     let target = space.target("deployment/a");
@@ -88,11 +95,11 @@ fn owners_and_not_names_tell(node: &Node) -> Result<(), Stop> {
     let tracing = asking(node, &config).args(arguments).start();
     let pods = make_pods(&space)?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let outcome = outcome.says(&[&format!("{target}: 2 pods, as the API server tells")]);
-    let results = Results::read(outcome.folder());
+    let outcome = outcome.says(&[&format!("{target}: 2 pods, as the API server reports")]);
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.server"]);
     results.allow("profile", &["accept"], &["mkdir", "mkdirat"]);
-    is_a_alone(&outcome.recording(), &pods, Some("Deployment/a"), ToldBy::Api);
+    is_a_alone(&outcome.recording(), &pods, Some("Deployment/a"), MembershipSource::Api);
     Ok(())
 }
 
@@ -105,8 +112,8 @@ fn labels_by_the_api_server(node: &Node) -> Result<(), Stop> {
     let pods = make_pods(&space)?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
     let outcome =
-        outcome.says(&[&format!("{target} -l app=a,tier!=x: 2 pods, as the API server tells")]);
-    is_a_alone(&outcome.recording(), &pods, Some("Deployment/a"), ToldBy::Api);
+        outcome.says(&[&format!("{target} -l app=a,tier!=x: 2 pods, as the API server reports")]);
+    is_a_alone(&outcome.recording(), &pods, Some("Deployment/a"), MembershipSource::Api);
     Ok(())
 }
 
@@ -116,8 +123,9 @@ fn labels_by_the_runtime(node: &Node) -> Result<(), Stop> {
     let tracing = node.tracer().args(["--wait", "--cgroup", &target, "-l", "app=a"]).start();
     let pods = make_pods(&space)?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let told = format!("{target} -l app=a: 2 pods, as the container runtime tells of their labels");
-    is_a_alone(&outcome.says(&[&told]).recording(), &pods, None, ToldBy::Labels);
+    let message =
+        format!("{target} -l app=a: 2 pods, by the labels that the container runtime reports");
+    is_a_alone(&outcome.says(&[&message]).recording(), &pods, None, MembershipSource::Labels);
     Ok(())
 }
 
@@ -133,7 +141,7 @@ fn two_images_are_two_profiles(node: &Node) -> Result<(), Stop> {
     let label = space.target("web/web");
     let outcome = outcome
         .says(&[&format!("{label} of localhost/tools:1"), &format!("{label} of {OTHER_TOOLS}")]);
-    let profiles = Results::read(outcome.folder()).profiles().len();
+    let profiles = Results::read(outcome.directory()).profiles().len();
     assert_eq!(profiles, 3, "the whole, and one for each image");
     Ok(())
 }
@@ -156,13 +164,13 @@ fn not_there_or_idle(node: &Node) -> Result<(), Stop> {
         idle.says(&[&format!("the {kind} `web`"), "wants no pods", "--wait"]);
     }
     run("cronjob/web").exits(1).says(&["there is no cronjob `web`"]);
-    // It is awaited, and told.
+    // It is awaited, and the message says so.
     let target = space.target("deployment/web");
     let tracing = asking(node, &config).args(["--wait", "--cgroup", &target]).start();
     tracing.wait_for_message("wants no pods");
     space.kubectl(&["scale", "deployment/web", "--replicas=1"])?;
     space.wait_until_rolled("deployment/web")?;
-    tracing.stop().exits(0).says(&["1 pod, as the API server tells"]);
+    tracing.stop().exits(0).says(&["1 pod, as the API server reports"]);
     Ok(())
 }
 
@@ -183,7 +191,7 @@ fn deleted_while_recording(node: &Node) -> Result<(), Stop> {
         "was deleted while it was recorded, or has another name now; there is webs",
     );
     let outcome: Outcome = tracing.stop().exits(0);
-    outcome.says(&["2 pods, as the API server tells"]);
+    outcome.says(&["2 pods, as the API server reports"]);
     Ok(())
 }
 
@@ -192,8 +200,10 @@ fn a_wrong_token(node: &Node) -> Result<(), Stop> {
     let config = access::write(node, &space.name, "wrong", "no-such-token", None)?;
     let target = space.target("deployment/web");
     let outcome = asking(node, &config).args(["--wait", "--cgroup", &target]).run().exits(1);
-    let outcome = outcome
-        .says(&["does not accept who asks (401", "kubectl auth can-i list deployments.apps"]);
+    let outcome = outcome.says(&[
+        "does not accept tracer's credentials (401",
+        "kubectl auth can-i list deployments.apps",
+    ]);
     assert!(!outcome.stderr.contains("no-such-token"), "{}", outcome.stderr);
     Ok(())
 }
@@ -203,9 +213,14 @@ fn the_daemonset_asks(node: &Node) -> Result<(), Stop> {
     let target = space.target("deployment/a");
     let tracing = DaemonSet::start(node, &target, &["--per-container"])?;
     let pods = make_pods(&space)?;
-    let told = format!("{target}: 2 pods, as the API server tells");
-    let recorded = tracing.delete()?.exits(0).says(&["complete", &told]);
+    let message = format!("{target}: 2 pods, as the API server reports");
+    let recorded = tracing.delete()?.exits(0).says(&["complete", &message]);
     recorded.results.are_complete(&["profile", "profile.server"]);
-    is_a_alone(&recorded.results.recording("profile"), &pods, Some("Deployment/a"), ToldBy::Api);
+    is_a_alone(
+        &recorded.results.recording("profile"),
+        &pods,
+        Some("Deployment/a"),
+        MembershipSource::Api,
+    );
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! What the components of the node are told: files, and the words of their command lines.
+//! The configuration of the node's components: files, and the words of their command lines.
 
 use serde_json::json;
 
 /// The address of the node, which its pods can reach.
 const NODE: &str = "10.87.0.1";
-/// The first address of services is that of the API server. It is the node's as well, so that no proxy is needed.
+/// The first address of services is that of the API server. It is the node's as well, so that no
+/// proxy is needed.
 const API_SERVER: &str = "10.96.0.1";
 const SERVICES: &str = "10.96.0.0/24";
 const PODS: &str = "10.88.0.0/24";
@@ -68,8 +69,8 @@ pub fn files(cgroup: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A kubelet that takes no more than it must: the scores of the memory killer and higher limits need a capability that this
-/// machine may lack.
+/// A kubelet that takes no more than it must: the scores of the memory killer and higher limits
+/// need a capability that this machine may lack.
 fn kubelet(cgroup: &str) -> String {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

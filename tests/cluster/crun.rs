@@ -1,4 +1,5 @@
-//! The same with crun, which a pod asks for by its runtime class: recorded, patched as tracer wrote it, and enforced.
+//! The same with crun, which a pod asks for by its runtime class: recorded, patched as tracer wrote
+//! it, and enforced.
 
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -16,7 +17,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
 
 /// The handler of containerd's configuration, and the class of the same name.
 const CLASS: &str = "crun";
-/// Below the kubelet's folder for profiles.
+/// Below the kubelet's directory for profiles.
 const FILE: &str = "profiles/crun-web.json";
 const INSTALLED: &str = "/var/lib/kubelet/seccomp/profiles/crun-web.json";
 
@@ -39,7 +40,7 @@ fn is_recorded_and_patched(node: &Node) -> Result<(), Stop> {
     let recorded = recorded.stop().exits(0).says(&["complete: nothing was lost"]);
     is_made_by_crun(&recorded);
 
-    let patch = recorded.folder().join("profile.kubernetes.yaml").display().to_string();
+    let patch = recorded.directory().join("profile.kubernetes.yaml").display().to_string();
     space.kubectl(&["patch", "deployment", "web", "--patch-file", &patch])?;
     space.wait_until_rolled("deployment/web")?;
     // Nothing is enforced in the old one.

@@ -1,6 +1,8 @@
-//! tracer as docs/kubernetes.md says: the `DaemonSet`, unchanged but for the target, and what it leaves on the node.
+//! tracer as docs/kubernetes.md says: the `DaemonSet`, unchanged but for the target, and what it
+//! leaves on the node.
 //!
-//! There is one on a node, as its results are in one folder: who starts one waits for the one before.
+//! There is one on a node, as its results are in one directory: who starts one waits for the one
+//! before.
 
 use std::fs;
 use std::process::Stdio;
@@ -85,7 +87,8 @@ impl<'node> DaemonSet<'node> {
         let log = &mut self.log;
         holds_within(BOUND, || !log.is_running());
         let log = self.log.stdout();
-        // The pod may be gone before the API server hears how it ended; its runtime is told in any case.
+        // The pod may be gone before the API server hears how it ended; its runtime knows it in any
+        // case.
         let mut status = None;
         holds_within(BOUND, || {
             status = exit_status(&self.events.stdout(), &self.container);
@@ -138,14 +141,14 @@ fn manifest(target: &str, arguments: &[&str]) -> String {
 
 /// Removes what an earlier one left.
 pub fn empty(node: &Node) {
-    let folder = node.path(RESULTS);
-    for name in tests::file_names(&folder) {
-        fs::remove_file(folder.join(name)).expect("it can be removed");
+    let directory = node.path(RESULTS);
+    for name in tests::file_names(&directory) {
+        fs::remove_file(directory.join(name)).expect("it can be removed");
     }
 }
 
-/// The exit status of a container's first process among the lines `TIME NAMESPACE TOPIC JSON` of containerd's events. None that is 0
-/// is in the JSON.
+/// The exit status of a container's first process among the lines `TIME NAMESPACE TOPIC JSON` of
+/// containerd's events. None that is 0 is in the JSON.
 fn exit_status(events: &str, container: &str) -> Option<i64> {
     let ends = events.lines().filter_map(|line| line.split_once(" /tasks/exit "));
     let mut ends = ends.filter_map(|(_, json)| serde_json::from_str::<Value>(json).ok());

@@ -1,5 +1,6 @@
-//! The day of docs/kubernetes.md: its commands are taken out of the file, and run one after the other as they stand there. Only names are
-//! others: of the image that has a shell, and how long is watched.
+//! The day of docs/kubernetes.md: its commands are taken out of the file, and run one after the
+//! other as they stand there. Only names are others: of the image that has a shell, and how long is
+//! watched.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -9,7 +10,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::deployment::{DAEMONSET, PROFILES};
-use tests::{Running, Stop, temporary_folder, tool};
+use tests::{Running, Stop, temporary_directory, tool};
 
 use crate::cases::Cases;
 use crate::daemonset::empty;
@@ -29,6 +30,8 @@ const NAMES: [(&str, &str); 2] = [("busybox:stable", TOOLS), ("--duration 10m", 
 /// The headings with commands: each is checked.
 const HEADINGS: [&str; 8] =
     ["Record", "Record", "Look", "Put it on the nodes", "Patch", "Watch", "Watch", "Take back"];
+/// Pods of the workload.
+const REPLICAS: u32 = 2;
 const INSTALLED: &str = "/var/lib/kubelet/seccomp/profiles/web.json";
 const RESULT: &str = "/var/lib/tracer/profile.recording.json";
 
@@ -40,7 +43,7 @@ fn every_command_of_the_docs(node: &Node) -> Result<(), Stop> {
     empty(node);
     let day = Day::new(node)?;
     let space = Space::named(node, "shop")?;
-    space.apply(&controller("Deployment", "web", 2, &pod_spec(&[server("web")])))?;
+    space.apply(&controller("Deployment", "web", REPLICAS, &pod_spec(&[server("web")])))?;
     space.wait_until_rolled("deployment/web")?;
     let mut steps = steps.into_iter().map(|(_, script)| script);
     let mut next = || steps.next().expect("the headings were counted");
@@ -87,18 +90,18 @@ fn profile_of(space: &Space) -> Result<Value, String> {
     Ok(context["seccompProfile"]["localhostProfile"].clone())
 }
 
-/// Where somebody sits and types: the folder that is handed out, in the node.
+/// Where somebody sits and types: the directory that is handed out, in the node.
 struct Day<'node> {
     node: &'node Node,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl<'node> Day<'node> {
     fn new(node: &'node Node) -> Result<Self, String> {
-        let folder = temporary_folder();
-        let (deploy, programs) = (folder.path().join("deploy"), folder.path().join("bin"));
-        for folder in [&deploy, &programs] {
-            fs::create_dir(folder).map_err(|error| error.to_string())?;
+        let directory = temporary_directory();
+        let (deploy, programs) = (directory.path().join("deploy"), directory.path().join("bin"));
+        for directory in [&deploy, &programs] {
+            fs::create_dir(directory).map_err(|error| error.to_string())?;
         }
         for (name, text) in [("daemonset.yaml", DAEMONSET), ("profiles.yaml", PROFILES)] {
             fs::write(deploy.join(name), adapted(text)).map_err(|error| error.to_string())?;
@@ -109,12 +112,13 @@ impl<'node> Day<'node> {
         for name in ["grep", "sed"] {
             std::os::unix::fs::symlink("busybox", programs.join(name)).expect("a link is made");
         }
-        Ok(Self { node, folder })
+        Ok(Self { node, directory })
     }
 
     fn command(&self, script: &str) -> Command {
-        let folder = self.folder.path().display();
-        let line = format!("set -e\ncd {folder}\nPATH=$PATH:{folder}/bin\n{}", adapted(script));
+        let directory = self.directory.path().display();
+        let line =
+            format!("set -e\ncd {directory}\nPATH=$PATH:{directory}/bin\n{}", adapted(script));
         let mut command = self.node.command("sh");
         command.args(["-c", &line]);
         command
@@ -130,11 +134,18 @@ impl<'node> Day<'node> {
     }
 
     fn file(&self, name: &str) -> Vec<u8> {
-        fs::read(self.folder.path().join(name)).expect("the file was made")
+        fs::read(self.directory.path().join(name)).expect("the file was made")
     }
 
-    /// Runs the block that watches, while the workload is restarted and used as it was; then while it is used in another way.
+    /// Runs the block that watches, while the workload is restarted and used as it was; then while
+    /// it is used in another way.
     fn watch(&self, space: &Space, script: &str) -> Result<(), String> {
+        // Pods from before the patch have no profile, and end some time after the new ones are
+        // ready.
+        space.wait("only pods with the profile are left", |space| {
+            let pods = space.get(&["pods"]).unwrap_or_default();
+            pods["items"].as_array().is_some_and(|pods| pods.len() == REPLICAS as usize)
+        })?;
         let watching = self.start_watching(script)?;
         space.kubectl(&["rollout", "restart", "deployment/web"])?;
         space.wait_until_rolled("deployment/web")?;

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::deployment::CONTAINERFILE;
-use tests::{GROUND_TRUTH, WORKER, image_archive, succeed, temporary_folder, tool};
+use tests::{GROUND_TRUTH, WORKER, image_archive, succeed, temporary_directory, tool};
 
 use crate::configuration::PAUSE;
 
@@ -36,10 +36,10 @@ pub fn archives(tracer: &Path) -> Result<Vec<TempDir>, String> {
 fn tools() -> Result<TempDir, String> {
     let busybox = tool("busybox")?;
     let names = succeed(Command::new(&busybox).arg("--list"))?;
-    let folder = temporary_folder();
-    let path = folder.path();
+    let directory = temporary_directory();
+    let path = directory.path();
     for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-        fs::create_dir(path.join(name)).expect("the root's folders are made");
+        fs::create_dir(path.join(name)).expect("the root's directories are made");
     }
     let copy = |from: &Path, to: &str| {
         fs::copy(from, path.join(to)).expect("a program is copied");
@@ -52,15 +52,15 @@ fn tools() -> Result<TempDir, String> {
     }
     fs::write(path.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").expect("written");
     fs::write(path.join("etc/group"), "root:x:0:\n").expect("written");
-    Ok(folder)
+    Ok(directory)
 }
 
 /// It catches the signals that end it, and waits, as Kubernetes' own does.
 fn pause() -> TempDir {
-    let folder = temporary_folder();
-    fs::copy(GROUND_TRUTH, folder.path().join("pause")).expect("the program is copied");
+    let directory = temporary_directory();
+    fs::copy(GROUND_TRUTH, directory.path().join("pause")).expect("the program is copied");
     let words = ["/pause", "catch:2", "catch:15", "catch:17", "pause"];
-    image_archive(folder.path(), PAUSE, &json!({ "Entrypoint": words }))
+    image_archive(directory.path(), PAUSE, &json!({ "Entrypoint": words }))
 }
 
 /// What the `Containerfile` says, with the binary that is tested.
@@ -71,10 +71,10 @@ fn tracers(tracer: &Path) -> Result<TempDir, String> {
         "FROM scratch\nCOPY tracer /tracer\nWORKDIR /var/lib/tracer\nENTRYPOINT [\"/tracer\"]";
     let found = lines.collect::<Vec<_>>().join("\n");
     assert_eq!(found, expected, "the image is made as the Containerfile says");
-    let folder = temporary_folder();
-    let program = folder.path().join("tracer");
+    let directory = temporary_directory();
+    let program = directory.path().join("tracer");
     fs::copy(tracer, &program).map_err(|error| format!("{}: {error}", tracer.display()))?;
-    fs::create_dir_all(folder.path().join("var/lib/tracer")).expect("a folder is made");
+    fs::create_dir_all(directory.path().join("var/lib/tracer")).expect("a directory is made");
     let config: Value = json!({ "Entrypoint": ["/tracer"], "WorkingDir": "/var/lib/tracer" });
-    Ok(image_archive(folder.path(), TRACER, &config))
+    Ok(image_archive(directory.path(), TRACER, &config))
 }

@@ -1,5 +1,5 @@
-//! The node's runtime hangs, is killed and started again while pods are recorded: what is made afterwards is named and whole, and so is what
-//! was there.
+//! The node's runtime hangs, is killed and started again while pods are recorded: what is made
+//! afterwards is named and whole, and so is what was there.
 
 use libtest_mimic::Trial;
 use tests::{Outcome, Stop};
@@ -23,14 +23,14 @@ fn containerd_is_restarted(node: &Node) -> Result<(), Stop> {
     start(&space, "before", "mkdir /tmp/made")?;
     node.suspend_containerd();
     let listed = node.tracer().without_out().args(["list"]).run().exits(0);
-    assert!(listed.stderr.contains("CRI"), "it is told that the runtime hangs: {listed:?}");
+    assert!(listed.stderr.contains("CRI"), "the message says that the runtime hangs: {listed:?}");
     node.restart_containerd()?;
     // What ran goes on: it makes a call that it has not made before.
     let again = ["exec", "before", "--", "kill", "-USR1", "1"];
     space.wait("containerd executes programs", |space| space.kubectl(&again).is_ok())?;
     start(&space, "after", "sync")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.after", "profile.before"]);
     results.allow("profile.before", &["mkdir", "rmdir"], &["sync", "pause", "pivot_root"]);
     results.allow("profile.after", &["sync"], &["mkdir", "pause", "pivot_root"]);

@@ -1,7 +1,8 @@
-//! Pods of every kind at once, in one recording: the three classes of quality of service, a container that ends and is started again and
-//! again, and pods that share namespaces with the host or among their containers.
+//! Pods of every kind at once, in one recording: the three classes of quality of service, a
+//! container that ends and is started again and again, and pods that share namespaces with the host
+//! or among their containers.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     ]
 }
 
-/// The pods: names of the pod and of its container, a line that makes a call, and this call, which no other one makes.
+/// The pods: names of the pod and of its container, a line that makes a call, and this call, which
+/// no other one makes.
 const PODS: [(&str, &str, &str); 7] = [
     ("guaranteed", "mkdir /tmp/made", "mkdir"),
     ("burstable", "ln -s /tmp /tmp/made", "symlink"),
@@ -75,16 +77,21 @@ fn are_recorded(node: &Node, tracer: Tracer) -> Result<(), Stop> {
     for (name, ..) in PODS.iter().filter(|(name, ..)| *name != "crash") {
         space.wait_until_it_says(name, "made")?;
     }
+    let ended = RefCell::new(BTreeSet::new());
     space.wait("a container is started again and again", |space| {
-        // A new one is counted before it has run.
+        // A new one is counted before it has run: what counts is how many have ended.
         let pod = space.get(&["pod", "crash"]).unwrap_or_default();
-        let state = &pod["status"]["containerStatuses"][0]["state"];
-        space.restarts("crash") >= STARTS - 1 && state.get("running").is_none()
+        let status = &pod["status"]["containerStatuses"][0];
+        let states =
+            ["state", "lastState"].map(|state| &status[state]["terminated"]["containerID"]);
+        let mut ended = ended.borrow_mut();
+        ended.extend(states.into_iter().filter_map(|id| id.as_str()).map(ToOwned::to_owned));
+        ended.len() as u64 >= STARTS
     })?;
     space.delete("pod/crash")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    is_told_whole(&space, &outcome);
-    let results = Results::read(outcome.folder());
+    learns_all(&space, &outcome);
+    let results = Results::read(outcome.directory());
     let mut profiles: Vec<String> = PODS.map(|(name, ..)| format!("profile.{name}")).into();
     profiles.push("profile".to_owned());
     profiles.sort();
@@ -101,7 +108,7 @@ fn are_recorded(node: &Node, tracer: Tracer) -> Result<(), Stop> {
 }
 
 /// Each container by its name, with as many starts as it had.
-fn is_told_whole(space: &Space, outcome: &Outcome) {
+fn learns_all(space: &Space, outcome: &Outcome) {
     for (name, ..) in PODS {
         let label = space.target(&format!("{name}/{name}: "));
         let mut lines = outcome.stderr.lines();

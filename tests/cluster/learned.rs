@@ -1,4 +1,5 @@
-//! The whole way of a profile: recorded of a pod, put where the kubelet finds it, and enforced on the next start of the pod.
+//! The whole way of a profile: recorded of a pod, put where the kubelet finds it, and enforced on
+//! the next start of the pod.
 
 use std::time::Duration;
 
@@ -18,10 +19,11 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     })]
 }
 
-/// Below the kubelet's folder for profiles.
+/// Below the kubelet's directory for profiles.
 const FILE: &str = "profiles/learned-web.json";
 const INSTALLED: &str = "/var/lib/kubelet/seccomp/profiles/learned-web.json";
-/// What the administrator executes in a container: calls that the recording sees, and one that it does not.
+/// What the administrator executes in a container: calls that the recording sees, and one that it
+/// does not.
 const SEEN: [&str; 3] = ["/worker", "probe", "mkdir"];
 const UNSEEN: [&str; 3] = ["/worker", "probe", "symlink"];
 /// Long enough for some probes.
@@ -49,8 +51,8 @@ fn a_pod_runs_under_what_was_recorded_of_it(node: &Node) -> Result<(), Stop> {
     let said = exec(&space, &UNSEEN)?;
     assert!(said.contains("symlink 38"), "the profile answers ENOSYS: {said}");
     let denied: Outcome = watched.stop().exits(4);
-    let told = format!("{}{}", denied.stdout, denied.stderr);
-    assert!(told.contains("symlink") && !told.contains("mkdir"), "{told}");
+    let printed = format!("{}{}", denied.stdout, denied.stderr);
+    assert!(printed.contains("symlink") && !printed.contains("mkdir"), "{printed}");
     Ok(())
 }
 

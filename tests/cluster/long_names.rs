@@ -1,4 +1,5 @@
-//! The longest names that Kubernetes takes: of a namespace and a container 63 characters, of a pod 253.
+//! The longest names that Kubernetes takes: of a namespace and a container 63 characters, of a pod
+//! 253.
 
 use libtest_mimic::Trial;
 use tests::{Outcome, Stop, Tracer};
@@ -15,15 +16,16 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         cases.trial("long_names::with_a_socket", |node| {
             let (outcome, container) = record(node, "s", node.tracer())?;
             let profile = format!("profile.{container}");
-            let results = Results::read(outcome.folder());
+            let results = Results::read(outcome.directory());
             results.are_complete(&["profile", &profile]);
             results.allow(&profile, &["mkdir"], &["pause", "pivot_root"]);
             Ok(())
         }),
-        // The kubelet cuts the names of its links to 255 characters: what is cut off is the container's name and id.
+        // The kubelet cuts the names of its links to 255 characters: what is cut off is the
+        // container's name and id.
         cases.trial("long_names::without_a_socket", |node| {
             let (outcome, container) = record(node, "n", node.tracer_without_socket())?;
-            let results = Results::read(outcome.folder());
+            let results = Results::read(outcome.directory());
             let profiles = results.profiles();
             results.are_complete(&profiles);
             assert!(!profiles.iter().any(|profile| profile.contains(&container)), "{profiles:?}");
@@ -35,8 +37,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
 
 /// The longest of a namespace and a container: a label of DNS.
 const LABEL: usize = 63;
-/// The longest of a pod in a namespace of that length that a kubelet starts: it makes a folder `NAMESPACE_POD_UID` for the logs, which may
-/// have 255 characters.
+/// The longest of a pod in a namespace of that length that a kubelet starts: it makes a directory
+/// `NAMESPACE_POD_UID` for the logs, which may have 255 characters.
 const POD: usize = 255 - LABEL - 36 - 2;
 
 /// What was recorded of a pod with such names, and the name of its container.

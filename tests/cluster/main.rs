@@ -1,18 +1,22 @@
-//! Tests with the pods of a real Kubernetes: API server, controllers, scheduler, kubelet and containerd, on one node.
+//! Tests with the pods of a real Kubernetes: API server, controllers, scheduler, kubelet and
+//! containerd, on one node.
 //!
 //! # The node
 //!
-//! It has a root file system of its own, which `cargo xtask test` made of Debian's packages, with namespaces of its own for
-//! mounts and the network ([`node`]). So everything is in its usual place (`/run/containerd`, `/var/lib/kubelet`, `/var/log/pods`),
-//! nothing of this machine is used or changed, and no other cluster can be met: its addresses exist nowhere else. What is
-//! written there goes to memory. Its processes are this machine's, and its cgroups are below one that the test makes. It begins when
-//! the first test asks for it, and ends with the test program whatever ends that: one process waits for the end of its
-//! standard input, and then ends everything in the cgroup, and removes that.
+//! It has a root file system of its own, which `cargo xtask test` made of Debian's packages, with
+//! namespaces of its own for mounts and the network ([`node`]). So everything is in its usual place
+//! (`/run/containerd`, `/var/lib/kubelet`, `/var/log/pods`), nothing of this machine is used or
+//! changed, and no other cluster can be met: its addresses exist nowhere else. What is written
+//! there goes to memory. Its processes are this machine's, and its cgroups are below one that the
+//! test makes. It begins when the first test asks for it, and ends with the test program whatever
+//! ends that: one process waits for the end of its standard input, and then ends everything in the
+//! cgroup, and removes that.
 //!
 //! # The tests
 //!
-//! All share the node, and run side by side, each in a namespace of Kubernetes' of its own ([`space`]). Those that need the
-//! `DaemonSet` take turns ([`daemonset`]). A new file of tests is a module here and a line in [`trials`].
+//! All share the node, and run side by side, each in a namespace of Kubernetes' of its own
+//! ([`space`]). Those that need the `DaemonSet` take turns ([`daemonset`]). A new file of tests is
+//! a module here and a line in [`trials`].
 
 mod access;
 mod api;

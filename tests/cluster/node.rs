@@ -17,9 +17,11 @@ use tests::{Cgroup, Running, Tracer, holds_when_asked_each, holds_within, succee
 use crate::configuration::{self, KUBECONFIG, NODE_NAME};
 use crate::images;
 
-/// How long a test waits for what the node's components do, on a busy machine: a container alone may take half a minute there.
+/// How long a test waits for what the node's components do, on a busy machine: a container alone
+/// may take half a minute there.
 pub const BOUND: Duration = Duration::from_secs(240);
-/// How long nothing is asked between two questions to the API server, each of which starts a program.
+/// How long nothing is asked between two questions to the API server, each of which starts a
+/// program.
 pub const PAUSE: Duration = Duration::from_millis(250);
 /// How long ending everything may take.
 const END: Duration = Duration::from_secs(60);
@@ -28,8 +30,8 @@ const LINES: usize = 25;
 /// Where tracer is in the node.
 const TRACER: &str = "/usr/local/bin/tracer";
 
-/// Holds the namespaces. `$1` is the root file system, which stays as it is; `$2` the folder for temporary files, shared with
-/// the host; `$3` the name of the cgroup.
+/// Holds the namespaces. `$1` is the root file system, which stays as it is; `$2` the directory for
+/// temporary files, shared with the host; `$3` the name of the cgroup.
 const HOLD: &str = r#"
 set -e
 trap '' HUP INT TERM
@@ -112,7 +114,7 @@ const WITHOUT_SOCKETS: &str = r#"mount -t tmpfs none /run && exec "$0" "$@""#;
 pub struct Made {
     /// The node's root file system.
     pub root: PathBuf,
-    /// The folder with the programs of Kubernetes.
+    /// The directory with the programs of Kubernetes.
     pub programs: PathBuf,
     /// The static tracer.
     pub tracer: PathBuf,
@@ -130,7 +132,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts everything, and returns when pods can be made, or with the story of what did not start.
+    /// Starts everything, and returns when pods can be made, or with the story of what did not
+    /// start.
     pub fn start(made: &Made) -> Result<Self, String> {
         let node = Self::hold(&made.root);
         node.fill(made)?;
@@ -147,7 +150,7 @@ impl Node {
 
     fn hold(root: &Path) -> Self {
         let cgroup = Cgroup::new("node");
-        fs::create_dir(cgroup.folder().join(COMPONENTS)).expect("a cgroup is made");
+        fs::create_dir(cgroup.directory().join(COMPONENTS)).expect("a cgroup is made");
         let mut command = Command::new("unshare");
         command.args(["--mount", "--net", "--propagation", "private", "sh", "-c", HOLD, "sh"]);
         command.arg(root).arg(env::temp_dir()).arg(cgroup.name());
@@ -253,9 +256,10 @@ impl Node {
         format!("/proc/{}/root{path}", self.holder.id()).into()
     }
 
-    /// The words of a command line that runs what follows them in namespaces of the node, and in its cgroup, so that it ends with it.
+    /// The words of a command line that runs what follows them in namespaces of the node, and in
+    /// its cgroup, so that it ends with it.
     fn enter(&self, namespaces: &[&str]) -> Vec<OsString> {
-        let processes = self.cgroup.folder().join(COMPONENTS).join("cgroup.procs");
+        let processes = self.cgroup.directory().join(COMPONENTS).join("cgroup.procs");
         let target = format!("--target={}", self.holder.id());
         let words = ["nsenter"].into_iter().chain(namespaces.iter().copied());
         let words = words.chain([&target, "--", "sh", "-c", JOIN]).map(OsString::from);
@@ -267,7 +271,7 @@ impl Node {
         let words = self.enter(&["--mount", "--net"]);
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg(program);
-        // The host's may lack folders of the node.
+        // The host's may lack directories of the node.
         command.env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("KUBECONFIG", KUBECONFIG).env_remove("TMPDIR");
         command

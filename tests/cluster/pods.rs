@@ -1,5 +1,5 @@
-//! Pods where no runtime can be asked, as in tracer's own pod: the pause container is nobody's workload, and pods that are gone
-//! in a moment are recorded whole.
+//! Pods where no runtime can be asked, as in tracer's own pod: the pause container is nobody's
+//! workload, and pods that are gone in a moment are recorded whole.
 
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -40,7 +40,7 @@ fn is_complete(node: &Node, profile: Profile) -> Result<(), Stop> {
     space.wait_until_ready("web-0")?;
     space.delete("pod/web-0")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     // None of the pause container's, whose name is its id.
     results.are_complete(&["profile", "profile.before", "profile.web"]);
     results.allow("profile.before", &["mkdir"], &["accept", "pause"]);
@@ -64,8 +64,8 @@ fn twenty_short_jobs_are_complete(node: &Node) -> Result<(), Stop> {
     for name in &names {
         tracer = tracer.args(["--cgroup", &space.target(&format!("{name}/c"))]);
     }
-    let folder = tracer.folder().join("jobs/");
-    let tracing = tracer.out(&folder).start();
+    let directory = tracer.directory().join("jobs/");
+    let tracing = tracer.out(&directory).start();
     for name in &names {
         space.apply(&pod(name, &short()))?;
     }
@@ -76,7 +76,7 @@ fn twenty_short_jobs_are_complete(node: &Node) -> Result<(), Stop> {
         })
     })?;
     let outcome = tracing.stop().exits(0);
-    let results = Results::read(&outcome.folder().join("jobs"));
+    let results = Results::read(&outcome.directory().join("jobs"));
     let profiles = results.profiles();
     assert_eq!(profiles.len(), SHORT, "{profiles:?}; tracer said:\n{}", outcome.stderr);
     for profile in profiles {
@@ -96,7 +96,7 @@ fn a_job_of_twenty_pods_is_one_workload(node: &Node) -> Result<(), Stop> {
     let timeout = format!("--timeout={}s", BOUND.as_secs());
     space.kubectl(&["wait", "job/short", "--for=condition=complete", &timeout])?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.before", "profile.c"]);
     results.allow("profile.before", &["mkdir"], &["symlink", "pause"]);
     results.allow("profile.c", &["symlink"], &["mkdir", "pause"]);

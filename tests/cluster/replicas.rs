@@ -1,4 +1,5 @@
-//! Many replicas, rolled while they are recorded: one profile for each container, of all of them together.
+//! Many replicas, rolled while they are recorded: one profile for each container, of all of them
+//! together.
 
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -23,7 +24,7 @@ fn twenty_five_are_rolled(node: &Node) -> Result<(), Stop> {
     let tracer = node.tracer_without_socket();
     let tracing = tracer.args(["--wait", "--per-container", "--cgroup", &target]).start();
     let mut web = shell("web", "mkdir /tmp/made; exec httpd -f -h /etc");
-    // Nothing is executed in the pod for it, and it tells that the program runs.
+    // Nothing is executed in the pod for it, and its output says that the program runs.
     web["readinessProbe"] =
         json!({ "httpGet": { "path": "/passwd", "port": 80 }, "periodSeconds": 1 });
     let spec = pod_spec(&[web]);
@@ -32,7 +33,8 @@ fn twenty_five_are_rolled(node: &Node) -> Result<(), Stop> {
     space.kubectl(&["rollout", "restart", "deployment/web"])?;
     space.wait_until_rolled("deployment/web")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
-    // More than twice as many: the Deployment may begin its second round with some that it takes back.
+    // More than twice as many: the Deployment may begin its second round with some that it takes
+    // back.
     let seen = outcome.stderr.lines().find_map(|line| {
         let (_, rest) = line.split_once("seen from their start in ")?;
         let (whole, rest) = rest.split_once(" of ")?;
@@ -41,7 +43,7 @@ fn twenty_five_are_rolled(node: &Node) -> Result<(), Stop> {
     });
     let (whole, all) = seen.unwrap_or_else(|| panic!("no number of pods: {}", outcome.stderr));
     assert!(whole == all && all >= 2 * REPLICAS, "{whole} of {all} pods: {}", outcome.stderr);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.web"]);
     results.allow("profile.web", &["mkdir"], &["pause", "pivot_root", "mount"]);
     Ok(())

@@ -1,5 +1,5 @@
-//! A workload that ran before is completed by a restart, as the hint says: of a `StatefulSet`, of a `Deployment`, and of a container in
-//! its pod; whether a runtime can be asked or not.
+//! A workload that ran before is completed by a restart, as the hint says: of a `StatefulSet`, of a
+//! `Deployment`, and of a container in its pod; whether a runtime can be asked or not.
 
 use libtest_mimic::Trial;
 use tests::{Stop, Tracer};
@@ -40,7 +40,7 @@ fn a_stateful_set(node: &Node, tracer: Tracer) -> Result<(), Stop> {
     }
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
     let outcome = outcome.says(&["web-0/web: 2 starts recorded whole"]);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.web"]);
     results.allow("profile.web", &["accept"], &["pivot_root"]);
     Ok(())
@@ -58,7 +58,8 @@ fn in_place(node: &Node, tracer: Tracer) -> Result<(), Stop> {
     // The program that is executed may be killed with the container, and its status say so.
     let _ = space.kubectl(&["exec", "web-0", "--container=side", "--", "kill", "-TERM", "1"]);
     space.wait("the container was restarted", |space| space.restarts("web-0") == 1)?;
-    // It counts as restarted, and as ready, before its program is executed: on a busy machine long before.
+    // It counts as restarted, and as ready, before its program is executed: on a busy machine long
+    // before.
     let made = ["exec", "web-0", "--container=side", "--", "test", "-d", "/tmp/seen"];
     space.wait("its program runs", |space| space.kubectl(&made).is_ok())?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);

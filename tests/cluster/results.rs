@@ -1,4 +1,4 @@
-//! The files that a recording left in a folder.
+//! The files that a recording left in a directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,12 +14,12 @@ const EVIDENCE: &str = ".recording.json";
 pub struct Results(BTreeMap<String, String>);
 
 impl Results {
-    /// Reads all files of the folder.
-    pub fn read(folder: &Path) -> Self {
-        let names = tests::file_names(folder).into_iter();
-        let files = names.filter(|name| folder.join(name).is_file());
+    /// Reads all files of the directory.
+    pub fn read(directory: &Path) -> Self {
+        let names = tests::file_names(directory).into_iter();
+        let files = names.filter(|name| directory.join(name).is_file());
         let pairs = files.map(|name| {
-            let text = fs::read_to_string(folder.join(&name));
+            let text = fs::read_to_string(directory.join(&name));
             let text = text.unwrap_or_else(|error| panic!("cannot read {name}: {error}"));
             (name, text)
         });
@@ -53,7 +53,8 @@ impl Results {
         tests::allowed(&profile)
     }
 
-    /// Asserts that there are profiles of these names and no others, and that their recordings are complete.
+    /// Asserts that there are profiles of these names and no others, and that their recordings are
+    /// complete.
     pub fn are_complete(&self, profiles: &[&str]) {
         assert_eq!(self.profiles(), profiles);
         for profile in profiles {

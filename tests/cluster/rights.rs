@@ -35,7 +35,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         daemonset_lacks(
             node,
             (with.as_str(), without.as_str()),
-            "nothing tells where the API server is",
+            "the address of the API server is unknown",
         )
     }));
     trials
@@ -62,12 +62,12 @@ fn is_needed(node: &Node, missing: &Right) -> Result<(), Stop> {
     let asking =
         |config: &str| tracer(node).args(["--wait", "--kubeconfig", config, "--cgroup", &target]);
     let outcome = asking(&fewer).run().exits(1).writes_nothing();
-    let told = format!(
+    let message = format!(
         "the API server does not allow tracer to {verb} {resource} in the namespace {}",
         space.name
     );
     let check = format!("`kubectl auth can-i {verb} {resource} -n {}` checks it", space.name);
-    outcome.says(&[&told, &check]);
+    outcome.says(&[&message, &check]);
     // With it, nothing is in the way.
     asking(&all).start().stop().exits(1).says(&["never appeared"]);
     Ok(())

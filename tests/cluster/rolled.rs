@@ -1,5 +1,6 @@
-//! docs/kubernetes.md's recipe on a `Deployment` of three replicas that runs already and is rolled while it is recorded: complete, one
-//! profile for each container, under no filter, under `profiles/learn.json`, and under the runtime's default.
+//! docs/kubernetes.md's recipe on a `Deployment` of three replicas that runs already and is rolled
+//! while it is recorded: complete, one profile for each container, under no filter, under
+//! `profiles/learn.json`, and under the runtime's default.
 
 use std::fs;
 
@@ -29,8 +30,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
 }
 
 fn is_recorded(node: &Node, label: &str, profile: Profile<'static>) -> Result<(), Stop> {
-    let folder = node.path(SEEN_BY_KUBELET).join("profiles");
-    fs::copy(LEARN, folder.join("learn.json")).expect("the profile is copied");
+    let directory = node.path(SEEN_BY_KUBELET).join("profiles");
+    fs::copy(LEARN, directory.join("learn.json")).expect("the profile is copied");
     let space = Space::new(node, label)?;
     let beside =
         shell("beside", "trap 'exit 0' TERM; while :; do mkdir -p /tmp/seen; sleep 1 & wait; done");

@@ -1,4 +1,5 @@
-//! A namespace of Kubernetes' for one test, with what is in it. All of it is deleted with this value.
+//! A namespace of Kubernetes' for one test, with what is in it. All of it is deleted with this
+//! value.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -70,8 +71,8 @@ impl<'node> Space<'node> {
         Err(format!("waited {BOUND:?} in vain in the namespace {}: {what}\n{pods}", self.name))
     }
 
-    /// Executes a program in a pod of a workload, and returns what it said. kubectl may choose a pod that is about to end: it is tried
-    /// again then.
+    /// Executes a program in a pod of a workload, and returns what it said. kubectl may choose a
+    /// pod that is about to end: it is tried again then.
     pub fn exec(&self, workload: &str, program: &[&str]) -> Result<String, String> {
         let said = RefCell::new(Err(String::new()));
         self.wait(&format!("{program:?} is executed in {workload}"), |space| {
@@ -86,8 +87,9 @@ impl<'node> Space<'node> {
         self.wait(&format!("{pod} is ready"), |space| space.is_ready(pod))
     }
 
-    /// Waits until the only container of a pod has printed a word. Without a probe it is ready as soon as its runtime has begun to start it,
-    /// and on a busy machine its program may run much later.
+    /// Waits until the only container of a pod has printed a word. Without a probe it is ready as
+    /// soon as its runtime has begun to start it, and on a busy machine its program may run much
+    /// later.
     pub fn wait_until_it_says(&self, pod: &str, word: &str) -> Result<(), String> {
         self.wait(&format!("{pod} says {word:?}"), |space| {
             space.kubectl(&["logs", pod]).is_ok_and(|said| said.contains(word))
@@ -106,7 +108,8 @@ impl<'node> Space<'node> {
         containers.filter_map(|container| container["restartCount"].as_u64()).sum()
     }
 
-    /// Waits until all pods of a workload, such as `deployment/web`, are of its newest description and ready.
+    /// Waits until all pods of a workload, such as `deployment/web`, are of its newest description
+    /// and ready.
     pub fn wait_until_rolled(&self, workload: &str) -> Result<(), String> {
         let timeout = format!("--timeout={}s", BOUND.as_secs());
         self.kubectl(&["rollout", "status", workload, &timeout]).map(drop).map_err(|story| {

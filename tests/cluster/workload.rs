@@ -64,7 +64,7 @@ pub fn job(name: &str, pods: usize, spec: &Value) -> Value {
     })
 }
 
-/// A pod's `spec` under a seccomp profile: RuntimeDefault, or a file below the kubelet's folder.
+/// A pod's `spec` under a seccomp profile: RuntimeDefault, or a file below the kubelet's directory.
 pub fn under(mut spec: Value, profile: Profile) -> Value {
     spec["securityContext"]["seccompProfile"] = match profile {
         Profile::None => return spec,

@@ -21,7 +21,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
         trial("a_deployment_with_a_socket", "deployment/web", true),
         trial("a_deployment_without_a_socket", "deployment/web", false),
         trial("pods_whose_names_begin_so", "web-*", false),
-        cases.trial("workloads::a_name_that_nothing_has_is_told", nothing_has_it),
+        cases.trial("workloads::a_name_that_nothing_has_is_reported", nothing_has_it),
     ]
 }
 
@@ -37,7 +37,7 @@ fn is_recorded(node: &Node, tracer: Tracer, target: &str) -> Result<(), Stop> {
     space.wait_until_rolled("deployment/website")?;
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
     let outcome = outcome.says(&["seen from their start in 2 of 2 pods"]);
-    let results = Results::read(outcome.folder());
+    let results = Results::read(outcome.directory());
     results.are_complete(&["profile", "profile.server"]);
     results.allow("profile.server", &["accept"], &["pivot_root"]);
     Ok(())
@@ -58,7 +58,7 @@ fn nothing_has_it(node: &Node) -> Result<(), Stop> {
         let hint = format!("hint: not {target}, but there was {meant}");
         outcome.says(&[&format!("{target} never appeared: no call of a workload"), &hint]);
     }
-    // What was meant is told before anything is recorded, too.
+    // The message that names what was meant comes before anything is recorded, too.
     for target in [&slip, &bare] {
         let outcome = node.tracer().args(["--cgroup", target]).run().exits(1).writes_nothing();
         outcome.says(&[&format!("; there is {meant}")]);

@@ -8,7 +8,8 @@ use tests::{Stop, kernel_tier};
 
 use crate::node::{Made, Node};
 
-/// Tells where the node's root file system and the programs of Kubernetes are, in JSON.
+/// The variable with the paths of the node's root file system and the programs of Kubernetes, in
+/// JSON.
 const VARIABLE: &str = "TRACER_TEST_CLUSTER";
 /// Names the static tracer, which runs in any root file system.
 const TRACER: &str = "TRACER_STATIC_BIN";

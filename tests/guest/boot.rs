@@ -10,7 +10,8 @@ use rustix::mount::{MountFlags, mount, mount_move};
 use rustix::process::{WaitOptions, chroot, wait};
 use rustix::system::{RebootCommand, reboot};
 
-/// Where the root file system is made. A process cannot leave the initial one by `pivot_root`, as runtimes do.
+/// Where the root file system is made. A process cannot leave the initial one by `pivot_root`, as
+/// runtimes do.
 const NEW_ROOT: &str = "/new";
 /// Kind, place and options of the file systems.
 const FILE_SYSTEMS: [(&str, &str, &CStr); 8] = [
@@ -28,7 +29,7 @@ const FILE_SYSTEMS: [(&str, &str, &CStr); 8] = [
 pub fn run(checks: &[String]) -> ! {
     make_root();
     for (kind, place, options) in FILE_SYSTEMS {
-        // Not every folder can be made in file systems of the kernel, nor has to be.
+        // Not every directory can be made in file systems of the kernel, nor has to be.
         let _ = fs::create_dir_all(place);
         if let Err(error) = mount(kind, place, kind, MountFlags::empty(), options) {
             eprintln!("guest: cannot mount {kind} on {place}: {error}");
@@ -78,7 +79,7 @@ fn make_root() {
 fn copy(from: &Path, to: &Path) {
     let kind = fs::symlink_metadata(from).expect("it is there").file_type();
     if kind.is_dir() {
-        fs::create_dir(to).expect("a folder is made");
+        fs::create_dir(to).expect("a directory is made");
         for entry in fs::read_dir(from).expect("it can be listed").flatten() {
             copy(&entry.path(), &to.join(entry.file_name()));
         }

@@ -6,25 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{BOUND, GROUND_TRUTH, WORKER, temporary_folder, wait_until};
-
-/// What containers get from Docker.
-const CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
+use tests::{BOUND, CONTAINER_CAPABILITIES, GROUND_TRUTH, WORKER, temporary_directory, wait_until};
 
 /// How a container is made.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +27,7 @@ pub struct Order<'order> {
 #[derive(Debug)]
 pub struct Container {
     runtime: PathBuf,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// The one id: each container has a state of its own.
@@ -54,11 +36,11 @@ const ID: &str = "container";
 impl Container {
     /// Starts it and waits until its work is done.
     pub fn start(order: &Order<'_>) -> Self {
-        let folder = temporary_folder();
-        let container = Self { runtime: order.runtime.to_owned(), folder };
+        let directory = temporary_directory();
+        let container = Self { runtime: order.runtime.to_owned(), directory };
         container.make_root();
         let mut spec = Command::new(order.runtime);
-        succeed(spec.arg("spec").current_dir(container.folder.path()));
+        succeed(spec.arg("spec").current_dir(container.directory.path()));
         container.configure(order);
         if order.in_two_steps {
             container.launch(&["create"]);
@@ -73,13 +55,13 @@ impl Container {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn make_root(&self) {
         let root = self.path("rootfs");
         for name in ["", "dev", "proc", "sys", "tmp", "etc"] {
-            fs::create_dir(root.join(name)).expect("a folder of the container is made");
+            fs::create_dir(root.join(name)).expect("a directory of the container is made");
         }
         for (program, name) in [(WORKER, "worker"), (GROUND_TRUTH, "ground_truth")] {
             fs::copy(program, root.join(name)).expect("a program is copied");
@@ -96,7 +78,7 @@ impl Container {
         process["args"] = json!(["/worker", "work"]);
         process["noNewPrivileges"] = json!(order.no_new_privs);
         process["capabilities"] = json!({
-            "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES,
+            "bounding": CONTAINER_CAPABILITIES, "effective": CONTAINER_CAPABILITIES, "permitted": CONTAINER_CAPABILITIES,
         });
         let linux = &mut spec["linux"];
         linux["cgroupsPath"] = json!(format!("{}/{ID}", order.parent));
@@ -112,7 +94,7 @@ impl Container {
         let output = File::create(self.path("output")).expect("the output file is made");
         let copy = output.try_clone().expect("the output file is opened twice");
         let mut command = self.command(words);
-        command.arg("--bundle").arg(self.folder.path()).arg(ID);
+        command.arg("--bundle").arg(self.directory.path()).arg(ID);
         let status = command.stdin(Stdio::null()).stdout(output).stderr(copy).status();
         let ended_well = status.as_ref().is_ok_and(ExitStatus::success);
         assert!(ended_well, "{command:?}: {status:?}\n{}", self.output());

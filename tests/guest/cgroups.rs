@@ -1,4 +1,5 @@
-//! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no others.
+//! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no
+//! others.
 
 use std::collections::BTreeMap;
 

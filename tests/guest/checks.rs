@@ -18,7 +18,8 @@ use crate::{
 /// The serial port that reports go to.
 const PORT: &str = "/dev/ttyS1";
 
-/// Makes a check. It panics when something is not as it should be, and says what is missing when it cannot be made.
+/// Makes a check. It panics when something is not as it should be, and says what is missing when it
+/// cannot be made.
 type Make = fn(&Port) -> Result<(), String>;
 
 /// The way out.

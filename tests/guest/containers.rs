@@ -1,10 +1,11 @@
-//! A container is recorded, and starts again under what was learned, also when everything else kills it.
+//! A container is recorded, and starts again under what was learned, also when everything else
+//! kills it.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tests::{Cgroup, Outcome, Running, Tracer, temporary_folder, tool, tracer_program};
+use tests::{Cgroup, Outcome, Running, Tracer, temporary_directory, tool, tracer_program};
 
 use crate::bundle::{Container, Order};
 
@@ -33,7 +34,7 @@ pub fn one() -> Result<(), String> {
         in_two_steps: false,
     };
     let learned = learn(&order);
-    let profile = learned.folder().join("profile.json");
+    let profile = learned.directory().join("profile.json");
     start_again(&Order { profile: Some(&profile), ..order }, false);
     Ok(())
 }
@@ -42,8 +43,8 @@ pub fn one() -> Result<(), String> {
 pub fn check(runtime: &str) -> Result<(), String> {
     let runtime = tool(runtime)?;
     let above = Cgroup::new("containers");
-    let folder = temporary_folder();
-    let learn_profile = folder.path().join("learn.json");
+    let directory = temporary_directory();
+    let learn_profile = directory.path().join("learn.json");
     fs::write(&learn_profile, LEARN).expect("the profile is written");
     for (filter, in_two_steps) in [(None, false), (Some(learn_profile.as_path()), true)] {
         let order = Order {
@@ -54,9 +55,9 @@ pub fn check(runtime: &str) -> Result<(), String> {
             in_two_steps,
         };
         let learned = learn(&order);
-        let profile = learned.folder().join("profile.json");
-        let killing = learned.folder().join("killing.json");
-        derive_killing(&learned.folder().join("profile.recording.json"), &killing);
+        let profile = learned.directory().join("profile.json");
+        let killing = learned.directory().join("killing.json");
+        derive_killing(&learned.directory().join("profile.recording.json"), &killing);
         for (profile, kills, no_new_privs) in
             [(&profile, false, false), (&killing, true, false), (&killing, true, true)]
         {

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use tests::{Cgroup, Outcome, Running, Tracer, ground_truth};
-use tracer::recording::{Phase, Recording, Refusal};
+use tracer::recording::{DenyOutcome, Phase, Recording};
 use tracer::syscalls::Abi::{self, I386, X86_64};
 
 use crate::truth::{all_calls, listed};
 
 /// The denied calls of a recording, with how often each was refused.
-pub type Denied = BTreeMap<(Abi, i32, Refusal), u64>;
+pub type Denied = BTreeMap<(Abi, i32, DenyOutcome), u64>;
 
 /// The denied calls of a recording.
 pub fn denied(recording: &Recording) -> Denied {
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
-    let refused = calls.filter_map(|call| Some((call, call.refused?)));
+    let refused = calls.filter_map(|call| Some((call, call.outcome?)));
     refused.map(|(call, how)| ((call.abi, call.number, how), call.count.unwrap_or(0))).collect()
 }
 
@@ -37,29 +37,31 @@ pub fn check() -> Result<(), String> {
 }
 
 fn a_filter_is_a_loss_unless_it_is_watched() {
-    let outcome = record(&[], &["deny:102"], &["x86_64:102*2", "x86_64:39"]).exits(3);
+    let outcome = record(&[], &["deny:getuid"], &["x86_64:getuid*2", "x86_64:getpid"]).exits(3);
     assert_eq!(outcome.recording().losses.filtered, 1, "its filter may deny");
-    record(&[], &["allow-all"], &["x86_64:102*2", "x86_64:39"]).exits(0);
+    record(&[], &["allow-all"], &["x86_64:getuid*2", "x86_64:getpid"]).exits(0);
 }
 
 fn what_is_refused_is_recorded() {
-    let outcome = record(&["--denied"], &["deny:102"], &["x86_64:102*2", "x86_64:39"]).exits(0);
+    let outcome =
+        record(&["--denied"], &["deny:getuid"], &["x86_64:getuid*2", "x86_64:getpid"]).exits(0);
     let recording = outcome.recording();
-    let expected = Denied::from([((X86_64, 102, Refusal::Errno(38)), 2)]);
+    let expected = Denied::from([((X86_64, 102, DenyOutcome::Errno(38)), 2)]);
     assert_eq!(denied(&recording), expected, "left: recorded, right: refused");
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
     let made: Vec<i32> =
         calls.filter(|call| call.phase != Phase::Denied).map(|call| call.number).collect();
     assert_eq!(made, [39, 231], "what is not refused is no denial");
 
-    let steps = ["thread", "[", "native-only", "i386:20", "]", "x86_64:39"];
+    let steps = ["thread", "[", "native-only", "i386:getpid", "]", "x86_64:getpid"];
     let outcome = record(&["--denied"], &[], &steps).exits(0);
-    let expected = Denied::from([((I386, 20, Refusal::ThreadKilled), 1)]);
+    let expected = Denied::from([((I386, 20, DenyOutcome::ThreadKilled), 1)]);
     assert_eq!(denied(&outcome.recording()), expected, "a thread that is killed alone");
 }
 
 fn nothing_else_is_denied() {
-    let block = ["fork:4", "[", "x86_64:110*5000", "thread", "[", "x86_64:186*3", "]", "]", "wait"];
+    let block =
+        ["fork:4", "[", "x86_64:getppid*5000", "thread", "[", "x86_64:gettid*3", "]", "]", "wait"];
     let outcome = record(&["--denied"], &[], &block).exits(0);
     let recording = outcome.recording();
     assert_eq!(denied(&recording), Denied::new(), "no filter, nothing denied");
@@ -67,7 +69,7 @@ fn nothing_else_is_denied() {
     let made = made.map(|(number, count)| (X86_64, number, count));
     assert_eq!(all_calls(&recording), listed(&made), "left: recorded, right: made");
     // Calls that fail by themselves, under a filter that allows them.
-    let steps = ["fork:4", "[", "x86_64:83*2000", "x86_64:110*1000", "]", "wait"];
+    let steps = ["fork:4", "[", "x86_64:mkdir*2000", "x86_64:getppid*1000", "]", "wait"];
     let outcome = record(&["--denied"], &["allow-all"], &steps).exits(0);
     assert_eq!(denied(&outcome.recording()), Denied::new(), "a filter that allows denies nothing");
 }
@@ -75,17 +77,18 @@ fn nothing_else_is_denied() {
 /// Whoever waits for a thread may end the process before the thread has ended whole.
 fn threads_that_are_killed_are_seen_though_their_processes_end_at_once() {
     const TIMES: usize = 60;
-    let once = ["fork:1", "[", "thread", "[", "native-only", "i386:20", "]", "]"];
+    let once = ["fork:1", "[", "thread", "[", "native-only", "i386:getpid", "]", "]"];
     let mut steps: Vec<&str> = once.iter().copied().cycle().take(once.len() * TIMES).collect();
     steps.push("wait");
     let outcome = record(&["--denied"], &[], &steps).exits(0);
-    let expected = Denied::from([((I386, 20, Refusal::ThreadKilled), TIMES as u64)]);
+    let expected = Denied::from([((I386, 20, DenyOutcome::ThreadKilled), TIMES as u64)]);
     assert_eq!(denied(&outcome.recording()), expected, "left: recorded, right: killed");
 }
 
-/// On raw tracepoints, which Linux 7.2 and newer preempt, entries are skipped: a call whose exit alone was seen looks refused.
+/// On raw tracepoints, which Linux 7.2 and newer preempt, entries are skipped: a call whose exit
+/// alone was seen looks refused.
 fn what_skipped_entries_make_look_denied_is_doubtful() {
-    let block = ["fork:16", "[", "x86_64:110*20000", "]", "wait"];
+    let block = ["fork:16", "[", "x86_64:getppid*20000", "]", "wait"];
     let outcome = record(&["--denied", "--attach", "raw"], &[], &block);
     let recording = outcome.recording();
     let skipped = recording.losses.recursion_misses;

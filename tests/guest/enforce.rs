@@ -23,7 +23,7 @@ pub fn profile(default: &str, names: &[&str]) -> Value {
 /// Runs tracer's subcommand with the fixture under the profile.
 pub fn under(words: &[&str], options: &[&str], profile: &Value, steps: &[&str]) -> Outcome {
     let tracer = Tracer::new().without_out();
-    let path = tracer.folder().join("under.json");
+    let path = tracer.directory().join("under.json");
     fs::write(&path, profile.to_string()).expect("the profile is written");
     let path = path.to_str().expect("the path is text").to_owned();
     tracer.args(words).args([path]).args(options).command([&[GROUND_TRUTH], steps].concat()).run()
@@ -36,11 +36,11 @@ fn enforce(profile: &Value, steps: &[&str]) -> Outcome {
 /// See the module.
 pub fn check() -> Result<(), String> {
     let errno = profile("SCMP_ACT_ERRNO", &["getpid"]);
-    let outcome = enforce(&errno, &["x86_64:39", "x86_64:155", "say:alive"]).exits(0);
+    let outcome = enforce(&errno, &["x86_64:getpid", "x86_64:pivot_root", "say:alive"]).exits(0);
     assert_eq!(outcome.stdout, "alive\n", "a refused call does not end it");
     let kill = profile("SCMP_ACT_KILL_PROCESS", &["getpid"]);
-    for refused in ["x86_64:155", "i386:20"] {
-        let outcome = enforce(&kill, &["x86_64:39", "say:alive", refused, "say:no more"]);
+    for refused in ["x86_64:pivot_root", "i386:getpid"] {
+        let outcome = enforce(&kill, &["x86_64:getpid", "say:alive", refused, "say:no more"]);
         assert_eq!(outcome.status.signal(), Some(SIGSYS), "{refused}: {}", outcome.stderr);
         assert_eq!(outcome.stdout, "alive\n", "{refused} ends it");
     }

@@ -1,8 +1,8 @@
 //! What runs in a virtual machine: its first process, and the checks that its kernel must pass.
 //!
-//! The kernel starts it as `/init CHECK...`. It makes a system of what the initial file system holds, starts itself
-//! again for the checks, and switches the machine off. Outside of a machine it has one use: `guest files` lists the
-//! programs that it needs at the places where they are.
+//! The kernel starts it as `/init CHECK...`. It makes a system of what the initial file system
+//! holds, starts itself again for the checks, and switches the machine off. Outside of a machine it
+//! has one use: `guest files` lists the programs that it needs at the places where they are.
 
 mod boot;
 mod bundle;

@@ -1,5 +1,5 @@
-//! Nothing is lost when many tasks share the processors and the kernel preempts them anywhere: neither one of many equal
-//! calls nor one that is made once, and nothing is taken for denied.
+//! Nothing is lost when many tasks share the processors and the kernel preempts them anywhere:
+//! neither one of many equal calls nor one that is made once, and nothing is taken for denied.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use crate::denied::denied;
 const TASKS: u64 = 16;
 /// How often each of them calls.
 const CALLS: u64 = 200_000;
-/// Cgroups in each of which every call of a list is made once, one cgroup after the other: as many as the storm lasts
-/// for, from the first number to the second.
+/// Cgroups in each of which every call of a list is made once, one cgroup after the other: as many
+/// as the storm lasts for, from the first number to the second.
 const RARE: (usize, usize) = (5, 40);
 
 const GETPPID: i32 = 110;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use tests::{Running, Tracer, WORKER, temporary_folder, tool};
+use tests::{Running, Tracer, WORKER, temporary_directory, tool};
 
-/// Makes a folder, changes and removes it, and says of each call how it went.
+/// Makes a directory, changes and removes it, and says of each call how it went.
 const COMMAND: [&str; 3] = [WORKER, "probe", "mkdir"];
 
 /// See the module.
@@ -17,10 +17,10 @@ pub fn check() -> Result<(), String> {
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
     let recorded: BTreeSet<String> = calls.filter_map(|call| call.name.clone()).collect();
 
-    let folder = temporary_folder();
-    let file = folder.path().join("calls");
+    let directory = temporary_directory();
+    let file = directory.path().join("calls");
     let mut command = Command::new(strace);
-    command.args(["-f", "-o"]).arg(&file).args(COMMAND).current_dir(folder.path());
+    command.args(["-f", "-o"]).arg(&file).args(COMMAND).current_dir(directory.path());
     let finished = Running::start(&mut command).finish();
     assert!(finished.status.success(), "strace ends well: {finished:?}");
     let text = fs::read_to_string(&file).expect("strace's list");

@@ -35,7 +35,7 @@ fn exact(steps: &[&str], made: &[Made]) -> Outcome {
 pub fn check() -> Result<(), String> {
     everything_at_once();
     exact(
-        &["x86_64:39", "allow-all", "x86_64:39", "x86_64:102"],
+        &["x86_64:getpid", "allow-all", "x86_64:getpid", "x86_64:getuid"],
         &[
             (X86_64, 39, 2),
             (X86_64, 59, 1),
@@ -46,11 +46,11 @@ pub fn check() -> Result<(), String> {
         ],
     );
     exact(
-        &["x86_64:39", "exec", "x86_64:102", "exec", "i386:24"],
+        &["x86_64:getpid", "exec", "x86_64:getuid", "exec", "i386:getuid"],
         &[(X86_64, 39, 1), (X86_64, 59, 3), (X86_64, 102, 1), (X86_64, 231, 1), (I386, 24, 1)],
     );
     let outcome = exact(
-        &["x86_64:39*3", "x86_64:83"],
+        &["x86_64:getpid*3", "x86_64:mkdir"],
         &[(X86_64, 39, 3), (X86_64, 59, 1), (X86_64, 83, 1), (X86_64, 231, 1)],
     );
     let allowed = outcome.allowed();
@@ -61,23 +61,23 @@ pub fn check() -> Result<(), String> {
 
 fn everything_at_once() {
     let steps = [
-        "x86_64:39*3",
-        "x86_64:102*2",
-        "x86_64:24*5",
-        "x86_64:452",
+        "x86_64:getpid*3",
+        "x86_64:getuid*2",
+        "x86_64:sched_yield*5",
+        "x86_64:fchmodat2",
         "raw:1000",
-        "i386:20",
-        "i386:64*4",
-        "x32:39",
-        "x32:514*2",
+        "i386:getpid",
+        "i386:getppid*4",
+        "x32:getpid",
+        "x32:ioctl*2",
         "thread",
         "[",
-        "x86_64:186*3",
+        "x86_64:gettid*3",
         "]",
-        "x86_64:186",
+        "x86_64:gettid",
         "fork:4",
         "[",
-        "x86_64:110*25000",
+        "x86_64:getppid*25000",
         "]",
         "wait",
     ];

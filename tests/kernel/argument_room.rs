@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tests::{Cgroup, Running, ground_truth};
-use tracer::kernel::{Events, Hook, Options, Recorder};
+use tracer::bpf::{Events, Hook, Options, Recorder};
 use tracer_ebpf::flags;
 
 tests::trials! {
@@ -13,7 +13,8 @@ tests::trials! {
 
 const IOCTL: i32 = 16;
 
-/// The kernel side alone, with room for few values, and a cgroup below which everything is recorded.
+/// The kernel side alone, with room for few values, and a cgroup below which everything is
+/// recorded.
 fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
     let options = Options {
         roots: vec![above.id()],

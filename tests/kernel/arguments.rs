@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tests::{Cgroup, Outcome, Random, Running, Stop, Tracer, ground_truth, require};
-use tracer::recording::{Call, Recording, arguments::Argument};
+use tracer::recording::{Argument, Call, Recording};
 use tracer::syscalls::Abi::{self, I386, X32, X86_64};
 use tracer_ebpf::arguments::{
     ARGUMENTS, MOST_VALUES, NAMESPACES, NEW_TIME, SHARING, Source, WatchedArgument,
@@ -29,8 +29,8 @@ tests::trials! {
     what_cannot_be_read_makes_any,
     flags_that_change_meanwhile_are_one_or_the_other,
     a_runtime_s_values_are_not_the_workload_s,
-    a_namespace_that_a_command_makes_is_told_with_its_name,
-    new_values_are_told_as_they_come,
+    a_namespace_that_a_command_makes_is_reported_with_its_name,
+    new_values_are_reported_as_they_come,
 }
 
 const IOCTL: i32 = 16;
@@ -54,11 +54,11 @@ fn recorded(recording: &Recording, path: &str) -> Values {
             assert_eq!(set.len(), values.len(), "each once: {call:?}");
             assert!(set.iter().all(|value| value & !mask == 0), "cut to the mask: {call:?}");
             assert_eq!(*any, values.is_empty(), "{call:?}");
-            let told = values.iter().all(|value| {
+            let described = values.iter().all(|value| {
                 value.command.as_deref() == Some("ground_truth")
                     && value.first_seen_seconds.is_some()
             });
-            assert!(told, "with command and time: {call:?}");
+            assert!(described, "with command and time: {call:?}");
             let value = (!any).then_some(set);
             found.insert((call.abi, call.number, *index, *mask), value);
         }
@@ -66,12 +66,13 @@ fn recorded(recording: &Recording, path: &str) -> Values {
     found
 }
 
-/// Lets the program make the steps in a fresh traced cgroup, while its neighbour makes others; what was recorded.
+/// Lets the program make the steps in a fresh traced cgroup, while its neighbour makes others; what
+/// was recorded.
 fn record(options: &[&str], steps: &[String]) -> (Outcome, Values) {
     let cgroup = Cgroup::new("arguments");
     let neighbour = Cgroup::new("neighbour");
     let tracing = Tracer::new().cgroup(&cgroup).args(options).start();
-    let elsewhere = [neighbour.hop(), "call:16,-1,999999".into(), "call:41,77,78,79".into()];
+    let elsewhere = [neighbour.hop(), "call:ioctl,-1,999999".into(), "call:socket,77,78,79".into()];
     let start = |steps: &[String]| {
         let finished = Running::start(&mut ground_truth(steps)).finish();
         assert!(finished.status.success(), "the fixture ends well: {finished:?}");
@@ -109,7 +110,8 @@ fn calls_of(abi: Abi) -> BTreeMap<i32, Vec<&'static WatchedArgument>> {
     calls
 }
 
-/// One call with random values in the arguments that are looked at, and garbage in the halves that do not count.
+/// One call with random values in the arguments that are looked at, and garbage in the halves that
+/// do not count.
 fn draw(random: &mut Random, abi: Abi, call: &str) -> [i64; 3] {
     // A descriptor that is none, where one is asked for.
     let first =
@@ -203,11 +205,13 @@ fn with_denied_calls_watched_the_values_are_recorded() {
     assert_eq!(found, expected, "left: recorded, right: made");
 }
 
-/// The same as a process of a container looks: in a mount namespace of its own, with an executable from there.
+/// The same as a process of a container looks: in a mount namespace of its own, with an executable
+/// from there.
 fn values_in_a_mount_namespace_and_under_a_filter_are_recorded() {
     let (drawn, mut expected) = drawn(&mut Random::new(), &[X86_64, I386, X32]);
-    let enter = ["call:272,131072".to_owned(), "exec".to_owned()];
-    let steps = [&enter, drawn.as_slice(), &["allow-all".into(), "call:16,-1,42".into()]].concat();
+    let enter = ["call:unshare,131072".to_owned(), "exec".to_owned()];
+    let steps =
+        [&enter, drawn.as_slice(), &["allow-all".into(), "call:ioctl,-1,42".into()]].concat();
     let mut add = |number, index, value| {
         let key = (X86_64, number, index, 0xffff_ffff);
         let known = expected.entry(key).or_insert_with(|| Some(BTreeSet::new()));
@@ -233,7 +237,7 @@ fn values_in_a_mount_namespace_and_under_a_filter_are_recorded() {
 fn one_value_too_many_makes_any_of_that_argument_alone() {
     let ioctl = |value: usize| format!("call:{IOCTL},-1,{}*3", 1000 + value);
     let enough: Vec<String> = (0..MOST_VALUES).map(ioctl).collect();
-    let others = ["call:72,-1,5".to_owned(), "call-i386:54,-1,6".to_owned()];
+    let others = ["call:fcntl,-1,5".to_owned(), "call-i386:ioctl,-1,6".to_owned()];
     let steps = [&others, enough.as_slice()].concat();
     let (_, found) = record(&[], &steps);
     let values: Vec<u64> = (0..MOST_VALUES as u64).map(|value| 1000 + value).collect();
@@ -246,14 +250,14 @@ fn one_value_too_many_makes_any_of_that_argument_alone() {
 }
 
 fn a_value_after_a_million_repetitions_of_another_is_there() {
-    let steps = ["call:16,-1,21523*1000000", "call:16,-1,21524", "call:16,-1,21523*10"];
+    let steps = ["call:ioctl,-1,21523*1000000", "call:ioctl,-1,21524", "call:ioctl,-1,21523*10"];
     let (_, found) = record(&[], &steps.map(str::to_owned));
     check(&found, (X86_64, IOCTL, 1), &[21_523, 21_524]);
 }
 
 fn values_of_many_processes_at_once_are_each_there_once() {
     let each: Vec<String> =
-        (0..MOST_VALUES).map(|value| format!("call:16,-1,{}*300", 5000 + value)).collect();
+        (0..MOST_VALUES).map(|value| format!("call:ioctl,-1,{}*300", 5000 + value)).collect();
     let block =
         |count: usize| [&["fork:1".into(), "[".into()], &each[count..], &["]".into()]].concat();
     let steps = [(0..6).flat_map(block).collect(), vec!["wait".to_owned()]].concat();
@@ -276,20 +280,21 @@ fn found_of_clone3(found: &Values, abi: Abi) -> [Option<BTreeSet<u64>>; 2] {
 }
 
 fn flags_of_clone3_are_read_from_memory() {
-    // CLONE_NEWUSER, CLONE_NEWTIME, a thread's, and CLONE_INTO_CGROUP, which is none of the bits that count.
+    // CLONE_NEWUSER, CLONE_NEWTIME, a thread's, and CLONE_INTO_CGROUP, which is none of the bits
+    // that count.
     let flags = [0x1000_0000_u64, 0x80, 0x3d_0f00, 0x2_0000_0000, 0x1000_0000];
     let native = flags.map(|flags| format!("clone3:{flags}"));
-    let compat = [format!("clone3-i386:{}", 0x4000_0000), "call:435,0,0".into()];
+    let compat = [format!("clone3-i386:{}", 0x4000_0000), "call:clone3,0,0".into()];
     let (_, found) = record(&[], &[native.as_slice(), &compat].concat());
     // The kernel refuses a size of 0 whatever is there.
     assert_eq!(found_of_clone3(&found, X86_64), flags_of(&[&flags[..], &[0]].concat()));
     assert_eq!(found_of_clone3(&found, I386), flags_of(&[0x4000_0000]));
-    let (_, found) = record(&[], &["call:435,0,0".to_owned(), "call:435,1,8192".to_owned()]);
+    let (_, found) = record(&[], &["call:clone3,0,0".to_owned(), "call:clone3,1,8192".to_owned()]);
     assert_eq!(found_of_clone3(&found, X86_64), flags_of(&[0]));
 }
 
 fn what_cannot_be_read_makes_any() {
-    let (_, found) = record(&[], &["clone3:128".to_owned(), "call:435,16,88".to_owned()]);
+    let (_, found) = record(&[], &["clone3:128".to_owned(), "call:clone3,16,88".to_owned()]);
     assert_eq!(found_of_clone3(&found, X86_64), [None, None]);
 }
 
@@ -302,7 +307,7 @@ fn flags_that_change_meanwhile_are_one_or_the_other() {
     assert!(!narrow.is_empty() && narrow.is_subset(&both), "{narrow:x?}");
 }
 
-fn a_namespace_that_a_command_makes_is_told_with_its_name() {
+fn a_namespace_that_a_command_makes_is_reported_with_its_name() {
     let outcome = Tracer::new().command(["unshare", "-Ur", "true"]).run().exits(0);
     let recording = outcome.recording();
     let mut calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
@@ -312,14 +317,14 @@ fn a_namespace_that_a_command_makes_is_told_with_its_name() {
     assert_eq!((value.value, value.command.as_deref()), (0x1000_0000, Some("unshare")));
 }
 
-fn new_values_are_told_as_they_come() {
-    let cgroup = Cgroup::new("told");
+fn new_values_are_reported_as_they_come() {
+    let cgroup = Cgroup::new("described");
     let tracing = Tracer::new().cgroup(&cgroup).args(["-v", "--events", "events.jsonl"]).start();
-    let steps = ["call:41,16,5,7*3", "call:41,17,5,7", "call:56,65536"];
+    let steps = ["call:socket,16,5,7*3", "call:socket,17,5,7", "call:clone,65536"];
     let steps = steps.map(str::to_owned);
     Running::start(&mut ground_truth([&[cgroup.hop()], steps.as_slice()].concat())).finish();
     let outcome = tracing.stop().exits(0);
-    let events = fs::read_to_string(outcome.folder().join("events.jsonl")).expect("events");
+    let events = fs::read_to_string(outcome.directory().join("events.jsonl")).expect("events");
     let events: Vec<Value> =
         events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of_socket = events.iter().filter(|event| event["name"] == "socket");
@@ -342,7 +347,7 @@ fn a_runtime_s_values_are_not_the_workload_s() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("arguments-runc");
     let path = format!("{}/container", above.name());
-    let steps = ["call:157,4242", "call:41,5000,6000,7000", "call:72,-1,4343", "pause"];
+    let steps = ["call:prctl,4242", "call:socket,5000,6000,7000", "call:fcntl,-1,4343", "pause"];
     let bundle = Bundle::new(runc, &path, &steps);
     let tracing = Tracer::new().cgroup(&above).start();
     let succeed = |command: &mut Command| {
@@ -351,10 +356,10 @@ fn a_runtime_s_values_are_not_the_workload_s() -> Result<(), Stop> {
         assert!(status.success(), "{command:?}: {status}");
     };
     let mut run = bundle.command("run");
-    run.arg("--detach").arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    run.arg("--detach").arg("--bundle").arg(bundle.directory.path()).arg(&bundle.id);
     succeed(&mut run);
     for value in [4242, 4444] {
-        let step = format!("call:157,{value}");
+        let step = format!("call:prctl,{value}");
         succeed(bundle.command("exec").args([bundle.id.as_str(), "/program", &step]));
     }
     succeed(bundle.command("kill").args([bundle.id.as_str(), "KILL"]));

@@ -1,18 +1,19 @@
-//! What a person can get wrong: each is told what, why and what to do, before anything is written.
+//! What a person can get wrong: a message says what, why and what to do, before anything is
+//! written.
 
 use std::process::Command;
 
 use tests::{
-    Cgroup, GROUND_TRUTH, Running, Stop, Tracer, calls, cgroup_mount, cgroup_v1_folder, file_names,
-    ground_truth, require, tool,
+    Cgroup, GROUND_TRUTH, Running, Stop, Tracer, calls, cgroup_mount, cgroup_v1_directory,
+    file_names, ground_truth, require, tool,
 };
 use tracer::syscalls::Abi::X86_64;
 
 tests::trials! {
     a_cgroup_that_does_not_exist,
-    a_folder_that_is_no_cgroup,
-    a_folder_of_cgroup_v1,
-    the_file_of_a_cgroup_instead_of_its_folder,
+    a_directory_that_is_no_cgroup,
+    a_directory_of_cgroup_v1,
+    the_file_of_a_cgroup_instead_of_its_directory,
     a_process_that_does_not_exist,
     a_process_in_the_root_cgroup,
     an_id_prefix_of_two_containers_lists_both,
@@ -52,19 +53,19 @@ fn a_cgroup_that_does_not_exist() {
     drop(child);
 }
 
-fn a_folder_that_is_no_cgroup() {
+fn a_directory_that_is_no_cgroup() {
     check_target("/etc/ssl", &["error:", "/etc/ssl"]);
     check_target("path:/usr", &["error:", "/usr"]);
 }
 
-fn a_folder_of_cgroup_v1() -> Result<(), Stop> {
-    let folder = require!(cgroup_v1_folder());
-    let folder = folder.to_str().expect("the path is text");
-    check_target(folder, &["error:", folder, "cannot be traced", "hint:"]);
+fn a_directory_of_cgroup_v1() -> Result<(), Stop> {
+    let directory = require!(cgroup_v1_directory());
+    let directory = directory.to_str().expect("the path is text");
+    check_target(directory, &["error:", directory, "cannot be traced", "hint:"]);
     Ok(())
 }
 
-fn the_file_of_a_cgroup_instead_of_its_folder() {
+fn the_file_of_a_cgroup_instead_of_its_directory() {
     let cgroup = Cgroup::new("file");
     let file = cgroup.processes_file();
     let file = file.to_str().expect("the path is text");
@@ -106,7 +107,7 @@ fn a_unique_id_prefix_finds_the_container() -> Result<(), Stop> {
     let tracing = Tracer::new().args(["--cgroup", &prefix]).start();
     // A container has a mount namespace of its own.
     let mut command = Command::new(unshare);
-    command.args(["--mount", GROUND_TRUTH, &container.hop(), "x86_64:39"]);
+    command.args(["--mount", GROUND_TRUTH, &container.hop(), "x86_64:getpid"]);
     assert!(Running::start(&mut command).finish().status.success());
     let outcome = tracing.stop().exits(0);
     let found = calls(&outcome.recording(), container.name());
@@ -119,7 +120,7 @@ fn a_program_of_the_host_in_a_cgroup_with_a_containers_name_is_a_workload() {
     let above = Cgroup::new("named");
     let container = above.child(&format!("docker-{:064x}.scope", above.id()));
     let tracing = Tracer::new().cgroup(&container).start();
-    let steps = [container.hop(), "x86_64:39".into()];
+    let steps = [container.hop(), "x86_64:getpid".into()];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let allowed = tracing.stop().exits(0).allowed();
     assert!(allowed.iter().any(|name| name == "getpid"), "its call is allowed: {allowed:?}");
@@ -175,7 +176,7 @@ fn a_command_that_does_not_exist() {
     let parts = ["error:", "no-such-command-anywhere"];
     let command = ["no-such-command-anywhere", "x"];
     Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
-    let command = ["/no/such/folder/command"];
+    let command = ["/no/such/directory/command"];
     let parts = ["error:", command[0], "No such file or directory"];
     Tracer::new().command(command).run().exits(1).says(&parts).writes_nothing();
 }
@@ -189,18 +190,18 @@ fn a_command_that_cannot_be_executed() {
 
 fn a_command_whose_interpreter_is_missing() {
     let tracer = Tracer::new();
-    let folder = tests::temporary_folder();
-    let program = folder.path().join("program");
+    let directory = tests::temporary_directory();
+    let program = directory.path().join("program");
     tests::write_program(&program, "#!/no/such/interpreter");
     let parts =
         ["error:", program.to_str().expect("the path is text"), "No such file or directory"];
     tracer.command([&program]).run().exits(1).says(&parts).writes_nothing();
-    assert_eq!(file_names(folder.path()), ["program"]);
+    assert_eq!(file_names(directory.path()), ["program"]);
 }
 
 fn a_command_that_is_no_program() {
-    let folder = tests::temporary_folder();
-    let program = folder.path().join("program");
+    let directory = tests::temporary_directory();
+    let program = directory.path().join("program");
     tests::write_program(&program, "echo no interpreter is named here");
     let parts = ["error:", program.to_str().expect("the path is text"), "Exec format error"];
     Tracer::new().command([&program]).run().exits(1).says(&parts).writes_nothing();
@@ -215,7 +216,7 @@ fn no_call_of_the_workload_means_no_profile() {
 fn without_kernel_types_it_records_and_says_what_is_lost() {
     let cgroup = Cgroup::new("no-btf");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
-    let steps = [cgroup.hop(), "x86_64:39*3".into()];
+    let steps = [cgroup.hop(), "x86_64:getpid*3".into()];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let outcome = tracing.stop().says(&["BTF"]);
     assert!(matches!(outcome.status.code(), Some(0 | 3)), "it works: {outcome:?}");
@@ -229,7 +230,7 @@ fn without_kernel_types_it_records_and_says_what_is_lost() {
 fn without_kernel_types_calls_of_32_bit_programs_make_the_result_incomplete() {
     let cgroup = Cgroup::new("no-btf-i386");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
-    let steps = [cgroup.hop(), "i386:96".into(), "x86_64:39".into()];
+    let steps = [cgroup.hop(), "i386:getpriority".into(), "x86_64:getpid".into()];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let outcome = tracing.stop();
     let recording = outcome.recording();

@@ -1,4 +1,5 @@
-//! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no others.
+//! Whose calls are recorded: the target's cgroups, also those made later and gone by now, and no
+//! others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +16,7 @@ tests::trials! {
     three_hundred_cgroups_that_are_removed_at_once_are_recorded_with_their_paths,
     two_thousand_cgroups_that_stay_are_recorded_in_little_memory,
     two_targets_are_recorded_and_nothing_between_them,
-    the_target_may_be_named_as_a_folder_of_the_file_system,
+    the_target_may_be_named_as_a_directory_of_the_file_system,
 }
 
 const EXIT_GROUP: i32 = 231;
@@ -23,7 +24,7 @@ const CANARY: i32 = 452;
 /// Cgroups of the test with many.
 const CGROUPS: usize = 2000;
 /// What tracer may take for them, in bytes.
-const MEMORY: u64 = 64 << 20;
+const MEMORY: u64 = 24 << 20;
 
 /// The native numbers of each recorded cgroup, by path.
 fn recorded(outcome: &Outcome) -> BTreeMap<String, BTreeSet<i32>> {
@@ -45,7 +46,7 @@ fn calls_of_siblings_and_of_the_cgroup_above_are_not_recorded() {
     let sibling = above.child("target-not");
     let tracing = Tracer::new().cgroup(&target).start();
     call_in(&sibling, CANARY);
-    call_in(&target, 39);
+    call_in(&target, "getpid");
     call_in(&sibling, CANARY);
     call_in(&above, CANARY);
     let outcome = tracing.stop().exits(0);
@@ -61,7 +62,7 @@ fn calls_made_before_the_start_are_not_recorded() {
     call_in(&target, CANARY);
     target.wait_until_empty();
     let tracing = Tracer::new().cgroup(&target).start();
-    call_in(&target, 39);
+    call_in(&target, "getpid");
     let outcome = tracing.stop().exits(0);
     let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
     assert_eq!(recorded(&outcome), expected);
@@ -70,8 +71,8 @@ fn calls_made_before_the_start_are_not_recorded() {
 fn a_process_that_is_born_in_the_target_is_recorded_from_its_first_call() {
     let target = Cgroup::new("born");
     let tracing = Tracer::new().cgroup(&target).start();
-    let into = format!("into:{}", target.folder().display());
-    let steps = [&into, "[", "x86_64:39", "]", "wait", "x86_64:452"];
+    let into = format!("into:{}", target.directory().display());
+    let steps = [&into, "[", "x86_64:getpid", "]", "wait", "x86_64:fchmodat2"];
     let finished = Running::start(&mut ground_truth(steps)).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
     let outcome = tracing.stop().exits(0);
@@ -85,8 +86,8 @@ fn a_target_inside_another_is_recorded_with_both() {
     let outer = Cgroup::new("outer");
     let inner = outer.child("inner");
     let tracing = Tracer::new().cgroup(&outer).cgroup(&inner).cgroup(&inner).start();
-    call_in(&outer, 39);
-    call_in(&inner, 102);
+    call_in(&outer, "getpid");
+    call_in(&inner, "getuid");
     let outcome = tracing.stop().exits(0);
     let expected = BTreeMap::from([
         (outer.name().to_owned(), BTreeSet::from([39, EXIT_GROUP])),
@@ -158,21 +159,24 @@ fn two_thousand_cgroups_that_stay_are_recorded_in_little_memory() {
     drop(cgroups);
 }
 
-/// The most memory that a process has had at once, in bytes (`proc_pid_status(5)`, `VmHWM`).
+/// The most memory that a process has had at once, in bytes, without the pages of its program,
+/// which grow with the program and not with the work (`proc_pid_status(5)`: `VmHWM`, `RssFile`).
 fn most_memory(process: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    let kibibytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
-    kibibytes << 10
+    let kibibytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    };
+    (kibibytes("VmHWM:") - kibibytes("RssFile:")) << 10
 }
 
 fn two_targets_are_recorded_and_nothing_between_them() {
     let above = Cgroup::new("two");
     let [first, between, last] = ["a", "b", "c"].map(|name| above.child(name));
     let tracing = Tracer::new().cgroup(&first).cgroup(&last).start();
-    call_in(&first, 39);
+    call_in(&first, "getpid");
     call_in(&between, CANARY);
-    call_in(&last, 102);
+    call_in(&last, "getuid");
     let outcome = tracing.stop().exits(0);
     let expected = BTreeMap::from([
         (first.name().to_owned(), BTreeSet::from([39, EXIT_GROUP])),
@@ -182,11 +186,11 @@ fn two_targets_are_recorded_and_nothing_between_them() {
     drop((first, between, last));
 }
 
-fn the_target_may_be_named_as_a_folder_of_the_file_system() {
-    let target = Cgroup::new("folder");
-    let folder = target.folder().to_str().expect("the path is text");
-    let tracing = Tracer::new().args(["--cgroup", folder]).start();
-    call_in(&target, 39);
+fn the_target_may_be_named_as_a_directory_of_the_file_system() {
+    let target = Cgroup::new("directory");
+    let directory = target.directory().to_str().expect("the path is text");
+    let tracing = Tracer::new().args(["--cgroup", directory]).start();
+    call_in(&target, "getpid");
     let outcome = tracing.stop().exits(0);
     let expected = BTreeMap::from([(target.name().to_owned(), BTreeSet::from([39, EXIT_GROUP]))]);
     assert_eq!(recorded(&outcome), expected);

@@ -12,8 +12,8 @@ use tracer::recording::{Call, Phase};
 
 tests::trials! {
     the_set_up_of_an_unconfined_container_is_not_its_workload,
-    set_up_is_told_apart_from_within_namespaces_with_two_capabilities,
-    the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly,
+    set_up_is_distinguished_from_within_namespaces_with_two_capabilities,
+    the_set_up_of_a_container_under_an_allowing_filter_is_distinguished_exactly,
     a_container_that_ran_before_is_late,
     a_sandbox_in_a_container_is_workload,
     a_program_from_memory_in_a_container_is_workload,
@@ -23,24 +23,25 @@ tests::trials! {
 /// Calls that runc makes to build a container, and that no workload here makes.
 const SET_UP: [&str; 6] = ["mount", "pivot_root", "unshare", "socketpair", "execveat", "keyctl"];
 
-/// A bundle whose root holds the fixture program and nothing else. The container is deleted with this value.
+/// A bundle whose root holds the fixture program and nothing else. The container is deleted with
+/// this value.
 pub(super) struct Bundle {
     runc: PathBuf,
-    pub(super) folder: tempfile::TempDir,
+    pub(super) directory: tempfile::TempDir,
     pub(super) id: String,
 }
 
 impl Bundle {
     pub(super) fn new(runc: PathBuf, cgroups_path: &str, arguments: &[&str]) -> Self {
-        let folder = tests::temporary_folder();
-        let root = folder.path().join("rootfs");
+        let directory = tests::temporary_directory();
+        let root = directory.path().join("rootfs");
         for name in ["proc", "dev", "sys", "tmp"] {
-            fs::create_dir_all(root.join(name)).expect("the root's folders are made");
+            fs::create_dir_all(root.join(name)).expect("the root's directories are made");
         }
         tests::copy_program(GROUND_TRUTH, root.join("program"));
-        let made = Command::new(&runc).arg("spec").current_dir(folder.path()).status();
+        let made = Command::new(&runc).arg("spec").current_dir(directory.path()).status();
         assert!(made.is_ok_and(|status| status.success()), "runc spec works");
-        let path = folder.path().join("config.json");
+        let path = directory.path().join("config.json");
         let text = fs::read_to_string(&path).expect("runc spec wrote it");
         let mut spec: Value = serde_json::from_str(&text).expect("it is JSON");
         spec["process"]["terminal"] = json!(false);
@@ -54,11 +55,11 @@ impl Bundle {
         process.remove("rlimits");
         fs::write(&path, spec.to_string()).expect("the bundle is written");
         let id = cgroups_path.trim_matches('/').replace('/', "-");
-        Self { runc, folder, id }
+        Self { runc, directory, id }
     }
 
     pub(super) fn edit(&self, change: impl FnOnce(&mut Value)) {
-        let path = self.folder.path().join("config.json");
+        let path = self.directory.path().join("config.json");
         let text = fs::read_to_string(&path).expect("it is there");
         let mut spec = serde_json::from_str(&text).expect("it is JSON");
         change(&mut spec);
@@ -67,13 +68,13 @@ impl Bundle {
 
     pub(super) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(&self.runc);
-        command.arg("--root").arg(self.folder.path().join("state")).arg(verb);
+        command.arg("--root").arg(self.directory.path().join("state")).arg(verb);
         command
     }
 
     pub(super) fn run(&self) {
         let mut command = self.command("run");
-        command.arg("--bundle").arg(self.folder.path()).arg(&self.id);
+        command.arg("--bundle").arg(self.directory.path()).arg(&self.id);
         let finished = Running::start(&mut command).finish();
         let said = String::from_utf8_lossy(&finished.stderr);
         assert!(finished.status.success(), "runc run: {}: {said}", finished.status);
@@ -92,9 +93,9 @@ pub(super) fn runc() -> Result<PathBuf, String> {
     kernel_tier()?;
     let runc = tool("runc")?;
     let above = Cgroup::new("runc-probe");
-    let bundle = Bundle::new(runc.clone(), &format!("{}/probe", above.name()), &["x86_64:39"]);
+    let bundle = Bundle::new(runc.clone(), &format!("{}/probe", above.name()), &["x86_64:getpid"]);
     let mut command = bundle.command("run");
-    command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    command.arg("--bundle").arg(bundle.directory.path()).arg(&bundle.id);
     let finished = Running::start(&mut command).finish();
     if finished.status.success() {
         Ok(runc)
@@ -115,12 +116,12 @@ fn phases(outcome: &tests::Outcome, path: &str) -> [BTreeSet<String>; 3] {
 /// The steps make these native calls, whatever the runtime does.
 fn workload() -> (Vec<String>, BTreeSet<&'static str>) {
     let quiet = |&&(_, name): &&(i32, &str)| !SET_UP.contains(&name);
-    let steps =
-        HARMLESS.iter().filter(quiet).map(|(number, _)| format!("x86_64:{number}")).collect();
+    let steps = HARMLESS.iter().filter(quiet).map(|(_, name)| format!("x86_64:{name}")).collect();
     (steps, HARMLESS.iter().filter(quiet).map(|&(_, name)| name).collect())
 }
 
-/// Who made the workload's calls, and when: those of the runtime, which made many of them before, are not told of them.
+/// Who made the workload's calls, and when: the runtime, which made many of them before, is not
+/// named as their maker.
 fn check_labels(outcome: &tests::Outcome, path: &str) {
     let recording = outcome.recording();
     let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path).expect("recorded");
@@ -170,8 +171,9 @@ fn the_set_up_of_an_unconfined_container_is_not_its_workload() -> Result<(), Sto
     Ok(())
 }
 
-/// As in a container: the host's processes and its mount namespace are out of sight, and ptrace(2) is not permitted.
-fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() -> Result<(), Stop> {
+/// As in a container: the host's processes and its mount namespace are out of sight, and ptrace(2)
+/// is not permitted.
+fn set_up_is_distinguished_from_within_namespaces_with_two_capabilities() -> Result<(), Stop> {
     let runc = require!(runc());
     let [unshare, setpriv] = [require!(tool("unshare")), require!(tool("setpriv"))];
     let above = Cgroup::new("runc-namespaces");
@@ -190,7 +192,8 @@ fn set_up_is_told_apart_from_within_namespaces_with_two_capabilities() -> Result
     Ok(())
 }
 
-fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() -> Result<(), Stop> {
+fn the_set_up_of_a_container_under_an_allowing_filter_is_distinguished_exactly() -> Result<(), Stop>
+{
     let runc = require!(runc());
     let above = Cgroup::new("runc-filter");
     let path = format!("{}/container", above.name());
@@ -207,7 +210,7 @@ fn the_set_up_of_a_container_under_an_allowing_filter_is_told_apart_exactly() ->
     check(&outcome, &path, &made);
     let recording = outcome.recording();
     let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path).expect("recorded");
-    assert!(cgroup.exact, "the filter tells the set-up apart");
+    assert!(cgroup.exact, "the filter separates the set-up");
     let [_, init, workload] = phases(&outcome, &path);
     let all: BTreeSet<_> = &init | &workload;
     assert!(all.contains("execve"), "runc's execve of the workload is in the profile: {init:?}");
@@ -218,9 +221,9 @@ fn a_container_that_ran_before_is_late() -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new("runc-late");
     let path = format!("{}/container", above.name());
-    let bundle = Bundle::new(runc, &path, &["x86_64:39", "barrier", "x86_64:102"]);
+    let bundle = Bundle::new(runc, &path, &["x86_64:getpid", "barrier", "x86_64:getuid"]);
     let mut command = bundle.command("run");
-    command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    command.arg("--bundle").arg(bundle.directory.path()).arg(&bundle.id);
     let running = Running::start(&mut command);
     let processes = cgroup_mount().join(&path[1..]).join("cgroup.procs");
     wait_until("the container's program runs", tests::BOUND, || runs_program(&processes));
@@ -230,8 +233,8 @@ fn a_container_that_ran_before_is_late() -> Result<(), Stop> {
     Ok(())
 }
 
-/// Runs the steps in a container that may make namespaces; they give the names, all of them workload, and runc's own
-/// calls are not among them.
+/// Runs the steps in a container that may make namespaces; they give the names, all of them
+/// workload, and runc's own calls are not among them.
 fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) -> Result<(), Stop> {
     let runc = require!(runc());
     let above = Cgroup::new(label);
@@ -259,14 +262,14 @@ fn check_steps(label: &str, filter: bool, steps: &[&str], expected: &[&str]) -> 
 }
 
 fn a_sandbox_in_a_container_is_workload() -> Result<(), Stop> {
-    let steps = ["x86_64:39", "call:272,131072", "x86_64:165", "exec", "x86_64:102"];
+    let steps = ["x86_64:getpid", "call:unshare,131072", "x86_64:mount", "exec", "x86_64:getuid"];
     let expected = ["getpid", "unshare", "mount", "execve", "getuid", "exit_group"];
     check_steps("sandbox", false, &steps, &expected)?;
     check_steps("sandbox-filter", true, &steps, &expected)
 }
 
 fn a_program_from_memory_in_a_container_is_workload() -> Result<(), Stop> {
-    let steps = ["exec-memfd", "x86_64:165", "name:runc:[2:INIT]", "x86_64:102"];
+    let steps = ["exec-memfd", "x86_64:mount", "name:runc:[2:INIT]", "x86_64:getuid"];
     let expected = ["memfd_create", "execveat", "mount", "prctl", "getuid", "exit_group"];
     check_steps("memory", false, &steps, &expected)?;
     check_steps("memory-filter", true, &steps, &expected)
@@ -276,9 +279,10 @@ fn a_hook_that_runs_while_the_container_is_made_is_not_workload() -> Result<(), 
     let runc = require!(runc());
     let above = Cgroup::new("hook");
     let path = format!("{}/container", above.name());
-    let bundle = Bundle::new(runc, &path, &["x86_64:39"]);
+    let bundle = Bundle::new(runc, &path, &["x86_64:getpid"]);
     bundle.edit(|spec| {
-        let hook = json!([{ "path": GROUND_TRUTH, "args": ["hook", "x86_64:452", "x86_64:165"] }]);
+        let hook =
+            json!([{ "path": GROUND_TRUTH, "args": ["hook", "x86_64:fchmodat2", "x86_64:mount"] }]);
         spec["hooks"] = json!({ "createRuntime": hook, "createContainer": hook });
     });
     let tracing = Tracer::new().cgroup(&above).start();

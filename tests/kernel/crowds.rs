@@ -31,26 +31,29 @@ const DEPTH: usize = 230;
 /// Lets a call be made in so many new cgroups below `above`; they are removed at once, or stay.
 fn storm(above: &Cgroup, cgroups: usize, stay: bool) {
     for first in (0..cgroups).step_by(VISITS) {
-        let folders: Vec<_> = (first..first + VISITS.min(cgroups))
-            .map(|number| above.folder().join(number.to_string()))
+        let directories: Vec<_> = (first..first + VISITS.min(cgroups))
+            .map(|number| above.directory().join(number.to_string()))
             .collect();
-        folders.iter().for_each(|folder| fs::create_dir(folder).expect("a cgroup is made"));
-        let steps = folders.iter().flat_map(|folder| {
-            [format!("hop:{}/cgroup.procs", folder.display()), "x86_64:124".to_owned()]
+        directories
+            .iter()
+            .for_each(|directory| fs::create_dir(directory).expect("a cgroup is made"));
+        let steps = directories.iter().flat_map(|directory| {
+            [format!("hop:{}/cgroup.procs", directory.display()), "x86_64:getsid".to_owned()]
         });
         let finished = Running::start(&mut ground_truth(steps)).finish();
         assert!(finished.status.success(), "the fixture ends well: {finished:?}");
         if !stay {
-            folders.iter().for_each(|folder| {
+            directories.iter().for_each(|directory| {
                 tests::wait_until("an empty cgroup is removed", tests::BOUND, || {
-                    fs::remove_dir(folder).is_ok()
+                    fs::remove_dir(directory).is_ok()
                 });
             });
         }
     }
 }
 
-/// Records a target, everywhere in the hierarchy, beside a storm of others; every cgroup of the target must be there.
+/// Records a target, everywhere in the hierarchy, beside a storm of others; every cgroup of the
+/// target must be there.
 fn target_beside(others: usize, stay: bool) {
     let (target, crowd) = (Cgroup::new("target"), Cgroup::new("crowd"));
     // A target that may come to be anywhere: every cgroup of the machine is watched.
@@ -78,8 +81,8 @@ fn places_of_cgroups_that_stay_are_given_back_too() {
     target_beside(OTHERS / 2, true);
 }
 
-/// What a runtime does in a container is kept call by call, in a map that all cgroups share: some 200 calls of each container
-/// that starts anywhere on the machine.
+/// What a runtime does in a container is kept call by call, in a map that all cgroups share: some
+/// 200 calls of each container that starts anywhere on the machine.
 fn containers_of_others_leave_room_for_what_is_kept_of_single_calls() {
     const ROUNDS: usize = 10;
     const CONTAINERS: usize = 50;
@@ -104,7 +107,8 @@ fn containers_of_others_leave_room_for_what_is_kept_of_single_calls() {
     assert_eq!(kept, 200, "each of the target's calls");
 }
 
-/// A cgroup so many levels below another one. Each is made from within the one above, for a path has at most 4096 bytes.
+/// A cgroup so many levels below another one. Each is made from within the one above, for a path
+/// has at most 4096 bytes.
 fn deep(above: &Cgroup, depth: usize) -> Cgroup {
     let name = (0..depth).fold(above.name().to_owned(), |path, _| path + "/d");
     Cgroup::at(name)
@@ -115,8 +119,8 @@ fn cgroups_deeper_than_any_walk_are_no_loss_of_the_target() {
     let unknown = "5eed".repeat(16);
     let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
     let bottom = deep(&above, DEPTH);
-    call_in(&bottom, 452);
-    call_in(&target, 39);
+    call_in(&bottom, "fchmodat2");
+    call_in(&target, "getpid");
     let recording = tracing.stop().exits(0).recording();
     assert_eq!(recording.cgroups.len(), 1, "{:?}", recording.cgroups);
     drop(bottom);
@@ -126,29 +130,32 @@ fn a_deep_target_is_recorded() {
     let above = Cgroup::new("steps");
     let target = deep(&above, 70);
     let tracing = Tracer::new().cgroup(&target).start();
-    call_in(&target, 39);
+    call_in(&target, "getpid");
     let recording = tracing.stop().exits(0).recording();
     assert!(calls(&recording, target.name()).contains_key(&(X86_64, 39)));
     drop(target);
 }
 
-/// As sshd does: each process is born in the target, and goes to a cgroup of its own, which is removed.
+/// As sshd does: each process is born in the target, and goes to a cgroup of its own, which is
+/// removed.
 fn sessions_that_come_and_go_are_followed_for_good() {
     let (target, sessions) = (Cgroup::new("daemon"), Cgroup::new("sessions"));
     let tracing = Tracer::new().cgroup(&target).start();
     for first in (0..SESSIONS).step_by(VISITS) {
-        let folders: Vec<_> = (first..first + VISITS)
-            .map(|number| sessions.folder().join(number.to_string()))
+        let directories: Vec<_> = (first..first + VISITS)
+            .map(|number| sessions.directory().join(number.to_string()))
             .collect();
-        folders.iter().for_each(|folder| fs::create_dir(folder).expect("a cgroup is made"));
-        let visits = folders.iter().flat_map(|folder| {
-            [format!("hop:{}/cgroup.procs", folder.display()), "x86_64:124".to_owned()]
+        directories
+            .iter()
+            .for_each(|directory| fs::create_dir(directory).expect("a cgroup is made"));
+        let visits = directories.iter().flat_map(|directory| {
+            [format!("hop:{}/cgroup.procs", directory.display()), "x86_64:getsid".to_owned()]
         });
         let finished = Running::start(&mut ground_truth([target.hop()].into_iter().chain(visits)));
         assert!(finished.finish().status.success(), "the fixture ends well");
-        folders.iter().for_each(|folder| {
+        directories.iter().for_each(|directory| {
             tests::wait_until("an empty cgroup is removed", tests::BOUND, || {
-                fs::remove_dir(folder).is_ok()
+                fs::remove_dir(directory).is_ok()
             });
         });
     }

@@ -1,4 +1,5 @@
-//! A process that leaves the target's cgroup stays the target's, as a seccomp filter stays on it; and one that comes back is no start.
+//! A process that leaves the target's cgroup stays the target's, as a seccomp filter stays on it;
+//! and one that comes back is no start.
 
 use std::fs;
 
@@ -18,8 +19,8 @@ tests::trials! {
     a_command_that_leaves_its_cgroup_runs_under_its_profile,
     a_late_process_that_leaves_and_comes_back_is_no_start,
     an_older_process_that_is_moved_in_is_no_start,
-    moves_of_others_that_tracer_is_not_told_of_are_no_loss_of_the_target,
-    moves_of_the_target_that_tracer_is_not_told_of_are_a_loss,
+    unreported_moves_of_others_are_no_loss_of_the_target,
+    unreported_moves_of_the_target_are_a_loss,
 }
 
 const CANARY: i32 = 452;
@@ -47,8 +48,8 @@ fn departure(outcome: &Outcome) -> Departure {
 fn a_process_that_leaves_the_target_is_followed() {
     let (target, elsewhere) = (Cgroup::new("left"), Cgroup::new("elsewhere"));
     let tracing = Tracer::new().cgroup(&target).start();
-    run([target.hop(), "x86_64:39*5".into(), elsewhere.hop(), format!("x86_64:{CANARY}*3")]);
-    run([elsewhere.hop(), "x86_64:155".into()]);
+    run([target.hop(), "x86_64:getpid*5".into(), elsewhere.hop(), format!("x86_64:{CANARY}*3")]);
+    run([elsewhere.hop(), "x86_64:pivot_root".into()]);
     let outcome = tracing.stop().exits(0);
     let recording = outcome.recording();
     assert_eq!(count(&recording, &target, 39), 5);
@@ -65,8 +66,18 @@ fn a_process_that_leaves_the_target_is_followed() {
 fn children_of_a_process_that_left_are_followed() {
     let (target, elsewhere) = (Cgroup::new("parents"), Cgroup::new("nursery"));
     let tracing = Tracer::new().cgroup(&target).start();
-    let fork =
-        ["fork:3", "[", "x86_64:39*10", "fork:2", "[", "x86_64:102*5", "]", "wait", "]", "wait"];
+    let fork = [
+        "fork:3",
+        "[",
+        "x86_64:getpid*10",
+        "fork:2",
+        "[",
+        "x86_64:getuid*5",
+        "]",
+        "wait",
+        "]",
+        "wait",
+    ];
     let steps = [target.hop(), elsewhere.hop()].into_iter().chain(fork.map(str::to_owned));
     run(steps);
     let recording = tracing.stop().exits(0).recording();
@@ -79,9 +90,9 @@ fn a_process_that_leaves_for_a_watched_neighbour_is_followed() {
     let above = Cgroup::new("above");
     let (target, neighbour) = (above.child("target"), above.child("neighbour"));
     let tracing = Tracer::new().cgroup(&target).start();
-    run([neighbour.hop(), "x86_64:155".into()]);
+    run([neighbour.hop(), "x86_64:pivot_root".into()]);
     run([target.hop(), neighbour.hop(), format!("x86_64:{CANARY}*2")]);
-    run([neighbour.hop(), "x86_64:165".into()]);
+    run([neighbour.hop(), "x86_64:mount".into()]);
     let recording = tracing.stop().exits(0).recording();
     assert_eq!(count(&recording, &target, CANARY), 2);
     for number in [155, 165] {
@@ -109,11 +120,11 @@ fn a_process_that_comes_back_is_counted_once() {
     let steps = [
         target.hop(),
         elsewhere.hop(),
-        "x86_64:39*7".into(),
+        "x86_64:getpid*7".into(),
         target.hop(),
-        "x86_64:39*4".into(),
+        "x86_64:getpid*4".into(),
         elsewhere.hop(),
-        "x86_64:39*2".into(),
+        "x86_64:getpid*2".into(),
     ];
     run(steps);
     let recording = tracing.stop().exits(0).recording();
@@ -128,7 +139,7 @@ fn a_process_that_leaves_a_target_which_was_awaited_is_followed() {
     // Once it has made a call there, tracer learns of the cgroup, and then whom to follow.
     let steps = [
         target.hop(),
-        "x86_64:39".into(),
+        "x86_64:getpid".into(),
         "say:here".into(),
         "barrier".into(),
         elsewhere.hop(),
@@ -159,7 +170,7 @@ fn a_command_that_leaves_its_cgroup_runs_under_its_profile() {
         tests::GROUND_TRUTH.to_owned(),
         elsewhere.hop(),
         format!("x86_64:{CANARY}"),
-        "x86_64:272".into(),
+        "x86_64:unshare".into(),
     ];
     let outcome = Tracer::new().command(words).run().exits(0);
     let allowed = outcome.allowed();
@@ -170,14 +181,14 @@ fn a_command_that_leaves_its_cgroup_runs_under_its_profile() {
 
 /// A process that was started before tracing began, in the cgroup.
 fn late_in(cgroup: &Cgroup) -> Running {
-    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:102".into()];
+    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:getuid".into()];
     let mut running = Running::start(&mut ground_truth(steps));
     running.wait_for_line("here");
     running
 }
 
 fn is_populated(cgroup: &Cgroup) -> bool {
-    let events = fs::read_to_string(cgroup.folder().join("cgroup.events")).unwrap_or_default();
+    let events = fs::read_to_string(cgroup.directory().join("cgroup.events")).unwrap_or_default();
     events.lines().any(|line| line == "populated 1")
 }
 
@@ -214,8 +225,8 @@ fn an_older_process_that_is_moved_in_is_no_start() {
 /// More moves than the kernel side keeps for a tracer that does not take them.
 const MOVES: usize = 20_000;
 
-/// Records `target` wherever it may be, and lets a process be moved between two cgroups more often than the kernel side can tell: tracer
-/// is stopped meanwhile.
+/// Records `target` wherever it may be, and lets a process be moved between two cgroups more often
+/// than the kernel side can report: tracer is stopped meanwhile.
 fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
     let unknown = "5eed".repeat(16);
     let tracing = Tracer::new().cgroup(target).args(["--wait", "--cgroup", &unknown]).start();
@@ -235,17 +246,17 @@ fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
     tracing.stop()
 }
 
-fn moves_of_others_that_tracer_is_not_told_of_are_no_loss_of_the_target() {
+fn unreported_moves_of_others_are_no_loss_of_the_target() {
     let [target, here, there] = ["quiet", "restless", "restless-too"].map(Cgroup::new);
     let recording = moved_unseen(&target, [&here, &there]).exits(0).recording();
     assert_eq!(recording.losses.left, 0);
     assert_eq!(count(&recording, &target, CANARY), 1);
 }
 
-fn moves_of_the_target_that_tracer_is_not_told_of_are_a_loss() {
+fn unreported_moves_of_the_target_are_a_loss() {
     let [target, there] = ["restless-target", "restless-elsewhere"].map(Cgroup::new);
     let outcome = moved_unseen(&target, [&target, &there]).exits(3);
     let outcome = outcome.says(&["processes that left the target and could not be followed"]);
     let left = outcome.recording().losses.left;
-    assert!((1..MOVES as u64).contains(&left), "those that it was not told of: {left}");
+    assert!((1..MOVES as u64).contains(&left), "those that were not reported to it: {left}");
 }

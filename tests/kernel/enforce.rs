@@ -18,9 +18,9 @@ tests::trials! {
     conditions_are_about_arguments,
     what_cannot_be_started_has_a_status_of_its_own,
     a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed,
-    names_without_effect_are_told,
+    names_without_effect_are_reported,
     a_profile_is_checked_and_nothing_is_run,
-    real_files_are_read_and_wrong_ones_told,
+    real_files_are_read_and_wrong_ones_refused,
     it_needs_no_capability,
 }
 
@@ -30,14 +30,15 @@ const SIGSYS: i32 = 31;
 const SIGPIPE: i32 = 13;
 const ALL: [&str; 3] = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
 
-/// Runs a command under a profile. The profile's file is in the folder that the command works in.
+/// Runs a command under a profile. The profile's file is in the directory that the command works
+/// in.
 fn enforce(profile: &Value, command: &[&str]) -> Outcome {
     enforced(profile, command).run()
 }
 
 fn enforced(profile: &Value, command: &[&str]) -> Tracer {
     let tracer = Tracer::new().without_out();
-    let path = tracer.folder().join("profile.json");
+    let path = tracer.directory().join("profile.json");
     fs::write(&path, profile.to_string()).expect("the profile is written");
     let path = path.to_str().expect("the path is text").to_owned();
     tracer.args(["enforce", "--profile", &path]).command(command)
@@ -98,11 +99,11 @@ fn a_call_that_was_not_learned_is_refused() {
     let mkdir = ["env", "LC_ALL=C", "mkdir", "made"];
     enforce(&without(&[]), &mkdir).exits(0);
     let refused = enforce(&without(&["mkdir", "mkdirat"]), &mkdir).exits(1);
-    assert!(!refused.says(&["Function not implemented"]).folder().join("made").exists());
+    assert!(!refused.says(&["Function not implemented"]).directory().join("made").exists());
 }
 
 fn killing_ends_a_thread_or_the_process() {
-    let thread = [GROUND_TRUTH, "thread", "[", "x86_64:39", "]", "exit:5"];
+    let thread = [GROUND_TRUTH, "thread", "[", "x86_64:getpid", "]", "exit:5"];
     let all = |action| enforce(&allowing(&[rule("getpid", action)]), &thread);
     all("SCMP_ACT_KILL").exits(5);
     all("SCMP_ACT_KILL_THREAD").exits(5);
@@ -115,23 +116,23 @@ fn killing_ends_a_thread_or_the_process() {
 fn a_foreign_abi_is_killed_unless_it_is_listed() {
     for default in ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG"] {
         let listing = |architectures: &[&str]| json!({ "defaultAction": default, "architectures": architectures });
-        for step in ["i386:20", "x32:39"] {
+        for step in ["i386:getpid", "x32:getpid"] {
             ended_by_sigsys(&enforce(&listing(&[]), &[GROUND_TRUTH, step]));
             runs(enforce(&listing(&ALL), &[GROUND_TRUTH, step]));
         }
-        runs(enforce(&listing(&[]), &[GROUND_TRUTH, "x86_64:39", "raw:-1"]));
-        runs(enforce(&listing(&["SCMP_ARCH_X86"]), &[GROUND_TRUTH, "i386:20"]));
-        ended_by_sigsys(&enforce(&listing(&["SCMP_ARCH_X86"]), &[GROUND_TRUTH, "x32:39"]));
+        runs(enforce(&listing(&[]), &[GROUND_TRUTH, "x86_64:getpid", "raw:-1"]));
+        runs(enforce(&listing(&["SCMP_ARCH_X86"]), &[GROUND_TRUTH, "i386:getpid"]));
+        ended_by_sigsys(&enforce(&listing(&["SCMP_ARCH_X86"]), &[GROUND_TRUTH, "x32:getpid"]));
     }
 }
 
 fn a_rule_is_about_the_number_of_each_abi() {
     // 20 is getpid for a 32-bit caller, 39 for a 64-bit one; 39 is mkdir for a 32-bit one.
     let killing = allowing(&[rule("getpid", "SCMP_ACT_KILL_PROCESS")]);
-    for step in ["x86_64:39", "i386:20", "x32:39"] {
+    for step in ["x86_64:getpid", "i386:getpid", "x32:getpid"] {
         ended_by_sigsys(&enforce(&killing, &[GROUND_TRUTH, step]));
     }
-    runs(enforce(&killing, &[GROUND_TRUTH, "i386:39"]));
+    runs(enforce(&killing, &[GROUND_TRUTH, "i386:mkdir"]));
 }
 
 fn conditions_are_about_arguments() {
@@ -139,7 +140,7 @@ fn conditions_are_about_arguments() {
     let when = |conditions: Value| {
         let mut rule = rule("getpid", "SCMP_ACT_KILL_PROCESS");
         rule["args"] = conditions;
-        enforce(&allowing(&[rule]), &[GROUND_TRUTH, "x86_64:39"])
+        enforce(&allowing(&[rule]), &[GROUND_TRUTH, "x86_64:getpid"])
     };
     let is = |index: u8, value: u64| json!({ "index": index, "value": value, "op": "SCMP_CMP_EQ" });
     let masked = |mask: u64, two: u64| json!({ "index": 0, "value": mask, "valueTwo": two, "op": "SCMP_CMP_MASKED_EQ" });
@@ -173,7 +174,7 @@ fn what_cannot_be_started_has_a_status_of_its_own() {
 fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
     let start = |profile: &Value| {
         let tracer = enforced(profile, &[]);
-        let script = tracer.folder().join("script");
+        let script = tracer.directory().join("script");
         tests::write_program(&script, "exit 3");
         tracer.command([script]).run()
     };
@@ -183,7 +184,7 @@ fn a_program_that_the_kernel_refuses_ends_the_process_whatever_is_allowed() {
     assert!(outcome.status.signal().is_some(), "it ends: {}", outcome.status);
 }
 
-fn names_without_effect_are_told() {
+fn names_without_effect_are_reported() {
     let outcome = enforce(&allowing(&[rule("opnat", "SCMP_ACT_KILL")]), &["true"]);
     outcome.exits(0).says(&["warning:", "opnat (is openat meant?)"]);
     let foreign = enforce(&allowing(&[rule("riscv_hwprobe", "SCMP_ACT_KILL")]), &["true"]);
@@ -194,7 +195,7 @@ fn a_profile_is_checked_and_nothing_is_run() {
     let check =
         |profile: &Value, command: &[&str]| enforced(profile, command).args(["--check"]).run();
     let outcome = check(&allowing(&[rule("mkdir", "SCMP_ACT_ERRNO")]), &["touch", "ran"]).exits(0);
-    assert!(!outcome.folder().join("ran").exists(), "the command was not run");
+    assert!(!outcome.directory().join("ran").exists(), "the command was not run");
     for line in ["it can be used", "x86_64: 384 calls pass", "1 do not", "filter: "] {
         assert!(outcome.stdout.contains(line), "{line:?}: {}", outcome.stdout);
     }
@@ -205,10 +206,10 @@ fn a_profile_is_checked_and_nothing_is_run() {
     check(&allowing(&[]), &["no-such-command"]).exits(127);
 }
 
-fn real_files_are_read_and_wrong_ones_told() {
+fn real_files_are_read_and_wrong_ones_refused() {
     let file = |name: &str, text: &[u8]| {
         let tracer = Tracer::new().without_out();
-        let path = tracer.folder().join(name);
+        let path = tracer.directory().join(name);
         fs::write(&path, text).expect("the file is written");
         tracer.args(["enforce", "--profile", name]).command(["true"]).run()
     };
@@ -233,17 +234,17 @@ fn real_files_are_read_and_wrong_ones_told() {
         let tracer = Tracer::new().without_out().args(["enforce", "--profile", path]);
         tracer.command(["true"]).run().exits(125)
     };
-    given("/dev/zero").says(&["more than ", "no profile has"]);
-    given("/").says(&["/ is a folder, not a profile", "hint:"]);
+    given("/dev/zero").says(&["/dev/zero is a device, not a profile", "hint:"]);
+    given("/").says(&["/ is a directory, not a profile", "hint:"]);
 }
 
 fn it_needs_no_capability() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
-    let folder = tests::temporary_folder();
-    let program = folder.path().join("tracer");
+    let directory = tests::temporary_directory();
+    let program = directory.path().join("tracer");
     tests::copy_program(tests::tracer_program(), &program);
     let tracer = enforced(&allowing(&[]), &["id", "-u"]);
-    for path in [folder.path(), tracer.folder()] {
+    for path in [directory.path(), tracer.directory()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode is set");
     }
     let words = [setpriv.to_str().expect("the path is text"), "--reuid=65534", "--regid=65534"];

@@ -1,4 +1,5 @@
-//! A target under a filter that somebody else loaded: what it denies is watched without being asked for.
+//! A target under a filter that somebody else loaded: what it denies is watched without being asked
+//! for.
 
 use tests::{Cgroup, Outcome, Running, Tracer, Tracing, ground_truth};
 use tracer::recording::Phase;
@@ -10,7 +11,7 @@ tests::trials! {
     a_command_is_watched_the_cheap_way,
 }
 
-const REFUSE_MKDIR: &str = "refuse:83,327681";
+const REFUSE_MKDIR: &str = "refuse:mkdir,327681";
 const NOTE: &str = "under a seccomp filter";
 
 /// A process in the cgroup that waits until its standard input ends, and then makes the steps.
@@ -41,7 +42,8 @@ fn finish(mut process: Running, cgroup: &Cgroup, tracing: Tracing) -> Outcome {
 fn a_target_under_a_filter_has_its_denied_calls_watched() {
     for (option, watched) in [(None, true), (Some("--no-denied"), false)] {
         let cgroup = Cgroup::new("filtered");
-        let process = resident(&cgroup, &[REFUSE_MKDIR], &["x86_64:39", "x86_64:83", "x86_64:83"]);
+        let process =
+            resident(&cgroup, &[REFUSE_MKDIR], &["x86_64:getpid", "x86_64:mkdir", "x86_64:mkdir"]);
         let tracing = Tracer::new().cgroup(&cgroup).args(option).start();
         let outcome = finish(process, &cgroup, tracing).exits(3);
         let losses = outcome.recording().losses;
@@ -50,7 +52,7 @@ fn a_target_under_a_filter_has_its_denied_calls_watched() {
         assert!(!outcome.allowed().contains(&"mkdir".to_owned()));
         let note = format!("{} is {NOTE}", cgroup.name());
         assert_eq!(outcome.stderr.contains(&note), watched, "{}", outcome.stderr);
-        assert_eq!(outcome.stderr.contains("--no-denied watches none"), watched);
+        assert_eq!(outcome.stderr.contains("--no-denied turns this off"), watched);
     }
 }
 
@@ -61,7 +63,7 @@ fn an_awaited_target_has_its_denied_calls_watched_from_its_first_one_on() {
         let tracing = Tracer::new().args(options).args(["--cgroup", &path]).start();
         // The filter is loaded elsewhere, so that the first call in the cgroup is a denied one.
         let cgroup = above.child("target");
-        let steps = [REFUSE_MKDIR, &cgroup.hop(), "x86_64:83", "x86_64:39"];
+        let steps = [REFUSE_MKDIR, &cgroup.hop(), "x86_64:mkdir", "x86_64:getpid"];
         Running::start(&mut ground_truth(steps)).finish();
         cgroup.wait_until_empty();
         tracing.wait_until_idle();
@@ -75,7 +77,7 @@ fn an_awaited_target_has_its_denied_calls_watched_from_its_first_one_on() {
 
 fn a_target_without_a_filter_is_watched_the_cheap_way() {
     let cgroup = Cgroup::new("unfiltered");
-    let process = resident(&cgroup, &[], &["x86_64:39"]);
+    let process = resident(&cgroup, &[], &["x86_64:getpid"]);
     let tracing = Tracer::new().cgroup(&cgroup).args(["--accept-late-start"]).start();
     let outcome = finish(process, &cgroup, tracing).exits(0);
     assert!(!outcome.stderr.contains("seccomp filter"), "{}", outcome.stderr);

@@ -13,7 +13,7 @@ const ESCAPE: &str = "\x1b[31mred";
 
 /// Lets a process of the cgroup take the name and make a call that nothing made before.
 fn rename_and_call(cgroup: &Cgroup) {
-    let steps = [cgroup.hop(), format!("name:{ESCAPE}"), "x86_64:39".into()];
+    let steps = [cgroup.hop(), format!("name:{ESCAPE}"), "x86_64:getpid".into()];
     let finished = Running::start(&mut ground_truth(steps)).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }
@@ -24,8 +24,8 @@ fn a_command_name_with_escape_characters_is_escaped_everywhere() {
     rename_and_call(&cgroup);
     let outcome = tracing.stop().exits(0);
     assert!(!outcome.stderr.contains('\x1b'), "messages hold a raw escape: {:?}", outcome.stderr);
-    for file in tests::file_names(outcome.folder()) {
-        let text = std::fs::read(outcome.folder().join(&file)).expect("the file can be read");
+    for file in tests::file_names(outcome.directory()) {
+        let text = std::fs::read(outcome.directory().join(&file)).expect("the file can be read");
         assert!(!text.contains(&0x1b), "{file} holds a raw escape character");
     }
     let recording = outcome.recording();
@@ -55,12 +55,12 @@ fn a_target_name_with_escape_characters_is_escaped_in_the_error() {
 fn on_a_terminal_a_command_name_with_escape_characters_is_escaped() -> Result<(), Stop> {
     let script = require!(tool("script"));
     let cgroup = Cgroup::new("terminal");
-    let folder = tests::temporary_folder();
+    let directory = tests::temporary_directory();
     let line = format!(
         "exec {} --cgroup {} --out {}/profile.json",
         tracer_program().display(),
         cgroup.name(),
-        folder.path().display(),
+        directory.path().display(),
     );
     // What the tracer writes to the terminal comes out of script's standard output.
     let mut command = std::process::Command::new(script);

@@ -1,4 +1,5 @@
-//! `--install-localhost`: the profile where a kubelet looks for it, below a root in a temporary folder.
+//! `--install-localhost`: the profile where a kubelet looks for it, below a root in a temporary
+//! directory.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::{
-    Cgroup, GROUND_TRUTH, Mount, Outcome, Tracer, call_in, entries, file_names, temporary_folder,
+    Cgroup, GROUND_TRUTH, Mount, Outcome, Tracer, call_in, entries, file_names, temporary_directory,
 };
 
 tests::trials! {
@@ -17,7 +18,7 @@ tests::trials! {
     names_that_kubernetes_refuses,
     links_below_the_root_are_not_followed,
     a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay,
-    what_is_in_the_way_is_told_before_tracing,
+    what_is_in_the_way_is_reported_before_tracing,
     no_space_at_the_kubelets_loses_no_old_file,
     a_snapshot_is_installed_too_also_when_the_profile_is_printed,
 }
@@ -31,7 +32,7 @@ struct Kubelet(TempDir);
 
 impl Kubelet {
     fn new() -> Self {
-        Self(temporary_folder())
+        Self(temporary_directory())
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -57,16 +58,17 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
-/// It is refused with that exit code before the command runs, nothing is written, and the messages hold the parts.
+/// It is refused with that exit code before the command runs, nothing is written, and the messages
+/// hold the parts.
 fn check_refused(tracer: Tracer, code: i32, parts: &[&str]) {
-    let marker = tracer.folder().join("ran");
+    let marker = tracer.directory().join("ran");
     let outcome = tracer.command([Path::new("touch"), &marker]).run();
     outcome.exits(code).writes_nothing().says(parts);
 }
 
 /// Runs a command, and expects the profile to be installed there as it was written.
 fn check_installed(kubelet: &Kubelet, tracer: Tracer, name: &str) -> Outcome {
-    let outcome = tracer.command([GROUND_TRUTH, "x86_64:39"]).run().exits(0);
+    let outcome = tracer.command([GROUND_TRUTH, "x86_64:getpid"]).run().exits(0);
     let installed = kubelet.read(&format!("seccomp/{name}"));
     assert_eq!(installed, outcome.read("json"), "the same as beside the recording");
     assert!(outcome.allowed().iter().any(|allowed| allowed == "getpid"), "the new profile");
@@ -80,10 +82,10 @@ fn the_profile_is_where_the_patch_says() {
     let outcome = check_installed(&kubelet, tracer, "a/b/c.json");
     let file = kubelet.path("seccomp/a/b/c.json");
     assert_eq!(mode(&file), 0o644, "everybody may read it, whatever the umask is");
-    for folder in ["seccomp", "seccomp/a", "seccomp/a/b"] {
-        assert_eq!(mode(&kubelet.path(folder)), 0o755, "{folder}");
+    for directory in ["seccomp", "seccomp/a", "seccomp/a/b"] {
+        assert_eq!(mode(&kubelet.path(directory)), 0o755, "{directory}");
     }
-    assert_eq!(mode(&outcome.folder().join("profile.json")), 0o600, "as the umask says");
+    assert_eq!(mode(&outcome.directory().join("profile.json")), 0o600, "as the umask says");
     assert_eq!(file_names(&kubelet.path("seccomp/a/b")), ["c.json"], "nothing else is left");
     let patch = outcome.read("kubernetes.yaml");
     let context = "securityContext:\n  seccompProfile:\n    type: Localhost\n    localhostProfile: \"a/b/c.json\"\n";
@@ -96,7 +98,7 @@ fn the_profile_is_where_the_patch_says() {
 
 fn an_installed_profile_is_replaced_and_its_neighbours_stay() {
     let kubelet = Kubelet::new();
-    fs::create_dir_all(kubelet.path("seccomp/profiles")).expect("the folders are made");
+    fs::create_dir_all(kubelet.path("seccomp/profiles")).expect("the directories are made");
     for name in ["web.json", "db.json"] {
         fs::write(kubelet.path("seccomp/profiles").join(name), "old").expect("a profile");
     }
@@ -135,7 +137,7 @@ fn links_below_the_root_are_not_followed() {
         ("seccomp/profiles", "profiles/a/web.json"),
         ("seccomp/web.json", "web.json"),
     ] {
-        let (kubelet, elsewhere) = (Kubelet::new(), temporary_folder());
+        let (kubelet, elsewhere) = (Kubelet::new(), temporary_directory());
         fs::write(elsewhere.path().join("web.json"), "precious").expect("the file is written");
         let victim = match link {
             "seccomp/web.json" => elsewhere.path().join("web.json"),
@@ -143,7 +145,7 @@ fn links_below_the_root_are_not_followed() {
         };
         let before = entries(elsewhere.path());
         let link = kubelet.path(link);
-        fs::create_dir_all(link.parent().expect("one")).expect("the folders are made");
+        fs::create_dir_all(link.parent().expect("one")).expect("the directories are made");
         symlink(&victim, &link).expect("the link is made");
         let path = link.to_str().expect("the path is text");
         check_refused(kubelet.tracer(name), 1, &[path, "is a symbolic link", "hint:"]);
@@ -153,10 +155,10 @@ fn links_below_the_root_are_not_followed() {
 }
 
 fn a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay() {
-    let (kubelet, elsewhere) = (Kubelet::new(), temporary_folder());
+    let (kubelet, elsewhere) = (Kubelet::new(), temporary_directory());
     let target = Cgroup::new("install-link");
     let tracer = kubelet.tracer("web.json").cgroup(&target);
-    fs::write(tracer.folder().join("profile.json"), "old").expect("the file is written");
+    fs::write(tracer.directory().join("profile.json"), "old").expect("the file is written");
     let tracing = tracer.start();
     call_in(&target, FIRST);
     symlink(elsewhere.path(), kubelet.path("seccomp")).expect("the link is made");
@@ -165,28 +167,28 @@ fn a_link_that_turns_up_while_tracing_is_not_followed_and_old_files_stay() {
     assert!(entries(elsewhere.path()).is_empty(), "nothing is written through it");
 }
 
-fn what_is_in_the_way_is_told_before_tracing() {
+fn what_is_in_the_way_is_reported_before_tracing() {
     let kubelet = Kubelet::new();
-    fs::create_dir_all(kubelet.path("seccomp/folder")).expect("the folders are made");
+    fs::create_dir_all(kubelet.path("seccomp/directory")).expect("the directories are made");
     fs::write(kubelet.path("seccomp/file"), "precious").expect("the file is written");
-    check_refused(kubelet.tracer("folder"), 1, &["seccomp/folder is a folder", "hint:"]);
-    check_refused(kubelet.tracer("file/web.json"), 1, &["seccomp/file is not a folder"]);
+    check_refused(kubelet.tracer("directory"), 1, &["seccomp/directory is a directory", "hint:"]);
+    check_refused(kubelet.tracer("file/web.json"), 1, &["seccomp/file is not a directory"]);
     let missing = installing(&kubelet.path("missing"), "web.json");
-    check_refused(missing, 1, &["there is no folder", "/missing", "--kubelet-root"]);
+    check_refused(missing, 1, &["there is no directory", "/missing", "--kubelet-root"]);
     let _mount = Mount::read_only(kubelet.0.path());
     check_refused(kubelet.tracer("web.json"), 1, &["read-only", "--kubelet-root"]);
-    assert_eq!(file_names(&kubelet.path("seccomp")), ["file", "folder"]);
+    assert_eq!(file_names(&kubelet.path("seccomp")), ["directory", "file"]);
     assert_eq!(kubelet.read("seccomp/file"), "precious");
 }
 
 fn no_space_at_the_kubelets_loses_no_old_file() {
     let kubelet = Kubelet::new();
     let _mount = Mount::tmpfs(kubelet.0.path(), 16 * 4096);
-    fs::create_dir(kubelet.path("seccomp")).expect("the folder is made");
+    fs::create_dir(kubelet.path("seccomp")).expect("the directory is made");
     fs::write(kubelet.path("seccomp/web.json"), "old").expect("the file is written");
     let target = Cgroup::new("install-full");
     let tracer = kubelet.tracer("web.json").cgroup(&target);
-    fs::write(tracer.folder().join("profile.json"), "old").expect("the file is written");
+    fs::write(tracer.directory().join("profile.json"), "old").expect("the file is written");
     let tracing = tracer.start();
     call_in(&target, FIRST);
     let filler = fs::write(kubelet.path("filler"), vec![0; 64 * 4096]);

@@ -21,14 +21,15 @@ const EXIT_GROUP: i32 = 231;
 
 /// A process in the cgroup that waits until its standard input ends, then makes a call and ends.
 fn running_in(cgroup: &Cgroup) -> Running {
-    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:102".into()];
+    let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:getuid".into()];
     let mut running = Running::start(&mut ground_truth(steps));
     running.wait_for_line("here");
     running
 }
 
 fn run_in(cgroup: &Cgroup) {
-    let finished = Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".into()])).finish();
+    let finished =
+        Running::start(&mut ground_truth([cgroup.hop(), "x86_64:getpid".into()])).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }
 
@@ -60,8 +61,8 @@ fn accept_late_start_makes_it_complete() {
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).args(["--accept-late-start"]).start();
     assert!(running.finish().status.success(), "the fixture ends well");
-    let told = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
-    let outcome = tracing.stop().exits(0).says(&[&told]);
+    let message = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
+    let outcome = tracing.stop().exits(0).says(&[&message]);
     assert!(!outcome.stderr.contains("nothing was lost"), "{}", outcome.stderr);
 }
 
@@ -84,7 +85,7 @@ fn a_start_that_ends_at_once_makes_it_complete_too() {
     let tracing = Tracer::new().cgroup(&cgroup).start();
     assert!(running.finish().status.success(), "the fixture ends well");
     cgroup.wait_until_empty();
-    // The tracer has seen it empty: the kernel tells of changes, not of each of two quick ones.
+    // The tracer has seen it empty: the kernel reports changes, not each of two quick ones.
     tracing.wait_until_idle();
     run_in(&cgroup);
     tracing.wait_until_idle();
@@ -95,7 +96,7 @@ fn freezing_and_thawing_a_late_target_is_no_start() {
     let cgroup = Cgroup::new("frozen");
     let running = running_in(&cgroup);
     let tracing = Tracer::new().cgroup(&cgroup).start();
-    let freezer = cgroup.folder().join("cgroup.freeze");
+    let freezer = cgroup.directory().join("cgroup.freeze");
     for _ in 0..50 {
         fs::write(&freezer, "1").expect("it is frozen");
         fs::write(&freezer, "0").expect("it is thawed");

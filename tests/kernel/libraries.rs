@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::{Outcome, Stop, Tracer, temporary_folder, tool};
+use tests::{Outcome, Stop, Tracer, temporary_directory, tool};
 
 tests::trials! {
     what_was_learned_with_glibc_serves_musl,
@@ -17,12 +17,12 @@ const SIGSYS: i32 = 31;
 
 /// The same program with both libraries.
 struct Programs {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Programs {
     fn compile() -> Result<Self, Stop> {
-        let programs = Self { folder: temporary_folder() };
+        let programs = Self { directory: temporary_directory() };
         for (compiler, name, link) in [("cc", "glibc", "-pthread"), ("musl-gcc", "musl", "-static")]
         {
             let compiler = tool(compiler).map_err(Stop::Skip)?;
@@ -35,12 +35,12 @@ impl Programs {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 }
 
 /// Learns with one program, and gives the path of a profile that kills.
-fn learn(program: &Path, folder: &Path, arguments: &[&str]) -> PathBuf {
+fn learn(program: &Path, directory: &Path, arguments: &[&str]) -> PathBuf {
     let program = program.to_str().expect("the path is text");
     let learned = Tracer::new()
         .args(["--default-action", "kill-process", "--runtime", "none"])
@@ -48,8 +48,8 @@ fn learn(program: &Path, folder: &Path, arguments: &[&str]) -> PathBuf {
         .command([program])
         .run()
         .exits(0);
-    let path = folder.join("profile.json");
-    fs::copy(learned.folder().join("profile.json"), &path).expect("the profile is copied");
+    let path = directory.join("profile.json");
+    fs::copy(learned.directory().join("profile.json"), &path).expect("the profile is copied");
     path
 }
 
@@ -62,12 +62,12 @@ fn enforce(profile: &Path, program: &Path) -> Outcome {
 fn serves(from: &str, to: &str) -> Result<(), Stop> {
     let programs = Programs::compile()?;
     let [learned, other] = [from, to].map(|name| programs.path(name));
-    let profile = learn(&learned, programs.folder.path(), &["--alternatives"]);
+    let profile = learn(&learned, programs.directory.path(), &["--alternatives"]);
     for program in [&learned, &other] {
         let outcome = enforce(&profile, program).exits(0);
         assert_eq!(outcome.stdout, "done\n", "{}", program.display());
     }
-    let profile = learn(&learned, programs.folder.path(), &[]);
+    let profile = learn(&learned, programs.directory.path(), &[]);
     assert_eq!(enforce(&profile, &learned).exits(0).stdout, "done\n");
     let killed = enforce(&profile, &other);
     assert_eq!(killed.status.signal(), Some(SIGSYS), "{}", killed.status);

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tests::{
     BOUND, Cgroup, GROUND_TRUTH, Loaded, Outcome, Running, Stop, Tracer, Tracing, calls,
     cgroup_mount, file_names, ground_truth, loaded, loaded_by, require, tool, wait_until,
+    written_names,
 };
 use tracer::syscalls::Abi::X86_64;
 
@@ -25,16 +26,15 @@ tests::trials! {
     the_cgroup_of_a_command_is_removed_after_kill_9,
 }
 
-const FILES: [&str; 3] = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
-
 fn call_in(cgroup: &Cgroup) {
-    let finished = Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".into()])).finish();
+    let finished =
+        Running::start(&mut ground_truth([cgroup.hop(), "x86_64:getpid".into()])).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }
 
 /// Everything was written: three whole files and nothing else.
 fn check_files(outcome: &Outcome, cgroup: &Cgroup) {
-    assert_eq!(file_names(outcome.folder()), FILES);
+    assert_eq!(file_names(outcome.directory()), written_names("profile"));
     let found = calls(&outcome.recording(), cgroup.name());
     assert!(found.contains_key(&(X86_64, 39)), "the call is recorded: {found:?}");
     assert!(outcome.allowed().iter().any(|name| name == "getpid"), "the call is allowed");
@@ -66,37 +66,42 @@ fn a_hangup_that_was_inherited_as_ignored_stays_ignored() -> Result<(), Stop> {
 
 fn a_duration_ends_it() {
     let cgroup = Cgroup::new("duration");
-    let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "8s"]).start();
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--duration", "4s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }
 
 fn quiet_ends_it() {
     let cgroup = Cgroup::new("quiet");
-    let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "8s"]).start();
+    let tracing = Tracer::new().cgroup(&cgroup).args(["--until-quiet", "4s"]).start();
     call_in(&cgroup);
     check_files(&tracing.finish().exits(0), &cgroup);
 }
 
 fn a_signal_while_the_command_runs_ends_both() {
-    let command = [GROUND_TRUTH, "x86_64:39", "say:here", "pause"];
+    let command = [GROUND_TRUTH, "x86_64:getpid", "say:here", "pause"];
     let mut tracing = Tracer::new().command(command).start();
     tracing.process.wait_for_line("here");
     let outcome = tracing.stop();
-    assert_eq!(file_names(outcome.folder()), FILES, "said: {}", outcome.stderr);
+    assert_eq!(
+        file_names(outcome.directory()),
+        written_names("profile"),
+        "said: {}",
+        outcome.stderr
+    );
     check_command_is_gone(&outcome);
 }
 
 /// The cgroup that the tracer made for its command is gone, and so is every process of it.
 fn check_command_is_gone(outcome: &Outcome) {
     for cgroup in outcome.recording().cgroups {
-        let folder = cgroup_mount().join(&cgroup.path[1..]);
-        wait_until(&format!("{} is removed", cgroup.path), BOUND, || !folder.exists());
+        let directory = cgroup_mount().join(&cgroup.path[1..]);
+        wait_until(&format!("{} is removed", cgroup.path), BOUND, || !directory.exists());
     }
 }
 
 fn the_cgroup_of_a_command_is_removed() {
-    let outcome = Tracer::new().command([GROUND_TRUTH, "x86_64:39"]).run().exits(0);
+    let outcome = Tracer::new().command([GROUND_TRUTH, "x86_64:getpid"]).run().exits(0);
     check_command_is_gone(&outcome);
 }
 
@@ -154,13 +159,13 @@ fn nothing_stays_loaded_after_kill_9() {
     let outcome = tracing.stop_by(Signal::KILL);
     assert_eq!(outcome.status.code(), None, "killed: {}", outcome.status);
     check_unloaded(&held);
-    let files = file_names(outcome.folder());
+    let files = file_names(outcome.directory());
     let partial = |name: &String| name.ends_with(".partial");
     assert!(files.iter().all(partial), "only an autosave may be left: {files:?}");
 }
 
 fn the_cgroup_of_a_command_is_removed_after_kill_9() {
-    let command = [GROUND_TRUTH, "x86_64:39", "say:here", "barrier"];
+    let command = [GROUND_TRUTH, "x86_64:getpid", "say:here", "barrier"];
     let mut tracing = Tracer::new().command(command).start();
     tracing.process.wait_for_line("here");
     let own = fs::read_to_string(format!("/proc/{}/task/{0}/children", tracing.process.id()));
@@ -176,7 +181,7 @@ fn the_cgroup_of_a_command_is_removed_after_kill_9() {
     assert!(!paths.is_empty(), "the command runs in a cgroup of its own: {children:?}");
     tracing.stop_by(Signal::KILL);
     for path in paths {
-        let folder = cgroup_mount().join(&path[1..]);
-        wait_until(&format!("{path} is removed"), Duration::from_secs(30), || !folder.exists());
+        let directory = cgroup_mount().join(&path[1..]);
+        wait_until(&format!("{path} is removed"), Duration::from_secs(30), || !directory.exists());
     }
 }

@@ -21,7 +21,9 @@ fn list(options: &[&str]) -> Finished {
 /// The entries of one cgroup.
 fn entries(path: &str) -> Vec<Value> {
     let output = list(&["--json"]).stdout;
-    let all: Vec<Value> = serde_json::from_slice(&output).expect("JSON");
+    let all: Value = serde_json::from_slice(&output).expect("JSON");
+    tests::schema::check("list", &all);
+    let all: Vec<Value> = serde_json::from_value(all).expect("a list");
     all.into_iter().filter(|entry| entry["cgroup"] == path).collect()
 }
 
@@ -112,7 +114,7 @@ fn what_is_listed_can_be_typed_as_a_target() {
         for name in [words[1], words[words.len() - 1]] {
             let tracing = Tracer::new().args(["--accept-late-start", "--cgroup", name]).start();
             assert!(tracing.process.stderr().contains(name), "{}", tracing.process.stderr());
-            Running::start(&mut ground_truth([cgroup.hop(), "x86_64:39".to_owned()])).finish();
+            Running::start(&mut ground_truth([cgroup.hop(), "x86_64:getpid".to_owned()])).finish();
             let recording = tracing.stop().exits(0).recording();
             assert_eq!(recording.targets[0].name, name);
             assert!(recording.cgroups.iter().any(|one| one.path == cgroup.name()), "{recording:?}");

@@ -12,7 +12,7 @@ tests::trials! {
     a_filter_that_allows_everything_hides_nothing,
     a_storm_of_forks_loses_nothing,
     the_kernel_reports_no_missed_run,
-    a_loss_that_leaves_nothing_is_told_and_the_evidence_written,
+    a_loss_that_leaves_nothing_is_reported_and_the_evidence_written,
 }
 
 /// The result is incomplete, and the file and the messages say why.
@@ -30,7 +30,7 @@ fn check_incomplete(outcome: Outcome) -> Outcome {
 fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
     let cgroup = Cgroup::new("flood");
     let tracing = Tracer::new().cgroup(&cgroup).start();
-    let steps = [cgroup.hop(), "sweep:1000..91000".into(), "x86_64:39".into()];
+    let steps = [cgroup.hop(), "sweep:1000..91000".into(), "x86_64:getpid".into()];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let outcome = check_incomplete(tracing.stop());
     let recording = outcome.recording();
@@ -41,14 +41,14 @@ fn more_numbers_than_the_kernel_table_holds_are_a_counted_loss() {
     assert_eq!(recording.losses.table_full, 0, "{:?}", recording.losses);
     let notes = outcome.stderr.lines().filter(|line| line.starts_with("note: ")).count();
     assert_eq!(notes, 4, "three numbers and a count");
-    assert!(outcome.stderr.contains("more numbers without a name"), "the count is told");
-    assert!(outcome.stderr.contains("most of which are no system calls"), "the remedy fits");
+    assert!(outcome.stderr.contains("more numbers without a name"), "the message has the count");
+    assert!(outcome.stderr.contains("most of which are no syscalls"), "the remedy fits");
     assert_eq!(recorded + lost, 90_000, "every call is recorded or counted as lost");
     assert!(found.contains_key(&(X86_64, 39)), "native calls are recorded all the same");
 }
 
 fn a_number_that_a_newer_kernel_may_know_is_a_loss() {
-    let outcome = Tracer::new().command([GROUND_TRUTH, "raw:500*2", "x86_64:39"]).run();
+    let outcome = Tracer::new().command([GROUND_TRUTH, "raw:500*2", "x86_64:getpid"]).run();
     let outcome = check_incomplete(outcome);
     assert_eq!(outcome.recording().losses.unnamed, 1, "one call has no name");
     assert!(outcome.stderr.contains("500"), "the number is said: {}", outcome.stderr);
@@ -57,7 +57,7 @@ fn a_number_that_a_newer_kernel_may_know_is_a_loss() {
 fn a_filter_that_denies_hides_calls_and_that_is_said() {
     let cgroup = Cgroup::new("filtered");
     let tracing = Tracer::new().cgroup(&cgroup).start();
-    let steps = ["deny:102", &cgroup.hop(), "x86_64:102", "x86_64:39"];
+    let steps = ["deny:getuid", &cgroup.hop(), "x86_64:getuid", "x86_64:getpid"];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let outcome = check_incomplete(tracing.stop());
     let recording = outcome.recording();
@@ -67,13 +67,13 @@ fn a_filter_that_denies_hides_calls_and_that_is_said() {
 }
 
 fn a_filter_that_the_workload_loads_itself_is_its_own() {
-    let steps = [GROUND_TRUTH, "x86_64:39", "deny:102", "x86_64:102"];
+    let steps = [GROUND_TRUTH, "x86_64:getpid", "deny:getuid", "x86_64:getuid"];
     let outcome = Tracer::new().command(steps).run().exits(0);
     assert_eq!(outcome.recording().losses.filtered, 0);
 }
 
 fn a_filter_that_allows_everything_hides_nothing() {
-    let steps = [GROUND_TRUTH, "allow-all", "x86_64:102"];
+    let steps = [GROUND_TRUTH, "allow-all", "x86_64:getuid"];
     let outcome = Tracer::new().command(steps).run().exits(0);
     assert_eq!(outcome.recording().losses.filtered, 0);
 }
@@ -81,7 +81,7 @@ fn a_filter_that_allows_everything_hides_nothing() {
 fn a_storm_of_forks_loses_nothing() {
     let cgroup = Cgroup::new("storm");
     let tracing = Tracer::new().cgroup(&cgroup).start();
-    let steps = ["fork:40", "[", "fork:50", "[", "x86_64:110*10", "]", "wait", "]", "wait"];
+    let steps = ["fork:40", "[", "fork:50", "[", "x86_64:getppid*10", "]", "wait", "]", "wait"];
     let hop = cgroup.hop();
     let mut command = ground_truth([&[hop.as_str()][..], &steps].concat());
     assert!(Running::start(&mut command).finish().status.success());
@@ -102,15 +102,15 @@ fn the_kernel_reports_no_missed_run() -> Result<(), Stop> {
     Ok(())
 }
 
-fn a_loss_that_leaves_nothing_is_told_and_the_evidence_written() {
+fn a_loss_that_leaves_nothing_is_reported_and_the_evidence_written() {
     let cgroup = Cgroup::new("nothing");
     // Without the kernel's types 32-bit calls are lost, and this process makes no others.
     let tracing = Tracer::new().cgroup(&cgroup).args(["--no-btf"]).start();
-    let steps = [cgroup.hop(), "i386:20*3".into(), "i386:252".into()];
+    let steps = [cgroup.hop(), "i386:getpid*3".into(), "i386:exit_group".into()];
     assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     let outcome = tracing.stop().exits(3).says(&["32-bit calls", ": 4", "no profile was written"]);
     let recording = outcome.recording();
     assert_eq!(recording.losses.compat, 4);
     assert!(!recording.complete);
-    assert!(!outcome.folder().join("profile.json").exists(), "there is nothing to allow");
+    assert!(!outcome.directory().join("profile.json").exists(), "there is nothing to allow");
 }

@@ -11,6 +11,7 @@ mod container;
 mod crowds;
 mod denied;
 mod denied_arguments;
+mod denied_values;
 mod departures;
 mod enforce;
 mod filtered;
@@ -32,6 +33,7 @@ mod outlived;
 mod output_files;
 mod own_filters;
 mod phases;
+mod pipeline;
 mod pods;
 mod privileges;
 mod ready_profiles;
@@ -72,6 +74,7 @@ fn trials() -> Vec<Trial> {
         crowds::trials(),
         denied::trials(),
         denied_arguments::trials(),
+        denied_values::trials(),
         departures::trials(),
         enforce::trials(),
         filtered::trials(),
@@ -93,6 +96,7 @@ fn trials() -> Vec<Trial> {
         output_files::trials(),
         own_filters::trials(),
         phases::trials(),
+        pipeline::trials(),
         pods::trials(),
         privileges::trials(),
         ready_profiles::trials(),

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 
 use serde_json::Value;
-use tests::{Outcome, Tracer, file_names, names};
+use tests::{Outcome, Tracer, file_names, names, written_names};
 use tracer::recording::{Phase, TargetKind, VERSION};
 use tracer::syscalls::Abi;
 
@@ -16,10 +16,10 @@ tests::trials! {
     the_recording_is_complete_and_holds_the_facts,
     a_command_is_recorded_from_its_execve_on_and_nothing_before_it,
     becoming_another_user_is_not_the_workload,
-    files_belong_to_the_user_of_sudo_in_a_folder_of_theirs,
+    files_belong_to_the_user_of_sudo_in_a_directory_of_theirs,
     the_kubernetes_patch_points_to_the_profile,
     the_options_of_the_profile_are_followed,
-    what_an_exclusion_does_to_the_start_is_told,
+    what_an_exclusion_does_to_the_start_is_reported,
     two_recordings_of_the_same_command_give_the_same_bytes,
     the_profile_alone_goes_to_stdout,
 }
@@ -30,10 +30,10 @@ fn record_ls() -> Outcome {
 
 fn a_command_gives_three_files() {
     let outcome = record_ls();
-    let expected = ["profile.json", "profile.kubernetes.yaml", "profile.recording.json"];
-    assert_eq!(file_names(outcome.folder()), expected);
-    for file in expected {
-        let data = fs::metadata(outcome.folder().join(file)).expect("the file is there");
+    let expected = written_names("profile");
+    assert_eq!(file_names(outcome.directory()), expected);
+    for file in &expected {
+        let data = fs::metadata(outcome.directory().join(file)).expect("the file is there");
         assert_eq!(data.mode() & 0o133, 0, "{file} is a file for reading: {:o}", data.mode());
     }
     assert!(outcome.stdout.contains("etc"), "stdout is the command's: {}", outcome.stdout);
@@ -137,7 +137,7 @@ fn the_recording_is_complete_and_holds_the_facts() {
 }
 
 fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
-    let command = [tests::GROUND_TRUTH, "x86_64:39*3", "i386:20"];
+    let command = [tests::GROUND_TRUTH, "x86_64:getpid*3", "i386:getpid"];
     let outcome = Tracer::new().command(command).run().exits(0);
     let recording = outcome.recording();
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
@@ -155,11 +155,11 @@ fn a_command_is_recorded_from_its_execve_on_and_nothing_before_it() {
 }
 
 fn becoming_another_user_is_not_the_workload() {
-    let folder = tests::temporary_folder();
-    let program = folder.path().join("program");
+    let directory = tests::temporary_directory();
+    let program = directory.path().join("program");
     tests::copy_program(tests::GROUND_TRUTH, &program);
     let program = program.to_str().expect("the path is text");
-    let steps = [program, "x86_64:102", "say:here"];
+    let steps = [program, "x86_64:getuid", "say:here"];
     let outcome = Tracer::new().args(["--user", "65534"]).command(steps).run().exits(0);
     assert_eq!(outcome.stdout, "here\n", "the command ran");
     let recording = outcome.recording();
@@ -170,19 +170,19 @@ fn becoming_another_user_is_not_the_workload() {
     assert_eq!(workload, BTreeSet::from(["execve", "exit_group", "getuid", "write"]));
 }
 
-fn files_belong_to_the_user_of_sudo_in_a_folder_of_theirs() {
+fn files_belong_to_the_user_of_sudo_in_a_directory_of_theirs() {
     let tracer = Tracer::new().environment("SUDO_UID", "65534").environment("SUDO_GID", "65534");
-    chown(tracer.folder(), Some(65534), Some(65534)).expect("the folder is given away");
-    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:39"]).run().exits(0);
-    for file in file_names(outcome.folder()) {
-        let owner = fs::metadata(outcome.folder().join(&file)).expect("it is there").uid();
+    chown(tracer.directory(), Some(65534), Some(65534)).expect("the directory is given away");
+    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:getpid"]).run().exits(0);
+    for file in file_names(outcome.directory()) {
+        let owner = fs::metadata(outcome.directory().join(&file)).expect("it is there").uid();
         assert_eq!(owner, 65534, "{file} belongs to the user who ran sudo");
     }
-    // A folder that is not theirs stays root's.
+    // A directory that is not theirs stays root's.
     let tracer = Tracer::new().environment("SUDO_UID", "65534").environment("SUDO_GID", "65534");
-    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:39"]).run().exits(0);
-    for file in file_names(outcome.folder()) {
-        let owner = fs::metadata(outcome.folder().join(&file)).expect("it is there").uid();
+    let outcome = tracer.command([tests::GROUND_TRUTH, "x86_64:getpid"]).run().exits(0);
+    for file in file_names(outcome.directory()) {
+        let owner = fs::metadata(outcome.directory().join(&file)).expect("it is there").uid();
         assert_eq!(owner, 0, "{file} stays root's");
     }
 }
@@ -214,27 +214,28 @@ fn the_options_of_the_profile_are_followed() {
     assert!(!allowed.iter().any(|name| name == "getdents64"), "excluded: {allowed:?}");
 }
 
-fn what_an_exclusion_does_to_the_start_is_told() {
-    let steps = ["x86_64:39", "x86_64:140"];
+fn what_an_exclusion_does_to_the_start_is_reported() {
+    let steps = ["x86_64:getpid", "x86_64:getpriority"];
     let excluding = |names: &str| {
         let command = [&[tests::GROUND_TRUTH], &steps[..]].concat();
         Tracer::new().args(["--exclude", names]).command(command).run().exits(0)
     };
     excluding("execve,openat,swapon").says(&[
-        "warning: no container will start under the profile",
-        "--exclude leaves out what the start needs: execve (runc, crun), openat (runc, crun)",
+        "warning: no container can start under the profile",
+        "--exclude leaves out calls that the start needs: execve (runc, crun), openat (runc, crun)",
         "note: --exclude had no effect on swapon",
     ]);
     excluding("statx").says(&["warning: a container will not start under the profile"]);
-    let outcome = excluding("getpriority").says(&["getpriority was seen and is left out"]);
-    for told in ["will not start", "no effect"] {
-        assert!(!outcome.stderr.contains(told), "{}", outcome.stderr);
+    let outcome = excluding("getpriority").says(&["getpriority was seen; --exclude leaves it out"]);
+    for warning in ["will not start", "no effect"] {
+        assert!(!outcome.stderr.contains(warning), "{}", outcome.stderr);
     }
 }
 
 fn two_recordings_of_the_same_command_give_the_same_bytes() {
     let profile = || {
-        let command = [tests::GROUND_TRUTH, "x86_64:39", "fork:2", "[", "i386:20", "]", "wait"];
+        let command =
+            [tests::GROUND_TRUTH, "x86_64:getpid", "fork:2", "[", "i386:getpid", "]", "wait"];
         Tracer::new().command(command).run().exits(0).read("json")
     };
     assert_eq!(profile(), profile());
@@ -243,7 +244,7 @@ fn two_recordings_of_the_same_command_give_the_same_bytes() {
 fn the_profile_alone_goes_to_stdout() {
     let cgroup = tests::Cgroup::new("stdout");
     let tracing = Tracer::new().cgroup(&cgroup).out("-").start();
-    let steps = [cgroup.hop(), "x86_64:39".into()];
+    let steps = [cgroup.hop(), "x86_64:getpid".into()];
     let finished = tests::Running::start(&mut tests::ground_truth(steps)).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
     let outcome = tracing.stop().exits(0).writes_nothing();

@@ -13,8 +13,8 @@ tests::trials! {
     inferred_calls_are_added_while_recording_too,
 }
 
-const GETPGRP: &str = "x86_64:111";
-const GETSID: &str = "x86_64:124";
+const GETPGRP: &str = "x86_64:getpgrp";
+const GETSID: &str = "x86_64:getsid";
 
 /// A recording of the cgroup that begins when a process is in it already.
 fn record_late(cgroup: &Cgroup) -> Outcome {
@@ -37,7 +37,7 @@ fn record_start(cgroup: &Cgroup) -> Outcome {
 }
 
 fn file(outcome: &Outcome) -> String {
-    let path = outcome.folder().join("profile.recording.json");
+    let path = outcome.directory().join("profile.recording.json");
     path.to_str().expect("the path is text").to_owned()
 }
 
@@ -56,12 +56,12 @@ fn a_late_recording_and_a_start_are_complete_together() {
     assert!(!alone.recording().complete);
     let accepted = ["profile", &file(&late), "--accept-late-start"];
     let accepted = Tracer::new().args(accepted).run().exits(0);
-    let told = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
-    let accepted = accepted.says(&[&told]);
+    let message = format!("complete as you accepted: the start of {} was not seen", cgroup.name());
+    let accepted = accepted.says(&[&message]);
     assert!(!accepted.stderr.contains("nothing was lost"), "{}", accepted.stderr);
 
     let both = Tracer::new().args(["profile", &file(&late), &file(&start)]).run().exits(0);
-    let both = both.says(&["recordings: 2", "complete: nothing was lost"]);
+    let both = both.says(&["merged 2 recordings", "complete: nothing was lost"]);
     assert!(both.recording().complete, "{:?}", both.recording());
     assert!(allows(&both, "getpgrp") && allows(&both, "getsid"), "the union of both");
     assert_eq!(both.recording().cgroups.len(), 2);
@@ -78,7 +78,7 @@ fn a_profile_alone_goes_to_standard_output() {
     let cgroup = Cgroup::new("printed");
     let start = record_start(&cgroup);
     let printed = Tracer::new().out("-").args(["profile", "--quiet", &file(&start)]).run().exits(0);
-    let written = fs::read_to_string(start.folder().join("profile.json")).expect("the profile");
+    let written = fs::read_to_string(start.directory().join("profile.json")).expect("the profile");
     assert_eq!(printed.stdout, written, "the same options, the same bytes");
     assert_eq!(printed.stderr, "");
     assert!(!Path::new(&file(&printed)).exists());
@@ -88,7 +88,7 @@ fn a_profile_alone_goes_to_standard_output() {
 fn inferred_calls_are_added_while_recording_too() {
     let inferred = ["--alternatives", "--error-paths", "--runtime", "none"];
     let with = Tracer::new().args(inferred).command(["/bin/true"]).run().exits(0);
-    let with = with.says(&["inferred among those added"]);
+    let with = with.says(&["of those added, inferred by"]);
     let without = Tracer::new().args(&inferred[2..]).command(["/bin/true"]).run().exits(0);
     for name in ["openat2", "tgkill"] {
         assert!(allows(&with, name) && !allows(&without, name), "{name}");

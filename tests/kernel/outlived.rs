@@ -1,5 +1,6 @@
-//! Things that go away, or stay, at the wrong moment: cgroups that are made again, readers that leave, commands that do not
-//! end. The files are written all the same, and what was missed is said.
+//! Things that go away, or stay, at the wrong moment: cgroups that are made again, readers that
+//! leave, commands that do not end. The files are written all the same, and what was missed is
+//! said.
 
 use std::fs;
 
@@ -19,7 +20,8 @@ tests::trials! {
     processes_below_the_command_s_cgroup_are_counted,
 }
 
-/// What the verifier may take for one program: many times less than the million instructions at which it gives up.
+/// What the verifier may take for one program: many times less than the million instructions at
+/// which it gives up.
 const MOST_VERIFIED: u64 = 100_000;
 
 fn call_in(cgroup: &Cgroup, step: &str) {
@@ -42,10 +44,10 @@ fn a_watched_cgroup_that_is_made_again_makes_it_incomplete() {
     let name = cgroup.name().to_owned();
     let keep = Cgroup::new("kept");
     let tracing = Tracer::new().cgroup(&cgroup).cgroup(&keep).start();
-    call_in(&cgroup, "x86_64:39");
+    call_in(&cgroup, "x86_64:getpid");
     cgroup.remove();
     let cgroup = Cgroup::at(name);
-    call_in(&cgroup, "x86_64:102");
+    call_in(&cgroup, "x86_64:getuid");
     let outcome = tracing.stop().exits(3).says(&["made again", "hint:"]);
     assert_eq!(outcome.recording().losses.replaced, 1);
 }
@@ -56,10 +58,10 @@ fn a_target_that_is_made_again_below_a_parent_that_stays_is_complete() {
     let cgroup = parent.child("again");
     let name = cgroup.name().to_owned();
     let tracing = Tracer::new().cgroup(&cgroup).cgroup(&keep).start();
-    call_in(&cgroup, "x86_64:39");
+    call_in(&cgroup, "x86_64:getpid");
     cgroup.remove();
     let cgroup = Cgroup::at(name.clone());
-    call_in(&cgroup, "x86_64:102");
+    call_in(&cgroup, "x86_64:getuid");
     let recording = tracing.stop().exits(0).recording();
     let made = |number| {
         recording.cgroups.iter().any(|cgroup| {
@@ -75,13 +77,13 @@ fn cgroups_below_ancestors_that_vanished_are_in_it_or_counted() {
     let name = pod.name().to_owned();
     let keep = above.child("kept");
     let tracing = Tracer::new().cgroup(&pod).cgroup(&keep).start();
-    call_in(&keep, "x86_64:39");
+    call_in(&keep, "x86_64:getpid");
     // The ancestor makes no call of its own, and is gone before anyone asks for its name.
     tracing.process.signal(Signal::STOP);
     pod.remove();
     let pod = Cgroup::at(name.clone());
     let container = pod.child("container");
-    call_in(&container, "x86_64:102");
+    call_in(&container, "x86_64:getuid");
     container.remove();
     pod.remove();
     tracing.process.signal(Signal::CONT);
@@ -95,17 +97,20 @@ fn cgroups_below_ancestors_that_vanished_are_in_it_or_counted() {
 fn a_command_whose_children_go_on_is_incomplete() {
     let script = "setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > left; exit 0";
     let outcome = Tracer::new().command(shell(script)).run();
-    let left = fs::read_to_string(outcome.folder().join("left")).expect("the shell wrote its id");
+    let left =
+        fs::read_to_string(outcome.directory().join("left")).expect("the shell wrote its id");
     let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(left, Signal::KILL).expect("it still runs");
     check_cut_off(&outcome.exits(3).says(&["still run", "hint:"]));
 }
 
-/// Runs the script in a mount namespace of its own, and ends the process whose id it wrote to `left`.
+/// Runs the script in a mount namespace of its own, and ends the process whose id it wrote to
+/// `left`.
 fn run_apart(script: &str) -> Outcome {
     let apart = ["unshare", "-m", "--propagation", "private"];
     let outcome = Tracer::new().launcher(apart).command(shell(script)).run();
-    let left = fs::read_to_string(outcome.folder().join("left")).expect("the shell wrote its id");
+    let left =
+        fs::read_to_string(outcome.directory().join("left")).expect("the shell wrote its id");
     let left = left.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(left, Signal::KILL).expect("it still runs");
     outcome
@@ -118,8 +123,8 @@ fn what_is_mounted_over_the_cgroups_hides_no_process() {
     let outcome = run_apart(&script).exits(3).says(&["1 processes of the command still run"]);
     check_cut_off(&outcome);
     for cgroup in outcome.recording().cgroups {
-        let folder = mount.join(&cgroup.path[1..]);
-        tests::wait_until("the cgroup is removed", tests::BOUND, || !folder.exists());
+        let directory = mount.join(&cgroup.path[1..]);
+        tests::wait_until("the cgroup is removed", tests::BOUND, || !directory.exists());
     }
 }
 
@@ -142,7 +147,7 @@ fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {
     tracing.wait_for_message("rt_sigaction");
     let sent = tests::holds_within(tests::BOUND, || {
         tracing.process.signal(Signal::INT);
-        tracing.process.stderr().contains("is killed")
+        tracing.process.stderr().contains("killing ")
     });
     assert!(sent, "the tracer reacts to the interrupt");
     check_cut_off(&tracing.finish().exits(3));
@@ -150,7 +155,7 @@ fn an_interrupt_in_the_grace_period_kills_the_command_and_writes_the_files() {
 
 fn a_reader_of_the_messages_that_leaves_loses_no_file() {
     let tracer = Tracer::new();
-    let out = tracer.folder().join("profile.json");
+    let out = tracer.directory().join("profile.json");
     let program = tests::tracer_program();
     let script = format!("{} --out {} -- ls / 2>&1 | head -1", program.display(), out.display());
     let finished = Running::start(std::process::Command::new("sh").args(["-c", &script])).finish();
@@ -176,7 +181,7 @@ fn check_verified(options: &[&str]) {
         line.trim().parse::<u64>().ok()
     });
     let verified: Vec<u64> = verified.collect();
-    // The kernel tells it since 5.16.
+    // The kernel reports it since 5.16.
     assert_eq!(verified.len(), programs, "of each program");
     println!("{options:?}: verified {verified:?}");
     assert!(verified.iter().all(|count| *count < MOST_VERIFIED), "verified: {verified:?}");

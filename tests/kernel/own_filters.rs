@@ -1,8 +1,9 @@
-//! Programs that load filters of their own: under a profile that is enough for them, `tracer verify` finds nothing.
+//! Programs that load filters of their own: under a profile that is enough for them, `tracer
+//! verify` finds nothing.
 
 use std::process::Command;
 
-use tests::{Outcome, Stop, Tracer, temporary_folder, tool};
+use tests::{Outcome, Stop, Tracer, temporary_directory, tool};
 
 tests::trials! {
     firejail_under_its_learned_profile_is_green,
@@ -21,12 +22,12 @@ fn firejail_under_its_learned_profile_is_green() -> Result<(), Stop> {
     if !answers.is_ok_and(|output| output.status.success()) {
         return Err(Stop::Skip("firejail makes no sandbox here".to_owned()));
     }
-    let folder = temporary_folder();
-    let profile = folder.path().join("learned.json");
+    let directory = temporary_directory();
+    let profile = directory.path().join("learned.json");
     let profile = profile.to_str().expect("text");
     let recordings: Vec<String> = (0..3)
         .map(|number| {
-            let out = folder.path().join(format!("{number}.json")).display().to_string();
+            let out = directory.path().join(format!("{number}.json")).display().to_string();
             run(&["--out", &out], &words).exits(0);
             out.replace(".json", ".recording.json")
         })

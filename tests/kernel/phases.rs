@@ -13,7 +13,7 @@ tests::trials! {
 }
 
 /// The new mount namespace of unshare(2).
-const UNSHARE_MOUNTS: &str = "call:272,131072";
+const UNSHARE_MOUNTS: &str = "call:unshare,131072";
 
 /// The names that the steps of a command give, all of them workload.
 fn check(steps: &[&str], expected: &[&str]) {
@@ -30,7 +30,7 @@ fn check(steps: &[&str], expected: &[&str]) {
 
 fn a_workload_that_takes_the_name_of_the_runtimes_init() {
     check(
-        &["name:runc:[2:INIT]", "x86_64:165", "x86_64:155", "name:crun", "x86_64:39"],
+        &["name:runc:[2:INIT]", "x86_64:mount", "x86_64:pivot_root", "name:crun", "x86_64:getpid"],
         &["prctl", "mount", "pivot_root", "getpid"],
     );
 }
@@ -39,12 +39,12 @@ fn a_workload_that_makes_a_mount_namespace_of_its_own() {
     check(
         &[
             UNSHARE_MOUNTS,
-            "x86_64:165",
+            "x86_64:mount",
             "exec",
-            "x86_64:155",
+            "x86_64:pivot_root",
             "fork:1",
             "[",
-            "x86_64:39",
+            "x86_64:getpid",
             "]",
             "wait",
         ],
@@ -54,14 +54,23 @@ fn a_workload_that_makes_a_mount_namespace_of_its_own() {
 
 fn a_workload_that_executes_from_memory() {
     check(
-        &["exec-memfd", "x86_64:165", "x86_64:39", UNSHARE_MOUNTS, "x86_64:102"],
+        &["exec-memfd", "x86_64:mount", "x86_64:getpid", UNSHARE_MOUNTS, "x86_64:getuid"],
         &["openat", "memfd_create", "sendfile", "execveat", "mount", "getpid", "unshare", "getuid"],
     );
 }
 
 fn a_workload_that_loads_a_filter_for_itself() {
     check(
-        &["x86_64:165", "allow-all", "x86_64:39", "fork:1", "[", "x86_64:102", "]", "wait"],
+        &[
+            "x86_64:mount",
+            "allow-all",
+            "x86_64:getpid",
+            "fork:1",
+            "[",
+            "x86_64:getuid",
+            "]",
+            "wait",
+        ],
         &["mount", "prctl", "seccomp", "getpid", "fork", "getuid", "wait4"],
     );
 }

@@ -1,11 +1,11 @@
-//! Pods of Podman's, and the monitors of containers (`conmon`): a pod is no container, a monitor no workload. The trees are
-//! made as Podman 6 makes them, without systemd and with it.
+//! Pods of Podman's, and the monitors of containers (`conmon`): a pod is no container, a monitor no
+//! workload. The trees are made as Podman 6 makes them, without systemd and with it.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use tests::{
-    Cgroup, Outcome, Running, Tracer, call_in, file_names, ground_truth, temporary_folder,
+    Cgroup, Outcome, Running, Tracer, call_in, file_names, ground_truth, temporary_directory,
 };
 use tracer::recording::Recording;
 
@@ -97,7 +97,7 @@ fn a_monitor_beside_a_container_is_no_workload() {
             is_of_the_container(&tracing.stop().exits(0));
         }
     }
-    // Podman tells a pod by its id; with systemd it is a unit.
+    // Podman names a pod's cgroup by its id; with systemd it is a unit.
     let tracing = Tracer::new().args(["--wait", "--cgroup", &id(10)]).start();
     pods[0].work();
     is_of_the_container(&tracing.stop().exits(0));
@@ -133,7 +133,7 @@ fn a_cgroup_inside_a_container_is_no_monitor_whatever_its_name() {
     for target in [pod.above.name(), pod.pod.name(), &id(61)] {
         let tracing = Tracer::new().args(["--wait", "--cgroup", target]).start();
         pod.work();
-        inside.iter().for_each(|cgroup| call_in(cgroup, 102));
+        inside.iter().for_each(|cgroup| call_in(cgroup, "getuid"));
         let outcome = tracing.stop().exits(0);
         let found = numbers(&outcome.recording());
         assert_eq!(found, BTreeSet::from([OWN, 102, EXIT_GROUP]), "{target}: {}", outcome.stderr);
@@ -143,21 +143,21 @@ fn a_cgroup_inside_a_container_is_no_monitor_whatever_its_name() {
 fn containers_of_a_pod_have_profiles_of_their_own() {
     let pod = Pod::without_systemd("pods-all", 70);
     let second = pod.pod.child(&format!("libpod-{}", id(72)));
-    let results = temporary_folder();
-    let folder = results.path().join("profiles/");
-    let tracing = Tracer::new().args(["--all-containers"]).out(&folder).start();
+    let results = temporary_directory();
+    let directory = results.path().join("profiles/");
+    let tracing = Tracer::new().args(["--all-containers"]).out(&directory).start();
     pod.work();
-    call_in(&second, 102);
+    call_in(&second, "getuid");
     let outcome = tracing.stop();
     // Containers of others may run on the machine, and be late.
     assert!(matches!(outcome.status.code(), Some(0 | 3)), "{}", outcome.stderr);
     for (container, number) in [(id(71), OWN), (id(72), 102)] {
-        let path = folder.join(format!("{container}.recording.json"));
+        let path = directory.join(format!("{container}.recording.json"));
         let text = fs::read_to_string(path).expect("each container has a recording");
         let recording: Recording = serde_json::from_str(&text).expect("a recording");
         assert_eq!(numbers(&recording), BTreeSet::from([number, EXIT_GROUP]), "{text}");
         assert!(recording.complete, "{text}");
     }
-    let files = file_names(&folder);
+    let files = file_names(&directory);
     assert!(!files.iter().any(|name| name.contains(&id(70))), "the pod is none: {files:?}");
 }

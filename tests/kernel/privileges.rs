@@ -1,5 +1,5 @@
-//! What a command may do under a profile: privileges that a program's file gives it, and the capabilities that decide which
-//! rules count.
+//! What a command may do under a profile: privileges that a program's file gives it, and the
+//! capabilities that decide which rules count.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -9,7 +9,8 @@ use std::process::Command;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde_json::{Value, json};
 use tests::{
-    Cgroup, GROUND_TRUTH, Outcome, Running, Stop, Tracer, Tracing, require, temporary_folder, tool,
+    Cgroup, GROUND_TRUTH, Outcome, Running, Stop, Tracer, Tracing, require, temporary_directory,
+    tool,
 };
 
 tests::trials! {
@@ -17,8 +18,8 @@ tests::trials! {
     a_set_user_id_program_works_under_enforce_as_root,
     a_program_with_file_capabilities_has_them,
     nothing_is_gained_through_other_programs_unless_it_is_asked_for,
-    without_the_capability_no_new_privs_is_set_and_told,
-    a_failure_that_no_new_privs_may_explain_is_told,
+    without_the_capability_no_new_privs_is_set_and_reported,
+    a_failure_that_no_new_privs_may_explain_is_reported,
     conditions_of_a_command_are_judged_by_what_is_typed,
     conditions_of_a_target_are_judged_by_its_bounding_set,
     conditions_without_a_process_are_judged_by_dockers_set,
@@ -30,25 +31,25 @@ const OWNER: u32 = 4242;
 /// What the program says of its effective user.
 const NAMED: &str = "4242\n";
 
-fn folder_without_nosuid() -> Result<tempfile::TempDir, String> {
-    let folder = temporary_folder();
-    let flags = statvfs(folder.path()).expect("a file system").f_flag;
+fn directory_without_nosuid() -> Result<tempfile::TempDir, String> {
+    let directory = temporary_directory();
+    let flags = statvfs(directory.path()).expect("a file system").f_flag;
     if flags.contains(StatVfsMountFlags::NOSUID) {
-        return Err("needs a folder for temporary files where set-user-ID programs work".into());
+        return Err("needs a directory for temporary files where set-user-ID programs work".into());
     }
-    Ok(folder)
+    Ok(directory)
 }
 
 /// A copy of a program.
-fn copy(program: &str, folder: &Path) -> Result<PathBuf, String> {
-    let path = folder.join(program);
+fn copy(program: &str, directory: &Path) -> Result<PathBuf, String> {
+    let path = directory.join(program);
     tests::copy_program(tool(program)?, &path);
     Ok(path)
 }
 
 /// A copy of `id` with the set-user-ID bit and another owner.
-fn set_user_id(folder: &Path) -> Result<PathBuf, String> {
-    let path = copy("id", folder)?;
+fn set_user_id(directory: &Path) -> Result<PathBuf, String> {
+    let path = copy("id", directory)?;
     chown(&path, Some(OWNER), Some(OWNER)).expect("root gives files away");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).expect("its mode is set");
     Ok(path)
@@ -59,12 +60,12 @@ fn text(path: &Path) -> &str {
 }
 
 /// Allows everything.
-fn all(folder: &Path) -> String {
-    write(folder, &json!({ "defaultAction": "SCMP_ACT_ALLOW" }))
+fn all(directory: &Path) -> String {
+    write(directory, &json!({ "defaultAction": "SCMP_ACT_ALLOW" }))
 }
 
-fn write(folder: &Path, profile: &Value) -> String {
-    let path = folder.join("profile.json");
+fn write(directory: &Path, profile: &Value) -> String {
+    let path = directory.join("profile.json");
     fs::write(&path, profile.to_string()).expect("a profile");
     text(&path).to_owned()
 }
@@ -82,8 +83,8 @@ fn enforced(options: &[&str], profile: &str) -> Tracer {
 }
 
 fn a_set_user_id_program_works_under_verify() -> Result<(), Stop> {
-    let folder = require!(folder_without_nosuid());
-    let (id, profile) = (require!(set_user_id(folder.path())), all(folder.path()));
+    let directory = require!(directory_without_nosuid());
+    let (id, profile) = (require!(set_user_id(directory.path())), all(directory.path()));
     let command = [text(&id), "-u"];
     let outcome = verify(&["--user=nobody"], &profile, &command).exits(0);
     assert_eq!(outcome.stdout, NAMED);
@@ -95,8 +96,8 @@ fn a_set_user_id_program_works_under_verify() -> Result<(), Stop> {
 }
 
 fn a_set_user_id_program_works_under_enforce_as_root() -> Result<(), Stop> {
-    let folder = require!(folder_without_nosuid());
-    let (id, profile) = (require!(set_user_id(folder.path())), all(folder.path()));
+    let directory = require!(directory_without_nosuid());
+    let (id, profile) = (require!(set_user_id(directory.path())), all(directory.path()));
     let command = [text(&id), "-u"];
     let outcome = enforce(&[], &profile, &command).exits(0);
     assert_eq!(outcome.stdout, NAMED);
@@ -108,14 +109,14 @@ fn a_set_user_id_program_works_under_enforce_as_root() -> Result<(), Stop> {
 
 fn a_program_with_file_capabilities_has_them() -> Result<(), Stop> {
     const CAP_NET_RAW: u64 = 1 << 13;
-    let folder = require!(folder_without_nosuid());
+    let directory = require!(directory_without_nosuid());
     let setcap = require!(tool("setcap"));
-    let grep = require!(copy("grep", folder.path()));
+    let grep = require!(copy("grep", directory.path()));
     let set = Command::new(setcap).arg("cap_net_raw=ep").arg(&grep).output();
     if !set.is_ok_and(|output| output.status.success()) {
         return Err(Stop::Skip("needs a file system with file capabilities".into()));
     }
-    let profile = all(folder.path());
+    let profile = all(directory.path());
     let command = [text(&grep), "CapEff", "/proc/self/status"];
     let effective = |options: &[&str]| {
         let outcome = verify(&[&["--user=nobody"], options].concat(), &profile, &command).exits(0);
@@ -128,8 +129,8 @@ fn a_program_with_file_capabilities_has_them() -> Result<(), Stop> {
 }
 
 fn nothing_is_gained_through_other_programs_unless_it_is_asked_for() -> Result<(), Stop> {
-    let folder = require!(folder_without_nosuid());
-    let (id, profile) = (require!(set_user_id(folder.path())), all(folder.path()));
+    let directory = require!(directory_without_nosuid());
+    let (id, profile) = (require!(set_user_id(directory.path())), all(directory.path()));
     let script =
         format!("{} -u; grep -E '^(NoNewPrivs|CapEff|CapPrm)' /proc/self/status", text(&id));
     let command = ["sh", "-c", &script];
@@ -144,11 +145,11 @@ fn nothing_is_gained_through_other_programs_unless_it_is_asked_for() -> Result<(
     Ok(())
 }
 
-fn without_the_capability_no_new_privs_is_set_and_told() -> Result<(), Stop> {
-    let folder = require!(folder_without_nosuid());
+fn without_the_capability_no_new_privs_is_set_and_reported() -> Result<(), Stop> {
+    let directory = require!(directory_without_nosuid());
     let setpriv = require!(tool("setpriv"));
-    let (id, profile) = (require!(set_user_id(folder.path())), all(folder.path()));
-    let program = folder.path().join("tracer");
+    let (id, profile) = (require!(set_user_id(directory.path())), all(directory.path()));
+    let program = directory.path().join("tracer");
     tests::copy_program(tests::tracer_program(), &program);
     let words = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     let as_nobody = |options: &[&str]| {
@@ -163,9 +164,9 @@ fn without_the_capability_no_new_privs_is_set_and_told() -> Result<(), Stop> {
     Ok(())
 }
 
-fn a_failure_that_no_new_privs_may_explain_is_told() {
-    let folder = temporary_folder();
-    let profile = all(folder.path());
+fn a_failure_that_no_new_privs_may_explain_is_reported() {
+    let directory = temporary_directory();
+    let profile = all(directory.path());
     let failing = ["sh", "-c", "exit 3"];
     verify(&[], &profile, &failing).exits(3).says(&["nothing was denied", "--allow-new-privs"]);
     let outcome = verify(&["--allow-new-privs"], &profile, &failing).exits(3);
@@ -184,9 +185,9 @@ fn conditional(name: &str) -> Value {
 }
 
 fn conditions_of_a_command_are_judged_by_what_is_typed() {
-    let folder = temporary_folder();
-    let profile = write(folder.path(), &conditional("getpriority"));
-    let command = [GROUND_TRUTH, "x86_64:140"];
+    let directory = temporary_directory();
+    let profile = write(directory.path(), &conditional("getpriority"));
+    let command = [GROUND_TRUTH, "x86_64:getpriority"];
     for caps in ["current", "sys_admin", "CAP_CHOWN,CAP_SYS_ADMIN"] {
         enforce(&["--caps", caps], &profile, &command).exits(0).says(&["with CAP_SYS_ADMIN"]);
     }
@@ -199,7 +200,7 @@ fn conditions_of_a_command_are_judged_by_what_is_typed() {
     }
     verify(&[], &profile, &command).exits(0).says(&["tracer's own bounding set"]);
     enforce(&["--caps", "sysadmin"], &profile, &command).exits(2).says(&["`sysadmin`", "docker"]);
-    let outcome = enforce(&["--caps", "none"], &all(folder.path()), &["true"]).exits(0);
+    let outcome = enforce(&["--caps", "none"], &all(directory.path()), &["true"]).exits(0);
     assert_eq!(outcome.stderr, "", "nothing depends on them");
 }
 
@@ -213,25 +214,25 @@ fn watch(cgroup: &Cgroup, profile: &str) -> Tracing {
 
 fn conditions_of_a_target_are_judged_by_its_bounding_set() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
-    let folder = temporary_folder();
+    let directory = temporary_directory();
     let mut profile = conditional("mkdir");
     profile["syscalls"][0]["action"] = json!("SCMP_ACT_ERRNO");
-    let profile = write(folder.path(), &profile);
-    for (bounding, told, advised) in [
+    let profile = write(directory.path(), &profile);
+    for (bounding, message, advised) in [
         ("--bounding-set=-sys_admin", "without CAP_SYS_ADMIN", true),
         ("--bounding-set=+sys_admin", "with CAP_SYS_ADMIN", false),
     ] {
         let cgroup = Cgroup::new("judged");
         let tracing = watch(&cgroup, &profile);
         let mut command = Command::new(&setpriv);
-        command.args([bounding, "--", GROUND_TRUTH, &cgroup.hop(), "deny:83", "x86_64:83"]);
+        command.args([bounding, "--", GROUND_TRUTH, &cgroup.hop(), "deny:mkdir", "x86_64:mkdir"]);
         let mut running = Running::start(command.args(["say:done", "barrier"]));
         running.wait_for_line("done");
         tracing.wait_for_message("mkdir");
         running.finish();
         let outcome = tracing.stop();
-        let outcome = outcome.says(&["the target's bounding set (process ", told]);
-        // Who lets the call pass is told that another filter refused it.
+        let outcome = outcome.says(&["the target's bounding set (process ", message]);
+        // Where the profile lets the call pass, the message says that another filter refused it.
         assert_eq!(
             outcome.stderr.contains("add mkdir to the profile"),
             advised,
@@ -243,8 +244,8 @@ fn conditions_of_a_target_are_judged_by_its_bounding_set() -> Result<(), Stop> {
 }
 
 fn conditions_without_a_process_are_judged_by_dockers_set() {
-    let folder = temporary_folder();
-    let profile = write(folder.path(), &conditional("mkdir"));
+    let directory = temporary_directory();
+    let profile = write(directory.path(), &conditional("mkdir"));
     let cgroup = Cgroup::new("empty");
     watch(&cgroup, &profile).stop().exits(3).says(&["Docker's default set", "--caps changes that"]);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tests::{
-    BOUND, Cgroup, Running, Stop, Tracer, cgroup_mount, names, require, temporary_folder, tool,
+    BOUND, Cgroup, Running, Stop, Tracer, cgroup_mount, names, require, temporary_directory, tool,
     wait_until,
 };
 use tracer::recording::{Phase, Recording};
@@ -30,8 +30,8 @@ fn ready(name: &str) -> Value {
 fn crun() -> Result<(tempfile::TempDir, PathBuf), String> {
     runc()?;
     let (crun, unshare) = (tool("crun")?, tool("unshare")?);
-    let folder = temporary_folder();
-    let script = folder.path().join("crun");
+    let directory = temporary_directory();
+    let script = directory.path().join("crun");
     let text = format!(
         "#!/bin/sh
 exec {} --mount --propagation private sh -c '
@@ -42,7 +42,7 @@ exec {} --mount --propagation private sh -c '
         crun.display()
     );
     tests::write_program(&script, text);
-    Ok((folder, script))
+    Ok((directory, script))
 }
 
 /// What `/proc/PID/status` says of the container's program.
@@ -57,12 +57,12 @@ fn record(runtime: PathBuf, profile: &str, expected_exit: i32) -> (Recording, St
     let name = runtime.file_name().expect("a name").to_string_lossy().into_owned();
     let above = Cgroup::new(&format!("{name}-{}", profile.trim_end_matches(".json")));
     let path = format!("{}/container", above.name());
-    let steps = ["x86_64:39", "i386:20", "x32:102", "barrier", "x86_64:102"];
+    let steps = ["x86_64:getpid", "i386:getpid", "x32:getuid", "barrier", "x86_64:getuid"];
     let bundle = Bundle::new(runtime, &path, &steps);
     bundle.edit(|spec| spec["linux"]["seccomp"] = ready(profile));
     let tracing = Tracer::new().cgroup(&above).start();
     let mut command = bundle.command("run");
-    command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+    command.arg("--bundle").arg(bundle.directory.path()).arg(&bundle.id);
     let running = Running::start(&mut command);
     let processes = cgroup_mount().join(&path[1..]).join("cgroup.procs");
     wait_until("the container's program runs", BOUND, || runs_program(&processes));
@@ -74,7 +74,7 @@ fn record(runtime: PathBuf, profile: &str, expected_exit: i32) -> (Recording, St
     (outcome.recording(), path, status)
 }
 
-/// A filter is loaded, it tells the phases apart exactly, and nothing is said to be hidden by it.
+/// A filter is loaded, it separates the phases exactly, and nothing is said to be hidden by it.
 fn learns(runtime: PathBuf) {
     let (recording, path, status) = record(runtime, "learn.json", 0);
     assert!(
@@ -83,7 +83,7 @@ fn learns(runtime: PathBuf) {
     );
     assert_eq!(recording.losses.filtered, 0, "every call is allowed");
     let cgroup = recording.cgroups.iter().find(|cgroup| cgroup.path == path).expect("recorded");
-    assert!(cgroup.exact, "the filter tells the set-up apart");
+    assert!(cgroup.exact, "the filter separates the set-up");
     let workload = names(cgroup, Phase::Workload);
     for name in ["getpid", "getuid"] {
         assert!(workload.contains(name), "{name}: {workload:?}");
@@ -99,7 +99,7 @@ fn learning_under_runc_is_exact() -> Result<(), Stop> {
 }
 
 fn learning_under_crun_is_exact() -> Result<(), Stop> {
-    let (_folder, crun) = require!(crun());
+    let (_directory, crun) = require!(crun());
     learns(crun);
     Ok(())
 }
@@ -107,7 +107,7 @@ fn learning_under_crun_is_exact() -> Result<(), Stop> {
 fn a_container_under_the_audit_profile_runs() -> Result<(), Stop> {
     let (_, _, status) = record(require!(runc()), "audit.json", 3);
     assert!(status.contains("Seccomp_filters:\t1\n"), "{status}");
-    let (_folder, crun) = require!(crun());
+    let (_directory, crun) = require!(crun());
     let (_, _, status) = record(crun, "audit.json", 3);
     assert!(status.contains("Seccomp_filters:\t1\n"), "{status}");
     Ok(())
@@ -115,13 +115,14 @@ fn a_container_under_the_audit_profile_runs() -> Result<(), Stop> {
 
 fn nothing_starts_under_the_profile_that_denies_all() -> Result<(), Stop> {
     let runc = require!(runc());
-    let (_folder, crun) = require!(crun());
+    let (_directory, crun) = require!(crun());
     for runtime in [runc, crun] {
         let above = Cgroup::new("deny-all");
-        let bundle = Bundle::new(runtime, &format!("{}/container", above.name()), &["x86_64:39"]);
+        let bundle =
+            Bundle::new(runtime, &format!("{}/container", above.name()), &["x86_64:getpid"]);
         bundle.edit(|spec| spec["linux"]["seccomp"] = ready("deny-all.json"));
         let mut command = bundle.command("run");
-        command.arg("--bundle").arg(bundle.folder.path()).arg(&bundle.id);
+        command.arg("--bundle").arg(bundle.directory.path()).arg(&bundle.id);
         let finished = Running::start(&mut command).finish();
         assert!(!finished.status.success(), "it does not start: {}", finished.status);
     }

@@ -1,4 +1,4 @@
-//! What the kernel refuses when tracer starts is told once, with its cause and what to do.
+//! What the kernel refuses when tracer starts: one message, with the cause and what to do.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use tests::{GROUND_TRUTH, Outcome, Stop, Tracer, kernel_tier, require, tool};
 
 tests::trials! {
     a_map_without_memory_is_named_once_with_what_to_do,
-    a_refused_question_of_what_the_kernel_can_do_is_told_with_its_cause,
-    a_refused_program_is_told_in_a_few_lines,
+    a_refused_question_of_what_the_kernel_can_do_is_reported_with_its_cause,
+    a_refused_program_is_reported_in_a_few_lines,
 }
 
 /// tracer under strace, which is given one more option.
@@ -16,7 +16,7 @@ fn run(option: &str) -> Result<Outcome, Stop> {
     let launcher = [strace.as_os_str()].into_iter().map(ToOwned::to_owned);
     let options = ["-s", "64", "-o", "/dev/stdout", "-e", option, "--"].map(Into::into);
     let tracer = Tracer::new().launcher(launcher.chain(options));
-    Ok(tracer.command([GROUND_TRUTH, "x86_64:39"]).run())
+    Ok(tracer.command([GROUND_TRUTH, "x86_64:getpid"]).run())
 }
 
 /// The number of the first call of bpf(2) whose line holds the parts, counted as strace does.
@@ -32,36 +32,37 @@ fn run_failing(error: &str, when: &str) -> Result<Outcome, Stop> {
     Ok(run(&format!("inject=bpf:error={error}:when={when}"))?.exits(1))
 }
 
-/// In which order maps are made differs from run to run: the first follows the last question of what the kernel can do.
+/// In which order maps are made differs from run to run: the first follows the last question of
+/// what the kernel can do.
 fn a_map_without_memory_is_named_once_with_what_to_do() -> Result<(), Stop> {
-    const TOLD: &str = "error: the kernel refused to make the map ";
+    const REFUSED: &str = "error: the kernel refused to make the map ";
     let map = number_of(&["BPF_MAP_CREATE", "BPF_MAP_TYPE_DEVMAP"])? + 1;
     let outcome = run_failing("ENOMEM", &map.to_string())?;
-    let outcome = outcome.says(&[TOLD, ": Cannot allocate memory", "\n\nhint: ", "memory.max"]);
+    let outcome = outcome.says(&[REFUSED, ": Cannot allocate memory", "\n\nhint: ", "memory.max"]);
     for once in ["the kernel refused", "Cannot allocate memory"] {
         assert_eq!(outcome.stderr.matches(once).count(), 1, "{once:?} in {}", outcome.stderr);
     }
     assert!(!outcome.stderr.contains("failed to create map"), "{}", outcome.stderr);
     outcome.writes_nothing();
     let outcome = run_failing("EINVAL", &map.to_string())?;
-    let outcome = outcome.says(&[TOLD, ": Invalid argument"]);
+    let outcome = outcome.says(&[REFUSED, ": Invalid argument"]);
     assert!(!outcome.stderr.contains("memory"), "{}", outcome.stderr);
     Ok(())
 }
 
-fn a_refused_question_of_what_the_kernel_can_do_is_told_with_its_cause() -> Result<(), Stop> {
+fn a_refused_question_of_what_the_kernel_can_do_is_reported_with_its_cause() -> Result<(), Stop> {
     let question = number_of(&["BPF_MAP_CREATE", "aya_glo"])?;
     // For good: the first map is refused as well.
     let outcome = run_failing("ENOMEM", &format!("{question}+"))?;
-    let told = ["refused to make the map ", ": Cannot allocate memory", "memory.max"];
-    outcome.says(&told).writes_nothing();
+    let parts = ["refused to make the map ", ": Cannot allocate memory", "memory.max"];
+    outcome.says(&parts).writes_nothing();
     let outcome = run_failing("ENOMEM", &question.to_string())?;
     outcome.says(&["does not fail any more", "\n\nhint: run tracer again"]).writes_nothing();
     Ok(())
 }
 
-fn a_refused_program_is_told_in_a_few_lines() -> Result<(), Stop> {
-    let program = number_of(&["BPF_PROG_LOAD", "BPF_PROG_TYPE_RAW_TRACEPOINT"])?;
+fn a_refused_program_is_reported_in_a_few_lines() -> Result<(), Stop> {
+    let program = number_of(&["BPF_PROG_LOAD", "prog_name=\"sys_enter\""])?;
     let outcome = run_failing("EACCES", &format!("{program}+"))?;
     let outcome = outcome.says(&["the kernel refused the program ", "Permission denied"]);
     assert!(outcome.stderr.lines().count() < 12, "{}", outcome.stderr);

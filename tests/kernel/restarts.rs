@@ -1,11 +1,12 @@
-//! A tracer that is started again and again, as by a DaemonSet: what it recorded before is merged, and never replaced by less.
+//! A tracer that is started again and again, as by a DaemonSet: what it recorded before is merged,
+//! and never replaced by less.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 use tests::{
-    Cgroup, Outcome, Running, Tracer, call_in, file_names, ground_truth, temporary_folder,
+    Cgroup, Outcome, Running, Tracer, call_in, file_names, ground_truth, temporary_directory,
     wait_until,
 };
 use tracer::recording::Recording;
@@ -23,8 +24,8 @@ tests::trials! {
 }
 
 /// getpgrp and getsid: which of two recordings a call is from.
-const FIRST: &str = "x86_64:111";
-const SECOND: &str = "x86_64:124";
+const FIRST: &str = "x86_64:getpgrp";
+const SECOND: &str = "x86_64:getsid";
 
 fn merging(out: &Path, cgroup: &Cgroup) -> Tracer {
     Tracer::new().out(out).cgroup(cgroup).args(["--merge"])
@@ -65,8 +66,8 @@ fn beside(out: &Path, ending: &str) -> PathBuf {
 }
 
 fn a_late_recording_is_made_up_for_by_the_start_that_was_there() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     let cgroup = Cgroup::new("restarts");
     record_start(merging(&out, &cgroup), &cgroup, FIRST).exits(0);
     let before = recording(&beside(&out, "recording.json"));
@@ -84,18 +85,18 @@ fn a_late_recording_is_made_up_for_by_the_start_that_was_there() {
 }
 
 fn each_target_and_each_container_is_merged_with_its_own() {
-    let folder = temporary_folder();
-    let many = folder.path().join("many/");
+    let directory = temporary_directory();
+    let many = directory.path().join("many/");
     let above = Cgroup::new("restarts-containers");
     let id = format!("{:08x}", std::process::id()) + &"0a1b2c3d".repeat(7);
     let container = above.child(&id);
-    let out = folder.path().join("p.json");
+    let out = directory.path().join("p.json");
     let both = |out: &Path| merging(out, &above).args(["--per-container"]);
     for out in [&out, &many] {
         record_start(both(out), &container, FIRST).exits(0);
         record_late(both(out), &container, SECOND).exits(0).says(&["merged with what"]);
     }
-    let part = folder.path().join(format!("p.{id}.json"));
+    let part = directory.path().join(format!("p.{id}.json"));
     for profile in [&out, &part, &many.join(format!("{id}.json"))] {
         assert_eq!(allows(profile), [true, true], "{}", profile.display());
         assert!(recording(&beside(profile, "recording.json")).complete, "{}", profile.display());
@@ -103,15 +104,15 @@ fn each_target_and_each_container_is_merged_with_its_own() {
 }
 
 fn other_targets_are_kept_under_numbers() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     let evidence = beside(&out, "recording.json");
     let [one, other] = ["restarts-one", "restarts-other"].map(Cgroup::new);
     let mut texts = Vec::new();
     for (cgroup, number) in [(&one, None), (&other, Some(1)), (&one, Some(2))] {
         let outcome = record_start(merging(&out, cgroup), cgroup, FIRST).exits(0);
         if let Some(number) = number {
-            let kept = format!("p.recording.json.{number}: the evidence that was there before");
+            let kept = format!("p.recording.json.{number}: the older evidence");
             let outcome = outcome.says(&[&kept, "is not merged, and kept: it is of "]);
             outcome.says(&[one.name(), other.name()]);
         }
@@ -121,12 +122,12 @@ fn other_targets_are_kept_under_numbers() {
         let kept = fs::read(beside(&out, &format!("recording.json.{number}"))).expect("kept");
         assert_eq!(kept, *text, "as it was");
     }
-    assert!(!file_names(folder.path()).iter().any(|name| name.ends_with(".old")));
+    assert!(!file_names(directory.path()).iter().any(|name| name.ends_with(".old")));
 }
 
 fn what_cannot_be_read_is_kept_under_a_number() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     fs::write(beside(&out, "recording.json"), "{ precious").expect("written");
     let cgroup = Cgroup::new("restarts-unreadable");
     let outcome = record_start(merging(&out, &cgroup), &cgroup, FIRST).exits(0);
@@ -136,8 +137,8 @@ fn what_cannot_be_read_is_kept_under_a_number() {
 }
 
 fn when_all_numbers_are_taken_nothing_is_replaced() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     fs::write(beside(&out, "recording.json"), "{ precious").expect("written");
     for number in 1..=99 {
         fs::write(beside(&out, &format!("recording.json.{number}")), "old").expect("written");
@@ -155,21 +156,21 @@ fn when_all_numbers_are_taken_nothing_is_replaced() {
 }
 
 fn what_a_killed_tracer_left_is_merged() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     let partial = beside(&out, "recording.json.partial");
     let cgroup = Cgroup::new("restarts-killed");
     let kill_after = |call: &str| {
         let tracing = merging(&out, &cgroup).start();
         let finished = Running::start(&mut ground_truth([cgroup.hop(), call.into()])).finish();
         assert!(finished.status.success(), "{finished:?}");
-        let number: i32 = call.rsplit(':').next().expect("a number").parse().expect("a number");
+        let name = call.rsplit(':').next().expect("a name");
         wait_until("what was recorded is saved", tests::BOUND, || {
             let text = fs::read_to_string(&partial).unwrap_or_default();
             let saved = serde_json::from_str::<Recording>(&text);
             saved.is_ok_and(|saved| {
                 let mut calls = saved.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
-                calls.any(|call| call.number == number)
+                calls.any(|call| call.name.as_deref() == Some(name))
             })
         });
         tracing.stop_by(Signal::KILL);
@@ -184,8 +185,8 @@ fn what_a_killed_tracer_left_is_merged() {
     running.wait_for_line("here");
     let tracing = merging(&out, &cgroup).start();
     assert!(running.finish().status.success());
-    let late = tracing.stop().exits(3).says(&["is what a tracer that was killed had recorded"]);
-    late.says(&["recordings that were written while they went on"]);
+    let late = tracing.stop().exits(3).says(&["holds the recording of a tracer that was killed"]);
+    late.says(&["unfinished recordings"]);
     assert!(!partial.exists(), "it is in what was written");
     assert_eq!(allows(&out), [true, true]);
     cgroup.wait_until_empty();
@@ -201,14 +202,14 @@ fn allows_in(recording: &Recording) -> [bool; 2] {
 }
 
 fn a_snapshot_holds_what_was_there_and_the_end_counts_it_once() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     let cgroup = Cgroup::new("restarts-snapshot");
     record_start(merging(&out, &cgroup), &cgroup, FIRST).exits(0);
     let evidence = beside(&out, "recording.json");
     let before = recording(&evidence).cgroups.len();
     let tracing = merging(&out, &cgroup).start();
-    call_in(&cgroup, 124);
+    call_in(&cgroup, "getsid");
     tracing.process.signal(Signal::USR1);
     tracing.wait_for_message("the recording goes on");
     assert_eq!(allows(&out), [true, true]);
@@ -220,15 +221,15 @@ fn a_snapshot_holds_what_was_there_and_the_end_counts_it_once() {
 }
 
 fn without_merging_complete_evidence_is_not_replaced_by_less() {
-    let folder = temporary_folder();
-    let out = folder.path().join("p.json");
+    let directory = temporary_directory();
+    let out = directory.path().join("p.json");
     let [evidence, old] = ["recording.json", "recording.json.old"].map(|end| beside(&out, end));
     let cgroup = Cgroup::new("restarts-old");
     let tracer = || Tracer::new().out(&out).cgroup(&cgroup);
     record_start(tracer(), &cgroup, FIRST).exits(0);
     let good = fs::read(&evidence).expect("the evidence");
     let second = record_late(tracer(), &cgroup, SECOND).exits(3);
-    second.says(&["p.recording.json.old: the evidence that was there before"]);
+    second.says(&["p.recording.json.old: the older evidence"]);
     assert_eq!(fs::read(&old).expect("kept"), good);
     let third = record_late(tracer(), &cgroup, SECOND).exits(3);
     third.says(&["p.recording.json.old: complete evidence, which stays; "]);

@@ -1,4 +1,5 @@
-//! Containers of engines that a user runs without root: found by the name that the user's engine tells, in that user's tree only.
+//! Containers of engines that a user runs without root: found by the name that the user's engine
+//! reports, in that user's tree only.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -6,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
-use tests::{Cgroup, Outcome, Running, Tracer, Tracing, calls, ground_truth, temporary_folder};
+use tests::{Cgroup, Outcome, Running, Tracer, Tracing, calls, ground_truth, temporary_directory};
 use tracer::syscalls::Abi::X86_64;
 
 tests::trials! {
@@ -16,7 +17,8 @@ tests::trials! {
     a_user_names_no_container_of_others,
 }
 
-/// Users that no other test knows, each test's own: containers in the tree of one user may all be the one that is awaited.
+/// Users that no other test knows, each test's own: containers in the tree of one user may all be
+/// the one that is awaited.
 static NEXT_USER: AtomicU32 = AtomicU32::new(41_717);
 
 /// A host on which that user is logged in, and has a home: for one program only.
@@ -31,7 +33,7 @@ exec "$@"
 /// The user's home, with podman's files in it, and the user's part of the hierarchy.
 struct Home {
     user: u32,
-    folder: TempDir,
+    directory: TempDir,
     tree: Cgroup,
     launcher: Vec<String>,
 }
@@ -39,25 +41,25 @@ struct Home {
 impl Home {
     fn new(label: &str) -> Self {
         let user = NEXT_USER.fetch_add(2, Ordering::Relaxed);
-        let folder = temporary_folder();
-        let home = folder.path().display().to_string();
+        let directory = temporary_directory();
+        let home = directory.path().display().to_string();
         let passwd = format!("root:x:0:0::/root:/bin/sh\ntester:x:{user}:{user}::{home}:/bin/sh\n");
-        fs::write(folder.path().join("passwd"), passwd).expect("written");
-        fs::create_dir_all(folder.path().join(CONTAINERS)).expect("made");
+        fs::write(directory.path().join("passwd"), passwd).expect("written");
+        fs::create_dir_all(directory.path().join(CONTAINERS)).expect("made");
         let words = ["unshare", "--mount", "--propagation=private", "sh", "-ec", LOGGED_IN, "sh"];
         let own = [home, user.to_string()];
         let launcher = words.map(str::to_owned).into_iter().chain(own).collect();
-        Self { user, folder, tree: Cgroup::delegated(label, user), launcher }
+        Self { user, directory, tree: Cgroup::delegated(label, user), launcher }
     }
 
     /// What podman writes of its containers.
-    fn tells(&self, containers: &[(&str, &str)]) {
-        let told =
+    fn lists(&self, containers: &[(&str, &str)]) {
+        let listed =
             containers.iter().map(|(id, name)| format!(r#"{{"id":"{id}","names":["{name}"]}}"#));
-        let told: Vec<String> = told.collect();
-        let file = self.folder.path().join(CONTAINERS).join("containers.json");
+        let listed: Vec<String> = listed.collect();
+        let file = self.directory.path().join(CONTAINERS).join("containers.json");
         let new = Path::new(&file).with_extension("new");
-        fs::write(&new, format!("[{}]", told.join(","))).expect("written");
+        fs::write(&new, format!("[{}]", listed.join(","))).expect("written");
         chown(&new, Some(self.user), Some(self.user)).expect("it is the user's");
         fs::rename(new, file).expect("renamed");
     }
@@ -79,7 +81,7 @@ fn scope(id: &str) -> String {
 
 /// A call in the container is recorded, and one in its neighbour is not.
 fn records_only(tracing: Tracing, container: &Cgroup, neighbour: &Cgroup) -> Outcome {
-    for (cgroup, call) in [(container, "x86_64:102"), (neighbour, "x86_64:111")] {
+    for (cgroup, call) in [(container, "x86_64:getuid"), (neighbour, "x86_64:getpgrp")] {
         let finished = Running::start(&mut ground_truth([cgroup.hop(), call.to_owned()])).finish();
         assert!(finished.status.success(), "the fixture ends well: {finished:?}");
     }
@@ -95,7 +97,7 @@ fn a_users_container_is_found_by_its_name_and_user() {
     let home = Home::new("rootless");
     let user = home.user;
     let [web, db] = [1, 2].map(container_id);
-    home.tells(&[(&web, "web"), (&db, "db")]);
+    home.lists(&[(&web, "web"), (&db, "db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
     let target = format!("podman:user@{user}/web");
     let tracing = home.tracer(&target).start();
@@ -112,10 +114,10 @@ fn a_users_container_is_awaited_by_its_name_and_user() {
     let home = Home::new("rootless-later");
     let user = home.user;
     let [web, db] = [3, 4].map(container_id);
-    home.tells(&[(&db, "db")]);
+    home.lists(&[(&db, "db")]);
     let target = format!("podman:user@{user}/web");
     let tracing = home.tracer(&target).args(["--wait"]).start();
-    home.tells(&[(&web, "web"), (&db, "db")]);
+    home.lists(&[(&web, "web"), (&db, "db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
     let outcome = records_only(tracing, &container, &neighbour);
     let said = format!("{target} is {} (in a tree of user {user})", container.name());
@@ -127,7 +129,7 @@ fn who_typed_may_mean_a_container_of_their_own() {
     let home = Home::new("rootless-own");
     let user = home.user;
     let [web, db] = [5, 6].map(container_id);
-    home.tells(&[(&web, "rootless-own-web"), (&db, "rootless-own-db")]);
+    home.lists(&[(&web, "rootless-own-web"), (&db, "rootless-own-db")]);
     let [container, neighbour] = [&web, &db].map(|id| home.tree.child(&scope(id)));
     let typed_by = |user: u32| {
         let user = user.to_string();
@@ -147,7 +149,7 @@ fn a_user_names_no_container_of_others() {
     let [host, other] = [7, 8].map(container_id);
     let _hosts = hosts.child(&scope(&host));
     let _others = others.child(&scope(&other));
-    home.tells(&[(&host, "mine"), (&other, "theirs")]);
+    home.lists(&[(&host, "mine"), (&other, "theirs")]);
     for name in ["mine", "theirs"] {
         for target in
             [format!("podman:user@{user}/{name}"), format!("podman:{name}"), name.to_owned()]

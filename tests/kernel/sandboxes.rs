@@ -1,10 +1,11 @@
-//! Pause containers, where no runtime tells of them: they are nobody's workload, and their filter hides no call of the pod's.
+//! Pause containers, where no runtime reports them: they are nobody's workload, and their filter
+//! hides no call of the pod's.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use tempfile::TempDir;
-use tests::{Cgroup, Outcome, Running, Stop, Tracer, call_in, ground_truth, temporary_folder};
+use tests::{Cgroup, Outcome, Running, Stop, Tracer, call_in, ground_truth, temporary_directory};
 use tests::{require, tool};
 use tracer::recording::Losses;
 
@@ -12,9 +13,9 @@ tests::trials! {
     a_pause_container_is_nobody_s_workload,
 }
 
-/// One after the other: pods of which nobody tells may be the target of each.
+/// One after the other: pods that nobody reports may be the target of each.
 fn a_pause_container_is_nobody_s_workload() -> Result<(), Stop> {
-    the_pause_container_of_a_pod_is_told_by_the_log_files()?;
+    the_pause_container_of_a_pod_is_known_by_the_log_files()?;
     a_pause_container_that_ran_before_is_no_late_start()?;
     without_a_log_file_no_container_is_taken_for_a_pause_container()
 }
@@ -46,11 +47,11 @@ impl Pod {
         let [pause, container] = ["0badcafe", "deadbeef"].map(id);
         let container_id = container.clone();
         let [pause, container] = [pause, container].map(|id| pod.child(&id));
-        let logs = temporary_folder();
+        let logs = temporary_directory();
         let name = format!("{label}-{number}");
         fs::create_dir_all(logs.path().join("pods").join(format!("tests_{name}_{uid}")))
-            .expect("a folder");
-        fs::create_dir(logs.path().join("containers")).expect("a folder");
+            .expect("a directory");
+        fs::create_dir(logs.path().join("containers")).expect("a directory");
         Self { name, logs, pause, container, container_id, _above: above, _pod: pod }
     }
 
@@ -74,7 +75,7 @@ impl Pod {
 
     /// What a pause container does: its filter is the default one of the runtime.
     fn pause(&self) {
-        let steps = ["deny:102", &self.pause.hop(), &format!("x86_64:{FOREIGN}")];
+        let steps = ["deny:getuid", &self.pause.hop(), &format!("x86_64:{FOREIGN}")];
         assert!(Running::start(&mut ground_truth(steps)).finish().status.success());
     }
 }
@@ -90,7 +91,7 @@ fn is_the_pod_s_alone(outcome: &Outcome, pod: &Pod) {
     assert!(made.contains(&OWN) && !made.contains(&FOREIGN), "{made:?}");
 }
 
-fn the_pause_container_of_a_pod_is_told_by_the_log_files() -> Result<(), Stop> {
+fn the_pause_container_of_a_pod_is_known_by_the_log_files() -> Result<(), Stop> {
     let pod = Pod::new("pause");
     let tracing = pod.tracer()?.start();
     pod.pause();

@@ -19,11 +19,11 @@ const FIRST: i32 = 452;
 const SECOND: i32 = 451;
 
 /// The native numbers in a recording on disk, and whether its profile allows the two calls.
-fn written(folder: &Path) -> (BTreeSet<i32>, [bool; 2]) {
-    let text = fs::read_to_string(folder.join("profile.recording.json")).expect("a recording");
+fn written(directory: &Path) -> (BTreeSet<i32>, [bool; 2]) {
+    let text = fs::read_to_string(directory.join("profile.recording.json")).expect("a recording");
     let recording: Recording = serde_json::from_str(&text).expect("a whole recording");
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
-    let profile = fs::read_to_string(folder.join("profile.json")).expect("a profile");
+    let profile = fs::read_to_string(directory.join("profile.json")).expect("a profile");
     serde_json::from_str::<serde_json::Value>(&profile).expect("a whole profile");
     let allowed = ["\"fchmodat2\"", "\"cachestat\""].map(|name| profile.contains(name));
     (calls.map(|call| call.number).collect(), allowed)
@@ -35,13 +35,13 @@ fn a_snapshot_holds_what_was_made_and_the_end_holds_everything() {
     call_in(&target, FIRST);
     tracing.process.signal(Signal::USR1);
     tracing.wait_for_message("the recording goes on");
-    assert_eq!(written(tracing.folder()), (BTreeSet::from([FIRST, 231]), [true, false]));
+    assert_eq!(written(tracing.directory()), (BTreeSet::from([FIRST, 231]), [true, false]));
     call_in(&target, SECOND);
     for _ in 0..5 {
         tracing.process.signal(Signal::USR1);
     }
     let outcome = tracing.stop().exits(0).says(&["snapshot: ", "complete: nothing was lost"]);
-    assert_eq!(written(outcome.folder()), (BTreeSet::from([FIRST, SECOND, 231]), [true, true]));
+    assert_eq!(written(outcome.directory()), (BTreeSet::from([FIRST, SECOND, 231]), [true, true]));
 }
 
 fn a_snapshot_of_nothing_writes_nothing_and_ends_nothing() {
@@ -49,10 +49,10 @@ fn a_snapshot_of_nothing_writes_nothing_and_ends_nothing() {
     let tracing = Tracer::new().cgroup(&target).start();
     tracing.process.signal(Signal::USR1);
     tracing.wait_for_message("no snapshot was written");
-    assert!(entries(tracing.folder()).is_empty(), "no file is there");
+    assert!(entries(tracing.directory()).is_empty(), "no file is there");
     call_in(&target, FIRST);
     let outcome = tracing.stop().exits(0);
-    assert_eq!(written(outcome.folder()).0, BTreeSet::from([FIRST, 231]));
+    assert_eq!(written(outcome.directory()).0, BTreeSet::from([FIRST, 231]));
 }
 
 fn a_command_does_not_get_the_signal_and_may_use_it() {

@@ -1,4 +1,5 @@
-//! A recording that ends by itself, in a tracer that stays until it is told to end; and snapshots at intervals.
+//! A recording that ends by itself, in a tracer that stays until it is stopped; and snapshots at
+//! intervals.
 
 use std::fs;
 
@@ -10,11 +11,11 @@ tests::trials! {
     a_recording_of_nothing_stays_as_well,
     a_signal_ends_a_recording_at_once,
     snapshots_are_written_at_intervals,
-    a_snapshot_of_nothing_is_told_once,
+    a_snapshot_of_nothing_is_reported_once,
     what_cannot_be_meant_is_refused,
 }
 
-const STAYS: &str = "waiting for a signal that ends this program (--stay)";
+const STAYS: &str = "waiting for a signal to exit (--stay)";
 
 fn the_files_are_written_and_the_status_comes_with_the_signal() {
     for late in [false, true] {
@@ -27,15 +28,15 @@ fn the_files_are_written_and_the_status_comes_with_the_signal() {
         });
         let tracer = Tracer::new().cgroup(&cgroup).args(["--duration", "3", "--stay", "--wait"]);
         let mut tracing = tracer.start();
-        call_in(&cgroup, 39);
+        call_in(&cgroup, "getpid");
         tracing.wait_for_message(STAYS);
-        assert!(tracing.folder().join("profile.json").exists(), "the files are there");
+        assert!(tracing.directory().join("profile.json").exists(), "the files are there");
         // Nothing is left to be written.
         tracing.process.signal(Signal::USR1);
         tracing.wait_until_idle();
         assert!(tracing.process.is_running(), "it stays");
         let outcome = tracing.stop().exits(if late { 3 } else { 0 });
-        outcome.says(&["stopped: the time is up"]);
+        outcome.says(&["stopped: the given time is up"]);
         if let Some(running) = running {
             running.signal(Signal::KILL);
             running.finish();
@@ -55,7 +56,7 @@ fn a_recording_of_nothing_stays_as_well() {
 fn a_signal_ends_a_recording_at_once() {
     let cgroup = Cgroup::new("stays-not");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--stay"]).start();
-    call_in(&cgroup, 39);
+    call_in(&cgroup, "getpid");
     let outcome = tracing.stop().exits(0);
     assert!(!outcome.stderr.contains(STAYS), "{}", outcome.stderr);
 }
@@ -63,7 +64,7 @@ fn a_signal_ends_a_recording_at_once() {
 fn snapshots_are_written_at_intervals() {
     let cgroup = Cgroup::new("intervals");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--snapshot-every", "1s"]).start();
-    let profile = tracing.folder().join("profile.json");
+    let profile = tracing.directory().join("profile.json");
     for (number, name) in [(452, "\"fchmodat2\""), (451, "\"cachestat\"")] {
         call_in(&cgroup, number);
         wait_until("the call is in a snapshot", tests::BOUND, || {
@@ -74,13 +75,13 @@ fn snapshots_are_written_at_intervals() {
     assert_eq!(outcome.recording().losses.unfinished, 0);
 }
 
-fn a_snapshot_of_nothing_is_told_once() {
+fn a_snapshot_of_nothing_is_reported_once() {
     let cgroup = Cgroup::new("intervals-of-nothing");
     let tracing = Tracer::new().cgroup(&cgroup).args(["--snapshot-every", "1"]);
     let tracing = tracing.args(["--duration", "4", "--wait"]).start();
     let outcome = tracing.finish().exits(1);
-    let told = outcome.stderr.matches("no snapshot was written").count();
-    assert_eq!(told, 1, "{}", outcome.stderr);
+    let count = outcome.stderr.matches("no snapshot was written").count();
+    assert_eq!(count, 1, "{}", outcome.stderr);
 }
 
 fn what_cannot_be_meant_is_refused() {

@@ -22,7 +22,8 @@ tests::trials! {
     static_program,
 }
 
-/// Runs the command in a traced cgroup under strace, and compares from the moment on when it had joined.
+/// Runs the command in a traced cgroup under strace, and compares from the moment on when it had
+/// joined.
 fn check(program: &str, arguments: &[&str]) -> Result<(), Stop> {
     let strace = require!(tool("strace"));
     if !program.contains('/') {
@@ -30,7 +31,7 @@ fn check(program: &str, arguments: &[&str]) -> Result<(), Stop> {
     }
     let cgroup = Cgroup::new("strace");
     let tracing = Tracer::new().cgroup(&cgroup).start();
-    let log = tracing.folder().join("strace.log");
+    let log = tracing.directory().join("strace.log");
     let processes_file = cgroup.processes_file();
     let mut command = Command::new(strace);
     command
@@ -40,7 +41,7 @@ fn check(program: &str, arguments: &[&str]) -> Result<(), Stop> {
         .arg(&processes_file)
         .arg(program)
         .args(arguments)
-        .current_dir(tracing.folder());
+        .current_dir(tracing.directory());
     let finished = Running::start(&mut command).finish();
     assert!(finished.status.success(), "the command ends well under strace: {finished:?}");
 
@@ -84,16 +85,18 @@ fn check(program: &str, arguments: &[&str]) -> Result<(), Stop> {
 struct Seen {
     /// How often each number was called.
     calls: BTreeMap<i32, u64>,
-    /// How often each did not return because its thread was killed: strace sees the call before the kernel enters it, and a thread
-    /// that is killed between the two never does (`syscall_trace_enter`). Those that end a thread are not among them.
+    /// How often each did not return because its thread was killed: strace sees the call before the
+    /// kernel enters it, and a thread that is killed between the two never does
+    /// (`syscall_trace_enter`). Those that end a thread are not among them.
     cut_short: BTreeMap<i32, u64>,
 }
 
 /// `exit` and `exit_group`.
 const ENDS: [i32; 2] = [60, 231];
 
-/// What was called after the write that moved the shell. A call is a line `PID [NUMBER] NAME(...`; in
-/// the place of the name stand `<...` where an interrupted line goes on, `---` for a signal, `+++` for an end.
+/// What was called after the write that moved the shell. A call is a line `PID [NUMBER] NAME(...`;
+/// in the place of the name stand `<...` where an interrupted line goes on, `---` for a signal,
+/// `+++` for an end.
 fn calls_after_joining(log: &str, joined: &str) -> Seen {
     let mut lines = log.lines();
     let write = lines.find(|line| line.contains("write(") && line.contains(joined));
@@ -165,7 +168,17 @@ for thread in threads: thread.join()";
 }
 
 fn static_program() -> Result<(), Stop> {
-    let steps =
-        ["fork:3", "[", "thread", "[", "x86_64:186", "]", "x86_64:39*10", "]", "wait", "raw:1000"];
+    let steps = [
+        "fork:3",
+        "[",
+        "thread",
+        "[",
+        "x86_64:gettid",
+        "]",
+        "x86_64:getpid*10",
+        "]",
+        "wait",
+        "raw:1000",
+    ];
     check(GROUND_TRUTH, &steps)
 }

@@ -66,7 +66,7 @@ fn what_vanished_and_cannot_be_the_target_is_no_loss() {
 
 fn what_vanished_and_may_be_the_target_is_a_loss() {
     let seen = Cgroup::new("seen");
-    // The name above it is gone as well, so that nothing tells this path from another.
+    // The name above it is gone as well, so that nothing distinguishes this path from another.
     let gone = format!("/tracer-tests-{}-gone", std::process::id());
     let awaited = format!("{gone}/b");
     let tracing = Tracer::new().cgroup(&seen).args(["--wait", "--cgroup", &awaited]).start();

@@ -10,7 +10,7 @@ tests::trials! {
     a_unit_and_a_path_that_do_not_exist_yet_are_recorded,
     the_end_of_the_target_ends_the_recording_only_without_wait,
     what_never_came_is_no_profile_and_without_wait_an_error,
-    what_did_not_come_beside_what_came_is_told,
+    what_did_not_come_beside_what_came_is_reported,
     a_pod_without_its_namespace_is_not_awaited,
     a_socket_that_was_named_and_is_not_there_is_an_error,
 }
@@ -37,7 +37,8 @@ fn container_id(label: u32) -> String {
     format!("{:08x}{label:08x}", std::process::id()) + &"0123456789abcdef".repeat(3)
 }
 
-/// Starts of something under a name of its own, each with a call that only it makes, next to a canary.
+/// Starts of something under a name of its own, each with a call that only it makes, next to a
+/// canary.
 fn starts(above: &Cgroup, name: &str, times: usize) -> BTreeSet<i32> {
     let sibling = above.child("sibling");
     let mut made = BTreeSet::from([EXIT_GROUP]);
@@ -85,12 +86,12 @@ fn the_end_of_the_target_ends_the_recording_only_without_wait() {
     let path = target.name().to_owned();
     let waiting = Tracer::new().args(["--wait", "--cgroup", &path]).start();
     let ending = Tracer::new().cgroup(&target).start();
-    call_in(&target, 39);
+    call_in(&target, "getpid");
     target.remove();
     let outcome = ending.finish().exits(0);
     assert_eq!(recorded(&outcome), BTreeSet::from([39, EXIT_GROUP]));
     let again = above.child("target");
-    call_in(&again, 102);
+    call_in(&again, "getuid");
     let outcome = waiting.stop().exits(0);
     assert_eq!(recorded(&outcome), BTreeSet::from([39, 102, EXIT_GROUP]));
     drop(again);
@@ -111,8 +112,8 @@ fn what_never_came_is_no_profile_and_without_wait_an_error() {
     }
 }
 
-/// One of two came: its profile is written, and the other one is told.
-fn what_did_not_come_beside_what_came_is_told() {
+/// One of two came: its profile is written, and a message names the other one.
+fn what_did_not_come_beside_what_came_is_reported() {
     let above = Cgroup::new("one-of-two");
     let [there, missing] = ["there", "missing"].map(|name| format!("{}/{name}", above.name()));
     let tracing = Tracer::new().args(["--wait", "--cgroup", &there, "--cgroup", &missing]).start();
@@ -147,7 +148,11 @@ fn a_socket_that_was_named_and_is_not_there_is_an_error() {
     assert!(!silent.stderr.contains("not there"), "usual places need not be: {}", silent.stderr);
     for (variable, value, said) in [
         ("DOCKER_HOST", "unix:///nowhere/x.sock", "DOCKER_HOST: /nowhere/x.sock: not there"),
-        ("CONTAINER_HOST", "ssh://a@b", "CONTAINER_HOST: ssh://a@b: only sockets of this host"),
+        (
+            "CONTAINER_HOST",
+            "ssh://a@b",
+            "CONTAINER_HOST: ssh://a@b: tracer asks only sockets of this host",
+        ),
         ("CONTAINER_RUNTIME_ENDPOINT", "/nowhere", "CONTAINER_RUNTIME_ENDPOINT: /nowhere: not"),
     ] {
         let tracer = || Tracer::new().environment(variable, value);

@@ -1,4 +1,5 @@
-//! Whose cgroup it is: a name that somebody else put on a cgroup adds nothing to a target, and takes nothing from it.
+//! Whose cgroup it is: a name that somebody else put on a cgroup adds nothing to a target, and
+//! takes nothing from it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tests::{
-    Cgroup, Outcome, Running, Tracer, call_at, call_in, cgroup_mount, temporary_folder,
+    Cgroup, Outcome, Running, Tracer, call_at, call_in, cgroup_mount, temporary_directory,
     tracer_program,
 };
 use tracer::recording::Recording;
@@ -19,7 +20,7 @@ tests::trials! {
     every_container_has_its_own_profile_whatever_users_name_theirs,
     a_users_own_container_is_found_by_its_id,
     a_container_that_exists_stays_the_one_that_was_found,
-    two_cgroups_of_which_none_can_be_told_to_be_it_are_a_loss,
+    two_cgroups_of_which_either_may_be_it_are_a_loss,
     a_start_that_a_user_made_up_covers_no_late_one,
     a_unit_is_the_system_managers_and_a_users_when_it_is_named,
 }
@@ -52,7 +53,8 @@ fn numbers(recording: &Recording) -> BTreeSet<i32> {
     recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls).map(|call| call.number).collect()
 }
 
-/// Only the target's own calls were recorded, nothing was lost, and the other cgroup was told.
+/// Only the target's own calls were recorded, nothing was lost, and a message named the other
+/// cgroup.
 fn is_its_own(outcome: &Outcome, other: &str) {
     let recording = outcome.recording();
     assert_eq!(numbers(&recording), BTreeSet::from([OWN, EXIT_GROUP]), "{}", outcome.stderr);
@@ -62,9 +64,9 @@ fn is_its_own(outcome: &Outcome, other: &str) {
     let warned = outcome.stderr.lines().any(|line| {
         line.starts_with("warning: ")
             && line.contains(other)
-            && line.contains("is not recorded as it")
+            && line.contains("is not recorded under it")
     });
-    assert!(warned, "{other} is told: {}", outcome.stderr);
+    assert!(warned, "a message names {other}: {}", outcome.stderr);
 }
 
 /// The other one comes before the target, and after it.
@@ -113,18 +115,18 @@ fn a_pod_is_not_the_cgroup_that_a_user_named_after_it() {
     drop(pod);
 }
 
-/// Reads a recording of a folder; None when there is none of that name.
-fn in_folder(folder: &Path, name: &str) -> Option<Recording> {
-    let text = fs::read_to_string(folder.join(format!("{name}.recording.json"))).ok()?;
+/// Reads a recording of a directory; None when there is none of that name.
+fn in_directory(directory: &Path, name: &str) -> Option<Recording> {
+    let text = fs::read_to_string(directory.join(format!("{name}.recording.json"))).ok()?;
     Some(serde_json::from_str(&text).expect("a recording"))
 }
 
 fn every_container_has_its_own_profile_whatever_users_name_theirs() {
     let (above, tree, results) =
-        (Cgroup::new("whose-all"), delegated("whose-all-user"), temporary_folder());
+        (Cgroup::new("whose-all"), delegated("whose-all-user"), temporary_directory());
     let (victim, outer, users) = (container_id(6), container_id(7), container_id(8));
-    let folder = results.path().join("profiles/");
-    let tracing = Tracer::new().args(["--all-containers"]).out(&folder).start();
+    let directory = results.path().join("profiles/");
+    let tracing = Tracer::new().args(["--all-containers"]).out(&directory).start();
     for path in [made_by_user(&tree, &victim), made_by_user(&tree, &users)] {
         call_at(&path, FOREIGN);
     }
@@ -136,7 +138,8 @@ fn every_container_has_its_own_profile_whatever_users_name_theirs() {
     // Containers of others may run on the machine, and be late.
     assert!(matches!(outcome.status.code(), Some(0 | 3)), "{}", outcome.stderr);
     let found = |name: &str| {
-        let recording = in_folder(&folder, name).unwrap_or_else(|| panic!("{}", outcome.stderr));
+        let recording =
+            in_directory(&directory, name).unwrap_or_else(|| panic!("{}", outcome.stderr));
         assert!(recording.complete, "{name}: {:?}", recording.incomplete_reasons);
         let paths: Vec<String> =
             recording.cgroups.iter().map(|cgroup| cgroup.path.clone()).collect();
@@ -174,7 +177,7 @@ fn a_container_that_exists_stays_the_one_that_was_found() {
     outcome.says(&[&format!("{id} is {}", container.name())]);
 }
 
-fn two_cgroups_of_which_none_can_be_told_to_be_it_are_a_loss() {
+fn two_cgroups_of_which_either_may_be_it_are_a_loss() {
     let [one, two, sure] = ["whose-one", "whose-two", "whose-sure"].map(Cgroup::new);
     let id = container_id(11);
     let tracer = Tracer::new().cgroup(&sure).args(["--wait", "--cgroup", &id]);
@@ -189,7 +192,7 @@ fn two_cgroups_of_which_none_can_be_told_to_be_it_are_a_loss() {
     assert_eq!(recording.losses.contested, 1, "{:?}", recording.losses);
     assert_eq!(recording.contested, [paths[0].name(), paths[1].name()]);
     assert_eq!(numbers(&recording), BTreeSet::from([OWN, EXIT_GROUP]), "neither is taken");
-    outcome.says(&[paths[0].name(), paths[1].name(), "none can be told to be it", "hint:"]);
+    outcome.says(&[paths[0].name(), paths[1].name(), "and none for certain", "hint:"]);
     drop(paths);
 }
 
@@ -198,7 +201,7 @@ fn a_start_that_a_user_made_up_covers_no_late_one() {
     let (above, tree) = (Cgroup::new("whose-late"), delegated("whose-late-user"));
     let id = container_id(12);
     let container = above.child(&id);
-    let steps = [container.hop(), "say:here".into(), "barrier".into(), "x86_64:102".into()];
+    let steps = [container.hop(), "say:here".into(), "barrier".into(), "x86_64:getuid".into()];
     let mut running = Running::start(&mut tests::ground_truth(steps));
     running.wait_for_line("here");
     let tracing = Tracer::new().args(["--cgroup", &id]).start();
@@ -209,8 +212,8 @@ fn a_start_that_a_user_made_up_covers_no_late_one() {
     call_at(&made_by_user(&tree, &id), FOREIGN);
     let made_up = tracing.stop();
     let recordings =
-        [&late, &made_up].map(|outcome| outcome.folder().join("profile.recording.json"));
-    let merged = temporary_folder();
+        [&late, &made_up].map(|outcome| outcome.directory().join("profile.recording.json"));
+    let merged = temporary_directory();
     let mut command = Command::new(tracer_program());
     command.arg("profile").args(&recordings).arg("-o").arg(merged.path().join("profile.json"));
     let finished = Running::start(&mut command).finish();
@@ -225,7 +228,7 @@ fn a_unit_is_the_system_managers_and_a_users_when_it_is_named() {
     let slice = Cgroup::at(format!("/tracer-test-{number}.slice"));
     let users = Cgroup::at(format!("/user.slice/user-{user}.slice"));
     let manager = users.child(&format!("user@{user}.service"));
-    chown(manager.folder(), Some(user), Some(user)).expect("root gives it away");
+    chown(manager.directory(), Some(user), Some(user)).expect("root gives it away");
     let app = manager.child("app.slice");
     let container = Cgroup::new("whose-unit");
     let inner = container.child(&container_id(13));

@@ -1,5 +1,6 @@
-//! Pods by labels and by what made them, when neither a runtime nor the API server answers: there is no socket, a socket or a server
-//! hangs, or a kubeconfig is of no use. tracer names each cause with a remedy, and does not wait long.
+//! Pods by labels and by what made them, when neither a runtime nor the API server answers: there
+//! is no socket, a socket or a server hangs, or a kubeconfig is of no use. tracer names each cause
+//! with a remedy, and does not wait long.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,11 +11,11 @@ use tests::{Outcome, Tracer};
 
 tests::trials! {
     labels_select_among_many_pods_only,
-    labels_that_nobody_tells_are_an_error,
-    a_runtime_that_hangs_is_told_and_takes_no_longer_than_it_may,
+    labels_that_nobody_reports_are_an_error,
+    a_runtime_that_hangs_is_reported_and_takes_no_longer_than_it_may,
     an_api_server_that_hangs_or_is_not_there_is_an_error,
     a_kubeconfig_that_is_of_no_use_is_an_error,
-    nobody_asks_the_api_server_unless_told_to,
+    nobody_asks_the_api_server_without_the_option,
 }
 
 /// No kubelet, no runtime: what a node has where this machine may have something else.
@@ -41,7 +42,7 @@ fn fails(tracer: Tracer, parts: &[&str]) -> Outcome {
 
 fn labels_select_among_many_pods_only() {
     for (target, labels, part) in [
-        ("shop/web-0", "app=web", "`shop/web-0` is one thing"),
+        ("shop/web-0", "app=web", "`shop/web-0` is no group of pods"),
         ("shop/*", "app near (web)", "`app near (web)` is no label selector"),
         ("shop/*", "", "it is empty"),
     ] {
@@ -51,9 +52,9 @@ fn labels_select_among_many_pods_only() {
     outcome.says(&["--cgroup"]);
 }
 
-fn labels_that_nobody_tells_are_an_error() {
+fn labels_that_nobody_reports_are_an_error() {
     let parts =
-        ["which pods have the labels `app=web` is not known here", "--cri-endpoint", "--ask-api"];
+        ["nothing reports which pods have the labels `app=web`", "--cri-endpoint", "--ask-api"];
     fails(tracer("shop/*").args(["-l", "app=web"]), &parts);
     // It would wait for ever.
     fails(tracer("shop/*").args(["-l", "app=web", "--wait"]), &parts);
@@ -64,9 +65,9 @@ fn labels_that_nobody_tells_are_an_error() {
     fails(tracer("shop/deployment/web"), &parts);
 }
 
-fn a_runtime_that_hangs_is_told_and_takes_no_longer_than_it_may() {
-    let folder = tests::temporary_folder();
-    let socket = folder.path().join("cri.sock");
+fn a_runtime_that_hangs_is_reported_and_takes_no_longer_than_it_may() {
+    let directory = tests::temporary_directory();
+    let socket = directory.path().join("cri.sock");
     let listener = UnixListener::bind(&socket).expect("a socket");
     let endpoint = format!("--cri-endpoint=unix://{}", socket.display());
     let parts = ["no pod of `shop/deployment/web`", "not asked: CRI at", "no answer within 2 s"];
@@ -85,8 +86,8 @@ fn kubeconfig(address: &str, user: &str) -> String {
 }
 
 fn an_api_server_that_hangs_or_is_not_there_is_an_error() {
-    let folder = tests::temporary_folder();
-    let file = folder.path().join("config");
+    let directory = tests::temporary_directory();
+    let file = directory.path().join("config");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound");
     for scheme in ["http", "https"] {
@@ -100,8 +101,8 @@ fn an_api_server_that_hangs_or_is_not_there_is_an_error() {
         let asking =
             || tracer("shop/deployment/web").args(["--wait", "--kubeconfig"]).args([&file]);
         let server = format!("the API server at {scheme}://{address}");
-        let told = fails(asking(), &[&server, "no answer within 10 s", "the kubeconfig"]);
-        assert!(!told.stderr.contains("secret-token"), "{}", told.stderr);
+        let outcome = fails(asking(), &[&server, "no answer within 10 s", "the kubeconfig"]);
+        assert!(!outcome.stderr.contains("secret-token"), "{}", outcome.stderr);
     }
     drop(listener);
     let text = kubeconfig(&format!("http://{address}"), "{ token: t }");
@@ -111,8 +112,8 @@ fn an_api_server_that_hangs_or_is_not_there_is_an_error() {
 }
 
 fn a_kubeconfig_that_is_of_no_use_is_an_error() {
-    let folder = tests::temporary_folder();
-    let file = folder.path().join("config");
+    let directory = tests::temporary_directory();
+    let file = directory.path().join("config");
     let asking = || tracer("shop/*").args(["--kubeconfig"]).args([&file]);
     let missing = asking().run().exits(1).writes_nothing();
     missing.says(&["cannot read ", "config", "No such file"]);
@@ -129,9 +130,9 @@ fn a_kubeconfig_that_is_of_no_use_is_an_error() {
     }
 }
 
-fn nobody_asks_the_api_server_unless_told_to() {
-    let folder = tests::temporary_folder();
-    let file = folder.path().join("config");
+fn nobody_asks_the_api_server_without_the_option() {
+    let directory = tests::temporary_directory();
+    let file = directory.path().join("config");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("it does not block");
     let address = listener.local_addr().expect("it is bound");
@@ -144,5 +145,5 @@ fn nobody_asks_the_api_server_unless_told_to() {
     fails(asking, &["no answer within 10 s"]);
     assert!(listener.accept().is_ok(), "it was not asked");
     tracer("shop/*").args(["--node-name", "n"]).run().exits(2).says(&["--ask-api"]);
-    fails(tracer("shop/*").args(["--ask-api"]), &["nothing tells where the API server is"]);
+    fails(tracer("shop/*").args(["--ask-api"]), &["the address of the API server is unknown"]);
 }

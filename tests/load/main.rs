@@ -1,6 +1,8 @@
-//! A busy machine: foreign containers that start and stop each second, until the standard input ends. Root only.
+//! A busy machine: foreign containers that start and stop each second, until the standard input
+//! ends. Root only.
 //!
-//! Usage: `load [CONTAINERS]`, 20 when not said. `cargo xtask test --beside-load` runs it beside the tests.
+//! Usage: `load [CONTAINERS]`, 20 when not said. `cargo xtask test --beside-load` runs it beside
+//! the tests.
 
 use std::env;
 use std::io::{Read, stdin};

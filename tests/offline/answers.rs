@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tracer::profile::oci;
-use tracer::profile::policy::{Host, Policy, Verdict};
+use tracer::profile::policy::{Policy, RuleContext, Verdict};
 use tracer::profile::{
-    Architecture, ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
 };
-use tracer::recording::{Call, Phase, Recording, Refusal};
+use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi};
 
 use crate::recordings::{calls, denied, numbered, recording, web_server};
@@ -55,7 +55,7 @@ fn killing(recordings: &[Recording]) -> Derivation {
 fn verdict(derivation: &Derivation, abi: Abi, name: &str) -> Verdict {
     let text = oci::write(&derivation.profile);
     let read = oci::read(text.as_bytes()).expect("the profile is read again");
-    let policy = Policy::new(&read, &Host::default()).expect("it has a meaning");
+    let policy = Policy::new(&read, &RuleContext::default()).expect("it has a meaning");
     let number = syscalls::number(abi, name).expect("a call");
     policy.decide(abi, u32::try_from(number).expect("no negative number"), &[0; 6])
 }
@@ -73,7 +73,7 @@ fn refused(refused: Vec<Call>) -> Recording {
 }
 
 fn errno(name: &str, number: u16) -> Call {
-    denied(Abi::X86_64, name, Refusal::Errno(number), Phase::Workload)
+    denied(Abi::X86_64, name, DenyOutcome::Errno(number), Phase::Workload)
 }
 
 fn what_a_runtime_only_tries_is_answered_where_it_would_be_killed() {
@@ -115,7 +115,7 @@ fn a_workload_that_makes_such_calls_may_make_them() {
 fn what_a_runtime_only_tries_is_never_learned() {
     let mut all = calls(Phase::Workload, &["read"]);
     all.extend(calls(Phase::ContainerInit, &["open_tree", "fsopen", "fsconfig", "statx"]));
-    all.push(denied(Abi::X86_64, "fsmount", Refusal::Errno(38), Phase::ContainerInit));
+    all.push(denied(Abi::X86_64, "fsmount", DenyOutcome::Errno(38), Phase::ContainerInit));
     let recordings = [recording(vec![all])];
     for runtime in [RuntimeChoice::Any, RuntimeChoice::Crun, RuntimeChoice::None] {
         for include_denied in [false, true] {
@@ -143,11 +143,11 @@ fn what_a_runtime_only_tries_is_never_learned() {
 }
 
 fn denied_calls_are_answered_as_they_were() {
-    let of_runtime = denied(Abi::X86_64, "keyctl", Refusal::Errno(1), Phase::ContainerInit);
-    let before = denied(Abi::X86_64, "mount", Refusal::Errno(1), Phase::Setup);
-    let i386 = denied(Abi::I386, "socketcall", Refusal::Errno(1), Phase::Workload);
+    let of_runtime = denied(Abi::X86_64, "keyctl", DenyOutcome::Errno(1), Phase::ContainerInit);
+    let before = denied(Abi::X86_64, "mount", DenyOutcome::Errno(1), Phase::Setup);
+    let i386 = denied(Abi::I386, "socketcall", DenyOutcome::Errno(1), Phase::Workload);
     let nameless =
-        Call { refused: Some(Refusal::Errno(38)), ..numbered(Abi::X86_64, 472, Phase::Denied) };
+        Call { outcome: Some(DenyOutcome::Errno(38)), ..numbered(Abi::X86_64, 472, Phase::Denied) };
     let doubtful = Call { doubtful: true, ..errno("mkdir", 14) };
     let all = vec![
         errno("clone3", 38),
@@ -170,14 +170,14 @@ fn denied_calls_are_answered_as_they_were() {
     ] {
         assert_eq!(verdict(&derivation, abi, name), expected, "{name}");
     }
-    assert!(derivation.profile.architectures.contains(&Architecture::X86), "its callers go on");
-    let nameless: Vec<_> = derivation.unexpressible.iter().map(|call| call.number).collect();
+    assert!(derivation.profile.architectures.contains(&Abi::I386), "its callers go on");
+    let nameless: Vec<_> = derivation.unnamed.iter().map(|call| call.number).collect();
     assert_eq!(nameless, [472], "no rule can answer it, and that is said");
     for action in PASSING {
         let derivation = derive(&[refused(all.clone())], |options| options.default_action = action);
         assert!(derivation.profile.answered.is_empty(), "{action:?}");
-        assert!(!derivation.profile.architectures.contains(&Architecture::X86));
-        assert!(derivation.unexpressible.is_empty());
+        assert!(!derivation.profile.architectures.contains(&Abi::I386));
+        assert!(derivation.unnamed.is_empty());
     }
 }
 
@@ -195,7 +195,7 @@ fn of_several_error_numbers_one_is_chosen() {
 }
 
 fn what_was_no_error_number_is_not_answered() {
-    let all = [Refusal::Signal, Refusal::ThreadKilled, Refusal::Logged]
+    let all = [DenyOutcome::Signal, DenyOutcome::ThreadKilled, DenyOutcome::Logged]
         .map(|how| denied(Abi::X86_64, "bpf", how, Phase::Workload));
     let derivation = killing(&[refused(all.to_vec())]);
     assert_eq!(verdict(&derivation, Abi::X86_64, "bpf"), Verdict::KillProcess);

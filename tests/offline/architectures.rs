@@ -1,7 +1,8 @@
-//! Profiles for programs of several ABIs: which architectures are listed, and under which names calls are allowed.
+//! Profiles for programs of several ABIs: which architectures are listed, and under which names
+//! calls are allowed.
 
 use serde_json::json;
-use tracer::profile::{Architecture, Options, Reason, RuntimeChoice};
+use tracer::profile::{Options, Reason, RuntimeChoice};
 use tracer::recording::Phase;
 use tracer::syscalls::Abi;
 
@@ -83,5 +84,5 @@ fn the_architectures_are_those_that_were_seen() {
         assert_eq!(of(vec![call(Abi::I386, "read", phase), read.clone()]), native, "{phase:?}");
     }
     let all = small(|options| options.all_architectures = true);
-    assert_eq!(all.profile.architectures, Architecture::ALL.into());
+    assert_eq!(all.profile.architectures, Abi::ALL.into());
 }

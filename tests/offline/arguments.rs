@@ -8,14 +8,15 @@ use serde_json::Value;
 use tests::{Stop, require};
 use tracer::profile::defaults::Engine;
 use tracer::profile::oci::{self, Operator};
-use tracer::profile::policy::{Host, Policy, Verdict};
+use tracer::profile::policy::{Policy, RuleContext, Verdict};
 use tracer::profile::{
     ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
 };
-use tracer::recording::{Call, Phase, Recording, Refusal};
-use tracer::syscalls::{self, Abi};
+use tracer::recording::{Call, DenyOutcome, Phase, Recording};
+use tracer::syscalls::Abi;
 use tracer_ebpf::arguments::{LOWER_HALF, NAMESPACES, NEW_TIME, SHARING};
 
+use crate::argument_grid::{Grid, number};
 use crate::filter::agrees_with_libseccomp;
 use crate::recordings::{call, calls, denied, recording, web_server, with_values};
 
@@ -41,101 +42,20 @@ fn file(derivation: &Derivation) -> Value {
     serde_json::from_str(&oci::write(&derivation.profile)).expect("JSON")
 }
 
-fn number(abi: Abi, name: &str) -> u32 {
-    let number = syscalls::number(abi, name).unwrap_or_else(|| panic!("{name} of {abi:?}"));
-    number.try_into().expect("not negative")
-}
-
 /// What happens to a call with this first argument, through x86_64.
 fn verdict(policy: &Policy, name: &str, first: u64) -> Verdict {
     policy.decide(Abi::X86_64, number(Abi::X86_64, name), &[first, 0, 0, 0, 0, 0])
 }
 
-/// A call at which profiles are compared: its name, through an ABI, and its registers.
-type Point = (Abi, &'static str, [u64; 6]);
-
-/// What no `int` has, behind the value of a register.
-const GARBAGE: [u64; 4] = [0, 1 << 32, 0xdead_beef << 32, 0xffff_ffff << 32];
-
-/// Points, and those of them that one of the defaults refuses.
-struct Grid {
-    points: usize,
-    refused: Vec<(u32, Point)>,
-}
-
-impl Grid {
-    fn new() -> Self {
-        let all = points();
-        let points = all.len();
-        let refused = all.into_iter().map(|point| (number(point.0, point.1), point));
-        let refused = refused.filter(|(number, (abi, _, registers))| {
-            let mut engines = Engine::ALL.into_iter().map(Engine::default_profile);
-            engines.any(|default| default.refuses(*abi, *number, registers))
-        });
-        Self { points, refused: refused.collect() }
-    }
-
-    /// The calls, and the values of their first arguments, that a profile allows and one of the defaults refuses.
-    fn wider(&self, policy: &Policy) -> BTreeSet<(&'static str, u64)> {
-        let passes = |(number, (abi, _, registers)): &&(u32, Point)| {
-            !policy.decide(*abi, *number, registers).refuses()
-        };
-        let wider = self.refused.iter().filter(passes);
-        wider.map(|(_, (_, name, registers))| (*name, registers[0] & LOWER_HALF)).collect()
-    }
-}
-
-/// Every family with every type, every flag of `clone` and every two of them, the personalities, each with garbage in the upper
-/// half; and every other call.
-fn points() -> Vec<Point> {
-    let mut grid = Vec::new();
-    for abi in Abi::ALL {
-        for garbage in GARBAGE {
-            let mut push = |name, first: u64, second| {
-                grid.push((abi, name, [first | garbage, second, 0, 0, 0, 0]));
-            };
-            for family in (0..=64).chain([100, 255, 0x26_0000, 0x8000_0026, 0xffff_ffff]) {
-                let types = (0..=10).chain([0x80003, 0x801, 0x80801]);
-                types.for_each(|socket_type| push("socket", family, socket_type));
-            }
-            for one in 0..32 {
-                for other in 0..32 {
-                    push("clone", 1 << one | 1 << other, 0);
-                }
-            }
-            for whole in [0, 0x11, 0x50f00, 0x3d_0f00, NAMESPACES, NAMESPACES | 0x11, 0xffff_ffff] {
-                push("clone", whole, 0);
-            }
-            for personality in personalities() {
-                push("personality", personality, 0);
-            }
-        }
-        for (_, name) in syscalls::entries(abi) {
-            grid.push((abi, name, [0; 6]));
-            grid.push((abi, name, [u64::MAX; 6]));
-        }
-    }
-    grid
-}
-
-/// Those that have a name (`include/uapi/linux/personality.h`), their bits, and a sample of all.
-fn personalities() -> BTreeSet<u64> {
-    let named = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x10];
-    let bits = (0..32).map(|bit| 1_u64 << bit);
-    let sample = (0..=0xffff_ffff_u64).step_by(0x00fe_dcb9);
-    let with_bits = bits.clone().flat_map(|bit| [bit, bit | 8, bit | 0x2_0000]);
-    named.into_iter().chain(with_bits).chain(sample).chain([0x2_0008, 0xffff_ffff]).collect()
-}
-
 fn the_examples_are_not_wider_than_the_defaults() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/learned");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/learned");
     let grid = Grid::new();
-    let names = tests::file_names(&folder);
+    let names = tests::file_names(&directory);
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
-        let bytes = fs::read(folder.join(&name)).expect("it can be read");
+        let bytes = fs::read(directory.join(&name)).expect("it can be read");
         let read = oci::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let policy = Policy::new(&read, &Host::default()).expect("a policy");
+        let policy = Policy::new(&read, &RuleContext::default()).expect("a policy");
         let wider = grid.wider(&policy);
         println!("{name}: {} points, {} wider", grid.points, wider.len());
         assert_eq!(wider, BTreeSet::new(), "{name}");
@@ -301,7 +221,7 @@ fn what_was_seen_widens() {
     assert!(unix.is_some_and(|one| one.reason.contains("; Docker's default and")), "{unix:?}");
 
     // Denied by a filter: on request alone.
-    let vsock = denied(Abi::X86_64, "socket", Refusal::Errno(1), Phase::Workload);
+    let vsock = denied(Abi::X86_64, "socket", DenyOutcome::Errno(1), Phase::Workload);
     let vsock = with_values(vsock, 0, LOWER_HALF, Some(&[40]));
     let mut all = calls(Phase::Workload, &["socket"]);
     all.push(vsock);
@@ -332,7 +252,8 @@ fn clone3_is_left_to_clone() {
         assert_eq!(verdict(&policy, "clone", 0x50f00), Verdict::Allow);
         assert!(verdict(&policy, "clone", 0x1000_0011) != Verdict::Allow);
         assert!(derivation.arguments.hidden);
-        // A rule of its own always: there are engines that read no error number of the default action.
+        // A rule of its own always: there are engines that read no error number of the default
+        // action.
         assert!(derivation.profile.answered.contains_key("clone3"));
     }
     // Namespaces that clone can make as well.
@@ -353,7 +274,7 @@ fn clone3_is_left_to_clone() {
     assert_eq!(verdict(&policy, "clone3", 0), Verdict::Allow);
     // A filter that refused it had the same answer.
     let mut all = calls(Phase::Workload, &["clone"]);
-    all.push(denied(Abi::X86_64, "clone3", Refusal::Errno(38), Phase::Workload));
+    all.push(denied(Abi::X86_64, "clone3", DenyOutcome::Errno(38), Phase::Workload));
     let policy = derive(&[recording(vec![all])], |options| options.denied = true);
     assert!(verdict(&policy.profile.policy(), "clone3", 0).refuses());
 }
@@ -364,7 +285,7 @@ fn more_values_than_are_kept() {
     let derivation = derive(&[recording(vec![vec![any]])], |_| {});
     assert_eq!(verdict(&derivation.profile.policy(), "socket", 38), Verdict::Allow);
     assert!(derivation.arguments.any.contains("socket"));
-    // Fewer bits tell enough.
+    // Fewer bits are enough.
     let clone = with_values(of("clone"), 0, NAMESPACES | SHARING, None);
     let clone = with_values(clone, 0, NAMESPACES, Some(&[0]));
     let derivation = derive(&[recording(vec![vec![clone]])], |_| {});

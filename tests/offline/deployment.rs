@@ -1,16 +1,16 @@
-//! The shipped DaemonSet: well-formed, with the least privileges, and in line with the program and the image.
+//! The shipped DaemonSet: well-formed, with the least privileges, and in line with the program and
+//! the image.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use clap::Parser;
 use tests::deployment::{
-    CONTAINERFILE, DAEMONSET, Fields, PROFILES, capabilities, documents, words,
+    CONTAINERFILE, DAEMONSET, Fields, PROFILES, capabilities, documents, items,
 };
 use tracer::cli::Cli;
 
 tests::trials! {
-    the_reader_reads_and_refuses,
     the_container_has_two_capabilities_and_no_more,
     the_service_account_reads_and_changes_nothing,
     only_the_results_can_be_written,
@@ -48,34 +48,12 @@ fn list<'a>(fields: &'a Fields, path: &str, field: &str) -> BTreeMap<&'a str, &'
         .collect()
 }
 
-fn the_reader_reads_and_refuses() {
-    let text = "a: 1\nb:\n  # why\n  - c: [X, Y]\n    d: e:f\n  - --word\n---\na: 2\n";
-    let read = documents(text).expect("it is well-formed");
-    let expected = [("a", "1"), ("b.0.c", "[X, Y]"), ("b.0.d", "e:f"), ("b.1", "--word")];
-    assert_eq!(read[0], expected.map(|(path, value)| (path.into(), value.into())).into());
-    assert_eq!(read[1]["a"], "2");
-    for wrong in [
-        "a:\n",
-        "a:\nb: 1",
-        "a: 1\n  b: 2",
-        "a:\n   b: 1",
-        "a:\n  b: 1\n c: 2",
-        "a: 1\na: 2",
-        "\ta: 1",
-        "a:1",
-        "a",
-        "a: {b: c}",
-        "a: 1 # why",
-    ] {
-        assert!(documents(wrong).is_err(), "{wrong:?}");
-    }
-}
-
 fn the_container_has_two_capabilities_and_no_more() {
     let fields = daemon_set();
     assert_eq!(capabilities(), ["BPF", "PERFMON"]);
     let context = |field: &str| fields[&format!("{CONTAINER}.securityContext.{field}")].as_str();
-    assert_eq!(words(context("capabilities.drop")), ["ALL"]);
+    let dropped = items(&fields, &format!("{CONTAINER}.securityContext.capabilities.drop"));
+    assert_eq!(dropped, ["ALL"]);
     assert_eq!(context("privileged"), "false");
     assert_eq!(context("allowPrivilegeEscalation"), "false");
     assert_eq!(context("readOnlyRootFilesystem"), "true");
@@ -98,11 +76,11 @@ fn the_service_account_reads_and_changes_nothing() {
     }
     assert_eq!(binding.get("subjects.1.kind"), None);
     let rules: Vec<Vec<String>> = (0..)
-        .map_while(|index| role.get(&format!("rules.{index}.verbs")))
-        .map(|verbs| words(verbs))
+        .map(|index| items(&role, &format!("rules.{index}.verbs")))
+        .take_while(|verbs| !verbs.is_empty())
         .collect();
     assert_eq!(rules, [vec!["list", "watch"], vec!["list"], vec!["list"]]);
-    let resources = |index: u32| words(&role[&format!("rules.{index}.resources")]);
+    let resources = |index: u32| items(&role, &format!("rules.{index}.resources"));
     assert_eq!(resources(0), ["pods"]);
     assert_eq!(resources(1), ["deployments", "replicasets", "statefulsets", "daemonsets"]);
     assert_eq!(resources(2), ["jobs", "cronjobs"]);
@@ -130,10 +108,11 @@ fn only_the_results_can_be_written() {
 fn the_hosts_tracefs_is_there_and_never_keeps_the_pod_from_starting() {
     let fields = daemon_set();
     let places = list(&fields, &format!("{CONTAINER}.volumeMounts"), "mountPath");
-    // Where tracer looks for the numbers of tracepoints. Below it there is only something where tracefs is mounted.
+    // Where tracer looks for the numbers of tracepoints. Below it there is only something where
+    // tracefs is mounted.
     assert_eq!(places["tracefs"], "/sys/kernel/tracing");
     let types = list(&fields, &format!("{POD}.volumes"), "hostPath.type");
-    // The kernel makes the folder itself; nothing can be created in sysfs.
+    // The kernel makes the directory itself; nothing can be created in sysfs.
     assert_eq!(types["tracefs"], "Directory");
 }
 
@@ -166,16 +145,14 @@ fn the_profiles_are_brought_with_no_more_than_that_takes() {
     }
     let containers = ["initContainers.0", "containers.0"];
     for container in containers {
-        let field =
-            |name: &str| fields[&format!("{POD}.{container}.securityContext.{name}")].as_str();
-        assert_eq!(words(field("capabilities.drop")), ["ALL"]);
+        let context = format!("{POD}.{container}.securityContext");
+        let field = |name: &str| fields[&format!("{context}.{name}")].as_str();
+        let capabilities = |list: &str| items(&fields, &format!("{context}.capabilities.{list}"));
+        assert_eq!(capabilities("drop"), ["ALL"]);
+        assert!(capabilities("add").is_empty());
         assert_eq!(field("allowPrivilegeEscalation"), "false");
         assert_eq!(field("readOnlyRootFilesystem"), "true");
         assert_eq!(field("seccompProfile.type"), "RuntimeDefault");
-        assert_eq!(
-            fields.get(&format!("{POD}.{container}.securityContext.capabilities.add")),
-            None
-        );
     }
     let [copy, results] = containers
         .map(|container| list(&fields, &format!("{POD}.{container}.volumeMounts"), "readOnly"));

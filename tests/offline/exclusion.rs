@@ -6,10 +6,10 @@ use tracer::recording::Phase;
 use crate::recordings::{calls, recording};
 
 tests::trials! {
-    what_the_start_needs_is_told_when_it_is_excluded,
+    what_the_start_needs_is_reported_when_it_is_excluded,
 }
 
-fn what_the_start_needs_is_told_when_it_is_excluded() {
+fn what_the_start_needs_is_reported_when_it_is_excluded() {
     let recordings = [recording(vec![
         calls(Phase::Workload, &["write", "mmap"]),
         calls(Phase::ContainerInit, &["getrusage"]),

@@ -1,17 +1,19 @@
-//! The filters of `enforce`: what they do with every call, and whether that is what libseccomp's filters do.
+//! The filters of `enforce`: what they do with every call, and whether that is what libseccomp's
+//! filters do.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::{Stop, require};
 use tracer::profile::filter::{self, Instruction};
 use tracer::profile::oci;
-use tracer::profile::policy::{Host, Policy, PolicyError, Verdict};
-use tracer::syscalls::{self, AMD64_NAMES, Abi, entries};
+use tracer::profile::policy::{Policy, PolicyError, RuleContext, Verdict};
+use tracer::syscalls::{self, Abi, HOST, entries};
+
+use crate::filter_profiles::{contradictions, made_of_lengths, profiles};
 
 tests::trials! {
     the_program_does_what_the_policy_says,
@@ -24,8 +26,6 @@ const X86_64: u32 = 0xc000_003e;
 const I386: u32 = 0x4000_0003;
 const AARCH64: u32 = 0xc000_00b7;
 const X32: u32 = 0x4000_0000;
-const ALL: [&str; 3] = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
-
 /// A call as a filter sees it.
 #[derive(Clone, Copy, Debug)]
 struct Call {
@@ -96,7 +96,7 @@ fn number(verdict: Verdict) -> u32 {
 fn try_policy(profile: &Value) -> Result<Policy, PolicyError> {
     let profile =
         oci::read(profile.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    Policy::new(&profile, &Host::default())
+    Policy::new(&profile, &RuleContext::default())
 }
 
 fn policy(profile: &Value) -> Policy {
@@ -118,7 +118,7 @@ fn numbers() -> Vec<(u32, u32)> {
 /// Arguments on both sides of what the rules compare with.
 fn arguments(profile: &Value) -> Vec<[u64; 6]> {
     let mut found = BTreeSet::from([[0; 6], [u64::MAX; 6]]);
-    // The first argument tells the calls behind i386's `socketcall` and `ipc` apart.
+    // The first argument distinguishes the calls behind i386's `socketcall` and `ipc`.
     found.extend((1..=25).map(|first| [first, 0, 0, 0, 0, 0]));
     for rule in profile["syscalls"].as_array().into_iter().flatten() {
         let mut vectors = vec![[0_u64; 6]];
@@ -156,7 +156,8 @@ fn each_call(profile: &Value, mut check: impl FnMut(&Call)) {
     }
 }
 
-/// The calls that rules with conditions are about, and the entrances of i386 behind which they may be.
+/// The calls that rules with conditions are about, and the entrances of i386 behind which they may
+/// be.
 fn limited(profile: &Value) -> BTreeSet<(Abi, u32)> {
     let rules = profile["syscalls"].as_array().into_iter().flatten();
     let rules = rules.filter(|rule| rule["args"].as_array().is_some_and(|args| !args.is_empty()));
@@ -167,168 +168,6 @@ fn limited(profile: &Value) -> BTreeSet<(Abi, u32)> {
     let is_limited = |name: &str| names.contains(name) || ["ipc", "socketcall"].contains(&name);
     let calls = calls.filter(|(_, (_, name))| is_limited(name));
     calls.filter_map(|(abi, (number, _))| Some((abi, number.try_into().ok()?))).collect()
-}
-
-fn rule(names: &[&str], action: &str) -> Value {
-    json!({ "names": names, "action": action })
-}
-
-fn with(mut rule: Value, arguments: &Value) -> Value {
-    rule["args"] = arguments.clone();
-    rule
-}
-
-fn profile(default: &str, architectures: &[&str], rules: &[Value]) -> Value {
-    json!({ "defaultAction": default, "architectures": architectures, "syscalls": rules })
-}
-
-fn compare(operator: &str, index: u8, value: u64, two: u64) -> Value {
-    json!({ "index": index, "op": operator, "value": value, "valueTwo": two })
-}
-
-/// Profiles by name: the ready ones, and some in which everything comes that a rule can have.
-fn profiles() -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
-    let learned = tests::file_names(&folder.join("learned"));
-    let learned = learned.into_iter().map(|name| format!("learned/{name}"));
-    let all = tests::file_names(&folder).into_iter().chain(learned);
-    let mut all: Vec<(String, Value)> = all
-        .filter(|name| name.ends_with(".json"))
-        .map(|name| {
-            let text = fs::read_to_string(folder.join(&name)).expect("it can be read");
-            (name, serde_json::from_str(&text).expect("it is JSON"))
-        })
-        .collect();
-    assert!(all.len() >= 7, "the ready profiles are there: {all:?}");
-    let made = [made_of_actions(), made_of_conditions(), made_of_overlaps(), made_of_lengths()];
-    all.extend(made.into_iter().flatten().map(|(name, profile)| (name.to_owned(), profile)));
-    all
-}
-
-fn made_of_actions() -> Vec<(&'static str, Value)> {
-    let allow = || rule(&["read", "execve", "socket", "semop", "getpriority"], "SCMP_ACT_ALLOW");
-    let mut number = rule(&["mkdir", "clone3", "recv", "shmat"], "SCMP_ACT_ERRNO");
-    number["errnoRet"] = json!(38);
-    let mut same = number.clone();
-    same["errnoRet"] = json!(1);
-    let many = vec![
-        allow(),
-        number.clone(),
-        rule(&["chmod"], "SCMP_ACT_LOG"),
-        rule(&["ptrace"], "SCMP_ACT_KILL"),
-        rule(&["bpf", "socketcall"], "SCMP_ACT_KILL_PROCESS"),
-        rule(&["chown"], "SCMP_ACT_TRAP"),
-        rule(&["kill"], "SCMP_ACT_TRACE"),
-        rule(&["no_such_call"], "SCMP_ACT_TRAP"),
-    ];
-    let native = profile("SCMP_ACT_ERRNO", &[], &[allow(), same]);
-    let mut enosys = profile("SCMP_ACT_ERRNO", &ALL[..2], &[allow()]);
-    enosys["defaultErrnoRet"] = json!(38);
-    vec![
-        ("native alone", native),
-        ("all actions", profile("SCMP_ACT_ERRNO", &ALL, &many)),
-        ("all actions, killing", profile("SCMP_ACT_KILL_PROCESS", &[ALL[0], ALL[2]], &many)),
-        ("all actions, allowing", profile("SCMP_ACT_ALLOW", &["SCMP_ARCH_X86"], &many)),
-        ("all actions, logging", profile("SCMP_ACT_LOG", &ALL, &many)),
-        ("i386 as well", enosys),
-        ("trapping", profile("SCMP_ACT_TRAP", &["SCMP_ARCH_X32"], &[allow()])),
-    ]
-}
-
-fn made_of_conditions() -> Vec<(&'static str, Value)> {
-    let allow = |names: &[&str], conditions: &[Value]| {
-        with(rule(names, "SCMP_ACT_ALLOW"), &json!(conditions))
-    };
-    let operators = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
-    let names = ["read", "write", "open", "close", "stat", "fstat", "lstat"];
-    let all = |value: u64, two: u64| -> Vec<Value> {
-        let each = operators.iter().zip(names).enumerate();
-        each.map(|(index, (operator, name))| {
-            let operator = format!("SCMP_CMP_{operator}");
-            allow(&[name], &[compare(&operator, index as u8 % 6, value, two)])
-        })
-        .collect()
-    };
-    let sockets: Vec<Value> = [("LT", 38), ("EQ", 39), ("GT", 40)]
-        .map(|(operator, value)| {
-            let operator = format!("SCMP_CMP_{operator}");
-            allow(&["socket", "socketpair", "semctl"], &[compare(&operator, 0, value, 0)])
-        })
-        .into();
-    let clone = allow(&["clone"], &[compare("SCMP_CMP_MASKED_EQ", 0, 2_114_060_288, 0)]);
-    let two =
-        allow(&["fcntl"], &[compare("SCMP_CMP_EQ", 1, 2, 0), compare("SCMP_CMP_EQ", 2, 1, 0)]);
-    let either = allow(
-        &["ioctl"],
-        &[
-            compare("SCMP_CMP_EQ", 1, 5, 0),
-            compare("SCMP_CMP_EQ", 1, 7, 0),
-            compare("SCMP_CMP_GT", 2, 9, 0),
-        ],
-    );
-    let errno = |rules: &[Value]| profile("SCMP_ACT_ERRNO", &ALL, rules);
-    vec![
-        ("operators, small", errno(&all(10, 2))),
-        ("operators, 32 bits", errno(&all(0xffff_ffff, 0xffff_0000))),
-        ("operators, 64 bits", errno(&all(0x1_0000_0005, 0x1_0000_0000))),
-        ("operators, more than the mask", errno(&all(4, 7))),
-        ("operators, zero", errno(&all(0, 0))),
-        ("operators, most", errno(&all(u64::MAX, 3))),
-        ("sockets", errno(&sockets)),
-        ("clone, fcntl, ioctl", errno(&[clone, two, either])),
-    ]
-}
-
-/// Rules for one call, each allowing it or not, with a condition on the first argument or without.
-fn overlapping(rules: &[(&str, &[(u8, u64)])]) -> Value {
-    let rules: Vec<Value> = rules
-        .iter()
-        .map(|(action, conditions)| {
-            let equal = |&(index, value): &(u8, u64)| compare("SCMP_CMP_EQ", index, value, 0);
-            let conditions: Vec<Value> = conditions.iter().map(equal).collect();
-            with(rule(&["read", "getpriority"], action), &json!(conditions))
-        })
-        .collect();
-    profile("SCMP_ACT_ERRNO", &ALL, &rules)
-}
-
-fn made_of_overlaps() -> Vec<(&'static str, Value)> {
-    const ALLOW: &str = "SCMP_ACT_ALLOW";
-    const KILL: &str = "SCMP_ACT_KILL";
-    vec![
-        ("with conditions, then without", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[])])),
-        ("without conditions, then with", overlapping(&[(KILL, &[]), (ALLOW, &[(0, 1)])])),
-        ("twice without conditions", overlapping(&[(KILL, &[]), ("SCMP_ACT_TRAP", &[])])),
-        ("other conditions", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 2)])])),
-        ("the same rule twice", overlapping(&[(ALLOW, &[(0, 1)]), (ALLOW, &[(0, 1)])])),
-        ("then narrower", overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 1), (1, 2)])])),
-    ]
-}
-
-/// Profiles that no runtime loads.
-fn contradictions() -> Vec<Value> {
-    const ALLOW: &str = "SCMP_ACT_ALLOW";
-    const KILL: &str = "SCMP_ACT_KILL";
-    let entrance = |action, conditions: &Value| with(rule(&["socket"], action), conditions);
-    let equal = json!([compare("SCMP_CMP_EQ", 0, 7, 0)]);
-    vec![
-        overlapping(&[(ALLOW, &[(0, 1)]), (KILL, &[(0, 1)])]),
-        overlapping(&[(ALLOW, &[(0, 1), (1, 2)]), (KILL, &[(0, 1)])]),
-        // For i386, both are about the same first argument of socketcall.
-        profile("SCMP_ACT_ERRNO", &ALL, &[entrance(ALLOW, &equal), entrance(KILL, &json!([]))]),
-    ]
-}
-
-/// Programs with jumps that a conditional jump does not reach.
-fn made_of_lengths() -> Vec<(&'static str, Value)> {
-    let names = |step: usize| -> Vec<&str> {
-        Abi::ALL.into_iter().flat_map(entries).map(|(_, name)| name).step_by(step).collect()
-    };
-    vec![
-        ("every call", profile("SCMP_ACT_ERRNO", &ALL, &[rule(&names(1), "SCMP_ACT_ALLOW")])),
-        ("every other call", profile("SCMP_ACT_ERRNO", &ALL, &[rule(&names(2), "SCMP_ACT_ALLOW")])),
-        ("every third call", profile("SCMP_ACT_KILL", &ALL, &[rule(&names(3), "SCMP_ACT_ALLOW")])),
-    ]
 }
 
 fn the_program_does_what_the_policy_says() {
@@ -351,13 +190,14 @@ fn a_long_profile_fits() {
     let (name, profile) = made_of_lengths().remove(1);
     let program = filter::compile(&policy(&profile)).expect("a program");
     assert!((500..4096).contains(&program.len()), "{name}: {} instructions", program.len());
-    assert!(program.len() > AMD64_NAMES, "as many ranges as can be");
+    assert!(program.len() > HOST.native_names, "as many ranges as can be");
 }
 
 /// Debian's Python: python3-seccomp belongs to it.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// libseccomp's program for a profile, and the names that this libseccomp does not know, each behind its ABI.
+/// libseccomp's program for a profile, and the names that this libseccomp does not know, each
+/// behind its ABI.
 fn libseccomp(profile: &Value) -> Result<(Vec<Instruction>, BTreeSet<String>), String> {
     let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/libseccomp.py");
     let mut command = Command::new(PYTHON);
@@ -398,7 +238,8 @@ fn libseccomp_says_the_same() -> Result<(), Stop> {
     Ok(())
 }
 
-/// Checks that the program of a policy does what libseccomp's does, for a profile in the OCI form that means the same.
+/// Checks that the program of a policy does what libseccomp's does, for a profile in the OCI form
+/// that means the same.
 pub fn agrees_with_libseccomp(name: &str, policy: &Policy, profile: &Value) -> Result<(), String> {
     has_libseccomp()?;
     let (theirs, unknown) = libseccomp(profile).expect("it runs");

@@ -13,7 +13,7 @@ tests::trials! {
     every_option_says_what_it_does,
 }
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/help");
+const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/help");
 
 /// The help of the command and of those below it, by file name.
 fn collect(command: &mut Command, name: &str, found: &mut BTreeMap<String, String>) {
@@ -34,20 +34,24 @@ fn help_is_as_agreed() {
     let mut found = BTreeMap::new();
     collect(&mut command, "tracer", &mut found);
 
-    let folder = Path::new(FOLDER);
+    let directory = Path::new(DIRECTORY);
     if env::var_os("BLESS").is_some() {
-        fs::create_dir_all(folder).expect("the folder of golden files can be made");
-        for name in tests::file_names(folder) {
-            fs::remove_file(folder.join(name)).expect("an old golden file can be removed");
+        fs::create_dir_all(directory).expect("the directory of golden files can be made");
+        for name in tests::file_names(directory) {
+            fs::remove_file(directory.join(name)).expect("an old golden file can be removed");
         }
         for (name, text) in &found {
-            fs::write(folder.join(name), text).expect("a golden file can be written");
+            fs::write(directory.join(name), text).expect("a golden file can be written");
         }
     }
     let names: Vec<&str> = found.keys().map(String::as_str).collect();
-    assert_eq!(tests::file_names(folder), names, "one golden file each; BLESS=1 writes them anew");
+    assert_eq!(
+        tests::file_names(directory),
+        names,
+        "one golden file each; BLESS=1 writes them anew"
+    );
     for (name, text) in &found {
-        let golden = fs::read_to_string(folder.join(name)).expect("a golden file can be read");
+        let golden = fs::read_to_string(directory.join(name)).expect("a golden file can be read");
         assert_eq!(*text, golden, "{name} differs; BLESS=1 writes it anew");
     }
 }

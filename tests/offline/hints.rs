@@ -1,5 +1,5 @@
-//! What messages advise can be done: an option that is named is one of the command that says so, or of the one that is named
-//! with it.
+//! What messages advise can be done: an option that is named is one of the command that says so, or
+//! of the one that is named with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,20 +16,33 @@ tests::trials! {
 /// The recording, which is no subcommand.
 const RECORD: &str = "tracer";
 
-/// Who prints the texts of a file, or of a folder: the longest beginning counts. What is not here names no option.
+/// Who prints the texts of a file, or of a directory: the longest beginning counts. What is not
+/// here names no option.
 const PRINTED_BY: &[(&str, &[&str])] = &[
+    ("bpf/", &[RECORD, "verify"]),
     ("cli/", &[RECORD]),
+    ("cli/convert.rs", &["convert"]),
+    ("cli/enforce.rs", &["enforce"]),
+    ("cli/lint.rs", &["lint"]),
+    ("cli/shell.rs", &["completions", "man-pages"]),
+    ("cli/verify.rs", &["verify"]),
+    ("cli/workbench.rs", &["diff"]),
     ("command/account.rs", &[RECORD, "verify"]),
     ("command/arguments.rs", &[RECORD, "profile"]),
+    ("command/brought.rs", &["profile"]),
     ("command/capabilities.rs", &["enforce", "verify"]),
     ("command/check.rs", &["check"]),
     ("command/cluster.rs", &[RECORD, "verify"]),
+    ("command/decisions/", &[RECORD, "profile", "lint", "diff", "review"]),
     ("command/derivation.rs", &[RECORD, "profile"]),
+    ("command/derived.rs", &[RECORD, "profile"]),
     ("command/enforce.rs", &["enforce"]),
     ("command/events.rs", &[RECORD, "verify"]),
     ("command/excluded.rs", &[RECORD, "profile"]),
     ("command/filtered.rs", &[RECORD]),
     ("command/late.rs", &[RECORD, "profile"]),
+    ("command/layout.rs", &[RECORD, "profile"]),
+    ("command/lint.rs", &["lint"]),
     ("command/list.rs", &["list"]),
     ("command/outputs.rs", &[RECORD, "profile"]),
     ("command/privileges.rs", &["enforce", "verify"]),
@@ -37,21 +50,34 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("command/profile_file.rs", &["enforce", "verify"]),
     ("command/record.rs", &[RECORD]),
     ("command/refused.rs", &[RECORD, "profile"]),
-    ("command/request.rs", &[RECORD, "verify"]),
     ("command/rescue.rs", &[RECORD]),
+    ("command/session_config.rs", &[RECORD, "verify"]),
     ("command/sockets.rs", &[RECORD, "list", "verify"]),
     ("command/summary.rs", &[RECORD, "profile"]),
-    ("command/told.rs", &["verify"]),
+    ("command/targets.rs", &[RECORD, "verify"]),
     ("command/verify.rs", &["verify"]),
-    ("kernel/", &[RECORD, "verify"]),
+    ("command/verify_report.rs", &["verify"]),
+    ("command/workbench/decode.rs", &["decode"]),
+    ("command/workbench/diff.rs", &["diff"]),
+    ("command/workbench/explain.rs", &["explain"]),
+    ("command/workbench/report.rs", &["report"]),
+    ("command/workbench/review/", &["review"]),
+    ("workbench/decode/", &["decode"]),
+    ("command/workbench/", &["convert", "diff", "explain"]),
+    ("command/workbench/convert.rs", &["convert"]),
+    ("workbench/convert/", &["convert"]),
+    ("workbench/diff/", &["diff"]),
+    ("workbench/explain/", &["explain"]),
+    ("workbench/lint/", &["lint"]),
     ("live.rs", &[RECORD, "verify"]),
     ("output/", &[RECORD, "profile", "verify"]),
     // Where the kubelet looks for profiles is asked by these two only.
     ("output/error.rs", &[RECORD, "profile"]),
     ("output/installation.rs", &[RECORD, "profile"]),
+    ("output/single.rs", &["convert", "report"]),
     ("output/stream.rs", &[RECORD, "verify"]),
     // Where a profile is placed; `verify` places what it amends.
-    ("output/folder.rs", &[RECORD, "profile"]),
+    ("output/directory.rs", &[RECORD, "profile"]),
     ("output/destination.rs", &[RECORD, "profile"]),
     ("preflight/", &[RECORD, "verify"]),
     ("profile/", &["verify"]),
@@ -60,20 +86,21 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("target/", &[RECORD, "verify"]),
 ];
 
-/// Options of other programs: of container engines, and of the kubelet.
+/// Options of other programs: of container engines, of the kubelet, and of auditd.
 const FOREIGN: &[&str] = &[
     "--cap-add",
     "--cgroupns",
     "--namespace",
     "--patch-file",
     "--pid",
+    "--raw",
     "--root-dir",
     "--security-opt",
     "--volume",
 ];
 
 /// Said to those who typed the option.
-const TYPED: &[(&str, &str)] = &[("command/outputs.rs", "--all-containers")];
+const TYPED: &[(&str, &str)] = &[("command/layout.rs", "--all-containers")];
 
 /// The options of each command, by its name.
 fn options() -> BTreeMap<String, BTreeSet<String>> {
@@ -124,8 +151,8 @@ fn literals(code: &str) -> Vec<String> {
     found
 }
 
-/// The options that a text names, each with the command that it says it is one of: `tracer COMMAND` before it in the same clause and
-/// the same quotes, or what is to be recorded.
+/// The options that a text names, each with the command that it says it is one of: `tracer COMMAND`
+/// before it in the same clause and the same quotes, or what is to be recorded.
 fn named(text: &str, commands: &BTreeSet<&str>) -> Vec<(String, Option<String>)> {
     let is_of_a_name = |char: char| char.is_ascii_lowercase() || char == '-';
     let is_word = |char: char| !(char.is_alphanumeric() || char == '-');

@@ -8,7 +8,7 @@ use tracer::profile::policy::{Policy, Verdict};
 use tracer::profile::{
     ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
 };
-use tracer::recording::{Call, Phase, Recording, Refusal};
+use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi};
 use tracer_ebpf::arguments::{EXECUTABLE, LOWER_HALF, NAMESPACES, NEW_TIME, SHARING};
 
@@ -19,7 +19,7 @@ tests::trials! {
     what_runtimes_need_stays_free,
     threads_are_made_by_clone_with_the_flags_of_clone3,
     values_of_all_abis_count,
-    what_clone3_was_seen_to_make_is_told_of_clone,
+    what_clone3_was_seen_to_make_counts_for_clone,
     what_is_not_known_is_allowed_as_by_the_defaults,
     a_filter_without_room_falls_back_to_names,
     refused_values_are_answered_under_profiles_that_kill,
@@ -142,13 +142,13 @@ fn values_of_all_abis_count() {
     assert_eq!(values(derivation.profile.limited.get("socket")), [1, 2]);
 }
 
-fn what_clone3_was_seen_to_make_is_told_of_clone() {
+fn what_clone3_was_seen_to_make_counts_for_clone() {
     let clone3 = with_values(of("clone3"), 0, 0x7e02_0080, Some(&[0x1000_0000]));
     let recordings = one(vec![clone3]);
     let derivation = derive(&recordings, |options| options.arguments = ArgumentChoice::Default);
     let found = tracer::profile::beyond::beyond(&derivation.profile.policy(), &recordings);
-    let told: Vec<_> = found.iter().map(|one| (one.name, one.value)).collect();
-    assert_eq!(told, [("clone", Some((0, 0x1000_0000)))]);
+    let named: Vec<_> = found.iter().map(|one| (one.name, one.value)).collect();
+    assert_eq!(named, [("clone", Some((0, 0x1000_0000)))]);
     assert!(found[0].sighting.is_some(), "clone3 did it");
 }
 
@@ -183,7 +183,7 @@ fn a_filter_without_room_falls_back_to_names() {
 
 fn refused_values_are_answered_under_profiles_that_kill() {
     let refused = |name, index, values: &[u64]| {
-        let call = denied(Abi::X86_64, name, Refusal::Errno(1), Phase::Workload);
+        let call = denied(Abi::X86_64, name, DenyOutcome::Errno(1), Phase::Workload);
         with_values(call, index, LOWER_HALF, Some(values))
     };
     let all = vec![
@@ -218,9 +218,9 @@ fn beyond_the_defaults_is_what_was_seen() {
     for arguments in [ArgumentChoice::Default, ArgumentChoice::Observed, ArgumentChoice::Off] {
         let derivation = derive(&recordings, |options| options.arguments = arguments);
         let found = tracer::profile::beyond::beyond(&derivation.profile.policy(), &recordings);
-        let told: Vec<_> = found.iter().map(|one| (one.name, one.value)).collect();
+        let named: Vec<_> = found.iter().map(|one| (one.name, one.value)).collect();
         let expected = [("socket", Some((0, 40))), ("unshare", Some((0, 0x1000_0000)))];
-        assert_eq!(told, expected, "{arguments:?}");
+        assert_eq!(named, expected, "{arguments:?}");
         let unshare = &found[1];
         let sighting = unshare.sighting.as_ref().expect("it was seen");
         assert_eq!(sighting.command.as_deref(), Some("unshare"));

@@ -1,22 +1,16 @@
 //! From recordings to profiles: what is in, what is not, and the bytes that are written.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
-use tracer::profile::kubernetes::{
-    DEFAULT_KUBELET_ROOT, Files, LocalhostProfile, Subject, Workload, patch,
-};
 use tracer::profile::oci;
 use tracer::profile::summary::Summary;
 use tracer::profile::{
-    Architecture, ArgumentChoice, DefaultAction, Derivation, DeriveError, Errno, Options, Profile,
-    Reason, Runtime, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason,
+    Runtime, RuntimeChoice,
 };
-use tracer::recording::{Call, Phase, Recording, Refusal};
-use tracer::syscalls::{self, AMD64_NAMES, Abi};
+use tracer::recording::{Call, DenyOutcome, Phase, Recording};
+use tracer::syscalls::{self, Abi, HOST};
 
 use crate::recordings::{call, calls, denied, full, numbered, recording, web_server};
 
@@ -29,7 +23,7 @@ tests::trials! {
     runtimes_bring_their_base_sets,
     a_seen_call_keeps_the_other_reasons,
     clone_comes_with_clone3,
-    inferred_calls_are_told_from_all_others,
+    inferred_calls_are_distinguished_from_all_others,
     a_number_without_a_name_is_reported_and_never_written,
     the_user_includes_and_excludes,
     a_name_without_an_architecture_is_reported,
@@ -37,12 +31,8 @@ tests::trials! {
     every_seen_call_of_every_abi_is_allowed_under_its_name,
     the_file_has_the_form_that_every_runtime_reads,
     the_numbers_are_those_of_the_profile,
-    the_profile_of_a_web_server_is_as_agreed,
-    the_kubernetes_patch_is_as_agreed,
     denied_calls_are_allowed_on_request_only,
 }
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/profile");
 
 pub fn derive(recordings: &[Recording], options: &Options) -> Derivation {
     Profile::derive(recordings, options).expect("a profile")
@@ -200,13 +190,13 @@ fn a_seen_call_keeps_the_other_reasons() {
 fn clone_comes_with_clone3() {
     let options = || under(RuntimeChoice::None);
     let with = derive(&[recording(vec![calls(Phase::Workload, &["clone3"])])], &options());
-    assert_eq!(with.profile.allowed["clone"], BTreeSet::from([Reason::Companion("clone3")]));
+    assert_eq!(with.profile.allowed["clone"], BTreeSet::from([Reason::Fallback("clone3")]));
     let seen_in_setup = vec![calls(Phase::Setup, &["clone3"]), calls(Phase::Workload, &["read"])];
     assert!(!names(&derive(&[recording(seen_in_setup)], &options())).contains("clone"));
     assert!(!names(&small(|_| {})).contains("clone"));
 }
 
-fn inferred_calls_are_told_from_all_others() {
+fn inferred_calls_are_distinguished_from_all_others() {
     let fork = [recording(vec![calls(Phase::Workload, &["vfork"])])];
     let mut options = under(RuntimeChoice::None);
     options.alternatives = true;
@@ -242,7 +232,7 @@ fn a_number_without_a_name_is_reported_and_never_written() {
     let other = vec![numbered(Abi::X86_64, 472, Phase::ContainerInit)];
     let derivation = derive(&[recording(vec![other, all])], &Options::default());
     let found: Vec<_> = derivation
-        .unexpressible
+        .unnamed
         .iter()
         .map(|call| (call.abi, call.number, call.phase, call.count, call.may_be_newer))
         .collect();
@@ -255,10 +245,7 @@ fn a_number_without_a_name_is_reported_and_never_written() {
     ];
     assert_eq!(found, expected);
     assert!(names(&derivation).iter().all(|name| syscalls::is_known(name)));
-    assert!(
-        derivation.profile.architectures.contains(&Architecture::X86),
-        "its caller is not killed"
-    );
+    assert!(derivation.profile.architectures.contains(&Abi::I386), "its caller is not killed");
 }
 
 fn the_user_includes_and_excludes() {
@@ -318,7 +305,7 @@ fn every_seen_call_of_every_abi_is_allowed_under_its_name() {
             let derivation = derive(&[recording(vec![all])], &options);
             let expected = Reason::Seen { abi, phase: Phase::Workload };
             assert!(derivation.profile.allowed[name].contains(&expected), "{name}");
-            assert!(derivation.ineffective.is_empty() && derivation.unexpressible.is_empty());
+            assert!(derivation.ineffective.is_empty() && derivation.unnamed.is_empty());
         }
     }
 }
@@ -356,68 +343,24 @@ fn the_numbers_are_those_of_the_profile() {
     let options = under(RuntimeChoice::None);
     let derivation = derive(&[recording(vec![all])], &options);
     let summary = Summary::of(&derivation.profile);
-    assert_eq!((summary.names, AMD64_NAMES), (385, 385));
+    assert_eq!((summary.names, HOST.native_names), (385, 385));
     assert_eq!(summary.allowed, STANDING.len() + 2, "write and set_thread_area");
     assert_eq!(summary.foreign, 7, "socketcall and the 32-bit forms");
     assert_eq!((summary.seen, summary.added), (1, STANDING.len() + 1), "of x86_64: they add up");
     assert_eq!(summary.refused(), 385 - summary.allowed);
-    assert_eq!(summary.killed, [Architecture::X32]);
+    assert_eq!(summary.killed, [Abi::X32]);
     assert_eq!(summary.percent(), 8);
-}
-
-/// Compares text with a golden file, or writes the file anew when BLESS is set.
-fn golden(name: &str, text: &str) {
-    let path = Path::new(FOLDER).join(name);
-    if env::var_os("BLESS").is_some() {
-        fs::create_dir_all(FOLDER).expect("the folder of golden files can be made");
-        fs::write(&path, text).expect("a golden file can be written");
-    }
-    let expected = fs::read_to_string(&path).expect("a golden file can be read");
-    assert_eq!(text, expected, "{name} differs; BLESS=1 writes it anew");
-}
-
-fn the_profile_of_a_web_server_is_as_agreed() {
-    let derivation = derive(&[web_server()], &Options::default());
-    golden("web.json", &oci::write(&derivation.profile));
-    let added = derivation.added.iter().map(|added| format!("{}: {}\n", added.name, added.reason));
-    golden("web.added.txt", &added.collect::<String>());
-}
-
-fn the_kubernetes_patch_is_as_agreed() {
-    let localhost = LocalhostProfile::new("profiles/web.json").expect("a path");
-    let files = Files {
-        profile: "web.json",
-        patch: "web.kubernetes.yaml",
-        kubelet_root: DEFAULT_KUBELET_ROOT,
-    };
-    golden("web.kubernetes.yaml", &patch(&localhost, &files, &Subject::default()));
-    let web = Workload { resource: "deployment", namespace: "shop".into(), name: "web".into() };
-    let workloads = vec![web];
-    let whole = Subject { workloads: workloads.clone(), container: None };
-    golden("deployment.kubernetes.yaml", &patch(&localhost, &files, &whole));
-    let container = Subject { workloads, container: Some("nginx".into()) };
-    golden("container.kubernetes.yaml", &patch(&localhost, &files, &container));
-    let backup = Workload { resource: "cronjob", namespace: "shop".into(), name: "backup".into() };
-    let cron = Subject { workloads: vec![backup], container: None };
-    golden("cronjob.kubernetes.yaml", &patch(&localhost, &files, &cron));
-    let hostile = LocalhostProfile::new("p\"\n\u{2028}: {x} # \\é.json").expect("a path");
-    let files = Files {
-        profile: "\u{1b}[2J.json",
-        patch: "\u{1b}[2J.kubernetes.yaml",
-        kubelet_root: "/var/lib/kubelet/",
-    };
-    golden("hostile.kubernetes.yaml", &patch(&hostile, &files, &Subject::default()));
 }
 
 fn denied_calls_are_allowed_on_request_only() {
     let all = vec![
         call(Abi::X86_64, "write", Phase::Workload),
-        denied(Abi::X86_64, "ptrace", Refusal::Errno(1), Phase::Workload),
-        denied(Abi::X86_64, "mount", Refusal::Errno(1), Phase::Setup),
-        denied(Abi::I386, "socketcall", Refusal::ThreadKilled, Phase::Workload),
+        denied(Abi::X86_64, "ptrace", DenyOutcome::Errno(1), Phase::Workload),
+        denied(Abi::X86_64, "mount", DenyOutcome::Errno(1), Phase::Setup),
+        denied(Abi::I386, "socketcall", DenyOutcome::ThreadKilled, Phase::Workload),
         Call {
             doubtful: true,
-            ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
+            ..denied(Abi::X86_64, "mkdir", DenyOutcome::Errno(14), Phase::Workload)
         },
     ];
     let recordings = [recording(vec![all])];
@@ -430,7 +373,7 @@ fn denied_calls_are_allowed_on_request_only() {
     assert!(allowed.contains("ptrace") && allowed.contains("socketcall"));
     assert!(!allowed.contains("mkdir"), "it may have been allowed");
     assert!(!allowed.contains("mount"), "a runtime was denied it before the container was made");
-    assert!(with.profile.architectures.contains(&Architecture::X86), "its callers would be killed");
+    assert!(with.profile.architectures.contains(&Abi::I386), "its callers would be killed");
     let added = with.added.iter().find(|added| added.name == "ptrace").expect("it is added");
     assert_eq!(added.reason, "denied while recording: EPERM (x86_64)");
 }

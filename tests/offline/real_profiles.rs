@@ -1,5 +1,5 @@
-//! Profiles as they are found in the world: what is odd in them has the meaning that its readers give it, and is told once;
-//! files of other kinds are told what they are.
+//! Profiles as they are found in the world: what is odd in them has the meaning that its readers
+//! give it, and is reported once; for files of other kinds the message says what they are.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::{Stop, require};
 use tracer::profile::capability::Capability;
 use tracer::profile::oci::{self, Mistaken, OciProfile, ReadError, sentences};
-use tracer::profile::policy::{Host, Policy, Verdict};
+use tracer::profile::policy::{Policy, RuleContext, Verdict};
 use tracer::recording::{Phase, json as recording_json};
 use tracer::syscalls::{self, Abi, entries};
 
@@ -15,9 +15,9 @@ use crate::filter::agrees_with_libseccomp;
 use crate::recordings::{calls, recording};
 
 tests::trials! {
-    rules_of_the_old_form_are_read_and_told_once,
+    rules_of_the_old_form_are_read_and_reported_once,
     errors_by_name_are_read,
-    keys_that_nobody_reads_are_told_once,
+    keys_that_nobody_reads_are_reported_once,
     keys_of_docker_are_read_in_any_case,
     calls_of_other_processors_are_silent,
     faults_of_a_kind_are_counted,
@@ -25,7 +25,7 @@ tests::trials! {
     podmans_own_default_is_what_libseccomp_makes_of_it,
     other_files_are_recognised,
     yaml_is_recognised,
-    what_is_no_text_is_told,
+    what_is_no_text_is_reported,
     the_largest_profile_is_read,
 }
 
@@ -41,7 +41,7 @@ fn error(text: &str) -> ReadError {
 }
 
 fn policy(profile: &Value) -> Policy {
-    Policy::new(&read(profile), &Host::default()).expect("a policy")
+    Policy::new(&read(profile), &RuleContext::default()).expect("a policy")
 }
 
 fn verdict(policy: &Policy, name: &str) -> Verdict {
@@ -50,7 +50,7 @@ fn verdict(policy: &Policy, name: &str) -> Verdict {
 }
 
 /// The one sentence about a profile, which holds all of the parts.
-fn told(profile: &Value, parts: &[&str]) {
+fn reports(profile: &Value, parts: &[&str]) {
     let sentences = sentences(&read(profile).remarks);
     let [sentence] = sentences.as_slice() else { panic!("one sentence: {sentences:?}") };
     for part in parts {
@@ -58,19 +58,22 @@ fn told(profile: &Value, parts: &[&str]) {
     }
 }
 
-fn rules_of_the_old_form_are_read_and_told_once() {
+fn rules_of_the_old_form_are_read_and_reported_once() {
     let old = |name: &str| json!({ "name": name, "action": "SCMP_ACT_ALLOW", "args": null });
     let names: Vec<&str> = entries(Abi::X86_64).map(|(_, name)| name).take(307).collect();
     let rules: Vec<Value> = names.iter().map(|name| old(name)).collect();
     let profile = json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules });
-    told(&profile, &["307 rules use the old form `name`", "(syscalls[0] to syscalls[306])"]);
-    told(&profile, &["Docker, Podman and CRI-O read it", "containerd and runc", "crun refuses it"]);
+    reports(&profile, &["307 rules use the old form `name`", "(syscalls[0] to syscalls[306])"]);
+    reports(
+        &profile,
+        &["Docker, Podman and CRI-O read it", "containerd and runc", "crun refuses it"],
+    );
     let new = json!({ "defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }] });
     assert_eq!(policy(&profile), policy(&new), "it means the same");
     let one = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls":
         [{ "name": "mkdir", "names": [], "action": "SCMP_ACT_ERRNO" }] });
-    told(&one, &["1 rule uses the old form `name` (syscalls[0])"]);
+    reports(&one, &["1 rule uses the old form `name` (syscalls[0])"]);
     assert_eq!(verdict(&policy(&one), "mkdir"), Verdict::Errno(1));
     // As Go's encoder writes a field that was not set.
     let empty = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls":
@@ -86,27 +89,27 @@ fn errors_by_name_are_read() {
         json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [whole] })
     };
     let both = with(json!({ "errno": "EINVAL", "errnoRet": 22 }));
-    told(&both, &["1 error is written by name beside the same number (syscalls[0].errno)"]);
+    reports(&both, &["1 error is written by name beside the same number (syscalls[0].errno)"]);
     let alone = with(json!({ "errno": "EINVAL" }));
-    told(&alone, &["by name alone", "return EPERM", "EINVAL is 22"]);
+    reports(&alone, &["by name alone", "return EPERM", "EINVAL is 22"]);
     let digits = with(json!({ "errno": "22" }));
     let second_name = with(json!({ "errno": "ENOTSUP" }));
     for (profile, errno) in [(&both, 22), (&alone, 22), (&digits, 22), (&second_name, 95)] {
         assert_eq!(verdict(&policy(profile), "mkdir"), Verdict::Errno(errno), "{profile}");
     }
     let default = json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "ENOSYS" });
-    told(&default, &["by name alone (defaultErrno)", "ENOSYS is 38"]);
+    reports(&default, &["by name alone (defaultErrno)", "ENOSYS is 38"]);
     assert_eq!(policy(&default).default_verdict(), Verdict::Errno(38));
 }
 
-fn keys_that_nobody_reads_are_told_once() {
+fn keys_that_nobody_reads_are_reported_once() {
     let profile = json!({
         "_comment": "for the web", "description": "", "downloadedFrom": "", "comment": "",
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "comments": "", "Comment": "",
             "args": [{ "index": 0, "value": 0, "op": "SCMP_CMP_EQ", "comment": "none" }] }],
     });
-    told(
+    reports(
         &profile,
         &["7 fields are unknown, which every consumer ignores: _comment to syscalls[0]"],
     );
@@ -123,7 +126,7 @@ fn keys_of_docker_are_read_in_any_case() {
         "syscalls": [{ "names": ["mount"], "action": "SCMP_ACT_ALLOW",
             "Includes": { "Caps": ["CAP_SYS_ADMIN"] } }],
     });
-    told(
+    reports(
         &profile,
         &["3 fields are written in other letters", "`caps`, `includes`, `subArchitectures`"],
     );
@@ -150,16 +153,17 @@ fn faults_of_a_kind_are_counted() {
         .map(|at| json!({ "names": [format!("call{at}")], "action": format!("SCMP_NOTHING_{at}") }))
         .chain([json!({ "names": [], "action": "SCMP_ACT_LOG" })])
         .collect();
-    let told = error(&json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules }).to_string());
-    let told = told.to_string();
-    let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 13, "{told}");
+    let message =
+        error(&json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules }).to_string());
+    let message = message.to_string();
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!(lines.len(), 13, "{message}");
     assert_eq!(lines[0], "308 faults");
     assert_eq!(
         lines[11],
         "  and 297 more of this kind: syscalls[10].action to syscalls[306].action"
     );
-    assert!(lines[12].starts_with("  syscalls[307].names: it names no call"), "{told}");
+    assert!(lines[12].starts_with("  syscalls[307].names: it names no call"), "{message}");
 }
 
 /// Podman's default, where the package is installed.
@@ -169,16 +173,16 @@ fn podmans() -> Result<Value, String> {
     Ok(serde_json::from_str(&text).expect("it is JSON"))
 }
 
-fn host(capabilities: &[&str]) -> Host {
+fn host(capabilities: &[&str]) -> RuleContext {
     let capability = |name: &&str| Capability::from_name(name).expect("a capability");
-    Host { capabilities: capabilities.iter().map(capability).collect(), kernel: (6, 1) }
+    RuleContext { capabilities: capabilities.iter().map(capability).collect(), kernel: (6, 1) }
 }
 
 fn podmans_own_default_is_read() -> Result<(), Stop> {
     let profile = require!(podmans());
-    told(&profile, &["errors are written by name beside the same number"]);
+    reports(&profile, &["errors are written by name beside the same number"]);
     let profile = read(&profile);
-    let under = |host: &Host| Policy::new(&profile, host).expect("a policy");
+    let under = |host: &RuleContext| Policy::new(&profile, host).expect("a policy");
     let plain = under(&host(&[]));
     assert_eq!(verdict(&plain, "read"), Verdict::Allow);
     assert_eq!(verdict(&plain, "bpf"), Verdict::Errno(1), "EPERM");
@@ -254,13 +258,13 @@ fn other_files_are_recognised() {
     for (text, expected, remedy) in cases {
         let error = error(&text);
         assert_eq!(error, ReadError::Mistaken(expected), "{error}");
-        let told = error.to_string();
-        assert!(told.contains("not ") && told.contains("\n\nhint: "), "{told}");
-        assert!(told.contains(remedy), "{remedy:?} is not in: {told}");
+        let message = error.to_string();
+        assert!(message.contains("not ") && message.contains("\n\nhint: "), "{message}");
+        assert!(message.contains(remedy), "{remedy:?} is not in: {message}");
     }
     for (text, found) in [("[]", "a list"), ("null", "null"), ("3", "the number 3")] {
-        let told = error(text).to_string();
-        assert_eq!(told, format!("it must be an object, and is {found}; no runtime accepts it"));
+        let message = error(text).to_string();
+        assert_eq!(message, format!("it must be an object, and is {found}; no runtime accepts it"));
     }
 }
 
@@ -286,7 +290,7 @@ fn yaml_is_recognised() {
     }
 }
 
-fn what_is_no_text_is_told() {
+fn what_is_no_text_is_reported() {
     let bytes = |bytes: &[u8]| oci::read(bytes).expect_err("no text").to_string();
     let cases: [(&[u8], &str, &str); 6] = [
         (b"", "the file is empty", "hint: copy"),
@@ -301,14 +305,17 @@ fn what_is_no_text_is_told() {
         ),
     ];
     for (text, state, remedy) in cases {
-        let told = bytes(text);
-        assert!(told.contains(state) && told.contains(remedy), "{told}");
+        let message = bytes(text);
+        assert!(message.contains(state) && message.contains(remedy), "{message}");
     }
     let recorded = |text: &str| recording_json::from_json(text.as_bytes()).expect_err(text);
     for (text, found) in [("[]", "a list"), ("null", "null"), ("\"x\"", "text"), ("7", "a number")]
     {
-        let told = recorded(text).to_string();
-        assert!(told.contains(&format!("it is {found}, and a recording is an object")), "{told}");
+        let message = recorded(text).to_string();
+        assert!(
+            message.contains(&format!("it is {found}, and a recording is an object")),
+            "{message}"
+        );
     }
     assert!(recorded("[1,").to_string().starts_with("truncated: "), "{}", recorded("[1,"));
 }

@@ -1,4 +1,5 @@
-//! The published form of recordings, `docs/recording.schema.json`, against what is written and what is not.
+//! The published form of recordings, `docs/recording.schema.json`, against what is written and what
+//! is not.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};

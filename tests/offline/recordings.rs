@@ -1,12 +1,12 @@
 //! Recordings made by hand.
 
-use tracer::recording::arguments::{Argument, ArgumentValue};
 use tracer::recording::{
-    AllowedValue, Answered, Attach, Call, Cgroup, Circumstances, CommandOutcome, ContainerIdentity,
-    Departure, Derived, Ending, Host, Losses, Next, OtherValues, Phase, Recording, Refusal, Target,
-    TargetKind, ToldBy, VERSION, Workload,
+    AllowedValue, Answered, Argument, ArgumentValue, Attach, Call, Cgroup, Circumstances,
+    CommandOutcome, ContainerIdentity, DenyOutcome, Departure, Derived, Ending, Host, Losses,
+    MembershipSource, Next, OtherValues, Phase, Recording, Target, TargetKind, VERSION, Workload,
 };
 use tracer::syscalls::{self, Abi};
+use tracer::text::escape;
 
 /// A call by its number.
 pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
@@ -20,8 +20,8 @@ pub fn numbered(abi: Abi, number: i32, phase: Phase) -> Call {
         first_seen_seconds: None,
         command: None,
         ambiguous: false,
-        refused: (phase == Phase::Denied).then_some(Refusal::Errno(38)),
-        during: (phase == Phase::Denied).then_some(Phase::Workload),
+        outcome: (phase == Phase::Denied).then_some(DenyOutcome::Errno(38)),
+        denied_in_phase: (phase == Phase::Denied).then_some(Phase::Workload),
         doubtful: false,
         circumstances: None,
         arguments: Vec::new(),
@@ -33,7 +33,7 @@ pub fn with_values(mut call: Call, index: u8, mask: u64, values: Option<&[u64]>)
     let value = |value: &u64| ArgumentValue {
         value: *value,
         first_seen_seconds: Some(0.018),
-        command: Some("unshare".into()),
+        command: Some(escape("unshare")),
     };
     let any = values.is_none();
     let values = values.unwrap_or_default().iter().map(value).collect();
@@ -42,9 +42,9 @@ pub fn with_values(mut call: Call, index: u8, mask: u64, values: Option<&[u64]>)
 }
 
 /// A denied call by its name.
-pub fn denied(abi: Abi, name: &str, refused: Refusal, during: Phase) -> Call {
+pub fn denied(abi: Abi, name: &str, outcome: DenyOutcome, phase: Phase) -> Call {
     let call = call(abi, name, Phase::Denied);
-    Call { refused: Some(refused), during: Some(during), ..call }
+    Call { outcome: Some(outcome), denied_in_phase: Some(phase), ..call }
 }
 
 /// A call by its name.
@@ -118,7 +118,7 @@ pub fn full() -> Recording {
     let mut seen = call(Abi::X86_64, "openat", Phase::Workload);
     seen.count = Some(u64::MAX);
     seen.first_seen_seconds = Some(0.0);
-    seen.command = Some(r"ng\x1binx".into());
+    seen.command = Some(escape("ng\x1binx"));
     seen.ambiguous = true;
     seen.other_phases = vec![Phase::Setup, Phase::ContainerInit];
     let mut socket = call(Abi::X86_64, "socket", Phase::Workload);
@@ -131,7 +131,7 @@ pub fn full() -> Recording {
                 ArgumentValue {
                     value: 10,
                     first_seen_seconds: Some(0.5),
-                    command: Some(r"ng\x1binx".into()),
+                    command: Some(escape("ng\x1binx")),
                 },
             ],
             any: false,
@@ -142,7 +142,7 @@ pub fn full() -> Recording {
         call(Abi::X86_64, "mount", Phase::Setup),
         call(Abi::X86_64, "capset", Phase::ContainerInit),
         call(Abi::X86_64, "ptrace", Phase::Denied),
-        denied(Abi::X86_64, "ptrace", Refusal::Signal, Phase::Workload),
+        denied(Abi::X86_64, "ptrace", DenyOutcome::Signal, Phase::Workload),
         Call {
             doubtful: true,
             circumstances: Some(Circumstances {
@@ -152,7 +152,7 @@ pub fn full() -> Recording {
                 next: Some(Next::Ended { after_seconds: 0.0002, calls: 3, how: Ending::Exit(1) }),
                 others: vec![OtherValues {
                     first_seen_seconds: 1.5,
-                    command: "other".to_owned(),
+                    command: escape("other"),
                     count: 2,
                     process: 4712,
                     arguments: Some([1, 2, 3, 4, 5, u64::MAX]),
@@ -161,10 +161,10 @@ pub fn full() -> Recording {
                 }],
                 untold: 3,
             }),
-            ..denied(Abi::X86_64, "mkdir", Refusal::Errno(14), Phase::Workload)
+            ..denied(Abi::X86_64, "mkdir", DenyOutcome::Errno(14), Phase::Workload)
         },
-        denied(Abi::X86_64, "statx", Refusal::Logged, Phase::ContainerInit),
-        denied(Abi::I386, "getpid", Refusal::ThreadKilled, Phase::Setup),
+        denied(Abi::X86_64, "statx", DenyOutcome::Logged, Phase::ContainerInit),
+        denied(Abi::I386, "getpid", DenyOutcome::ThreadKilled, Phase::Setup),
         call(Abi::I386, "socketcall", Phase::Workload),
         call(Abi::X32, "execve", Phase::Workload),
         numbered(Abi::X86_64, 472, Phase::Workload),
@@ -187,7 +187,7 @@ pub fn full() -> Recording {
         workload: Some(Workload {
             kind: Some("StatefulSet".into()),
             name: Some("web".into()),
-            told_by: ToldBy::Api,
+            source: MembershipSource::Api,
         }),
         image: Some("nginx".into()),
         user: Some(1000),
@@ -209,7 +209,7 @@ pub fn full() -> Recording {
     recording.departures = vec![Departure {
         from: "/docker/1".into(),
         to: "/session-1.scope".into(),
-        command: "su".into(),
+        command: escape("su"),
         processes: 2,
         followed: true,
     }];
@@ -217,7 +217,7 @@ pub fn full() -> Recording {
     recording.complete = false;
     recording.incomplete_reasons = vec!["1 calls found no place in a kernel table".into()];
     recording.command = Some(CommandOutcome {
-        arguments: vec!["sh".into(), "-c".into(), "exit 3".into()],
+        arguments: ["sh", "-c", "exit 3"].map(escape).into(),
         arguments_left_out: 2,
         exit_code: Some(3),
         signal: None,

@@ -8,30 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{WORKER, temporary_folder};
+use tests::{CONTAINER_CAPABILITIES, WORKER, temporary_directory};
 
 use crate::engine::{Container, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
 
 static MADE: AtomicU32 = AtomicU32::new(0);
-
-/// What containers get from Docker, and workloads expect.
-const CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
 
 /// How a container comes to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +43,7 @@ pub struct Runtime {
 #[derive(Debug)]
 pub struct Bundle {
     runtime: Runtime,
-    folder: TempDir,
+    directory: TempDir,
     id: String,
 }
 
@@ -99,14 +81,14 @@ impl Engine for InUserNamespace<'_> {
 impl Runtime {
     /// A bundle for the container, not started yet.
     pub fn bundle(&self, order: &Order) -> Result<Bundle, String> {
-        let folder = temporary_folder();
+        let directory = temporary_directory();
         let id = format!("container-{}", MADE.fetch_add(1, Ordering::Relaxed));
         for name in ["rootfs", "upper", "work"] {
-            fs::create_dir(folder.path().join(name)).expect("a folder of the bundle is made");
+            fs::create_dir(directory.path().join(name)).expect("a directory of the bundle is made");
         }
         let mut spec = self.namespace.command(&self.program);
-        succeed(spec.args(["spec", "--bundle"]).arg(folder.path()))?;
-        let bundle = Bundle { runtime: self.clone(), folder, id };
+        succeed(spec.args(["spec", "--bundle"]).arg(directory.path()))?;
+        let bundle = Bundle { runtime: self.clone(), directory, id };
         bundle.edit(|spec| fill(spec, order, &bundle.id));
         bundle.mount()?;
         Ok(bundle)
@@ -121,8 +103,7 @@ fn fill(spec: &mut Value, order: &Order, id: &str) {
     process["args"] = json!(order.words);
     process["user"] = json!({ "uid": order.user, "gid": order.user });
     process["noNewPrivileges"] = json!(order.no_new_privs);
-    process["capabilities"] =
-        json!({ "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES });
+    process["capabilities"] = json!({ "bounding": CONTAINER_CAPABILITIES, "effective": CONTAINER_CAPABILITIES, "permitted": CONTAINER_CAPABILITIES });
     process.as_object_mut().expect("an object").remove("rlimits");
     let linux = &mut spec["linux"];
     linux["cgroupsPath"] = json!(format!("{}/{id}", order.parent));
@@ -136,7 +117,7 @@ fn fill(spec: &mut Value, order: &Order, id: &str) {
 
 impl Bundle {
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Changes its configuration.
@@ -149,11 +130,11 @@ impl Bundle {
     }
 
     /// Where the configuration is.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
-    /// Runs a program on the root file system's folder, where the runtime works.
+    /// Runs a program on the root file system's directory, where the runtime works.
     pub fn run_on_root(&self, program: &str, words: &[&str]) -> Result<(), String> {
         let mut command = self.runtime.namespace.command(program);
         succeed(command.args(words).arg(self.path("rootfs"))).map(drop)
@@ -186,7 +167,7 @@ impl Bundle {
     /// Runs the command that makes the container, with the container's output in a file.
     fn launch(&self, verb: &[&str]) -> Result<(), String> {
         let mut command = self.command(verb);
-        command.arg("--bundle").arg(self.folder.path()).arg(&self.id);
+        command.arg("--bundle").arg(self.directory.path()).arg(&self.id);
         let output = File::create(self.path("output")).expect("the output file is made");
         let copy = output.try_clone().expect("the output file is opened twice");
         let status = command.stdin(Stdio::null()).stdout(output).stderr(copy).status();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
-use tests::{BOUND, Running, holds_within, temporary_folder};
+use tests::{BOUND, Running, holds_within, temporary_directory};
 
 use crate::engine::{Container, ENOSYS, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
@@ -34,7 +34,7 @@ pub struct CommandLine {
     refusal: i32,
     /// dockerd; podman has no daemon.
     daemon: Option<Running>,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// A container that was started in the background.
@@ -43,7 +43,8 @@ struct Started<'a> {
     name: String,
 }
 
-/// Rather strict: the default limits cannot be set without a capability that the machine may not have.
+/// Rather strict: the default limits cannot be set without a capability that the machine may not
+/// have.
 const PODMAN_CONFIGURATION: &str = r#"
 [containers]
 pids_limit = 0
@@ -58,8 +59,8 @@ lock_type = "file"
 impl CommandLine {
     /// podman with this low-level runtime.
     pub fn podman(podman: &Path, runtime: &Path, namespace: Arc<Namespace>, root: &Path) -> Self {
-        let folder = temporary_folder();
-        let path = |name: &str| folder.path().join(name);
+        let directory = temporary_directory();
+        let path = |name: &str| directory.path().join(name);
         let storage = format!(
             "[storage]\ndriver = \"overlay\"\nrunroot = \"{}\"\ngraphroot = \"{}\"\n",
             path("run").display(),
@@ -79,7 +80,7 @@ impl CommandLine {
             image: vec!["--rootfs".into(), format!("{}:O", root.display())],
             refusal: ENOSYS,
             daemon: None,
-            folder,
+            directory,
         }
     }
 
@@ -89,8 +90,8 @@ impl CommandLine {
         namespace: Arc<Namespace>,
         image: &Path,
     ) -> Result<Self, String> {
-        let folder = temporary_folder();
-        let path = |name: &str| folder.path().join(name);
+        let directory = temporary_directory();
+        let path = |name: &str| directory.path().join(name);
         let socket = format!("unix://{}", path("docker.sock").display());
         let mut command = namespace.command(dockerd);
         command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
@@ -106,7 +107,7 @@ impl CommandLine {
             image: vec![IMAGE.into()],
             refusal: ENOSYS,
             daemon: Some(daemon),
-            folder,
+            directory,
         };
         let mut version = String::new();
         let answers = || {
@@ -125,9 +126,10 @@ impl CommandLine {
         Ok(engine)
     }
 
-    /// The folder that holds the folder `storage` of podman's containers, as `/var/lib/containers` does.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The directory that holds the directory `storage` of podman's containers, as
+    /// `/var/lib/containers` does.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The words that stand for the image of a container.

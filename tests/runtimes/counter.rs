@@ -1,4 +1,5 @@
-//! Workloads that look like a container runtime at work, in containers: they are workloads all the same.
+//! Workloads that look like a container runtime at work, in containers: they are workloads all the
+//! same.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::world::{Kind, World};
 use tests::Stop;
 
 /// The new mount namespace of unshare(2).
-const UNSHARE_MOUNTS: &str = "call:272,131072";
+const UNSHARE_MOUNTS: &str = "call:unshare,131072";
 /// Calls that runtimes make for every container, and no workload here makes.
 const RUNTIMES_OWN: [&str; 4] = ["pivot_root", "sethostname", "setns", "mknodat"];
 
@@ -35,12 +36,12 @@ const EXAMPLES: [Example; 4] = [
         label: "own_mount_namespace",
         steps: &[
             UNSHARE_MOUNTS,
-            "x86_64:165",
+            "x86_64:mount",
             "exec",
-            "x86_64:100",
+            "x86_64:times",
             "fork:1",
             "[",
-            "x86_64:120",
+            "x86_64:getresgid",
             "]",
         ],
         calls: &["unshare", "mount", "execve", "times", "fork", "getresgid"],
@@ -48,19 +49,33 @@ const EXAMPLES: [Example; 4] = [
     },
     Example {
         label: "memfd",
-        steps: &["exec-memfd", "x86_64:165", "x86_64:100", "fork:1", "[", "x86_64:120", "]"],
+        steps: &[
+            "exec-memfd",
+            "x86_64:mount",
+            "x86_64:times",
+            "fork:1",
+            "[",
+            "x86_64:getresgid",
+            "]",
+        ],
         calls: &["memfd_create", "execveat", "mount", "times", "fork", "getresgid"],
         shares_pid_namespace: false,
     },
     Example {
         label: "renamed",
-        steps: &["name:runc:[2:INIT]", "x86_64:165", "name:crun", "x86_64:166", "x86_64:100"],
+        steps: &[
+            "name:runc:[2:INIT]",
+            "x86_64:mount",
+            "name:crun",
+            "x86_64:umount2",
+            "x86_64:times",
+        ],
         calls: &["prctl", "mount", "umount2", "times"],
         shares_pid_namespace: false,
     },
     Example {
         label: "shared_pid_namespace",
-        steps: &["x86_64:100", "fork:1", "[", "x86_64:120", "]"],
+        steps: &["x86_64:times", "fork:1", "[", "x86_64:getresgid", "]"],
         calls: &["times", "fork", "getresgid"],
         shares_pid_namespace: true,
     },
@@ -121,7 +136,7 @@ fn check(parent: &Cgroup, bundle: Bundle, calls: &[&str]) -> Result<(), String> 
     let tracing = Tracer::new().cgroup(parent).start();
     bundle.start()?;
     wait_until_done(&bundle)?;
-    bundle.exec(None, &["/program", "x86_64:147"])?;
+    bundle.exec(None, &["/program", "x86_64:sched_get_priority_min"])?;
     drop(bundle);
     let outcome = tracing.stop().exits(0);
     let recording = outcome.recording();

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
-use tests::{BOUND, Running, holds_within, temporary_folder};
+use tests::{BOUND, Running, holds_within, temporary_directory};
 
-use crate::command_line::IMAGE;
 use crate::cri_api::{self as api, call};
+use crate::cri_containers::{Confined, confined_config, container_config};
 use crate::cri_files::{NETWORK, NETWORK_LIST, configuration};
 use crate::engine::{Container, Engine, Order, in_terminal, succeed};
 use crate::namespace::Namespace;
@@ -23,7 +23,7 @@ pub struct Containerd {
     namespace: Arc<Namespace>,
     socket: PathBuf,
     daemon: Running,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// A pod. Dropping it ends and removes it with its containers.
@@ -31,22 +31,6 @@ pub struct Pod<'a> {
     containerd: &'a Containerd,
     id: String,
     config: api::PodConfig,
-}
-
-/// What a pod's specification says of a container that is given little: all capabilities are dropped but these, the root file
-/// system is read-only, no privileges can be gained, and the runtime's default filter is loaded.
-#[derive(Clone, Copy, Debug)]
-pub struct Confined<'a> {
-    /// The image, whose program is run.
-    pub image: &'a str,
-    /// What the program is given.
-    pub arguments: &'a [&'a str],
-    /// The capabilities.
-    pub capabilities: &'a [String],
-    /// Folders of the host, the places where they are mounted, and whether they are read-only.
-    pub mounts: &'a [(&'a Path, &'a str, bool)],
-    /// The cgroup below which the container's own will be.
-    pub parent: &'a str,
 }
 
 /// A container in a pod of its own.
@@ -63,15 +47,15 @@ impl Containerd {
         namespace: &Arc<Namespace>,
         image: &Path,
     ) -> Result<Self, String> {
-        let folder = temporary_folder();
-        let path = |name: &str| folder.path().join(name);
+        let directory = temporary_directory();
+        let path = |name: &str| directory.path().join(name);
         for name in ["network", "plug-ins", "logs"] {
-            fs::create_dir(path(name)).expect("a folder is made");
+            fs::create_dir(path(name)).expect("a directory is made");
         }
         let plug_in = path("plug-ins").join("loopback");
         tests::write_program(&plug_in, NETWORK);
         fs::write(path("network").join("tests.conflist"), NETWORK_LIST).expect("written");
-        let configuration = configuration(folder.path(), runtime);
+        let configuration = configuration(directory.path(), runtime);
         fs::write(path("config.toml"), configuration).expect("the configuration is written");
         let mut command = namespace.command(containerd);
         command.arg("--config").arg(path("config.toml"));
@@ -83,7 +67,7 @@ impl Containerd {
             return Err(format!("containerd does not answer; it said:\n{}", daemon.stderr()));
         }
         let (ctr, namespace) = (ctr.to_owned(), Arc::clone(namespace));
-        let made = Self { ctr, namespace, socket, daemon, folder };
+        let made = Self { ctr, namespace, socket, daemon, directory };
         made.import(image)?;
         Ok(made)
     }
@@ -129,7 +113,8 @@ impl Containerd {
         self.pod_of("pod", "", cgroup_parent)
     }
 
-    /// The same, named after what made it: `WORKLOAD-SUFFIX`, with a number in the place of an empty suffix.
+    /// The same, named after what made it: `WORKLOAD-SUFFIX`, with a number in the place of an
+    /// empty suffix.
     pub fn pod_of(
         &self,
         workload: &str,
@@ -139,7 +124,8 @@ impl Containerd {
         self.make_pod(workload, suffix, cgroup_parent, None)
     }
 
-    /// The same, with its pause container under the runtime's default filter, as every kubelet wants it.
+    /// The same, with its pause container under the runtime's default filter, as every kubelet
+    /// wants it.
     pub fn pod_under_default(
         &self,
         workload: &str,
@@ -169,7 +155,7 @@ impl Containerd {
                 uid: uid.clone(),
                 namespace: "tracer-tests".into(),
             }),
-            log_directory: self.folder.path().join("logs").display().to_string(),
+            log_directory: self.directory.path().join("logs").display().to_string(),
             linux: Some(api::LinuxPodConfig {
                 cgroup_parent: cgroup_parent(&uid),
                 security_context,
@@ -310,57 +296,6 @@ impl Engine for Containerd {
 
     fn executes_as_user(&self) -> bool {
         false
-    }
-}
-
-fn container_config(order: &Order, name: &str, attempt: u32) -> api::ContainerConfig {
-    let unconfined = api::SecurityProfile { profile_type: 1, localhost_ref: String::new() };
-    let seccomp = order.profile.map_or(unconfined, |path| api::SecurityProfile {
-        profile_type: 2,
-        localhost_ref: path.display().to_string(),
-    });
-    let user = Some(api::Number { value: order.user.into() });
-    let security_context = api::SecurityContext {
-        run_as_user: user,
-        run_as_group: user,
-        no_new_privs: order.no_new_privs,
-        seccomp: Some(seccomp),
-        ..api::SecurityContext::default()
-    };
-    api::ContainerConfig {
-        metadata: Some(api::ContainerMetadata { name: name.into(), attempt }),
-        image: Some(api::Name { name: IMAGE.into() }),
-        command: order.words.iter().map(|&word| word.to_owned()).collect(),
-        log_path: format!("{name}-{attempt}.log"),
-        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
-        ..api::ContainerConfig::default()
-    }
-}
-
-fn confined_config(wanted: &Confined, name: &str) -> api::ContainerConfig {
-    let capabilities =
-        api::Capabilities { add: wanted.capabilities.to_vec(), drop: vec!["ALL".into()] };
-    let runtimes_default = api::SecurityProfile::default();
-    let security_context = api::SecurityContext {
-        capabilities: Some(capabilities),
-        read_only_root: true,
-        no_new_privs: true,
-        seccomp: Some(runtimes_default),
-        ..api::SecurityContext::default()
-    };
-    let mounts = wanted.mounts.iter().map(|&(host, place, read_only)| api::Mount {
-        container_path: place.into(),
-        host_path: host.display().to_string(),
-        read_only,
-    });
-    api::ContainerConfig {
-        metadata: Some(api::ContainerMetadata { name: name.into(), attempt: 0 }),
-        image: Some(api::Name { name: wanted.image.into() }),
-        arguments: wanted.arguments.iter().map(|&word| word.to_owned()).collect(),
-        mounts: mounts.collect(),
-        log_path: format!("{name}-0.log"),
-        linux: Some(api::LinuxContainerConfig { security_context: Some(security_context) }),
-        ..api::ContainerConfig::default()
     }
 }
 

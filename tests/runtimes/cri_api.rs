@@ -1,4 +1,5 @@
-//! The part of the container runtime interface of Kubernetes (`runtime.v1`) that the tests use: messages and calls.
+//! The part of the container runtime interface of Kubernetes (`runtime.v1`) that the tests use:
+//! messages and calls.
 //!
 //! Field numbers are those of `api.proto` in `k8s.io/cri-api`.
 
@@ -55,7 +56,8 @@ pub struct RunPod {
     pub config: Option<PodConfig>,
 }
 
-/// A message that holds an id and nothing else: responses and requests that name a pod or a container.
+/// A message that holds an id and nothing else: responses and requests that name a pod or a
+/// container.
 #[derive(Clone, PartialEq, Message)]
 pub struct Id {
     #[prost(string, tag = "1")]

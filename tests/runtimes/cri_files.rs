@@ -23,9 +23,10 @@ esac
 pub const NETWORK_LIST: &str =
     r#"{ "cniVersion": "0.4.0", "name": "tests", "plugins": [{ "type": "loopback" }] }"#;
 
-/// `restrict_oom_score_adj`: the pod's own process wants a score for which the machine may lack a capability.
-pub fn configuration(folder: &Path, runtime: &Path) -> String {
-    let path = |name: &str| Value::from(folder.join(name).display().to_string());
+/// `restrict_oom_score_adj`: the pod's own process wants a score for which the machine may lack a
+/// capability.
+pub fn configuration(directory: &Path, runtime: &Path) -> String {
+    let path = |name: &str| Value::from(directory.join(name).display().to_string());
     let cri = r#"[plugins."io.containerd.grpc.v1.cri""#;
     format!(
         r#"version = 2

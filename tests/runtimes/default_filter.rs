@@ -1,5 +1,5 @@
-//! Containers under their engine's default filter, as most are: a recording is complete at the first try, and its profile starts the
-//! container again.
+//! Containers under their engine's default filter, as most are: a recording is complete at the
+//! first try, and its profile starts the container again.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,10 +16,10 @@ use crate::names::with_storage;
 use crate::world::{Kind, World};
 
 /// A call that every default filter refuses to who lacks the capability for it: acct, with no file.
-const REFUSED: &str = "x86_64:163";
-const TOLD: &str = "acct(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM";
+const REFUSED: &str = "x86_64:acct";
+const DENIED: &str = "acct(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = EPERM";
 /// Tries that, makes a call that they allow, and stays.
-const SCRIPT: &str = "/program x86_64:163; mkdir /tmp/made && echo made; exec /program pause";
+const SCRIPT: &str = "/program x86_64:acct; mkdir /tmp/made && echo made; exec /program pause";
 const WORDS: [&str; 4] = ["/bin/busybox", "sh", "-c", SCRIPT];
 
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -73,13 +73,18 @@ fn start<'a>(
     Ok(container)
 }
 
-/// Nothing is missing: what the filter refused is told, and not in the profile.
+/// Nothing is missing: what the filter refused is reported, and not in the profile.
 fn is_whole(tracing: Tracing, label: &str) -> Outcome {
     let started = format!("{label}: 1 start recorded whole");
-    let told =
-        ["may start under a seccomp filter", &started, "denied by a filter while recording:", TOLD];
-    let outcome = tracing.stop().says(&told);
-    // Containers of other tests, whose engines keep them where this tracer does not look, may be anybody's when they end.
+    let messages = [
+        "may start under a seccomp filter",
+        &started,
+        "denied by a filter while recording:",
+        DENIED,
+    ];
+    let outcome = tracing.stop().says(&messages);
+    // Containers of other tests, whose engines keep them where this tracer does not look, may be
+    // anybody's when they end.
     let losses = outcome.recording().losses;
     assert_eq!(Losses { unresolved: 0, ..losses }, Losses::default(), "{}", outcome.stderr);
     let outcome = match losses.unresolved {
@@ -95,7 +100,7 @@ fn is_whole(tracing: Tracing, label: &str) -> Outcome {
 }
 
 fn profile(outcome: &Outcome) -> std::path::PathBuf {
-    outcome.folder().join("profile.json")
+    outcome.directory().join("profile.json")
 }
 
 fn new_name(label: &str) -> String {
@@ -140,7 +145,7 @@ fn podman(world: &World) -> Result<(), Stop> {
     let podman = world.command_line(Kind::PodmanRunc).map_err(Stop::Skip)?;
     // The place over which its storage is laid is there once it was used.
     drop(start(podman, &new_name("first"), &Cgroup::new("first"), None)?);
-    let launcher = with_storage(podman.folder());
+    let launcher = with_storage(podman.directory());
     command_line(podman, || Tracer::new().launcher(&launcher), "default-podman")
 }
 
@@ -181,8 +186,8 @@ fn late(world: &World) -> Result<(), Stop> {
     let container = start(docker, &name, &parent, None)?;
     let tracing = Tracer::new().args([&docker_host(docker), "--cgroup", &name]).start();
     succeed(&mut docker.command(&["exec", &name, "/program", REFUSED]))?;
-    let told = format!("{name} is under a seccomp filter");
-    let outcome = tracing.stop().exits(3).says(&[&told, TOLD, "late start"]);
+    let messages = format!("{name} is under a seccomp filter");
+    let outcome = tracing.stop().exits(3).says(&[&messages, DENIED, "late start"]);
     let losses = outcome.recording().losses;
     assert_eq!((losses.late_start, losses.filtered), (1, 0), "{losses:?}");
     drop(container);

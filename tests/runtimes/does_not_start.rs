@@ -1,12 +1,12 @@
-//! A container that does not start under its profile: one watched start tells everything that its runtime needs, and the amended
-//! profile starts it.
+//! A container that does not start under its profile: one watched start shows everything that its
+//! runtime needs, and the amended profile starts it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
 use serde_json::json;
-use tests::{BOUND, Cgroup, Outcome, Stop, Tracer, holds_within, temporary_folder};
+use tests::{BOUND, Cgroup, Outcome, Stop, Tracer, holds_within, temporary_directory};
 use tracer::recording::{Phase, json as recordings};
 
 use crate::cases::Cases;
@@ -48,8 +48,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     trials
 }
 
-fn write_few(folder: &Path) -> PathBuf {
-    let path = folder.join("few.json");
+fn write_few(directory: &Path) -> PathBuf {
+    let path = directory.join("few.json");
     let few = json!({
         "defaultAction": "SCMP_ACT_ERRNO",
         "architectures": ["SCMP_ARCH_X86_64"],
@@ -87,8 +87,8 @@ impl Named<'_> {
     }
 }
 
-/// What one watched start must tell, of which runtime.
-fn tells_all(outcome: Outcome, runtime: &str) -> Outcome {
+/// What one watched start must show, of which runtime.
+fn shows_all(outcome: Outcome, runtime: &str) -> Outcome {
     outcome.exits(4).says(&[
         "warning: a container may not start under ",
         "37 of the 48 calls of runc, 14 of the 22 calls of crun",
@@ -104,11 +104,11 @@ fn command_line(world: &World, kind: Kind) -> Result<(), Stop> {
     let name = format!("tracer-tests-few-{}-{}", kind.name(), std::process::id()).replace('_', "-");
     let container = Named { engine, name };
     let parent = Cgroup::new("few");
-    let folder = temporary_folder();
-    let (few, amended) = (write_few(folder.path()), folder.path().join("amended.json"));
+    let directory = temporary_directory();
+    let (few, amended) = (write_few(directory.path()), directory.path().join("amended.json"));
     let (launcher, options) = match engine.socket() {
         Some(socket) => (Vec::new(), vec![format!("--docker-host={socket}")]),
-        None => (with_storage(engine.folder()), Vec::new()),
+        None => (with_storage(engine.directory()), Vec::new()),
     };
     let verify =
         Tracer::new().without_out().launcher(&launcher).args(["verify".as_ref(), few.as_os_str()]);
@@ -119,7 +119,7 @@ fn command_line(world: &World, kind: Kind) -> Result<(), Stop> {
     let runs = failed.is_ok() && container.output().contains("started");
     assert!(!runs, "it cannot start under so few: {failed:?}");
     let runtime = if kind == Kind::PodmanCrun { "crun" } else { "runc" };
-    let outcome = tells_all(tracing.stop(), runtime);
+    let outcome = shows_all(tracing.stop(), runtime);
     println!("{}: {failed:?}\n{}", kind.name(), outcome.stderr);
     container.run(&parent, &amended)?;
     let started = holds_within(BOUND, || container.output().contains("started"));
@@ -131,8 +131,8 @@ fn cri(world: &World) -> Result<(), Stop> {
     let containerd = world.containerd().map_err(Stop::Skip)?;
     let above = Cgroup::new("few-cri");
     let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
-    let folder = temporary_folder();
-    let (few, amended) = (write_few(folder.path()), folder.path().join("amended.json"));
+    let directory = temporary_directory();
+    let (few, amended) = (write_few(directory.path()), directory.path().join("amended.json"));
     let options = [format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"))];
     let name = format!("{}/app", pod.path());
     let verify = Tracer::new().without_out().args(["verify".as_ref(), few.as_os_str()]);
@@ -149,7 +149,7 @@ fn cri(world: &World) -> Result<(), Stop> {
     let container = pod.create("app", 0, &order(&few))?;
     let failed = pod.start(&container);
     assert!(failed.is_err(), "it cannot start under so few");
-    let outcome = tells_all(tracing.stop(), "runc").says(&[&format!("{name}:")]);
+    let outcome = shows_all(tracing.stop(), "runc").says(&[&format!("{name}:")]);
     println!("cri: {failed:?}\n{}", outcome.stderr);
     pod.remove(&container)?;
     let container = pod.create("app", 1, &order(&amended))?;
@@ -168,7 +168,7 @@ fn what_was_denied_is_recorded(world: &World) -> Result<(), Stop> {
     let name = format!("tracer-tests-few-recorded-{}", std::process::id());
     let container = Named { engine: docker, name };
     let parent = Cgroup::new("few-recorded");
-    let few_in = temporary_folder();
+    let few_in = temporary_directory();
     let few = write_few(few_in.path());
     let host = format!("--docker-host={}", docker.socket().expect("docker has a socket"));
     let options = [host.as_str(), "--wait", "--include-denied", "--cgroup", &container.name];
@@ -185,7 +185,10 @@ fn what_was_denied_is_recorded(world: &World) -> Result<(), Stop> {
     let calls = recording.cgroups.iter().flat_map(|cgroup| &cgroup.calls);
     let denied: Vec<_> = calls.filter(|call| call.phase == Phase::Denied).collect();
     assert!(!denied.is_empty(), "{text}");
-    assert!(denied.iter().all(|call| call.during == Some(Phase::ContainerInit)), "{denied:?}");
-    assert!(!outcome.folder().join("profile.json").exists(), "no profile");
+    assert!(
+        denied.iter().all(|call| call.denied_in_phase == Some(Phase::ContainerInit)),
+        "{denied:?}"
+    );
+    assert!(!outcome.directory().join("profile.json").exists(), "no profile");
     Ok(())
 }

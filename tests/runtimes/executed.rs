@@ -1,11 +1,11 @@
-//! Ordinary programs, executed in the containers of workloads that make next to no call: a profile that was learned without
-//! them lets them start, and whatever the default action is.
+//! Ordinary programs, executed in the containers of workloads that make next to no call: a profile
+//! that was learned without them lets them start, and whatever the default action is.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Trial;
-use tests::{Cgroup, Outcome, Stop, Tracer, temporary_folder, tracer_program};
+use tests::{Cgroup, Outcome, Stop, Tracer, temporary_directory, tracer_program};
 
 use crate::cases::Cases;
 use crate::engine::{Engine, Order, succeed, wait_until_done};
@@ -57,8 +57,9 @@ fn starts(world: &World, kind: Kind, action: &str, words: &[&'static str]) -> Re
     drop(container);
     let learned = tracing.stop().exits(0);
     let action = format!("--default-action={action}");
-    let folder = temporary_folder();
-    let derive = |name: &str, options: &[&str]| derive(&learned, folder.path().join(name), options);
+    let directory = temporary_directory();
+    let derive =
+        |name: &str, options: &[&str]| derive(&learned, directory.path().join(name), options);
 
     let profile = derive("profile.json", &[&action])?;
     for no_new_privs in [false, true] {
@@ -79,13 +80,14 @@ fn starts(world: &World, kind: Kind, action: &str, words: &[&'static str]) -> Re
 }
 
 fn derive(learned: &Outcome, out: PathBuf, options: &[&str]) -> Result<PathBuf, String> {
-    let recording = learned.folder().join("profile.recording.json");
+    let recording = learned.directory().join("profile.recording.json");
     let mut command = Command::new(tracer_program());
     succeed(command.arg("profile").arg(recording).arg("-o").arg(&out).args(options))?;
     Ok(out)
 }
 
-/// Starts the container, and executes each program as root and as somebody else; the stories of those that failed.
+/// Starts the container, and executes each program as root and as somebody else; the stories of
+/// those that failed.
 fn executed(
     runtime: &dyn Engine,
     order: &Order,

@@ -1,8 +1,8 @@
-//! tracer as an image, with the capabilities that the DaemonSet gives it: what it records there is what it records on the
-//! host.
+//! tracer as an image, with the capabilities that the DaemonSet gives it: what it records there is
+//! what it records on the host.
 //!
-//! Podman builds it, and runs it in a cgroup namespace of its own; containerd runs it as a pod's. Docker 20.10 does not know
-//! the two capabilities.
+//! Podman builds it, and runs it in a cgroup namespace of its own; containerd runs it as a pod's.
+//! Docker 20.10 does not know the two capabilities.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -11,12 +11,12 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use tests::deployment::{CONTAINERFILE, capabilities};
-use tests::{BOUND, Cgroup, Outcome, Tracer, Tracing, holds_within, names, temporary_folder};
+use tests::{BOUND, Cgroup, Outcome, Tracer, Tracing, holds_within, names, temporary_directory};
 use tracer::recording::{self, Phase, Recording};
 
 use crate::cases::Cases;
 use crate::command_line::CommandLine;
-use crate::cri::Confined;
+use crate::cri_containers::Confined;
 use crate::engine::{Container, Order, succeed, wait_until_done};
 use crate::matrix::SOMEBODY;
 use crate::workloads::Workload;
@@ -43,13 +43,14 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     trials
 }
 
-/// The starts of two containers, one made by the host's runc, one by the engine that tracer's own is of.
+/// The starts of two containers, one made by the host's runc, one by the engine that tracer's own
+/// is of.
 fn records_as_on_the_host(world: &World, kind: Kind) -> Result<(), Stop> {
     let podman = world.command_line(kind).map_err(Stop::Skip)?;
     build(podman)?;
     let [own, targets] = ["image", "image-targets"].map(Cgroup::new);
-    is_told_what_is_missing(podman, &own, &targets);
-    is_told_that_it_sees_a_part(podman, &own, &targets);
+    learns_what_is_missing(podman, &own, &targets);
+    learns_that_it_sees_a_part(podman, &own, &targets);
     let tracers = [from_image(podman, &own, &capabilities(), &[HIERARCHY]), Tracer::new()];
     let tracings = tracers.map(|tracer| tracer.cgroup(&targets).start());
     work(world, [Kind::Runc, kind], &targets)?;
@@ -58,13 +59,14 @@ fn records_as_on_the_host(world: &World, kind: Kind) -> Result<(), Stop> {
     compare(&image.recording(), &host.recording())
 }
 
-/// The same through the interface that the kubelet uses, under the runtime's default filter, as the DaemonSet says.
+/// The same through the interface that the kubelet uses, under the runtime's default filter, as the
+/// DaemonSet says.
 fn records_as_a_pod(world: &World) -> Result<(), Stop> {
     let containerd = world.containerd().map_err(Stop::Skip)?;
     let podman = world.command_line(Kind::PodmanRunc).map_err(Stop::Skip)?;
     build(podman)?;
     let [own, targets] = ["image", "image-targets"].map(Cgroup::new);
-    let results = temporary_folder();
+    let results = temporary_directory();
     let archive = results.path().join("image.tar");
     succeed(podman.command(&["save", "--quiet", IMAGE, "--output"]).arg(&archive))?;
     containerd.import(&archive)?;
@@ -91,7 +93,8 @@ fn records_as_a_pod(world: &World) -> Result<(), Stop> {
     compare(&image, &host.recording())
 }
 
-/// Starts a container of each engine, lets it do its work, executes another program in it, and ends it.
+/// Starts a container of each engine, lets it do its work, executes another program in it, and ends
+/// it.
 fn work(world: &World, engines: [Kind; 2], targets: &Cgroup) -> Result<(), Stop> {
     let (words, user) = Workload::named("busybox").order(world.root()?).map_err(Stop::Skip)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -124,15 +127,15 @@ fn build(podman: &CommandLine) -> Result<(), Stop> {
     let program = env::var_os("TRACER_STATIC_BIN").ok_or_else(|| {
         Stop::Skip("TRACER_STATIC_BIN names no static tracer: run `cargo xtask test`".into())
     })?;
-    let context = temporary_folder();
+    let context = temporary_directory();
     fs::copy(program, context.path().join("tracer")).expect("the program is copied");
     let mut command = podman.command(&["build", "--quiet", "--network=none", "--tag", IMAGE]);
     command.arg("--file").arg(Path::new(CONTAINERFILE)).arg(context.path());
     Ok(succeed(&mut command).map(drop)?)
 }
 
-/// tracer from the image, in a cgroup namespace of its own, as the DaemonSet runs it. Its results are in the folder of this
-/// value, as those of a tracer on the host are.
+/// tracer from the image, in a cgroup namespace of its own, as the DaemonSet runs it. Its results
+/// are in the directory of this value, as those of a tracer on the host are.
 ///
 /// Without the default filter: Podman's refuses bpf(2) to these capabilities.
 fn from_image(
@@ -148,17 +151,17 @@ fn from_image(
     command.args(volumes.iter().map(|volume| format!("--volume={volume}")));
     command.arg(format!("--cgroup-parent={}", own.name()));
     let tracer = Tracer::new();
-    command.arg(format!("--volume={}:/var/lib/tracer", tracer.folder().display()));
+    command.arg(format!("--volume={}:/var/lib/tracer", tracer.directory().display()));
     let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let tracer = variables.fold(tracer, |tracer, (name, value)| {
         tracer.environment(&name.to_string_lossy(), &value.to_string_lossy())
     });
     let tracer = tracer.launcher([command.get_program()]).launcher(command.get_args());
-    // Relative: to the image's working folder, and to that of this value.
+    // Relative: to the image's working directory, and to that of this value.
     tracer.program(IMAGE.into()).out("profile.json")
 }
 
-fn is_told_what_is_missing(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
+fn learns_what_is_missing(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
     for missing in capabilities() {
         let others: Vec<_> = capabilities().into_iter().filter(|name| *name != missing).collect();
         let outcome = from_image(podman, own, &others, &[HIERARCHY]).cgroup(target).run().exits(1);
@@ -168,7 +171,7 @@ fn is_told_what_is_missing(podman: &CommandLine, own: &Cgroup, target: &Cgroup) 
 }
 
 /// Without the host's cgroups: a target that cannot be seen is not awaited in vain without a word.
-fn is_told_that_it_sees_a_part(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
+fn learns_that_it_sees_a_part(podman: &CommandLine, own: &Cgroup, target: &Cgroup) {
     let outcome = from_image(podman, own, &capabilities(), &[]).cgroup(target).run().exits(1);
     outcome.says(&["error:", "mount the host's /sys/fs/cgroup"]).writes_nothing();
 }
@@ -178,8 +181,8 @@ fn check(host: &Outcome) -> Result<(), Stop> {
     let recording = host.recording();
     let containers = recording.cgroups.iter().filter(|cgroup| {
         let [set_up, workload] = [Phase::Setup, Phase::Workload].map(|phase| names(cgroup, phase));
-        let told_apart = set_up.contains("pivot_root") && !workload.contains("pivot_root");
-        told_apart && workload.contains(EXECUTED)
+        let distinguished = set_up.contains("pivot_root") && !workload.contains("pivot_root");
+        distinguished && workload.contains(EXECUTED)
     });
     let (containers, all) = (containers.count(), recording.cgroups.len());
     let allowed = host.allowed();
@@ -191,7 +194,8 @@ fn check(host: &Outcome) -> Result<(), Stop> {
     Err(Stop::Fail(format!("{containers} of {all} cgroups are the containers'\n{text}")))
 }
 
-/// A line for each call of each cgroup, with its phase and count; one for what else is known of the cgroup.
+/// A line for each call of each cgroup, with its phase and count; one for what else is known of the
+/// cgroup.
 fn evidence(recording: &Recording) -> BTreeSet<String> {
     assert!(recording.complete, "{:?}", recording.losses);
     let lines = recording.cgroups.iter().flat_map(|cgroup| {

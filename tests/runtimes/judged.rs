@@ -1,11 +1,12 @@
-//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` judges them by the container's.
+//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` judges them
+//! by the container's.
 
 use std::fs;
 use std::path::Path;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::{Cgroup, Stop, Tracer, temporary_folder};
+use tests::{Cgroup, Stop, Tracer, temporary_directory};
 
 use crate::cases::Cases;
 use crate::engine::Order;
@@ -45,8 +46,9 @@ fn conditional() -> Value {
 fn is_judged_by_the_container(world: &World, kind: Kind) -> Result<(), Stop> {
     let engine = world.engine(kind).map_err(Stop::Skip)?;
     let parent = Cgroup::new("judged");
-    let folder = temporary_folder();
-    let [profile, amended] = ["profile.json", "amended.json"].map(|name| folder.path().join(name));
+    let directory = temporary_directory();
+    let [profile, amended] =
+        ["profile.json", "amended.json"].map(|name| directory.path().join(name));
     fs::write(&profile, conditional().to_string()).expect("the profile is written");
     let words = ["/worker", "idle"];
     let order = Order {

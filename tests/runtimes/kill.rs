@@ -1,10 +1,11 @@
-//! Many starts under a profile that kills: what a runtime makes in one start of forty is in its base set.
+//! Many starts under a profile that kills: what a runtime makes in one start of forty is in its
+//! base set.
 
 use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::Trial;
-use tests::{Cgroup, temporary_folder, tracer_program};
+use tests::{Cgroup, temporary_directory, tracer_program};
 
 use crate::bundle::{Runtime, Start};
 use crate::cases::Cases;
@@ -42,8 +43,8 @@ fn starts(world: &World, kind: Kind, start: Start, no_new_privs: bool) -> Result
     let parent = Cgroup::new("kill");
     let order =
         Order { words: &WORDS, user: 0, no_new_privs, profile: None, parent: parent.name() };
-    let folder = temporary_folder();
-    let profile = folder.path().join("profile.json");
+    let directory = temporary_directory();
+    let profile = directory.path().join("profile.json");
     write_killing_profile(&runtime, &order, &profile)?;
     let order = Order { profile: Some(&profile), ..order };
     let mut failures = Vec::new();
@@ -63,7 +64,8 @@ fn starts(world: &World, kind: Kind, start: Start, no_new_privs: bool) -> Result
 fn write_killing_profile(runtime: &Runtime, order: &Order, path: &Path) -> Result<(), String> {
     let learned: Vec<_> =
         (0..RECORDINGS).map(|_| learn(runtime, order)).collect::<Result<_, _>>()?;
-    let recordings = learned.iter().map(|outcome| outcome.folder().join("profile.recording.json"));
+    let recordings =
+        learned.iter().map(|outcome| outcome.directory().join("profile.recording.json"));
     let mut command = Command::new(tracer_program());
     command.arg("profile").args(recordings).arg("-o").arg(path);
     succeed(command.arg("--default-action=kill-process")).map(drop)

@@ -1,21 +1,22 @@
-//! Pods as slow and unusual kubelets make them: a pause container that is told of late, and pods without cgroups of their own.
+//! Pods as slow and unusual kubelets make them: a pause container that is reported late, and pods
+//! without cgroups of their own.
 
 use std::fs;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use tests::{Cgroup, Outcome, Stop, Tracer, temporary_folder, tool};
+use tests::{Cgroup, Outcome, Stop, Tracer, temporary_directory, tool};
 
 use crate::cases::Cases;
 use crate::engine::{Engine, Order};
 use crate::world::World;
 
-/// How long the runtime takes: longer than tracer waits for the name of a container that runs (5 s).
+/// How long the runtime takes: longer than tracer waits for the name of a container that runs (5
+/// s).
 const DELAY: Duration = Duration::from_secs(8);
 
-/// Lets the start of a pause container return late. containerd tells of a pod when its pause container was started, and the shim's
-/// folder is that of the first container's bundle.
+/// Lets the start of a pause container return late. containerd reports a pod when its pause
+/// container was started, and the shim's directory is that of the first container's bundle.
 const SLOW: &str = r#"#!/bin/sh
 for id; do :; done
 RUNTIME "$@" || exit
@@ -24,44 +25,41 @@ case " $* " in
 esac
 "#;
 
-/// All cases.
+/// All cases but [`alone`].
 pub fn trials(cases: &Cases) -> Vec<Trial> {
-    type Test = fn(&World) -> Result<(), Stop>;
-    let tests: [(&str, Test); 3] = [
-        ("pause_told_late", told_late),
-        ("pods_without_cgroups", without_cgroups),
-        ("tracer_started_again", tracer_started_again),
-    ];
-    let case = |(name, test): (&str, Test)| {
-        cases.trial(format!("kubelets::{name}"), move |world: &World| {
-            let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-            test(world)
-        })
-    };
-    tests.into_iter().map(case).collect()
+    vec![cases.trial("kubelets::tracer_started_again".into(), tracer_started_again)]
 }
 
-/// These tests take turns. A tracer that asks one engine gets no names for the pods of another one, and counts them as a possible loss.
-static TURN: Mutex<()> = Mutex::new(());
+/// The cases that nothing else may run beside. A tracer beside them counts their containers as a
+/// possible loss: one makes pods with an engine that no other case asks; the other makes containers
+/// outside the cgroup of any pod, which may be anyone's, and removes them at once, which no kubelet
+/// does.
+pub fn alone(cases: &Cases) -> Vec<Trial> {
+    vec![
+        cases.trial("kubelets::pause_reported_late".into(), reported_late),
+        cases.trial("kubelets::pods_without_cgroups".into(), without_cgroups),
+    ]
+}
 
-fn told_late(world: &World) -> Result<(), Stop> {
+fn reported_late(world: &World) -> Result<(), Stop> {
     world.root()?;
-    let folder = temporary_folder();
-    let program = folder.path().join("runc");
+    let directory = temporary_directory();
+    let program = directory.path().join("runc");
     let script = SLOW
         .replace("RUNTIME", &tool("runc").map_err(Stop::Skip)?.display().to_string())
         .replace("DELAY", &DELAY.as_secs().to_string());
     tests::write_program(&program, script);
     let containerd = world.containerd_with(&program).map_err(Stop::Skip)?;
-    let above = Cgroup::new("told-late");
+    let above = Cgroup::new("reported-late");
     let endpoint = format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"));
-    let path = "tracer-tests/told-late-0";
+    let path = "tracer-tests/reported-late-0";
     // A pause container under a filter would be a loss, were it taken for the workload.
     let tracer = Tracer::new().args([&endpoint, "--wait", "--no-denied", "--cgroup", path]);
     let tracing = tracer.start();
     let began = Instant::now();
-    let pod = containerd
-        .pod_under_default("told-late", "0", |uid| format!("{}/kubepods/pod{uid}", above.name()))?;
+    let pod = containerd.pod_under_default("reported-late", "0", |uid| {
+        format!("{}/kubepods/pod{uid}", above.name())
+    })?;
     assert!(began.elapsed() >= DELAY, "the runtime was late");
     let container = pod.create("app", 0, &order(&above))?;
     pod.run_to_its_end(&container)?;
@@ -71,8 +69,8 @@ fn told_late(world: &World) -> Result<(), Stop> {
 }
 
 /// The container's own call, and one that is executed in it later.
-const WORDS: [&str; 2] = ["/program", "x86_64:147"];
-const LATER: [&str; 2] = ["/program", "x86_64:100"];
+const WORDS: [&str; 2] = ["/program", "x86_64:sched_get_priority_min"];
+const LATER: [&str; 2] = ["/program", "x86_64:times"];
 
 fn order(above: &Cgroup) -> Order<'_> {
     Order { words: &WORDS, user: 0, no_new_privs: false, profile: None, parent: above.name() }
@@ -88,7 +86,8 @@ fn is_of(outcome: &Outcome, container: &str, pause: &str) {
     assert!(!outcome.stderr.contains(pause), "{}", outcome.stderr);
 }
 
-/// `cgroupsPerQOS: false`: no cgroup of a pod is above the container's, and no other pod was there before that would tell.
+/// `cgroupsPerQOS: false`: no cgroup of a pod is above the container's, and no other pod was there
+/// before that would show it.
 fn without_cgroups(world: &World) -> Result<(), Stop> {
     world.root()?;
     let containerd = world.containerd().map_err(Stop::Skip)?;
@@ -117,13 +116,14 @@ fn without_cgroups(world: &World) -> Result<(), Stop> {
     Ok(())
 }
 
-/// As Kubernetes does with the pod of a DaemonSet: the second tracer sees a container that runs, and the first one's evidence counts.
+/// As Kubernetes does with the pod of a DaemonSet: the second tracer sees a container that runs,
+/// and the first one's evidence counts.
 fn tracer_started_again(world: &World) -> Result<(), Stop> {
     world.root()?;
     let containerd = world.containerd().map_err(Stop::Skip)?;
     let above = Cgroup::new("started-again");
     let endpoint = format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"));
-    let results = temporary_folder();
+    let results = temporary_directory();
     let out = results.path().join("p.json");
     let target = "tracer-tests/sts/started-again";
     let tracer = || {

@@ -1,4 +1,5 @@
-//! The examples in `profiles/learned/`: the checked-in files start their workloads. `BLESS=1` records them anew.
+//! The examples in `profiles/learned/`: the checked-in files start their workloads. `BLESS=1`
+//! records them anew.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::{env, fs};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::{Cgroup, temporary_folder, tracer_program};
+use tests::{Cgroup, temporary_directory, tracer_program};
 
 use crate::cases::Cases;
 use crate::counter::learning_profile;
@@ -49,7 +50,7 @@ fn serves(world: &World, workload: Workload, file: &str) -> Result<(), Stop> {
     let parent = Cgroup::new("learned");
     let order =
         Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
-    let path = folder().join(file);
+    let path = directory().join(file);
     if env::var_os("BLESS").is_some() {
         write(world, &order, &path)?;
     }
@@ -73,7 +74,8 @@ fn serves(world: &World, workload: Workload, file: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What Docker's default refuses by an argument, though the call is allowed: the profile refuses it as well.
+/// What Docker's default refuses by an argument, though the call is allowed: the profile refuses it
+/// as well.
 fn refuses_what_the_default_does(engine: &dyn Engine, order: &Order) -> Result<(), String> {
     let container = engine.start(order)?;
     wait_until_done(&*container)?;
@@ -88,19 +90,21 @@ fn refuses_what_the_default_does(engine: &dyn Engine, order: &Order) -> Result<(
     Ok(())
 }
 
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("profiles").join("learned")
 }
 
-/// Records starts under runc, and lets tracer derive the profile of all of them with its default choices.
+/// Records starts under runc, and lets tracer derive the profile of all of them with its default
+/// choices.
 fn write(world: &World, order: &Order, path: &Path) -> Result<(), Stop> {
     let engine = world.engine(Kind::Runc).map_err(Stop::Skip)?;
     let profile = learning_profile();
     let order = Order { profile: Some(&profile), ..*order };
     let learned: Vec<_> =
         (0..RECORDINGS).map(|_| learn(engine, &order)).collect::<Result<_, _>>()?;
-    let recordings = learned.iter().map(|outcome| outcome.folder().join("profile.recording.json"));
-    let made = temporary_folder();
+    let recordings =
+        learned.iter().map(|outcome| outcome.directory().join("profile.recording.json"));
+    let made = temporary_directory();
     let out = made.path().join("profile.json");
     let mut command = Command::new(tracer_program());
     succeed(command.arg("profile").args(recordings).arg("-o").arg(&out))?;
@@ -108,7 +112,8 @@ fn write(world: &World, order: &Order, path: &Path) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The names that the profile allows, if it has the form that all consumers read and is as narrow as it should be.
+/// The names that the profile allows, if it has the form that all consumers read and is as narrow
+/// as it should be.
 fn check(text: &str) -> Result<Vec<String>, String> {
     let profile: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let rules = profile["syscalls"].as_array().cloned().unwrap_or_default();

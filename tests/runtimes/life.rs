@@ -1,4 +1,5 @@
-//! Targets that end and start again, and that do not exist yet: every start is recorded, under the name that it had.
+//! Targets that end and start again, and that do not exist yet: every start is recorded, under the
+//! name that it had.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -124,8 +125,8 @@ fn docker_restarts(world: &World) -> Result<(), Stop> {
     }
     let outcome = tracing.stop().exits(0).says(&["complete: nothing was lost"]);
     is_whole(&outcome);
-    let told = format!("{name}: {} starts recorded whole", RESTARTS + 1);
-    outcome.says(&[&told]);
+    let message = format!("{name}: {} starts recorded whole", RESTARTS + 1);
+    outcome.says(&[&message]);
     drop(container);
     Ok(())
 }
@@ -146,19 +147,19 @@ fn a_container_that_is_removed_ends_the_recording(world: &World) -> Result<(), S
     let [by_name, by_id, awaited] = [&for_good, id.trim(), &again].map(trace);
     let container = Removed(docker, for_good.clone());
     for name in [&for_good, &again] {
-        succeed(&mut docker.command(&["exec", name, "/program", "x86_64:147"]))?;
+        succeed(&mut docker.command(&["exec", name, "/program", "x86_64:sched_get_priority_min"]))?;
         succeed(&mut docker.command(&["kill", name]))?;
     }
     for tracing in [by_name, by_id] {
-        let outcome = tracing.finish().exits(3).says(&["gone for good", "late start"]);
+        let outcome = tracing.finish().exits(3).says(&["will not start again", "late start"]);
         assert!(outcome.allowed().iter().any(|name| name == "sched_get_priority_min"));
     }
     drop(container);
-    awaited.wait_for_message("its next one is awaited");
+    awaited.wait_for_message("waiting for it to start again");
     succeed(&mut docker.command(&["start", &again]))?;
     succeed(&mut docker.command(&["kill", &again]))?;
     let outcome = awaited.finish().exits(0).says(&["complete: nothing was lost"]);
-    assert!(!outcome.stderr.contains("gone for good"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("will not start again"), "{}", outcome.stderr);
     drop(kept);
     Ok(())
 }
@@ -178,7 +179,7 @@ fn a_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
     for (attempt, (number, _)) in (0..).zip(MARKERS) {
         let call = format!("x86_64:{number}");
         run(&pod, "app", attempt, &["/program", &call], &above)?;
-        run(&pod, "other", attempt, &["/program", "x86_64:452"], &above)?;
+        run(&pod, "other", attempt, &["/program", "x86_64:fchmodat2"], &above)?;
     }
     let [by_name, by_uid, app] = tracings.map(|tracing| tracing.stop().exits(0));
     for outcome in [&by_name, &by_uid, &app] {
@@ -187,9 +188,9 @@ fn a_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
     let others = [&by_name, &by_uid, &app]
         .map(|outcome| outcome.allowed().iter().filter(|name| *name == "fchmodat2").count());
     assert_eq!(others, [1, 1, 0], "the other container is the pod's, and not the one");
-    let told = format!("{}/app: {} starts recorded whole", pod.path(), MARKERS.len());
-    app.says(&[&told]);
-    by_name.says(&[&told, &format!("{}/other: 6 starts recorded whole", pod.path())]);
+    let message = format!("{}/app: {} starts recorded whole", pod.path(), MARKERS.len());
+    app.says(&[&message]);
+    by_name.says(&[&message, &format!("{}/other: 6 starts recorded whole", pod.path())]);
     Ok(())
 }
 
@@ -199,7 +200,8 @@ fn run(pod: &Pod, name: &str, attempt: u32, words: &[&str], above: &Cgroup) -> R
     pod.run_to_its_end(&container)
 }
 
-/// Asserts that every start is there, under its name, with its call in the workload and the runtime's outside.
+/// Asserts that every start is there, under its name, with its call in the workload and the
+/// runtime's outside.
 fn all_are_there(outcome: &Outcome, label: &str) {
     let recording = outcome.recording();
     assert_eq!(recording.losses, Losses::default());
@@ -263,8 +265,8 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
         let container = pod.create("app", turn as u32, &order)?;
         pod.run(&container)?;
         ended.push_back(container);
-        // The kubelet removes containers that have ended once a minute, all but the last one of a name (`ContainerGCPeriod` and
-        // `maximum-dead-containers-per-container`).
+        // The kubelet removes containers that have ended once a minute, all but the last one of a
+        // name (`ContainerGCPeriod` and `maximum-dead-containers-per-container`).
         if ended.len() > KEPT {
             pod.remove(&ended.pop_front().expect("one more than is kept"))?;
         }
@@ -273,7 +275,8 @@ fn hundred_starts_of_cri(world: &World) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What ran before tracing began (and makes no call any more), and is made again while tracing: the same name, and another id and cgroup.
+/// What ran before tracing began (and makes no call any more), and is made again while tracing: the
+/// same name, and another id and cgroup.
 fn is_made_up_for(
     options: &[&str],
     make_again: impl FnOnce() -> Result<(), Stop>,
@@ -307,7 +310,7 @@ fn a_late_container_of_docker_is_made_again(world: &World) -> Result<(), Stop> {
     let target = format!("docker:{name}");
     is_made_up_for(&[&docker_host(docker), "--wait", "--cgroup", &target], || {
         succeed(docker.command(&["rm", "--force"]).arg(&name))?;
-        run(&["--rm", IMAGE, "/program", "x86_64:36"])?;
+        run(&["--rm", IMAGE, "/program", "x86_64:getitimer"])?;
         Ok(())
     })?;
     drop(container);
@@ -327,12 +330,13 @@ fn a_late_container_of_a_pod_is_made_again(world: &World) -> Result<(), Stop> {
     let target = format!("{}/app", pod.path());
     is_made_up_for(&[&cri_endpoint(containerd), "--wait", "--cgroup", &target], || {
         pod.remove(&late)?;
-        run(&pod, "app", 1, &["/program", "x86_64:36"], &above)?;
+        run(&pod, "app", 1, &["/program", "x86_64:getitimer"], &above)?;
         Ok(())
     })
 }
 
-/// A Deployment that is rolled while it is traced: a replica that ran before, and new ones of another `ReplicaSet`.
+/// A Deployment that is rolled while it is traced: a replica that ran before, and new ones of
+/// another `ReplicaSet`.
 fn replicas_are_one_workload(world: &World) -> Result<(), Stop> {
     world.root()?;
     let containerd = world.containerd().map_err(Stop::Skip)?;
@@ -358,7 +362,7 @@ fn replicas_are_one_workload(world: &World) -> Result<(), Stop> {
     });
     // Another Deployment, whose name begins alike.
     let other = replica(&format!("{workload}-api"), "5d9c8b7f4-zz2xw")?;
-    run(&other, "app", 0, &["/program", "x86_64:452"], &above)?;
+    run(&other, "app", 0, &["/program", "x86_64:fchmodat2"], &above)?;
     let rolled = ["69b7d4c6f8-x7k2p", "69b7d4c6f8-9v5kc"];
     for (suffix, (number, _)) in rolled.iter().zip(MARKERS) {
         let pod = replica(&workload, suffix)?;
@@ -367,9 +371,9 @@ fn replicas_are_one_workload(world: &World) -> Result<(), Stop> {
     let [by_kind, by_beginning] = tracings.map(Tracing::stop);
     for (outcome, with_other) in [(by_kind.exits(0), false), (by_beginning.exits(0), true)] {
         assert_eq!(outcome.recording().losses, Losses::default());
-        let told = format!(": the profile of {namespace}/{workload}/app, ");
+        let message = format!(": the profile of {namespace}/{workload}/app, ");
         let mut lines = outcome.stderr.lines();
-        let file = lines.find_map(|line| Some(line.split_once(&told)?.0)).expect("a profile");
+        let file = lines.find_map(|line| Some(line.split_once(&message)?.0)).expect("a profile");
         let text = fs::read_to_string(file).expect("the file is there");
         let profile: Value = serde_json::from_str(&text).expect("JSON");
         let names = profile["syscalls"][0]["names"].to_string();

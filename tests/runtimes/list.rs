@@ -50,7 +50,7 @@ fn each_container_is_listed_once(world: &World) -> Result<(), Stop> {
         format!("--docker-host={}", docker.socket().expect("docker has a socket")),
         format!("--cri-endpoint=unix://{}", containerd.socket().expect("containerd has one")),
     ];
-    let (json, table) = listed(&with_storage(podman.folder()), &options);
+    let (json, table) = listed(&with_storage(podman.directory()), &options);
     let here = json.iter().filter(|one| {
         one["cgroup"].as_str().expect("a path").starts_with(&format!("{}/", above.name()))
     });

@@ -1,4 +1,5 @@
-//! Tests with real container runtimes: a learned profile starts the container again, and nothing more is allowed.
+//! Tests with real container runtimes: a learned profile starts the container again, and nothing
+//! more is allowed.
 
 mod bundle;
 mod cases;
@@ -6,6 +7,7 @@ mod command_line;
 mod counter;
 mod cri;
 mod cri_api;
+mod cri_containers;
 mod cri_files;
 mod default_filter;
 mod does_not_start;
@@ -30,6 +32,7 @@ mod refused;
 mod releases;
 mod root;
 mod starts;
+mod startup_errors;
 mod strangers;
 mod table;
 mod user_namespaces;
@@ -81,9 +84,12 @@ fn main() -> ExitCode {
     trials.extend(why::trials(&cases));
     trials.extend(executed::trials(&cases));
     trials.extend(refused::trials(&cases));
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    trials.extend(startup_errors::trials(&cases));
+    let together = libtest_mimic::run(&arguments, trials);
+    arguments.test_threads = Some(1);
+    let alone = libtest_mimic::run(&arguments, kubelets::alone(&cases));
     print!("{}", world.table);
     drop(cases);
     drop(world);
-    conclusion.exit_code()
+    if together.has_failed() { together.exit_code() } else { alone.exit_code() }
 }

@@ -51,12 +51,12 @@ fn a_profile_for_each_container_of_a_pod(world: &World) -> Result<(), Stop> {
     let path = pod.path();
     let tracer = Tracer::new().args([&endpoint, "--wait", "--per-container", "--cgroup", &path]);
     let tracing = tracer.start();
-    for (name, call) in [("set-up", "x86_64:100"), ("app", "x86_64:147")] {
+    for (name, call) in [("set-up", "x86_64:times"), ("app", "x86_64:sched_get_priority_min")] {
         let container = pod.create(name, 0, &order(&["/program", call], &above))?;
         pod.run_to_its_end(&container)?;
     }
     let outcome = tracing.stop().exits(0);
-    let file = |name: &str| outcome.folder().join(name);
+    let file = |name: &str| outcome.directory().join(name);
     assert_eq!(which(&file("profile.json")), [true, true]);
     assert_eq!(which(&file("profile.set-up.json")), [true, false]);
     assert_eq!(which(&file("profile.app.json")), [false, true]);
@@ -68,7 +68,7 @@ fn a_profile_for_each_container_of_a_pod(world: &World) -> Result<(), Stop> {
     let recording: Recording = serde_json::from_str(&text).expect("a recording");
     assert_eq!(recording.targets[0].name, format!("{path}/app"));
     assert!(recording.complete && recording.cgroups.len() == 1, "{text}");
-    assert_eq!(file_names(outcome.folder()).len(), 9, "three files each, and nothing else");
+    assert_eq!(file_names(outcome.directory()).len(), 9, "three files each, and nothing else");
     Ok(())
 }
 
@@ -78,19 +78,19 @@ fn a_profile_for_everything_that_starts(world: &World) -> Result<(), Stop> {
     let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
     let containerd = world.containerd().map_err(Stop::Skip)?;
     let above = Cgroup::new("all-containers");
-    let results = tests::temporary_folder();
+    let results = tests::temporary_directory();
     let options = [
         format!("--docker-host={}", docker.socket().expect("docker has a socket")),
         format!("--cri-endpoint=unix://{}", containerd.socket().expect("containerd has one")),
     ];
-    let folder = results.path().join("profiles/");
-    let tracer = Tracer::new().args(&options).args(["--all-containers"]).out(&folder);
+    let directory = results.path().join("profiles/");
+    let tracer = Tracer::new().args(&options).args(["--all-containers"]).out(&directory);
     let tracing = tracer.start();
-    let container = docker.start(&order(&["/program", "x86_64:100", "pause"], &above))?;
+    let container = docker.start(&order(&["/program", "x86_64:times", "pause"], &above))?;
     let name = container.name().expect("docker names its containers").to_owned();
     let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
     for attempt in 0..2 {
-        let words = ["/program", "x86_64:147"];
+        let words = ["/program", "x86_64:sched_get_priority_min"];
         let container = pod.create("app", attempt, &order(&words, &above))?;
         pod.run_to_its_end(&container)?;
     }
@@ -99,13 +99,13 @@ fn a_profile_for_everything_that_starts(world: &World) -> Result<(), Stop> {
     // What other tests ran is late, or was not seen to end.
     let outcome = tracing.stop();
     assert!(matches!(outcome.status.code(), Some(0 | 3)), "{}", outcome.stderr);
-    assert_eq!(which(&folder.join(format!("{name}.json"))), [true, false]);
+    assert_eq!(which(&directory.join(format!("{name}.json"))), [true, false]);
     let app = format!("{}_app", pod.path().replace('/', "_"));
-    assert_eq!(which(&folder.join(format!("{app}.json"))), [false, true]);
-    let text = fs::read_to_string(folder.join(format!("{app}.recording.json"))).expect("it");
+    assert_eq!(which(&directory.join(format!("{app}.json"))), [false, true]);
+    let text = fs::read_to_string(directory.join(format!("{app}.recording.json"))).expect("it");
     let recording: Recording = serde_json::from_str(&text).expect("a recording");
     assert_eq!(recording.cgroups.len(), 2, "both starts, and not the pause container");
-    let files = file_names(&folder);
+    let files = file_names(&directory);
     assert!(!files.iter().any(|file| file.contains(pod.sandbox())), "{files:?}");
     assert!(!files.iter().any(|file| file.ends_with(".partial")), "{files:?}");
     Ok(())

@@ -1,4 +1,5 @@
-//! The loop closed, for each engine and workload: record a start, write the profile, start again under it.
+//! The loop closed, for each engine and workload: record a start, write the profile, start again
+//! under it.
 
 use std::time::Instant;
 
@@ -56,7 +57,7 @@ fn one_profile_for_all(world: &World) -> Result<(), Stop> {
     let order =
         Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
     let learned = learn(world.engine(Kind::Docker).map_err(Stop::Skip)?, &order)?;
-    let profile = learned.folder().join("profile.json");
+    let profile = learned.directory().join("profile.json");
     for kind in Kind::ALL {
         let engine = world.engine(kind).map_err(Stop::Skip)?;
         for no_new_privs in [false, true] {
@@ -78,7 +79,7 @@ fn closed(world: &World, kind: Kind, workload: Workload, no_new_privs: bool) -> 
     let started = Instant::now();
     let learned = learn(engine, &order)?;
     let learning = started.elapsed();
-    let profile = learned.folder().join("profile.json");
+    let profile = learned.directory().join("profile.json");
     enforce(engine, &Order { profile: Some(&profile), ..order }, &learned.allowed())?;
     let enforcing = started.elapsed() - learning;
     println!(
@@ -111,7 +112,8 @@ pub fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
     }
 }
 
-/// Starts the container under the profile, executes in it, and asks for calls that were not learned.
+/// Starts the container under the profile, executes in it, and asks for calls that were not
+/// learned.
 pub fn enforce(engine: &dyn Engine, order: &Order, allowed: &[String]) -> Result<(), String> {
     let container = engine.start(order)?;
     wait_until_done(&*container)?;

@@ -1,4 +1,5 @@
-//! Mount namespaces in which container engines work: what they mount vanishes with it, and `/run` is theirs alone.
+//! Mount namespaces in which container engines work: what they mount vanishes with it, and `/run`
+//! is theirs alone.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,11 +15,13 @@ pub enum Place {
     Host,
     /// In a namespace of their own, with the same hierarchies of cgroups.
     Private,
-    /// In a namespace of their own, whose `/sys/fs/cgroup` is the v2 hierarchy alone, as crun needs it.
+    /// In a namespace of their own, whose `/sys/fs/cgroup` is the v2 hierarchy alone, as crun needs
+    /// it.
     Version2,
 }
 
-/// A namespace with the process that holds it. It ends with this value, and with the test program whatever happens.
+/// A namespace with the process that holds it. It ends with this value, and with the test program
+/// whatever happens.
 #[derive(Debug)]
 pub struct Namespace {
     /// None is the host's.
@@ -38,8 +41,8 @@ echo ready
 exec cat
 "#;
 
-/// The same with another root file system, which stays as it is: what is written goes to memory. Temporary files are shared
-/// with the host.
+/// The same with another root file system, which stays as it is: what is written goes to memory.
+/// Temporary files are shared with the host.
 const HOLD_ROOT: &str = r#"
 set -e
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then

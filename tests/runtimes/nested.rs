@@ -1,5 +1,5 @@
-//! A runtime in a container: what it does to make its own container is workload of the outer one, whose filter it has to
-//! pass.
+//! A runtime in a container: what it does to make its own container is workload of the outer one,
+//! whose filter it has to pass.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::{Cgroup, GROUND_TRUTH, Tracer, temporary_folder};
+use tests::{Cgroup, GROUND_TRUTH, Tracer, temporary_directory};
 
 use crate::bundle::{Bundle, Runtime};
 use crate::cases::Cases;
@@ -40,7 +40,7 @@ fn runtime_inside(world: &World) -> Result<(), Stop> {
         profile: None,
         parent: parent.name(),
     };
-    let inner = temporary_folder();
+    let inner = temporary_directory();
     let bundle = runtime.bundle(&order)?;
     let mut path = String::new();
     bundle.edit(|spec| {
@@ -74,18 +74,18 @@ fn open_up(spec: &mut Value, inner: &str) {
     namespaces.retain(|namespace| namespace["type"] != "cgroup");
 }
 
-fn write_inner(runtime: &Runtime, folder: &Path, cgroup: &str) -> Result<(), String> {
-    let root = folder.join("rootfs");
+fn write_inner(runtime: &Runtime, directory: &Path, cgroup: &str) -> Result<(), String> {
+    let root = directory.join("rootfs");
     for name in ["dev", "proc", "sys"] {
-        fs::create_dir_all(root.join(name)).expect("a folder is made");
+        fs::create_dir_all(root.join(name)).expect("a directory is made");
     }
     tests::copy_program(GROUND_TRUTH, root.join("program"));
-    succeed(Command::new(&runtime.program).arg("spec").current_dir(folder))?;
-    let path = folder.join("config.json");
+    succeed(Command::new(&runtime.program).arg("spec").current_dir(directory))?;
+    let path = directory.join("config.json");
     let text = fs::read_to_string(&path).expect("the configuration is there");
     let mut spec: Value = serde_json::from_str(&text).expect("it is JSON");
     spec["process"]["terminal"] = json!(false);
-    spec["process"]["args"] = json!(["/program", "x86_64:124", "x86_64:100"]);
+    spec["process"]["args"] = json!(["/program", "x86_64:getsid", "x86_64:times"]);
     let sets = &mut spec["process"]["capabilities"];
     *sets = json!({ "bounding": [], "effective": [], "permitted": [] });
     spec["process"].as_object_mut().expect("an object").remove("rlimits");

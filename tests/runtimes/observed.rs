@@ -1,4 +1,5 @@
-//! The values of arguments that were seen, and no others: a container starts under them, also when everything else kills.
+//! The values of arguments that were seen, and no others: a container starts under them, also when
+//! everything else kills.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
-use tests::{Cgroup, Stop, temporary_folder, tracer_program};
+use tests::{Cgroup, Stop, temporary_directory, tracer_program};
 
 use crate::cases::Cases;
 use crate::engine::{Engine, Order, succeed, wait_until_done};
@@ -41,8 +42,8 @@ fn nginx(world: &World, kind: Kind) -> Result<(), Stop> {
     let parent = Cgroup::new("observed");
     let order =
         Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
-    let folder = temporary_folder();
-    let profile = folder.path().join("profile.json");
+    let directory = temporary_directory();
+    let profile = directory.path().join("profile.json");
     derive(engine, &order, &profile)?;
     check(&profile)?;
     let order = Order { profile: Some(&profile), ..order };
@@ -58,7 +59,8 @@ fn nginx(world: &World, kind: Kind) -> Result<(), Stop> {
 fn derive(engine: &dyn Engine, order: &Order, path: &Path) -> Result<(), String> {
     let learned: Vec<_> =
         (0..RECORDINGS).map(|_| learn(engine, order)).collect::<Result<_, _>>()?;
-    let recordings = learned.iter().map(|outcome| outcome.folder().join("profile.recording.json"));
+    let recordings =
+        learned.iter().map(|outcome| outcome.directory().join("profile.recording.json"));
     let mut command = Command::new(tracer_program());
     command.arg("profile").args(recordings).arg("-o").arg(path);
     succeed(command.args(["--arguments=observed", "--default-action=kill-process"])).map(drop)

@@ -1,4 +1,5 @@
-//! What the runtime does is told from what the workload does: however a container is started, and under whichever filter.
+//! What the runtime does is distinguished from what the workload does: however a container is
+//! started, and under whichever filter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
 use serde_json::json;
-use tests::{Cgroup, GROUND_TRUTH, Outcome, Tracer, names, temporary_folder};
+use tests::{Cgroup, GROUND_TRUTH, Outcome, Tracer, names, temporary_directory};
 use tracer::recording::Phase;
 
 use crate::bundle::{Bundle, Runtime, Start};
@@ -40,16 +41,24 @@ const FILTERS: [(Filters, &str); 5] = [
 ];
 
 /// The workload: calls that no runtime makes, and one of which runtimes make many.
-const WORKLOAD: [&str; 7] =
-    ["/program", "x86_64:100", "x86_64:120", "x86_64:124", "fork:1", "[", "x86_64:98"];
-const WORKLOAD_END: [&str; 5] = ["]", "wait", "x86_64:0", "say:workload done", "pause"];
+const WORKLOAD: [&str; 7] = [
+    "/program",
+    "x86_64:times",
+    "x86_64:getresgid",
+    "x86_64:getsid",
+    "fork:1",
+    "[",
+    "x86_64:getrusage",
+];
+const WORKLOAD_END: [&str; 5] = ["]", "wait", "x86_64:read", "say:workload done", "pause"];
 const WORKLOAD_CALLS: [&str; 8] =
     ["times", "getresgid", "getsid", "getrusage", "fork", "wait4", "read", "pause"];
 /// A program that is executed in the container.
-const EXECUTED: [&str; 3] = ["/program", "x86_64:147", "x86_64:37"];
+const EXECUTED: [&str; 3] = ["/program", "x86_64:sched_get_priority_min", "x86_64:alarm"];
 const EXECUTED_CALLS: [&str; 2] = ["sched_get_priority_min", "alarm"];
-/// A hook that runs in the cgroup while the container is made. Runtimes want it to read what they tell it.
-const HOOK: [&str; 4] = ["hook", "barrier", "x86_64:452", "x86_64:36"];
+/// A hook that runs in the cgroup while the container is made. Runtimes want it to read what they
+/// write to it.
+const HOOK: [&str; 4] = ["hook", "barrier", "x86_64:fchmodat2", "x86_64:getitimer"];
 const HOOK_CALLS: [&str; 2] = ["fchmodat2", "getitimer"];
 
 /// All cases.
@@ -61,8 +70,9 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
                 for no_new_privs in [false, true] {
                     let suffix = if no_new_privs { "_no_new_privs" } else { "" };
                     let name = format!("phases::{}_{verb}_{label}{suffix}", kind.name());
-                    let test =
-                        move |world: &World| told_apart(world, kind, start, filters, no_new_privs);
+                    let test = move |world: &World| {
+                        distinguished(world, kind, start, filters, no_new_privs)
+                    };
                     trials.push(cases.trial(name, test));
                 }
             }
@@ -71,7 +81,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     trials
 }
 
-fn told_apart(
+fn distinguished(
     world: &World,
     kind: Kind,
     start: Start,
@@ -81,8 +91,8 @@ fn told_apart(
     let runtime = world.runtime(kind).map_err(Stop::Skip)?.clone();
     let under_filter = matches!(filters, Filters::Outer | Filters::OuterAndAllowing);
     let runtime = Runtime { start, under_filter, ..runtime };
-    let folder = temporary_folder();
-    let profile = profile(filters, folder.path());
+    let directory = temporary_directory();
+    let profile = profile(filters, directory.path());
     let parent = Cgroup::new("phases");
     let words = [&WORKLOAD[..], &WORKLOAD_END].concat();
     let order = Order {
@@ -102,8 +112,8 @@ fn told_apart(
     })
 }
 
-/// The container's profile; written into the folder, or one that is there.
-fn profile(filters: Filters, folder: &Path) -> Option<PathBuf> {
+/// The container's profile; written into the directory, or one that is there.
+fn profile(filters: Filters, directory: &Path) -> Option<PathBuf> {
     match filters {
         Filters::None | Filters::Outer => return None,
         Filters::Allowing | Filters::OuterAndAllowing => return Some(learning_profile()),
@@ -115,7 +125,7 @@ fn profile(filters: Filters, folder: &Path) -> Option<PathBuf> {
         "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
         "syscalls": [{ "names": names, "action": "SCMP_ACT_ERRNO" }],
     });
-    let path = folder.join("filter.json");
+    let path = directory.join("filter.json");
     fs::write(&path, profile.to_string()).expect("the profile is written");
     Some(path)
 }

@@ -1,12 +1,12 @@
-//! Pods of Podman's: what a pod's containers do is learned, of the pod and of each container, and nothing of their monitors and
-//! runtimes. It starts again in a pod under what was learned.
+//! Pods of Podman's: what a pod's containers do is learned, of the pod and of each container, and
+//! nothing of their monitors and runtimes. It starts again in a pod under what was learned.
 
 use std::fs;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 use tests::{
-    BOUND, Cgroup, Outcome, Stop, Tracer, Tracing, file_names, holds_within, temporary_folder,
+    BOUND, Cgroup, Outcome, Stop, Tracer, Tracing, file_names, holds_within, temporary_directory,
 };
 
 use crate::cases::Cases;
@@ -51,7 +51,8 @@ impl<'a> Pod<'a> {
         Ok(Self { podman, id, parent })
     }
 
-    /// Starts a container that works, waits until it has, executes a program in it, and removes it; its id.
+    /// Starts a container that works, waits until it has, executes a program in it, and removes it;
+    /// its id.
     fn run(&self, profile: &str, counted: &mut Tally) -> Result<String, String> {
         let mut command = self.podman.command(&["run", "--detach"]);
         command.arg(format!("--pod={}", self.id)).arg("--stop-signal=KILL");
@@ -88,9 +89,9 @@ impl Drop for Pod<'_> {
 fn holds(world: &World, candidate: Candidate) -> Result<(), Stop> {
     let podman = candidate.command_line(world).map_err(Stop::Skip)?;
     let pod = Pod::new(podman)?;
-    let results = temporary_folder();
-    let folder = results.path().join("profiles/");
-    let of_all = Tracer::new().args(["--all-containers"]).out(&folder).start();
+    let results = temporary_directory();
+    let directory = results.path().join("profiles/");
+    let of_all = Tracer::new().args(["--all-containers"]).out(&directory).start();
     let of_pod = Tracer::new().args(["--wait", "--cgroup", &pod.id]).start();
     let above = format!("path:{}", pod.parent.name());
     let of_parent = Tracer::new().args(["--wait", "--cgroup", &above]).start();
@@ -103,19 +104,20 @@ fn holds(world: &World, candidate: Candidate) -> Result<(), Stop> {
         is_of_the_container(outcome, &container)?;
     }
     assert!(matches!(of_all.status.code(), Some(0 | 3)), "{}", of_all.stderr);
-    let text = fs::read_to_string(folder.join(format!("{container}.json")));
+    let text = fs::read_to_string(directory.join(format!("{container}.json")));
     let text = text.map_err(|error| format!("no profile of {container}: {error}"))?;
     let profile: Value = serde_json::from_str(&text).expect("a profile");
     tight(&profile)?;
-    let files = file_names(&folder);
+    let files = file_names(&directory);
     assert!(!files.iter().any(|name| name.contains(&pod.id)), "the pod is none: {files:?}");
-    let profile = of_pod.folder().join("profile.json");
+    let profile = of_pod.directory().join("profile.json");
     let again = pod.run(&profile.display().to_string(), &mut counted);
     world.table.add(&candidate.description(world)?, "in a pod", counted);
     Ok(again.map(drop)?)
 }
 
-/// The cgroups are those of containers, the pod's own that holds its namespaces among them; its profile is tight.
+/// The cgroups are those of containers, the pod's own that holds its namespaces among them; its
+/// profile is tight.
 fn is_of_the_container(outcome: &Outcome, container: &str) -> Result<(), String> {
     assert_eq!(outcome.status.code(), Some(0), "{}", outcome.stderr);
     let recording = outcome.recording();

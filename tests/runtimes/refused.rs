@@ -1,4 +1,5 @@
-//! Learned under a filter that refuses calls, started under a profile that kills: what was refused fails as it did.
+//! Learned under a filter that refuses calls, started under a profile that kills: what was refused
+//! fails as it did.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::{Cgroup, Outcome, Stop, Tracer, Tracing, temporary_folder, tracer_program};
+use tests::{Cgroup, Outcome, Stop, Tracer, Tracing, temporary_directory, tracer_program};
 
 use crate::cases::Cases;
 use crate::engine::{Container, Engine, Order, wait_until_done};
@@ -22,8 +23,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     Kind::ALL.into_iter().map(trial).collect()
 }
 
-/// As Docker's default profile: clone3, whose arguments no filter sees, is missing, and calls for administrators are not
-/// permitted.
+/// As Docker's default profile: clone3, whose arguments no filter sees, is missing, and calls for
+/// administrators are not permitted.
 fn filter() -> Value {
     let administrators =
         ["bpf", "get_mempolicy", "mount", "ptrace", "reboot", "set_mempolicy", "unshare"];
@@ -42,9 +43,9 @@ fn redis_lives_without_clone3(world: &World, kind: Kind) -> Result<(), Stop> {
     let (words, user) = Workload::named("redis").order(world.root()?).map_err(Stop::Skip)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let parent = Cgroup::new("refused");
-    let folder = temporary_folder();
+    let directory = temporary_directory();
     let [filter_file, killing, unanswered] =
-        ["filter.json", "killing.json", "unanswered.json"].map(|name| folder.path().join(name));
+        ["filter.json", "killing.json", "unanswered.json"].map(|name| directory.path().join(name));
     fs::write(&filter_file, filter().to_string()).expect("the filter is written");
     let order = Order {
         words: &words,
@@ -83,14 +84,13 @@ fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
 }
 
 fn derive(learned: &Outcome, out: &Path) -> Result<(), String> {
-    let recording: PathBuf = learned.folder().join("profile.recording.json");
+    let recording: PathBuf = learned.directory().join("profile.recording.json");
     let mut command = Command::new(tracer_program());
     command.arg("profile").arg(recording).arg("-o").arg(out);
     let output = command.arg("--default-action=kill-process").output().expect("tracer is started");
     let said = String::from_utf8_lossy(&output.stderr);
-    let told =
-        "they fail under the profile as they did, and do not end the caller: clone3 (ENOSYS)";
-    if !output.status.success() || !said.contains(told) || said.contains("--include-denied") {
+    let message = "under the profile they fail with the same error, and do not end the caller: clone3 (ENOSYS)";
+    if !output.status.success() || !said.contains(message) || said.contains("--include-denied") {
         return Err(format!("{}: {said}", output.status));
     }
     let text = fs::read_to_string(out).expect("the profile is written");
@@ -132,7 +132,7 @@ fn watch(order: &Order, profile: &Path) -> Tracing {
     tracing
 }
 
-/// What the profile answers is told, and no denial that anything should be done about.
+/// What the profile answers is reported, and no denial that anything should be done about.
 fn verify(engine: &dyn Engine, order: &Order, profile: &Path) -> Result<(), Stop> {
     let tracing = watch(order, profile);
     drop(start(engine, &Order { profile: Some(profile), ..*order })?);

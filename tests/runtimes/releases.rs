@@ -1,4 +1,5 @@
-//! Engines of other releases of Debian, each in a root file system of its release that `cargo xtask test` made.
+//! Engines of other releases of Debian, each in a root file system of its release that `cargo xtask
+//! test` made.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::{Cgroup, temporary_folder};
+use tests::{Cgroup, temporary_directory};
 
 use crate::bundle::{self, Runtime, Start};
 use crate::command_line::CommandLine;
@@ -16,7 +17,7 @@ use crate::engine::Engine;
 use crate::namespace::Namespace;
 use crate::world::{Kind, World, without_limits};
 
-/// Tells where they are, and in which versions, in JSON.
+/// The variable with their paths and versions, in JSON.
 const VARIABLE: &str = "TRACER_TEST_ENGINES";
 /// Where Debian has the low-level runtimes.
 const PROGRAMS: &str = "/usr/bin";
@@ -53,7 +54,7 @@ pub struct Release {
     versions: BTreeMap<String, String>,
 }
 
-/// What the environment tells of; nothing is there without it.
+/// What the environment names; nothing is there without it.
 pub fn given() -> Given {
     let text = env::var(VARIABLE).unwrap_or_else(|_| "{}".into());
     let value: Value = serde_json::from_str(&text).expect("xtask writes JSON");
@@ -134,7 +135,7 @@ impl Release {
 
     /// A low-level runtime that sets no limits.
     fn shim(&self, runtime: &str) -> PathBuf {
-        without_limits(runtime, self.shims.get_or_init(temporary_folder).path())
+        without_limits(runtime, self.shims.get_or_init(temporary_directory).path())
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tests::{GROUND_TRUTH, WORKER, image_archive, temporary_folder, tool};
+use tests::{GROUND_TRUTH, WORKER, image_archive, temporary_directory, tool};
 
 use crate::engine::succeed;
 
@@ -17,10 +17,10 @@ const ARCHIVE: &str = "TRACER_TEST_ROOT";
 /// Names the static server in Go.
 const GO: &str = "TRACER_TEST_GO";
 
-/// A folder that is a root file system. Removed with this value.
+/// A directory that is a root file system. Removed with this value.
 #[derive(Debug)]
 pub struct Root {
-    folder: TempDir,
+    directory: TempDir,
     /// Whether it holds a Debian system, or why it holds busybox only.
     pub system: Result<(), String>,
     /// Whether it holds the i386 program, or why not.
@@ -32,11 +32,11 @@ pub struct Root {
 impl Root {
     /// Unpacks the archive where there is one, and adds the fixture programs.
     pub fn new() -> Result<Self, String> {
-        let folder = temporary_folder();
-        let path = folder.path();
+        let directory = temporary_directory();
+        let path = directory.path();
         let system = unpack_system(path);
         for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-            fs::create_dir_all(path.join(name)).expect("the root's folders are made");
+            fs::create_dir_all(path.join(name)).expect("the root's directories are made");
         }
         fs::set_permissions(path.join("tmp"), fs::Permissions::from_mode(0o1777))
             .expect("everybody may write to /tmp");
@@ -50,12 +50,12 @@ impl Root {
         tests::copy_program(GROUND_TRUTH, path.join("program"));
         let i386 = compile_i386(&path.join("i386"));
         let go = copy_go(&path.join("server"));
-        Ok(Self { folder, system, i386, go })
+        Ok(Self { directory, system, i386, go })
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// The id of a user of the system.
@@ -75,7 +75,8 @@ impl Root {
         Ok(Path::new("/usr/lib/postgresql").join(version.file_name()).join("bin"))
     }
 
-    /// An archive of it that Docker and containerd load as the image of that name; it runs `/worker idle` by itself.
+    /// An archive of it that Docker and containerd load as the image of that name; it runs `/worker
+    /// idle` by itself.
     pub fn image(&self, name: &str) -> TempDir {
         let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
         let config = json!({ "Cmd": ["/worker", "idle"], "Env": environment });
@@ -83,13 +84,13 @@ impl Root {
     }
 }
 
-fn unpack_system(folder: &Path) -> Result<(), String> {
+fn unpack_system(directory: &Path) -> Result<(), String> {
     let hint = "run `cargo xtask test runtimes --install` once";
     let archive = std::env::var_os(ARCHIVE)
         .map(PathBuf::from)
         .filter(|archive| archive.is_file())
         .ok_or_else(|| format!("needs a Debian system with nginx, redis and PostgreSQL: {hint}"))?;
-    succeed(Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(archive)).map(drop)
+    succeed(Command::new("tar").arg("-C").arg(directory).arg("-xf").arg(archive)).map(drop)
 }
 
 fn copy_go(program: &Path) -> Result<(), String> {

@@ -1,13 +1,14 @@
-//! What was learned with an engine starts under it, and lets programs be executed: with and without a terminal, as root and
-//! as a user, with and without no_new_privs, also when every other call kills. Under the engines of this machine and of other
-//! releases of Debian; a table tells how often.
+//! What was learned with an engine starts under it, and lets programs be executed: with and without
+//! a terminal, as root and as a user, with and without no_new_privs, also when every other call
+//! kills. Under the engines of this machine and of other releases of Debian; a table says how
+//! often.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::Trial;
-use tests::{Cgroup, Outcome, Stop, Tracer, temporary_folder, tool, tracer_program};
+use tests::{Cgroup, Outcome, Stop, Tracer, temporary_directory, tool, tracer_program};
 
 use crate::cases::Cases;
 use crate::command_line::CommandLine;
@@ -191,16 +192,16 @@ fn hold(
     let parent = Cgroup::new(workload);
     let order = Order { words: &words, user, no_new_privs, profile: None, parent: parent.name() };
     let learned = learn(engine, &order)?;
-    // A filter that allows everything tells the phases exactly.
-    let allowing = temporary_folder();
+    // A filter that allows everything separates the phases exactly.
+    let allowing = temporary_directory();
     let profile = allowing.path().join("learn.json");
     fs::copy(learning_profile(), &profile).expect("the profile is copied");
     learn(engine, &Order { profile: Some(&profile), ..order })?;
-    let kill = learned.folder().join("kill.json");
+    let kill = learned.directory().join("kill.json");
     write_killing_profile(&learned, &kill)?;
     let mut counted = Tally::default();
     let mut stories = Vec::new();
-    let profiles = [learned.folder().join("profile.json"), kill];
+    let profiles = [learned.directory().join("profile.json"), kill];
     let ways = ways(engine);
     for (profile, starts) in profiles.iter().zip(candidate.starts(world)) {
         let order = Order { profile: Some(profile), ..order };
@@ -213,11 +214,11 @@ fn hold(
     world.table.add(&candidate.description(world)?, workload, counted);
     let order = Order { profile: Some(&profiles[0]), ..order };
     stories.extend(refuse(engine, &order, &learned.allowed()).err());
-    if stories.is_empty() { Ok(()) } else { Err(Stop::Fail(told(&counted, &stories))) }
+    if stories.is_empty() { Ok(()) } else { Err(Stop::Fail(table(&counted, &stories))) }
 }
 
 /// Each story once, with how often it happened.
-fn told(counted: &Tally, stories: &[String]) -> String {
+fn table(counted: &Tally, stories: &[String]) -> String {
     let shown = 6;
     let some = stories.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join("\n");
     format!("starts and executions: {counted}; {} failures, the first:\n{some}", stories.len())
@@ -265,7 +266,7 @@ fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
 
 fn write_killing_profile(learned: &Outcome, path: &Path) -> Result<(), String> {
     let mut command = Command::new(tracer_program());
-    command.arg("profile").arg(learned.folder().join("profile.recording.json"));
+    command.arg("profile").arg(learned.directory().join("profile.recording.json"));
     command.arg("--default-action=kill-process").arg("-o").arg(path);
     succeed(&mut command).map(drop)
 }

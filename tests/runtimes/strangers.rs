@@ -33,7 +33,7 @@ fn docker(world: &World) -> Result<(), Stop> {
     create
         .arg(format!("--cgroup-parent={}", parent.name()))
         .arg("--security-opt=seccomp=unconfined");
-    let id = succeed(create.args([IMAGE, "/program", "x86_64:36"]))?.trim().to_owned();
+    let id = succeed(create.args([IMAGE, "/program", "x86_64:getitimer"]))?.trim().to_owned();
     let strangers = Strangers::start(PLACES);
     let host = format!("--docker-host={}", docker.socket().expect("docker has a socket"));
     let targets = [name.clone(), format!("docker:{name}"), id[..12].to_owned(), id.clone()];

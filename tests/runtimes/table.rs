@@ -1,4 +1,5 @@
-//! How often containers started, and programs were executed in them, for people: one row for each engine and version.
+//! How often containers started, and programs were executed in them, for people: one row for each
+//! engine and version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,12 +1,12 @@
-//! Containers with a user namespace and a bind mount: runc 1.1 then opens the sources of mounts in the container's mount
-//! namespace, and a profile must not take that for the workload's doing.
+//! Containers with a user namespace and a bind mount: runc 1.1 then opens the sources of mounts in
+//! the container's mount namespace, and a profile must not take that for the workload's doing.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::{fs, path::Path};
 
 use libtest_mimic::Trial;
 use serde_json::json;
-use tests::{Cgroup, Outcome, Stop, Tracer, names, temporary_folder};
+use tests::{Cgroup, Outcome, Stop, Tracer, names, temporary_directory};
 use tracer::recording::Phase;
 
 use crate::bundle::Bundle;
@@ -20,14 +20,15 @@ use crate::world::{Kind, World};
 const FIRST_USER: u32 = 500_000;
 const USERS: u32 = 65_536;
 
-/// What runc's parent does in the container's mount namespace, and the workload does where it is told to.
+/// What runc's parent does in the container's mount namespace, and the workload does where its
+/// steps say so.
 const PASSING: [&str; 2] = ["sendmsg", "setns"];
-const PASSING_STEPS: [&str; 2] = ["x86_64:46", "x86_64:308"];
-const WORKLOAD: [&str; 2] = ["/program", "x86_64:100"];
+const PASSING_STEPS: [&str; 2] = ["x86_64:sendmsg", "x86_64:setns"];
+const WORKLOAD: [&str; 2] = ["/program", "x86_64:times"];
 const WORKLOAD_END: [&str; 2] = ["say:workload done", "pause"];
 const WORKLOAD_CALLS: [&str; 2] = ["times", "pause"];
 /// A program that is executed in the container.
-const EXECUTED: [&str; 2] = ["/program", "x86_64:147"];
+const EXECUTED: [&str; 2] = ["/program", "x86_64:sched_get_priority_min"];
 const EXECUTED_CALL: &str = "sched_get_priority_min";
 
 /// All cases.
@@ -40,7 +41,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
                     let case = Case { kind, filtered, shared, passes };
                     let name =
                         format!("user_namespaces::{}_{filter}{processes}{workload}", kind.name());
-                    trials.push(cases.trial(name, move |world| told_apart(world, case)));
+                    trials.push(cases.trial(name, move |world| distinguished(world, case)));
                 }
             }
         }
@@ -59,7 +60,7 @@ struct Case {
     passes: bool,
 }
 
-fn told_apart(world: &World, case: Case) -> Result<(), Stop> {
+fn distinguished(world: &World, case: Case) -> Result<(), Stop> {
     let runtime = world.runtime(case.kind).map_err(Stop::Skip)?.clone();
     let profile = learning_profile();
     let parent = Cgroup::new("user-namespaces");
@@ -73,7 +74,7 @@ fn told_apart(world: &World, case: Case) -> Result<(), Stop> {
         parent: parent.name(),
     };
     let bundle = runtime.bundle(&order)?;
-    let source = temporary_folder();
+    let source = temporary_directory();
     with_user_namespace(&bundle, source.path(), case.shared)?;
     let outcome = record(&parent, bundle)?;
     check(&outcome, case).map_err(|story| {
@@ -81,9 +82,10 @@ fn told_apart(world: &World, case: Case) -> Result<(), Stop> {
     })
 }
 
-/// Gives the bundle a user namespace, a root that the user namespace's root owns, and one bind mount.
+/// Gives the bundle a user namespace, a root that the user namespace's root owns, and one bind
+/// mount.
 fn with_user_namespace(bundle: &Bundle, source: &Path, shared: bool) -> Result<(), String> {
-    for path in [source, bundle.folder()] {
+    for path in [source, bundle.directory()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is the test's own");
     }
     chown(source, Some(FIRST_USER), Some(FIRST_USER)).expect("the test is root");
@@ -135,7 +137,8 @@ fn check(outcome: &Outcome, case: Case) -> Result<(), String> {
         expect(workload.contains(name), || format!("{name} is workload"))?;
     }
     for name in PASSING {
-        // Without a filter and without a pid namespace of its own nothing tells whose it is: it is allowed, and said.
+        // Without a filter and without a pid namespace of its own nothing shows whose it is: it is
+        // allowed, and the message says so.
         let doubtful = case.kind == Kind::Runc && case.shared && !case.filtered && !case.passes;
         if doubtful && workload.contains(name) {
             expect(cgroup.ambiguous, || format!("{name} is doubtful"))?;

@@ -1,5 +1,5 @@
-//! Profiles that lack something, seen with real containers: `tracer verify` names what is denied and amends it, and a
-//! recording of the start completes one that began late.
+//! Profiles that lack something, seen with real containers: `tracer verify` names what is denied
+//! and amends it, and a recording of the start completes one that began late.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::{Cgroup, Outcome, Tracer, Tracing, temporary_folder, tracer_program};
+use tests::{Cgroup, Outcome, Tracer, Tracing, temporary_directory, tracer_program};
 
 use crate::bundle::{Bundle, Runtime};
 use crate::cases::Cases;
@@ -17,7 +17,8 @@ use crate::workloads::Workload;
 use crate::world::{Kind, World};
 use tests::Stop;
 
-/// Recordings that a profile is learned from: every call that it lacks is one that the test took out.
+/// Recordings that a profile is learned from: every call that it lacks is one that the test took
+/// out.
 const RECORDINGS: usize = 3;
 /// A call that only the executed program makes.
 const EXECUTED: &str = "mkdir";
@@ -35,7 +36,7 @@ struct Narrowed {
     default: &'static str,
     call: &'static str,
     /// What is said as soon as it happens.
-    told: &'static str,
+    message: &'static str,
     /// What is said of it at the end.
     summed_up: &'static str,
 }
@@ -46,7 +47,7 @@ const NARROWED: [Narrowed; 2] = [
         workload: "nginx",
         default: "errno",
         call: "sendfile",
-        told: "denied: sendfile  ENOSYS  nginx[",
+        message: "denied: sendfile  ENOSYS  nginx[",
         summed_up: ") = ENOSYS  ",
     },
     // Only its threads make the call: they are killed, and the program waits for them.
@@ -55,7 +56,7 @@ const NARROWED: [Narrowed; 2] = [
         workload: "python",
         default: "kill-thread",
         call: "unlink",
-        told: "denied: unlink  thread killed  python3[",
+        message: "denied: unlink  thread killed  python3[",
         summed_up: ") = thread killed  ",
     },
 ];
@@ -70,7 +71,7 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     trials.push(cases.trial("verify::runc_late_start_completed".into(), late_start_is_completed));
     for kind in [Kind::Runc, Kind::Crun] {
         let name = format!("verify::{}_logged_and_denied_are_labelled", kind.name());
-        trials.push(cases.trial(name, move |world| the_runtime_s_are_told_apart(world, kind)));
+        trials.push(cases.trial(name, move |world| the_runtime_s_are_distinguished(world, kind)));
     }
     trials
 }
@@ -83,15 +84,16 @@ fn is_named_and_amended(world: &World, narrowed: Narrowed) -> Result<(), Stop> {
     let parent = Cgroup::new("verify");
     let order =
         Order { words: &words, user, no_new_privs: false, profile: None, parent: parent.name() };
-    let folder = temporary_folder();
-    let [profile, amended] = ["profile.json", "amended.json"].map(|name| folder.path().join(name));
+    let directory = temporary_directory();
+    let [profile, amended] =
+        ["profile.json", "amended.json"].map(|name| directory.path().join(name));
     write_profile(runtime, &order, narrowed.default, &profile)?;
     take_out(&profile, narrowed.call)?;
 
     let options = ["--amend", amended.to_str().expect("paths are text")];
     let tracing = watch(&parent, &profile, &[&options[..], &["--verbose"]].concat());
     let container = runtime.start(&Order { profile: Some(&profile), ..order })?;
-    tracing.wait_for_message(narrowed.told);
+    tracing.wait_for_message(narrowed.message);
     drop(container);
     tracing.stop().exits(4).says(&[
         "denied: +",
@@ -104,7 +106,8 @@ fn is_named_and_amended(world: &World, narrowed: Narrowed) -> Result<(), Stop> {
     let container = runtime.start(&Order { profile: Some(&amended), ..order })?;
     wait_until_done(&*container)?;
     drop(container);
-    // But for what the profile answers on purpose: threads are made by clone in the place of clone3.
+    // But for what the profile answers on purpose: threads are made by clone in the place of
+    // clone3.
     tracing.stop().exits(0).says(&["nothing ", "was denied"]);
     Ok(())
 }
@@ -146,7 +149,7 @@ fn watch(parent: &Cgroup, profile: &Path, options: &[&str]) -> Tracing {
 }
 
 fn recording_file(outcome: &Outcome) -> PathBuf {
-    outcome.folder().join("profile.recording.json")
+    outcome.directory().join("profile.recording.json")
 }
 
 fn late_start_is_completed(world: &World) -> Result<(), Stop> {
@@ -173,8 +176,8 @@ fn late_start_is_completed(world: &World) -> Result<(), Stop> {
 
     let files = [&late, &start_alone].map(recording_file);
     let both = Tracer::new().args(["profile"]).args(files).run().exits(0);
-    let both = both.says(&["recordings: 2", "complete: nothing was lost"]);
-    let profile = both.folder().join("profile.json");
+    let both = both.says(&["merged 2 recordings", "complete: nothing was lost"]);
+    let profile = both.directory().join("profile.json");
     let container = start(runtime, &Order { profile: Some(&profile), ..order }, &name)?;
     let said = container.exec(Some(SOMEBODY), &["/worker", "probe", EXECUTED, UNLEARNED])?;
     let refused = |call: &str| said.lines().any(|line| line == format!("{call} {ENOSYS}"));
@@ -193,17 +196,18 @@ fn start(runtime: &Runtime, order: &Order, cgroup: &str) -> Result<Bundle, Strin
     Ok(bundle)
 }
 
-/// Calls that a runtime makes under the filter, logged or refused, are told as its own, those of the workload as the workload's: at the start
-/// and when something is executed in the container, also when only that was seen.
-fn the_runtime_s_are_told_apart(world: &World, kind: Kind) -> Result<(), Stop> {
+/// Calls that a runtime makes under the filter, logged or refused, are reported as its own, those
+/// of the workload as the workload's: at the start and when something is executed in the container,
+/// also when only that was seen.
+fn the_runtime_s_are_distinguished(world: &World, kind: Kind) -> Result<(), Stop> {
     let runtime = world.runtime(kind).map_err(Stop::Skip)?;
-    let folder = temporary_folder();
-    let log = folder.path().join("log.json");
+    let directory = temporary_directory();
+    let log = directory.path().join("log.json");
     let names = ["execve", "read", "write", "exit", "exit_group"];
     let text = json!({ "defaultAction": "SCMP_ACT_LOG", "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }] });
     fs::write(&log, text.to_string()).expect("a profile");
     let parent = Cgroup::new("labelled");
-    let words = ["/program", "x86_64:100", "say:workload done", "pause"];
+    let words = ["/program", "x86_64:times", "say:workload done", "pause"];
     let order = Order {
         words: &words,
         user: 0,
@@ -214,10 +218,10 @@ fn the_runtime_s_are_told_apart(world: &World, kind: Kind) -> Result<(), Stop> {
     let tracing = watch(&parent, &log, &[]);
     let container = runtime.start(&order)?;
     wait_until_done(&*container)?;
-    container.exec(None, &["/program", "x86_64:102"])?;
+    container.exec(None, &["/program", "x86_64:getuid"])?;
     // Of a container that runs already, only what enters it is seen.
     let late = watch(&parent, &log, &["--accept-late-start"]);
-    container.exec(None, &["/program", "x86_64:102"])?;
+    container.exec(None, &["/program", "x86_64:getuid"])?;
     let outcomes = [tracing.stop().exits(4), late.stop().exits(4)];
     drop(container);
     for (outcome, of_workload) in outcomes.iter().zip([&["times", "getuid"][..], &["getuid"]]) {

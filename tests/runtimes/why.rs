@@ -1,4 +1,5 @@
-//! What rules of thumb lead to, in the same containers: the evidence of `docs/why.md`. Each case prints what was said.
+//! What rules of thumb lead to, in the same containers: the evidence of `docs/why.md`. Each case
+//! prints what was said.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Command;
 use libtest_mimic::Trial;
 use serde_json::json;
 use tempfile::TempDir;
-use tests::{Cgroup, Outcome, Tracer, names, temporary_folder, tracer_program};
+use tests::{Cgroup, Outcome, Tracer, names, temporary_directory, tracer_program};
 use tracer::recording::Phase;
 use tracer::syscalls::{self, Abi};
 
@@ -86,7 +87,8 @@ const NO_IOCTL_KILL: &[&str] = &["--exclude=ioctl", "--default-action=kill-proce
 const NO_UMASK_KILL: &[&str] = &["--exclude=umask", "--default-action=kill-process"];
 const NO_STATX_EPERM: &[&str] = &["--exclude=statx", "--errno=eperm"];
 const NO_STATX: &[&str] = &["--exclude=statx"];
-/// By names alone: a profile that looks at arguments answers clone3 with ENOSYS, whatever the others get.
+/// By names alone: a profile that looks at arguments answers clone3 with ENOSYS, whatever the
+/// others get.
 const NO_CLONE3_EPERM: &[&str] = &["--exclude=clone3", "--errno=eperm", "--arguments=off"];
 const NO_CLONE3: &[&str] = &["--exclude=clone3"];
 
@@ -253,8 +255,8 @@ fn come_out(world: &World, experiment: &Experiment) -> Result<(), Stop> {
     let parent = Cgroup::new("why");
     let order = Order { words, user: 0, no_new_privs: false, profile: None, parent: parent.name() };
     let learned = record(&runtime, &order, executes)?;
-    let folder = temporary_folder();
-    let profile = derive(&learned, &folder, options)?;
+    let directory = temporary_directory();
+    let profile = derive(&learned, &directory, options)?;
     let said = attempt(&runtime, &Order { profile: Some(&profile), ..order }, executes);
     println!("{label}: tracer profile {}: {said:#?}", options.join(" "));
     match (expected, said) {
@@ -265,9 +267,9 @@ fn come_out(world: &World, experiment: &Experiment) -> Result<(), Stop> {
     }
 }
 
-fn derive(learned: &Outcome, folder: &TempDir, options: &[&str]) -> Result<PathBuf, String> {
-    let out = folder.path().join("profile.json");
-    let recording = learned.folder().join("profile.recording.json");
+fn derive(learned: &Outcome, directory: &TempDir, options: &[&str]) -> Result<PathBuf, String> {
+    let out = directory.path().join("profile.json");
+    let recording = learned.directory().join("profile.recording.json");
     let mut command = Command::new(tracer_program());
     succeed(command.arg("profile").arg(recording).arg("-o").arg(&out).args(options))?;
     Ok(out)
@@ -299,8 +301,8 @@ fn set_up(world: &World, kind: Kind) -> Result<(), Stop> {
     );
     let kept: Vec<String> =
         allowed.iter().cloned().chain(more.iter().map(|name| (**name).to_owned())).collect();
-    let folder = temporary_folder();
-    let profile = folder.path().join("kept.json");
+    let directory = temporary_directory();
+    let profile = directory.path().join("kept.json");
     write(&profile, &["SCMP_ARCH_X86_64"], &kept);
     attempt(runtime, &Order { profile: Some(&profile), ..order }, None)?;
     let expected = ["mount", "pivot_root", "sethostname", "umount2"];
@@ -334,8 +336,8 @@ fn i386(world: &World, kind: Kind) -> Result<(), Stop> {
     wrong.retain(|name| !own.contains(name) || of_a_runtime(name));
     wrong.sort();
     wrong.dedup();
-    let folder = temporary_folder();
-    let profile = folder.path().join("wrong.json");
+    let directory = temporary_directory();
+    let profile = directory.path().join("wrong.json");
     let all = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
     for architectures in [&all[..1], &all[..]] {
         write(&profile, architectures, &wrong);

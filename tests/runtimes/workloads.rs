@@ -139,8 +139,8 @@ impl Workload {
             }
             Kind::Postgres => {
                 root.system.clone()?;
-                let folder = root.postgres()?;
-                let script = format!("PATH={}:$PATH\n{POSTGRES}", folder.display());
+                let directory = root.postgres()?;
+                let script = format!("PATH={}:$PATH\n{POSTGRES}", directory.display());
                 Ok((shell(&["/bin/sh"], &script), root.user("postgres")?))
             }
             Kind::Rust => Ok((vec!["/worker".into(), "work".into()], 0)),

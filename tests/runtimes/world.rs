@@ -1,11 +1,11 @@
-//! What the tests share: the root file system, namespaces, and one engine of each kind. Made when first asked for; all
-//! of it ends with this value.
+//! What the tests share: the root file system, namespaces, and one engine of each kind. Made when
+//! first asked for; all of it ends with this value.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
-use tests::{Cgroup, Stop, kernel_tier, temporary_folder, tool};
+use tests::{Cgroup, Stop, kernel_tier, temporary_directory, tool};
 
 use crate::bundle::{self, Runtime, Start};
 use crate::command_line::{CommandLine, IMAGE};
@@ -55,8 +55,8 @@ pub struct World {
     root: OnceLock<Result<Root, String>>,
 }
 
-/// Takes the limits out of a bundle before the runtime sees it: they need controllers and capabilities that the machine
-/// may not have.
+/// Takes the limits out of a bundle before the runtime sees it: they need controllers and
+/// capabilities that the machine may not have.
 const WITHOUT_LIMITS: &str = r#"#!/bin/sh
 previous=
 bundle=.
@@ -96,16 +96,16 @@ impl Kind {
     }
 }
 
-/// A program in the folder that runs this runtime without limits.
-pub fn without_limits(runtime: &str, folder: &Path) -> PathBuf {
-    let program = folder.join(runtime);
+/// A program in the directory that runs this runtime without limits.
+pub fn without_limits(runtime: &str, directory: &Path) -> PathBuf {
+    let program = directory.join(runtime);
     let script = WITHOUT_LIMITS.replace("RUNTIME", runtime);
     tests::write_program(&program, script);
     program
 }
 
 impl World {
-    /// With what the environment tells of.
+    /// With what the environment names.
     pub fn new() -> Self {
         Self { given: given(), ..Self::default() }
     }
@@ -202,8 +202,8 @@ impl World {
     fn crun_without_limits(&self) -> Result<PathBuf, String> {
         tool("crun")?;
         tool("jq")?;
-        let folder = self.shim.get_or_init(temporary_folder);
-        Ok(without_limits("crun", folder.path()))
+        let directory = self.shim.get_or_init(temporary_directory);
+        Ok(without_limits("crun", directory.path()))
     }
 
     fn start_containerd(&self) -> Result<Containerd, String> {

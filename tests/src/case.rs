@@ -1,5 +1,5 @@
-//! One test of a tier that runs as root: its name, how long it took, and what came of it. A skip is a third result beside
-//! pass and failure, with its reason.
+//! One test of a tier that runs as root: its name, how long it took, and what came of it. A skip is
+//! a third result beside pass and failure, with its reason.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::ci::is_ci;
 pub enum Stop {
     /// Something that it needs is not here.
     Skip(String),
-    /// It failed.
+    /// Something that it had to do first failed.
     Fail(String),
 }
 
@@ -22,7 +22,10 @@ impl From<String> for Stop {
     }
 }
 
-/// What a test function gives back: nothing where it cannot end early. It panics when it fails.
+/// What a test function gives back: nothing where it cannot end early.
+///
+/// A test asserts what it judges, so that it panics when that is wrong. [`Stop::Fail`] is for what
+/// had to work before there was anything to judge.
 pub trait Ending {
     /// The same, in one form.
     fn ending(self) -> Result<(), Stop>;
@@ -72,8 +75,9 @@ pub fn function_trial<E: Ending>(
     trial(format!("{module}::{function}"), test)
 }
 
-/// The test functions of a module, made by the function `trial` of the test program: [`function_trial`], or one that
-/// adds to it. A function that is not listed is never called, which the lints refuse.
+/// The test functions of a module, made by the function `trial` of the test program:
+/// [`function_trial`], or one that adds to it. A function that is not listed is never called, which
+/// the lints refuse.
 #[expect(clippy::crate_in_macro_def, reason = "each test program has its own `trial`")]
 #[macro_export]
 macro_rules! trials {

@@ -13,10 +13,11 @@ use crate::{BOUND, wait_until};
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
-/// A cgroup that this test made. Dropping it ends the processes in it and removes it with everything below.
+/// A cgroup that this test made. Dropping it ends the processes in it and removes it with
+/// everything below.
 #[derive(Debug)]
 pub struct Cgroup {
-    folder: PathBuf,
+    directory: PathBuf,
     name: String,
 }
 
@@ -32,21 +33,22 @@ impl Cgroup {
         Self::at(format!("{}/{name}", self.name))
     }
 
-    /// The cgroup of that name, which begins with `/` and is not there yet. Folders above it are made and left.
+    /// The cgroup of that name, which begins with `/` and is not there yet. Directories above it
+    /// are made and left.
     pub fn at(name: String) -> Self {
-        let folder = cgroup_mount().join(&name[1..]);
-        fs::create_dir_all(folder.parent().expect("it has a parent"))
-            .unwrap_or_else(|error| panic!("cannot create the folders above {name}: {error}"));
-        fs::create_dir(&folder).unwrap_or_else(|error| {
-            panic!("cannot create the cgroup {}: {error}", folder.display())
+        let directory = cgroup_mount().join(&name[1..]);
+        fs::create_dir_all(directory.parent().expect("it has a parent"))
+            .unwrap_or_else(|error| panic!("cannot create the directories above {name}: {error}"));
+        fs::create_dir(&directory).unwrap_or_else(|error| {
+            panic!("cannot create the cgroup {}: {error}", directory.display())
         });
-        Self { folder, name }
+        Self { directory, name }
     }
 
     /// One that is given to an unprivileged user, as systemd gives one to the manager of each user.
     pub fn delegated(label: &str, user: u32) -> Self {
         let tree = Self::new(label);
-        for path in [tree.folder.clone(), tree.processes_file()] {
+        for path in [tree.directory.clone(), tree.processes_file()] {
             chown(path, Some(user), Some(user)).expect("root gives it away");
         }
         tree
@@ -54,14 +56,15 @@ impl Cgroup {
 
     /// Lets an unprivileged user make a cgroup below this one; its path.
     pub fn child_of_user(&self, user: u32, name: &str) -> String {
-        let made = Command::new("mkdir").arg(self.folder.join(name)).uid(user).gid(user).status();
+        let made =
+            Command::new("mkdir").arg(self.directory.join(name)).uid(user).gid(user).status();
         assert!(made.expect("mkdir").success(), "the tree is the user's");
         format!("{}/{name}", self.name)
     }
 
-    /// Its folder in the file system.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Its directory in the file system.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Its path below the mount point, as a recording names it.
@@ -71,7 +74,7 @@ impl Cgroup {
 
     /// Its id, as the kernel program sees it.
     pub fn id(&self) -> u64 {
-        fs::metadata(&self.folder).expect("the cgroup is there").ino()
+        fs::metadata(&self.directory).expect("the cgroup is there").ino()
     }
 
     /// The step that moves the fixture program into it and makes no call in it.
@@ -81,12 +84,12 @@ impl Cgroup {
 
     /// The file to write a process id to.
     pub fn processes_file(&self) -> PathBuf {
-        self.folder.join("cgroup.procs")
+        self.directory.join("cgroup.procs")
     }
 
     /// The ids of the processes in it, not those further below.
     pub fn processes(&self) -> Vec<i32> {
-        processes(&self.folder)
+        processes(&self.directory)
     }
 
     /// Removes it; the processes in it must have ended.
@@ -98,7 +101,7 @@ impl Cgroup {
     /// Waits until no process is in it or below.
     pub fn wait_until_empty(&self) {
         wait_until(&format!("{} is empty", self.name), BOUND, || {
-            fs::read_to_string(self.folder.join("cgroup.events"))
+            fs::read_to_string(self.directory.join("cgroup.events"))
                 .is_ok_and(|events| events.lines().any(|line| line == "populated 0"))
         });
     }
@@ -107,36 +110,38 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // A cgroup stays busy for a moment after its last process has been waited for.
-        wait_until(&format!("{} can be removed", self.name), BOUND, || remove_tree(&self.folder));
-        // Container runtimes that also know cgroup v1 made the same folders there.
+        wait_until(&format!("{} can be removed", self.name), BOUND, || {
+            remove_tree(&self.directory)
+        });
+        // Container runtimes that also know cgroup v1 made the same directories there.
         for mount in v1_mounts() {
-            let folder = mount.join(&self.name[1..]);
-            wait_until(&format!("{} can be removed", folder.display()), BOUND, || {
-                !folder.is_dir() || remove_tree(&folder)
+            let directory = mount.join(&self.name[1..]);
+            wait_until(&format!("{} can be removed", directory.display()), BOUND, || {
+                !directory.is_dir() || remove_tree(&directory)
             });
         }
     }
 }
 
-/// One attempt: ends every process in it by its id, and removes the folders from the leaves up.
-fn remove_tree(folder: &Path) -> bool {
-    let below = fs::read_dir(folder).map(|entries| {
+/// One attempt: ends every process in it by its id, and removes the directories from the leaves up.
+fn remove_tree(directory: &Path) -> bool {
+    let below = fs::read_dir(directory).map(|entries| {
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
     });
     for child in below.unwrap_or_default() {
         remove_tree(&child);
     }
-    for id in processes(folder) {
+    for id in processes(directory) {
         if let Some(pid) = Pid::from_raw(id) {
             // It may have ended by itself in the meantime.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-    fs::remove_dir(folder).is_ok() || !folder.exists()
+    fs::remove_dir(directory).is_ok() || !directory.exists()
 }
 
-fn processes(folder: &Path) -> Vec<i32> {
-    fs::read_to_string(folder.join("cgroup.procs"))
+fn processes(directory: &Path) -> Vec<i32> {
+    fs::read_to_string(directory.join("cgroup.procs"))
         .unwrap_or_default()
         .lines()
         .filter_map(|line| line.parse().ok())
@@ -148,8 +153,8 @@ pub fn cgroup_mount() -> PathBuf {
     mounts("cgroup2").next().expect("a cgroup2 mount in /proc/self/mountinfo")
 }
 
-/// A folder of a v1 hierarchy, where the machine has one.
-pub fn cgroup_v1_folder() -> Result<PathBuf, String> {
+/// A directory of a v1 hierarchy, where the machine has one.
+pub fn cgroup_v1_directory() -> Result<PathBuf, String> {
     v1_mounts().next().ok_or_else(|| "needs a cgroup v1 hierarchy, and none is mounted".into())
 }
 

@@ -1,4 +1,4 @@
-//! Folders and mounts for one test.
+//! Directories and mounts for one test.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,22 +7,25 @@ use std::process::{Command, ExitStatus};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use tempfile::TempDir;
+use tracer::output::formats::FORMATS;
 
-/// An empty folder that everybody may read, removed with its contents when dropped.
-pub fn temporary_folder() -> TempDir {
-    let folder = tempfile::Builder::new()
+/// An empty directory that everybody may read, removed with its contents when dropped.
+pub fn temporary_directory() -> TempDir {
+    let directory = tempfile::Builder::new()
         .prefix("tracer-tests-")
         .tempdir()
-        .unwrap_or_else(|error| panic!("cannot create a temporary folder: {error}"));
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
-        .unwrap_or_else(|error| panic!("cannot open {} to all: {error}", folder.path().display()));
-    folder
+        .unwrap_or_else(|error| panic!("cannot create a temporary directory: {error}"));
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap_or_else(
+        |error| panic!("cannot open {} to all: {error}", directory.path().display()),
+    );
+    directory
 }
 
 /// Copies a program, for everybody to execute.
 ///
-/// Another process writes it. A file that this one writes is open in each child that another test starts meanwhile, until that
-/// child executes its program, and a file that is open for writing cannot be executed (`ETXTBSY` of execve(2)).
+/// Another process writes it. A file that this one writes is open in each child that another test
+/// starts meanwhile, until that child executes its program, and a file that is open for writing
+/// cannot be executed (`ETXTBSY` of execve(2)).
 pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
     let mut command = Command::new("install");
     let status = command.arg("--mode=755").arg(from.as_ref()).arg(to.as_ref()).status();
@@ -31,19 +34,20 @@ pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
 
 /// Writes a program, for everybody to execute. See [`copy_program`].
 pub fn write_program(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
-    let folder = temporary_folder();
-    let written = folder.path().join("program");
+    let directory = temporary_directory();
+    let written = directory.path().join("program");
     fs::write(&written, contents)
         .unwrap_or_else(|error| panic!("cannot write {}: {error}", written.display()));
     copy_program(written, path);
 }
 
-/// Names and contents of the files in a folder, to tell whether something changed. Folders have no contents.
-pub fn entries(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
-    let mut found: Vec<_> = fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()))
+/// Names and contents of the files in a directory, to see whether something changed. Directories
+/// have no contents.
+pub fn entries(directory: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut found: Vec<_> = fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", directory.display()))
         .map(|entry| {
-            let path = entry.expect("an entry of the folder").path();
+            let path = entry.expect("an entry of the directory").path();
             let regular = fs::symlink_metadata(&path).is_ok_and(|data| data.is_file());
             let name =
                 path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
@@ -54,9 +58,16 @@ pub fn entries(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
     found
 }
 
-/// Names of what is in a folder, sorted.
-pub fn file_names(folder: &Path) -> Vec<String> {
-    entries(folder).into_iter().map(|(name, _)| name).collect()
+/// Names of the files that `--out STEM.json` writes, sorted.
+pub fn written_names(stem: &str) -> Vec<String> {
+    let mut names: Vec<String> = FORMATS.iter().map(|format| format.name(stem)).collect();
+    names.sort();
+    names
+}
+
+/// Names of what is in a directory, sorted.
+pub fn file_names(directory: &Path) -> Vec<String> {
+    entries(directory).into_iter().map(|(name, _)| name).collect()
 }
 
 /// A mount that ends with this value.
@@ -65,22 +76,24 @@ pub struct Mount(PathBuf);
 
 impl Mount {
     /// A file system in memory, with that many bytes.
-    pub fn tmpfs(folder: &Path, bytes: u32) -> Self {
+    pub fn tmpfs(directory: &Path, bytes: u32) -> Self {
         let options = format!("size={bytes},mode=755\0").into_bytes();
         let options = std::ffi::CString::from_vec_with_nul(options).expect("one NUL, at the end");
-        mount("tracer-tests", folder, "tmpfs", MountFlags::empty(), options.as_c_str())
+        mount("tracer-tests", directory, "tmpfs", MountFlags::empty(), options.as_c_str())
             .unwrap_or_else(|error| {
-                panic!("cannot mount a tmpfs on {}: {error}", folder.display())
+                panic!("cannot mount a tmpfs on {}: {error}", directory.display())
             });
-        Self(folder.to_owned())
+        Self(directory.to_owned())
     }
 
-    /// The folder itself, read-only.
-    pub fn read_only(folder: &Path) -> Self {
-        let made = mount_bind(folder, folder)
-            .and_then(|()| mount_remount(folder, MountFlags::BIND | MountFlags::RDONLY, c""));
-        made.unwrap_or_else(|error| panic!("cannot make {} read-only: {error}", folder.display()));
-        Self(folder.to_owned())
+    /// The directory itself, read-only.
+    pub fn read_only(directory: &Path) -> Self {
+        let made = mount_bind(directory, directory)
+            .and_then(|()| mount_remount(directory, MountFlags::BIND | MountFlags::RDONLY, c""));
+        made.unwrap_or_else(|error| {
+            panic!("cannot make {} read-only: {error}", directory.display())
+        });
+        Self(directory.to_owned())
     }
 }
 

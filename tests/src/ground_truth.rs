@@ -1,23 +1,26 @@
-//! The fixture program that makes exactly the calls it is told to, and numbers that it can make without harm.
+//! The fixture program that makes exactly the calls that its steps name, and numbers that it can
+//! make without harm.
 
 use crate::{Cgroup, Running, cgroup_mount};
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::process::Command;
 
-/// The program: static, without a C library. `fixtures/ground_truth.rs` tells its language.
+/// The program: static, without a C library. `fixtures/ground_truth.rs` describes its language.
 pub const GROUND_TRUTH: &str = env!("GROUND_TRUTH");
 /// A static program with the standard library: `fixtures/worker.rs`.
 pub const WORKER: &str = env!("WORKER");
 
-/// Lets the program make one call of the native ABI in a cgroup, and end.
-pub fn call_in(cgroup: &Cgroup, number: i32) {
-    call_at(cgroup.name(), number);
+/// Lets the program make one call of the native ABI in a cgroup, by its name or its number, and
+/// end.
+pub fn call_in(cgroup: &Cgroup, call: impl Display) {
+    call_at(cgroup.name(), call);
 }
 
 /// The same, in a cgroup by its path.
-pub fn call_at(path: &str, number: i32) {
+pub fn call_at(path: &str, call: impl Display) {
     let processes = cgroup_mount().join(&path[1..]).join("cgroup.procs");
-    let steps = [format!("hop:{}", processes.display()), format!("x86_64:{number}")];
+    let steps = [format!("hop:{}", processes.display()), format!("x86_64:{call}")];
     let finished = Running::start(&mut ground_truth(steps)).finish();
     assert!(finished.status.success(), "the fixture ends well: {finished:?}");
 }
@@ -30,7 +33,8 @@ pub fn ground_truth(steps: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comma
 }
 
 /// Native calls that do nothing when every argument is 0, with their names from the kernel's table.
-/// The program's own way to move and end (openat, write, close, fork, clone, wait4, execve, `exit_group`) is not among them.
+/// The program's own way to move and end (openat, write, close, fork, clone, wait4, execve,
+/// `exit_group`) is not among them.
 pub const HARMLESS: &[(i32, &str)] = &[
     (12, "brk"),
     (13, "rt_sigaction"),
@@ -117,6 +121,11 @@ impl Random {
             u64::from(now.subsec_nanos()) ^ now.as_secs() << 20
         });
         println!("TRACER_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// Seeded by a number: the same numbers each time.
+    pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 

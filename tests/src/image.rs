@@ -7,13 +7,14 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{succeed, temporary_folder};
+use crate::{succeed, temporary_directory};
 
-/// The archive `image.tar`, in a folder of its own, of a root file system and what the image says of its container (`Cmd`,
-/// `Env` ...). Docker and containerd load it as the image of that name.
+/// The archive `image.tar`, in a directory of its own, of a root file system and what the image
+/// says of its container (`Cmd`, `Env` ...). Docker and containerd load it as the image of that
+/// name.
 pub fn image_archive(root: &Path, name: &str, config: &Value) -> TempDir {
-    let folder = temporary_folder();
-    let path = folder.path();
+    let directory = temporary_directory();
+    let path = directory.path();
     let run = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
         succeed(command.args(arguments).current_dir(path)).expect("the image is made")
@@ -35,5 +36,5 @@ pub fn image_archive(root: &Path, name: &str, config: &Value) -> TempDir {
     fs::write(path.join("manifest.json"), manifest.to_string()).expect("written");
     run("tar", &["-cf", "image.tar", "manifest.json", "config.json", "layer.tar"]);
     fs::remove_file(path.join("layer.tar")).expect("the layer is removed");
-    folder
+    directory
 }

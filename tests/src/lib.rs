@@ -1,16 +1,19 @@
-//! What the tests share: cgroups, the tracer under test, the program that makes known calls, and guards that leave
-//! nothing behind when a test fails.
+//! What the tests share: cgroups, the tracer under test, the program that makes known calls, and
+//! guards that leave nothing behind when a test fails.
 
 mod bpf;
 mod case;
 mod cgroup;
 mod ci;
+mod container;
 pub mod deployment;
 mod files;
+pub mod fuzz;
 mod ground_truth;
 mod image;
 mod process;
 mod recorded;
+pub mod schema;
 mod strangers;
 mod tracer;
 pub mod virtual_machine;
@@ -23,8 +26,11 @@ use std::time::{Duration, Instant};
 pub use self::tracer::{Outcome, Tracer, Tracing, tracer_program};
 pub use bpf::{Loaded, loaded, loaded_by};
 pub use case::{Ending, Stop, function_trial, trial};
-pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_folder};
-pub use files::{Mount, copy_program, entries, file_names, temporary_folder, write_program};
+pub use cgroup::{Cgroup, cgroup_mount, cgroup_v1_directory};
+pub use container::CONTAINER_CAPABILITIES;
+pub use files::{
+    Mount, copy_program, entries, file_names, temporary_directory, write_program, written_names,
+};
 pub use ground_truth::{
     GROUND_TRUTH, HARMLESS, HARMLESS_I386, Random, WORKER, call_at, call_in, ground_truth,
 };
@@ -75,10 +81,10 @@ pub fn kernel_tier() -> Result<(), String> {
 
 /// The path of a program that a test needs besides the tracer.
 pub fn tool(name: &str) -> Result<PathBuf, String> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(name))
-        .find(|candidate| candidate.is_file())
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    which::which_in_global(name, Some(path))
+        .ok()
+        .and_then(|mut found| found.next())
         .ok_or_else(|| format!("needs the program {name}, which is not installed"))
 }

@@ -35,8 +35,9 @@ pub struct Finished {
 
 static HANG_UP: Once = Once::new();
 
-/// Under `nohup` SIGHUP is ignored, which what is executed inherits (execve(2)). A signal that is caught has its default
-/// action there; the handler does nothing, so that it ends this program as little as before.
+/// Under `nohup` SIGHUP is ignored, which what is executed inherits (execve(2)). A signal that is
+/// caught has its default action there; the handler does nothing, so that it ends this program as
+/// little as before.
 fn catch_ignored_hang_up() {
     let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("SigIgn");
@@ -52,7 +53,8 @@ fn catch_ignored_hang_up() {
 }
 
 impl Running {
-    /// Starts the command, with SIGHUP as it is by default. Its standard input stays open until [`Self::close_stdin`].
+    /// Starts the command, with SIGHUP as it is by default. Its standard input stays open until
+    /// [`Self::close_stdin`].
     pub fn start(command: &mut Command) -> Self {
         HANG_UP.call_once(catch_ignored_hang_up);
         let what = format!("{command:?}");

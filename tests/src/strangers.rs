@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use crate::{BOUND, Cgroup, Running, ground_truth, holds_within, wait_until};
 
-/// How long every second container of a place idles, and how long the next one lets itself be awaited.
+/// How long every second container of a place idles, and how long the next one lets itself be
+/// awaited.
 const HALF: Duration = Duration::from_millis(500);
 /// A call that no target of a test makes.
 const CANARY: i32 = 453;
 
-/// Containers of others: about as many start and stop each second as there are places. Dropping it ends them.
+/// Containers of others: about as many start and stop each second as there are places. Dropping it
+/// ends them.
 ///
-/// A container is a fresh cgroup, with a process that makes a few calls. It is named as an engine names it, or its name
-/// tells nothing. Every third one is right below the root of the hierarchy, the others are in a fresh cgroup below the root
-/// that is removed with them. Every second one is gone as soon as it can be.
+/// A container is a fresh cgroup, with a process that makes a few calls. It is named as an engine
+/// names it, or its name means nothing. Every third one is right below the root of the hierarchy,
+/// the others are in a fresh cgroup below the root that is removed with them. Every second one is
+/// gone as soon as it can be.
 #[derive(Debug)]
 pub struct Strangers {
     ended: Arc<AtomicBool>,
@@ -84,7 +87,8 @@ fn container(place: usize, start: usize, ended: &AtomicBool) {
         None => Cgroup::at(format!("/{name}")),
         Some(above) => above.child(&name),
     };
-    let steps = [cgroup.hop(), "x86_64:39".into(), format!("x86_64:{CANARY}"), "barrier".into()];
+    let steps =
+        [cgroup.hop(), "x86_64:getpid".into(), format!("x86_64:{CANARY}"), "barrier".into()];
     let running = Running::start(&mut ground_truth(steps));
     if !start.is_multiple_of(2) {
         holds_within(HALF, || ended.load(Ordering::Relaxed));

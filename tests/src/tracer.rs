@@ -11,17 +11,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tracer::recording::Recording;
 
-use crate::{BOUND, Cgroup, Running, holds_within, temporary_folder, wait_until};
+use crate::{BOUND, Cgroup, Running, holds_within, temporary_directory, wait_until};
 
 /// The program that is tested.
 pub fn tracer_program() -> PathBuf {
     env::var_os("TRACER_BIN").expect("TRACER_BIN is set: `kernel_tier` was asked").into()
 }
 
-/// A run of the tracer in the making. It writes to `profile.json` in a folder of its own, unless told otherwise.
+/// A run of the tracer in the making. It writes to `profile.json` in a directory of its own, unless
+/// set otherwise.
 #[derive(Debug)]
 pub struct Tracer {
-    folder: TempDir,
+    directory: TempDir,
     program: Option<PathBuf>,
     launcher: Vec<OsString>,
     arguments: Vec<OsString>,
@@ -39,10 +40,10 @@ impl Default for Tracer {
 impl Tracer {
     /// With no arguments but `--out`.
     pub fn new() -> Self {
-        let folder = temporary_folder();
-        let out = Some(folder.path().join("profile.json"));
+        let directory = temporary_directory();
+        let out = Some(directory.path().join("profile.json"));
         Self {
-            folder,
+            directory,
             program: None,
             launcher: Vec::new(),
             arguments: Vec::new(),
@@ -99,9 +100,9 @@ impl Tracer {
         self
     }
 
-    /// The folder that it works in and, unless told otherwise, writes to.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The directory that it works in and, unless set otherwise, writes to.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Starts it and does not wait.
@@ -117,13 +118,13 @@ impl Tracer {
             words.extend(self.command);
         }
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).current_dir(self.folder.path());
+        command.args(&words[1..]).current_dir(self.directory.path());
         for variable in ["RUST_LOG", "SUDO_USER", "SUDO_UID", "SUDO_GID", "NO_COLOR"] {
             command.env_remove(variable);
         }
         command.envs(self.environment);
         let process = Running::start(&mut command);
-        Tracing { process, folder: self.folder, out: self.out }
+        Tracing { process, directory: self.directory, out: self.out }
     }
 
     /// Starts it and waits until it records.
@@ -144,7 +145,7 @@ impl Tracer {
 pub struct Tracing {
     /// The process.
     pub process: Running,
-    folder: TempDir,
+    directory: TempDir,
     out: Option<PathBuf>,
 }
 
@@ -183,9 +184,9 @@ impl Tracing {
         stat.is_ok_and(|stat| stat.contains(") S "))
     }
 
-    /// Its folder, where the files appear.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Its directory, where the files appear.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Ends the recording with SIGTERM, unless it has ended by itself, and collects what is there.
@@ -208,7 +209,7 @@ impl Tracing {
             status: finished.status,
             stdout: String::from_utf8_lossy(&finished.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&finished.stderr).into_owned(),
-            folder: self.folder,
+            directory: self.directory,
             out: self.out,
         }
     }
@@ -223,14 +224,14 @@ pub struct Outcome {
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-    folder: TempDir,
+    directory: TempDir,
     out: Option<PathBuf>,
 }
 
 impl Outcome {
-    /// The folder with the files, there until this value is dropped.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The directory with the files, there until this value is dropped.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Asserts the exit code.
@@ -257,9 +258,9 @@ impl Outcome {
         self
     }
 
-    /// Asserts that nothing was written into its folder.
+    /// Asserts that nothing was written into its directory.
     pub fn writes_nothing(self) -> Self {
-        let files = crate::file_names(self.folder());
+        let files = crate::file_names(self.directory());
         assert!(files.is_empty(), "expected no files, found {files:?}; said:\n{}", self.stderr);
         self
     }
@@ -286,7 +287,7 @@ impl Outcome {
     /// The text of a file beside the profile, by what stands in the place of `json`.
     pub fn read(&self, extension: &str) -> String {
         let out = self.out.as_ref().expect("this run has an --out");
-        let path = self.folder().join(out).with_extension(extension);
+        let path = self.directory().join(out).with_extension(extension);
         fs::read_to_string(&path).unwrap_or_else(|error| {
             panic!("cannot read {}: {error}; the tracer said:\n{}", path.display(), self.stderr)
         })

@@ -1,5 +1,5 @@
-//! What the program inside of a virtual machine and the one outside agree on: the checks, and how their results are
-//! reported, one line of JSON each, on the second serial port.
+//! What the program inside of a virtual machine and the one outside agree on: the checks, and how
+//! their results are reported, one line of JSON each, on the second serial port.
 
 use serde_json::{Value, json};
 

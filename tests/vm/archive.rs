@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-const FOLDER: u32 = 0o040_755;
+const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const LINK: u32 = 0o120_777;
 /// The name that ends an archive.
@@ -17,35 +17,35 @@ pub struct Archive<W: Write> {
     written: usize,
     /// How many entries: each has a number of its own.
     entries: u32,
-    folders: BTreeSet<String>,
+    directories: BTreeSet<String>,
 }
 
 impl<W: Write> Archive<W> {
     /// An empty one.
     pub fn new(output: W) -> Self {
-        Self { output, written: 0, entries: 0, folders: BTreeSet::new() }
+        Self { output, written: 0, entries: 0, directories: BTreeSet::new() }
     }
 
-    /// Adds a folder and those above it, unless they are there. The path is absolute.
-    pub fn folder(&mut self, path: &str) -> io::Result<()> {
+    /// Adds a directory and those above it, unless they are there. The path is absolute.
+    pub fn directory(&mut self, path: &str) -> io::Result<()> {
         let path = path.trim_matches('/');
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        for folder in ends.map(|end| &path[..end]).filter(|folder| !folder.is_empty()) {
-            if self.folders.insert(folder.to_owned()) {
-                self.entry(folder, FOLDER, b"")?;
+        for directory in ends.map(|end| &path[..end]).filter(|directory| !directory.is_empty()) {
+            if self.directories.insert(directory.to_owned()) {
+                self.entry(directory, DIRECTORY, b"")?;
             }
         }
         Ok(())
     }
 
-    /// Adds a file that can be executed, and the folders above it.
+    /// Adds a file that can be executed, and the directories above it.
     pub fn program(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
-        self.in_its_folder(path, PROGRAM, content)
+        self.in_its_directory(path, PROGRAM, content)
     }
 
-    /// Adds a symbolic link, and the folders above it.
+    /// Adds a symbolic link, and the directories above it.
     pub fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
-        self.in_its_folder(path, LINK, target.as_bytes())
+        self.in_its_directory(path, LINK, target.as_bytes())
     }
 
     /// Ends the archive.
@@ -54,10 +54,10 @@ impl<W: Write> Archive<W> {
         self.output.flush()
     }
 
-    fn in_its_folder(&mut self, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+    fn in_its_directory(&mut self, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
         let path = path.trim_matches('/');
-        if let Some((folder, _)) = path.rsplit_once('/') {
-            self.folder(folder)?;
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            self.directory(directory)?;
         }
         self.entry(path, mode, content)
     }
@@ -66,7 +66,8 @@ impl<W: Write> Archive<W> {
         self.entries += 1;
         let size = u32::try_from(content.len()).map_err(io::Error::other)?;
         let name_size = u32::try_from(name.len() + 1).map_err(io::Error::other)?;
-        // Number, mode, owner, group, links, time, size, four device numbers, size of the name, checksum.
+        // Number, mode, owner, group, links, time, size, four device numbers, size of the name,
+        // checksum.
         let fields = [self.entries, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0];
         let fields: String = fields.iter().map(|field| format!("{field:08x}")).collect();
         self.write(b"070701")?;

@@ -1,4 +1,5 @@
-//! What a machine boots into: the guest program, the tracer, and programs of this machine with their libraries.
+//! What a machine boots into: the guest program, the tracer, and programs of this machine with
+//! their libraries.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -8,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::{temporary_folder, tool};
+use tests::{temporary_directory, tool};
 
 use crate::archive::Archive;
 
 /// Programs of this machine that checks use when they are there.
 const TOOLS: [&str; 4] = ["runc", "crun", "strace", "setpriv"];
-/// Folders that programs expect.
-const FOLDERS: [&str; 8] = ["/dev", "/proc", "/sys", "/tmp", "/run", "/etc", "/root", "/usr/bin"];
+/// Directories that programs expect.
+const DIRECTORIES: [&str; 8] =
+    ["/dev", "/proc", "/sys", "/tmp", "/run", "/etc", "/root", "/usr/bin"];
 /// Where programs look for what is below `/usr`, as on a merged file system.
 const MERGED: [(&str, &str); 4] =
     [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")];
@@ -23,13 +25,13 @@ const MERGED: [(&str, &str); 4] =
 /// An initial file system.
 #[derive(Debug)]
 pub struct Image {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Image {
     /// Packs it, or says what is missing.
     pub fn new() -> Result<Self, String> {
-        let image = Self { folder: temporary_folder() };
+        let image = Self { directory: temporary_directory() };
         let file = File::create(image.path()).map_err(|error| error.to_string())?;
         let mut archive = Archive::new(BufWriter::new(file));
         image.fill(&mut archive)?;
@@ -39,13 +41,13 @@ impl Image {
 
     /// Its file.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("image.cpio")
+        self.directory.path().join("image.cpio")
     }
 
     fn fill(&self, archive: &mut Archive<BufWriter<File>>) -> Result<(), String> {
         let story = |error: std::io::Error| format!("{}: {error}", self.path().display());
-        for folder in FOLDERS {
-            archive.folder(folder).map_err(story)?;
+        for directory in DIRECTORIES {
+            archive.directory(directory).map_err(story)?;
         }
         for (path, target) in MERGED {
             archive.link(path, target).map_err(story)?;

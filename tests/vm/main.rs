@@ -1,7 +1,8 @@
 //! Tests in virtual machines: what the tracer promises holds on other kernels as well.
 //!
-//! One machine runs several checks of one kernel, see [`tests::virtual_machine`]; each check is a test here. What they do is
-//! in the program of `tests/guest`, which the machine starts as its first process.
+//! One machine runs several checks of one kernel, see [`tests::virtual_machine`]; each check is a
+//! test here. What they do is in the program of `tests/guest`, which the machine starts as its
+//! first process.
 
 mod archive;
 mod image;

@@ -1,20 +1,16 @@
-//! The values of arguments: each is recorded once for its cgroup, ABI and class, until they are too many.
+//! The values of arguments: each is recorded once for its cgroup, ABI and class, until they are too
+//! many.
 //!
-//! The calls of the table come here each time, for the hot path never finds their bits. What was seen before is found in the cgroup's
-//! record: those words hold the whole of what tells a value apart, so that none is taken for another.
+//! The calls of the table come here each time, for the hot path never finds their bits. What was
+//! seen before is found in the cgroup's record: those words hold the whole of what tells a value
+//! apart, so that none is taken for another.
 
 use core::{
-    arch::asm,
     ffi::c_void,
     ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
 };
 
-use aya_ebpf::{
-    EbpfContext,
-    bindings::BPF_NOEXIST,
-    helpers::bpf_probe_read_user,
-    programs::{RawTracePointContext, TracePointContext},
-};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_probe_read_user};
 use tracer_ebpf::{
     ArgumentKey, CgroupRecord, EvidenceKey, KnownValue, SeenValue,
     arguments::{
@@ -24,22 +20,24 @@ use tracer_ebpf::{
 };
 
 use crate::{
+    announcements::announce_value,
     atomic,
     evidence::{self, EXISTS},
     maps::{ARGUMENT_VALUES, Counter, KNOWN_VALUES, RECORDS, count_loss},
-    task::probe,
-    verifier::forget,
+    passed_arguments::{Context, argument_of},
+    verifier::barrier_var,
 };
 
 /// The bit that marks a call of x32 (`__X32_SYSCALL_BIT` in `arch/x86/include/uapi/asm/unistd.h`).
 const X32_BIT: u32 = 0x4000_0000;
-/// The sizes of `struct clone_args` that the kernel takes: `CLONE_ARGS_SIZE_VER0` to a page (`kernel/fork.c`,
-/// `copy_clone_args_from_user`).
+/// The sizes of `struct clone_args` that the kernel takes: `CLONE_ARGS_SIZE_VER0` to a page
+/// (`kernel/fork.c`, `copy_clone_args_from_user`).
 const CLONE_SIZES: core::ops::RangeInclusive<u64> = 64..=4096;
 
 /// [`PLACES`] as data of the program.
 static CALLS: [[u16; NUMBERS]; 3] = PLACES;
-/// The entries of the table: the mask, and from [`INDEX_SHIFT`] the argument's index, with [`MEMORY`].
+/// The entries of the table: the mask, and from [`INDEX_SHIFT`] the argument's index, with
+/// [`MEMORY`].
 static ENTRIES: [u64; 1 << COUNT_SHIFT] = entries();
 const INDEX_SHIFT: u32 = 32;
 const MEMORY: u64 = 1 << 40;
@@ -54,20 +52,6 @@ const fn entries() -> [u64; 1 << COUNT_SHIFT] {
         index += 1;
     }
     entries
-}
-
-/// Where a program finds the arguments of a call.
-pub trait Context: EbpfContext {
-    /// They are in the context itself; else in the registers, whose address is its first word.
-    const HAS_ARGUMENTS: bool;
-}
-
-impl Context for RawTracePointContext {
-    const HAS_ARGUMENTS: bool = false;
-}
-
-impl Context for TracePointContext {
-    const HAS_ARGUMENTS: bool = true;
 }
 
 /// A call of the table.
@@ -102,7 +86,7 @@ impl Watched {
     /// The same, with nothing that the verifier knows of it.
     #[inline(always)]
     pub fn forgotten(self, record: *const CgroupRecord) -> Self {
-        Self { place: forget(self.place, unknown(record)), ..self }
+        Self { place: barrier_var(self.place, unknown(record)), ..self }
     }
 
     /// It is in the table.
@@ -118,7 +102,8 @@ impl Watched {
     }
 }
 
-/// A call with the class that its values are told apart by, in one word: a function takes few arguments.
+/// A call with the class that separates its values, in one word: a function takes few
+/// arguments.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 struct Sight(u64);
@@ -139,7 +124,7 @@ impl Sight {
     /// The same, with nothing that the verifier knows of it.
     #[inline(always)]
     fn forgotten(self, record: *const CgroupRecord) -> Self {
-        Self(forget(self.0, unknown(record)))
+        Self(barrier_var(self.0, unknown(record)))
     }
 
     #[inline(always)]
@@ -166,7 +151,7 @@ impl Sight {
 /// The same, with nothing that the verifier knows of it.
 #[inline(always)]
 fn forgotten(seen: SeenValue, record: *const CgroupRecord) -> SeenValue {
-    SeenValue(forget(seen.0, unknown(record)))
+    SeenValue(barrier_var(seen.0, unknown(record)))
 }
 
 /// A word that the verifier does not know.
@@ -258,8 +243,8 @@ fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u
     0
 }
 
-/// What is known of the value then: that it was seen, or that every value counts as seen; and whether that is new. None: the map is
-/// full.
+/// What is known of the value then: that it was seen, or that every value counts as seen; and
+/// whether that is new. None: the map is full.
 #[inline(always)]
 fn put_in(
     cgroup: u64,
@@ -295,10 +280,10 @@ fn announce(cgroup: u64, seen: SeenValue, number: u32) {
     let compat = (seen.abi() == kind::I386) as u8;
     let key =
         EvidenceKey { cgroup, number: number as i32, class: seen.class(), compat, reserved: 0 };
-    evidence::announce(&key, seen);
+    announce_value(&key, seen);
 }
 
-/// The number of values that are told apart by nothing else than themselves. None: the map is full.
+/// The number of values that differ in nothing else than themselves. None: the map is full.
 #[inline(always)]
 fn count_of(cgroup: u64, any: SeenValue) -> Option<*mut u64> {
     let key = ArgumentKey { cgroup, seen: any };
@@ -328,71 +313,14 @@ fn seen<C: Context>(context: *const c_void, sight: Sight, step: u32) -> SeenValu
         // SAFETY: the helper checks the address.
         unsafe { bpf_probe_read_user(register as *const u64) }.ok()
     } else {
-        // The kernel refuses the call whatever is there. C libraries ask so whether it has the call.
+        // The kernel refuses the call whatever is there. C libraries ask so whether it has the
+        // call.
         Some(0)
     };
     let known = SeenValue::new(0, sight.class(), argument as u8, sight.kind());
     match value {
         Some(value) => SeenValue(known.0 | value & entry & LOWER_HALF),
         None => known.of_any(),
-    }
-}
-
-/// Places of the arguments in `struct pt_regs`, a byte for each from the lowest one.
-const fn packed(places: [u32; 6]) -> u64 {
-    let mut packed = 0;
-    let mut index = 0;
-    while index < places.len() {
-        packed |= (places[index] as u64) << (8 * index);
-        index += 1;
-    }
-    packed
-}
-
-/// An argument of the call, by its index.
-#[inline(always)]
-fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool) -> u64 {
-    // One way for both: the verifier need not follow two.
-    let compat = u64::from(compat).wrapping_neg();
-    let value = if C::HAS_ARGUMENTS {
-        argument_in_context(context, index)
-    } else {
-        const NATIVE: u64 = packed(tracer_ebpf::ARGUMENTS);
-        const COMPAT: u64 = packed(tracer_ebpf::COMPAT_ARGUMENTS);
-        let places = NATIVE ^ (NATIVE ^ COMPAT) & compat;
-        // SAFETY: the context's first word is the address of the registers; the verifier checks the bound.
-        let registers = unsafe { read_volatile(context.cast::<usize>()) };
-        probe(registers + (places >> (8 * index) & 0xff) as usize).unwrap_or(0)
-    };
-    value & !(compat << 32)
-}
-
-/// The same in the context of the classic tracepoint: behind the bytes that every event begins with and `id`, there is
-/// `unsigned long args[6]` (`include/trace/events/syscalls.h`). The verifier wants a constant offset.
-#[inline(always)]
-fn argument_in_context(context: *const c_void, index: u32) -> u64 {
-    macro_rules! load {
-        ($offset:literal) => {{
-            let value: u64;
-            // SAFETY: the context has six words there.
-            unsafe {
-                asm!(
-                    concat!("{0} = *(u64 *)({1} + ", $offset, ")"),
-                    out(reg) value,
-                    in(reg) context,
-                    options(readonly, nostack),
-                );
-            }
-            value
-        }};
-    }
-    match index {
-        0 => load!(16),
-        1 => load!(24),
-        2 => load!(32),
-        3 => load!(40),
-        4 => load!(48),
-        _ => load!(56),
     }
 }
 
@@ -417,7 +345,8 @@ fn is_kept(record: *const CgroupRecord, seen: SeenValue) -> bool {
     stands_at(known.place()) || stands_at(known.place() ^ 1)
 }
 
-/// Keeps that a value was seen, where it may take the place of another one: that is looked for in the map the next time.
+/// Keeps that a value was seen, where it may take the place of another one: that is looked for in
+/// the map the next time.
 #[inline(always)]
 fn keep(record: *const CgroupRecord, seen: SeenValue) {
     let Some(known) = KnownValue::new(seen, index_of(record)) else { return };

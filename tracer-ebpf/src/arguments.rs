@@ -1,17 +1,20 @@
 //! The arguments that are looked at: one table for both sides.
 
-/// Most values that are kept of one argument of one call, for a cgroup, an ABI and a class. With one more, every value counts as seen.
+/// Most values that are kept of one argument of one call, for a cgroup, an ABI and a class. With
+/// one more, every value counts as seen.
 pub const MOST_VALUES: usize = 16;
 
-/// The namespace bits of `clone` (`include/uapi/linux/sched.h`): `CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID`,
-/// `NEWNET`. `CLONE_NEWTIME` lies in the byte that `clone` takes the signal from, so that `clone` cannot express it.
+/// The namespace bits of `clone` (`include/uapi/linux/sched.h`): `CLONE_NEWNS`, `NEWCGROUP`,
+/// `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID`, `NEWNET`. `CLONE_NEWTIME` lies in the byte that `clone`
+/// takes the signal from, so that `clone` cannot express it.
 pub const NAMESPACES: u64 = 0x7e02_0000;
 /// `CLONE_NEWTIME`, of `unshare`, `setns` and `clone3`.
 pub const NEW_TIME: u64 = 0x80;
-/// What a child shares with its parent, and whose child it is: `CLONE_VM`, `FS`, `FILES`, `SIGHAND`, `PTRACE`, `VFORK`, `PARENT`, `THREAD`,
-/// `IO`.
+/// What a child shares with its parent, and whose child it is: `CLONE_VM`, `FS`, `FILES`,
+/// `SIGHAND`, `PTRACE`, `VFORK`, `PARENT`, `THREAD`, `IO`.
 pub const SHARING: u64 = 0x8001_ef00;
-/// The lower half of a register: the kernel takes an `int` or `unsigned int` from it, and ignores the upper half.
+/// The lower half of a register: the kernel takes an `int` or `unsigned int` from it, and ignores
+/// the upper half.
 pub const LOWER_HALF: u64 = 0xffff_ffff;
 /// `type` of `socket` without `SOCK_NONBLOCK` and `SOCK_CLOEXEC`.
 pub const SOCKET_TYPE: u64 = LOWER_HALF & !0x8_0800;
@@ -45,7 +48,8 @@ pub struct Numbers {
 }
 
 impl WatchedArgument {
-    /// The entries of the call of an ABI (0 x86_64, 1 i386, 2 x32) and number, with their indexes in [`ARGUMENTS`].
+    /// The entries of the call of an ABI (0 x86_64, 1 i386, 2 x32) and number, with their indexes
+    /// in [`ARGUMENTS`].
     pub fn of_call(abi: usize, number: i32) -> impl Iterator<Item = (usize, &'static Self)> {
         let number = usize::try_from(number).ok();
         let place = number.and_then(|number| PLACES[abi].get(number)).copied().unwrap_or(0);
@@ -60,12 +64,13 @@ impl WatchedArgument {
 pub enum Source {
     /// In the register: a filter can look at it.
     Register,
-    /// In the first 64 bits of what the register points to (`struct clone_args`): no filter can look at it. When it cannot be read,
-    /// every value counts as seen.
+    /// In the first 64 bits of what the register points to (`struct clone_args`): no filter can
+    /// look at it. When it cannot be read, every value counts as seen.
     Memory,
 }
 
-/// The key of a call in [`crate::TOLD_APART`]: its number as the tracepoint shows it, and whether it came through the compat entry.
+/// The key of a call in [`crate::TOLD_APART`]: its number as the tracepoint shows it, and whether
+/// it came through the compat entry.
 #[inline(always)]
 pub const fn told_apart_key(number: i32, compat: bool) -> u32 {
     number as u32 & !COMPAT_BIT | if compat { COMPAT_BIT } else { 0 }
@@ -133,8 +138,9 @@ pub static ARGUMENTS: [WatchedArgument; 30] = [
 /// Numbers of calls that [`PLACES`] has a place for, in each ABI.
 pub const NUMBERS: usize = 1024;
 
-/// Where a call's entries are in [`ARGUMENTS`], by ABI ([`kind`](crate::kind)) and number. 0: nowhere. Else the index of the first one, and how many they
-/// are, shifted left by [`COUNT_SHIFT`].
+/// Where a call's entries are in [`ARGUMENTS`], by ABI ([`kind`](crate::kind)) and number. 0:
+/// nowhere. Else the index of the first one, and how many they are, shifted left by
+/// [`COUNT_SHIFT`].
 pub static PLACES: [[u16; NUMBERS]; 3] = places();
 /// Where the number of entries is in a word of [`PLACES`].
 pub const COUNT_SHIFT: u32 = 5;

@@ -20,10 +20,11 @@ pub const STARTED: u16 = 1 << 9;
 pub const RUNTIME_NAME: u16 = 1 << 10;
 /// Only without kernel BTF: nothing else is known.
 pub const UNKNOWN: u16 = 1 << 11;
-/// The parent of the task's process is in another cgroup: somebody from outside put the process here.
+/// The parent of the task's process is in another cgroup: somebody from outside put the process
+/// here.
 pub const PARENT_OUTSIDE: u16 = 1 << 12;
 /// A task of the cgroup that was not the host's had entered another root before.
 pub const ENTERED: u16 = 1 << 13;
-/// The init of the pid namespace for the task's children is in one of those mount namespaces: that pid namespace is the
-/// host's.
+/// The init of the pid namespace for the task's children is in one of those mount namespaces: that
+/// pid namespace is the host's.
 pub const HOST_PROCESSES: u16 = 1 << 14;

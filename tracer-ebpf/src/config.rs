@@ -1,7 +1,9 @@
 //! The configuration of the kernel side: offsets of the kernel's structures, and sizes.
 
-/// What the loader tells the program before it is verified, by [`CONSTANT_MARK`](crate::CONSTANT_MARK) and [`OFFSET_MARK`](crate::OFFSET_MARK). The verifier sees
-/// constants and drops dead branches.
+/// What the loader tells the program before it is verified, by
+/// [`CONST_PLACEHOLDER`](crate::CONST_PLACEHOLDER) and
+/// [`OFFSET_PLACEHOLDER`](crate::OFFSET_PLACEHOLDER). The verifier sees constants and drops dead
+/// branches.
 ///
 /// Offsets are in bytes, from the kernel's BTF. A nested member's offset is the sum along its path.
 #[repr(C)]
@@ -25,7 +27,8 @@ pub struct Config {
     pub node_id: u32,
     /// `kernfs_node.name`
     pub node_name: u32,
-    /// `task_struct.thread_info.status`, where `TS_COMPAT` is (`arch/x86/include/asm/thread_info.h`).
+    /// `task_struct.thread_info.status`, where `TS_COMPAT` is
+    /// (`arch/x86/include/asm/thread_info.h`).
     pub task_status: u32,
     /// `task_struct.flags`
     pub task_flags: u32,

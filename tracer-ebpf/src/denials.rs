@@ -23,10 +23,11 @@ pub const OTHER_VALUES: u32 = MOST_VALUES as u32;
 pub struct DenialKey {
     /// The call.
     pub call: EvidenceKey,
-    /// The error number that the caller got, or one of [`verdict`].
-    pub verdict: u32,
-    /// Which of the values of the arguments that are looked at ([`crate::arguments`]), in the order in which they were first seen;
-    /// [`OTHER_VALUES`]: any other ones. 0 of a call without such arguments.
+    /// The error number that the caller got, or one of [`outcome`].
+    pub outcome: u32,
+    /// Which of the values of the arguments that are looked at ([`crate::arguments`]), in the order
+    /// in which they were first seen; [`OTHER_VALUES`]: any other ones. 0 of a call without such
+    /// arguments.
     pub place: u32,
 }
 
@@ -44,8 +45,8 @@ pub struct Denial {
     pub values: Values,
     /// When the last one was refused: nanoseconds since boot.
     pub last_seen: u64,
-    /// The thread that it was refused to in the lower half, and how many calls that one had entered before in the upper: one
-    /// word, so that the two belong together.
+    /// The thread that it was refused to in the lower half, and how many calls that one had entered
+    /// before in the upper: one word, so that the two belong together.
     pub last_thread: u64,
 }
 
@@ -85,7 +86,8 @@ impl ToldApart {
 pub struct Values {
     /// The arguments, as they were in the registers.
     pub arguments: [u64; 6],
-    /// The first 64 bits of what the first argument points to, of a call of which that is looked at.
+    /// The first 64 bits of what the first argument points to, of a call of which that is looked
+    /// at.
     pub pointed: u64,
     /// Bits of [`known`].
     pub known: u32,
@@ -110,7 +112,7 @@ pub struct ThreadEnd {
 }
 
 /// How a call was refused, when not by an error number. Error numbers are below these.
-pub mod verdict {
+pub mod outcome {
     /// The caller got SIGSYS: it was killed with its process, or a handler was run.
     pub const SIGNAL: u32 = 1 << 16;
     /// The thread was killed, and its process goes on.

@@ -1,8 +1,9 @@
 //! Calls that a filter refused.
 //!
-//! seccomp is asked before the tracepoint at the entry, so a refused call is never seen there; the one at the exit sees it
-//! (`kernel/entry/common.c`). What is kept is the state of each thread, not a set of calls: a call may be both allowed and
-//! refused, by its arguments. A thread's first exit never counts, because what it entered before was not seen.
+//! seccomp is asked before the tracepoint at the entry, so a refused call is never seen there; the
+//! one at the exit sees it (`kernel/entry/common.c`). What is kept is the state of each thread, not
+//! a set of calls: a call may be both allowed and refused, by its arguments. A thread's first exit
+//! never counts, because what it entered before was not seen.
 
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 
@@ -14,9 +15,8 @@ use tracer_ebpf::{
     ARGUMENTS, COMPAT_ARGUMENTS, CgroupRecord, Denial, DenialEvent, DenialKey, ORIGINAL_AX,
     OTHER_VALUES, ThreadEnd, ToldApart, Values,
     arguments::told_apart_key,
-    known,
+    known, outcome,
     task_state::{CALLS_SHIFT, INSIDE, ONE_CALL, REFUSED},
-    verdict,
 };
 
 use crate::{
@@ -25,14 +25,15 @@ use crate::{
     maps::{
         Counter, DENIAL_EVENTS, DENIALS, ENDS, PROCESSES, TASKS, TOLD_APART, config, count_loss,
     },
-    task::{self, Task, probe, probe_user},
-    verifier::forget,
+    memory::{load, probe, probe_user},
+    task::{self, Task},
+    verifier::barrier_var,
 };
 
 /// The largest error number (`MAX_ERRNO` in `include/linux/err.h`).
 const MAX_ERRNO: i64 = 4095;
-/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`: the call is made again, and the caller gets none of them
-/// (`include/linux/errno.h`).
+/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`: the call is made again, and the caller gets none of
+/// them (`include/linux/errno.h`).
 const FIRST_RESTART: i64 = 512;
 const LAST_RESTART: i64 = 516;
 
@@ -116,7 +117,8 @@ fn note_end(thread: u32, state: u32) -> u32 {
     0
 }
 
-/// The current thread, and how many calls it entered: [`Denial::last_thread`]. Keeps that a call was refused to it.
+/// The current thread, and how many calls it entered: [`Denial::last_thread`]. Keeps that a call
+/// was refused to it.
 #[inline(always)]
 fn refused_thread() -> u64 {
     let thread = bpf_get_current_pid_tgid() as u32;
@@ -130,7 +132,8 @@ fn refused_thread() -> u64 {
     u64::from(calls) << 32 | u64::from(thread)
 }
 
-/// The number of the call that is left, from the address of the task's registers. None: they cannot be read.
+/// The number of the call that is left, from the address of the task's registers. None: they cannot
+/// be read.
 #[inline(always)]
 pub fn number_of(registers: u64) -> Option<i32> {
     probe::<u64>(registers as usize + ORIGINAL_AX as usize).map(|number| number as i32)
@@ -138,8 +141,9 @@ pub fn number_of(registers: u64) -> Option<i32> {
 
 /// Records a call that was left and not entered, when a filter refused it.
 ///
-/// What is no refusal: a number below 0 (after a signal handler), a result of 0 (a new thread, an execve into another ABI,
-/// a supervisor's answer), a restart, and whatever a task without a filter does (a debugger skipped the call).
+/// What is no refusal: a number below 0 (after a signal handler), a result of 0 (a new thread, an
+/// execve into another ABI, a supervisor's answer), a restart, and whatever a task without a filter
+/// does (a debugger skipped the call).
 #[inline(never)]
 pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, number: i32, result: i64) -> u32 {
     let task = Task::current();
@@ -151,15 +155,15 @@ pub fn note_refused(record: *mut CgroupRecord, cgroup: u64, number: i32, result:
         return 0;
     }
     let error = result.wrapping_neg();
-    let verdict = if result == number as i64 && task.has_bad_call_signal() {
+    let outcome = if result == number as i64 && task.has_bad_call_signal() {
         // The registers were rolled back.
-        verdict::SIGNAL
+        outcome::SIGNAL
     } else if (1..=MAX_ERRNO).contains(&error) && !(FIRST_RESTART..=LAST_RESTART).contains(&error) {
         error as u32
     } else {
         return 0;
     };
-    note(record, cgroup, &task, number, verdict)
+    note(record, cgroup, &task, number, outcome)
 }
 
 /// Records the call that a filter killed the current thread for.
@@ -169,21 +173,22 @@ pub fn note_killed(record: *mut CgroupRecord, cgroup: u64) -> u32 {
         return 0;
     }
     let task = Task::current();
-    let number = task::load::<u64>(task.registers(), ORIGINAL_AX) as i32;
-    note(record, cgroup, &task, number, verdict::THREAD_KILLED)
+    let number = load::<u64>(task.registers(), ORIGINAL_AX) as i32;
+    note(record, cgroup, &task, number, outcome::THREAD_KILLED)
 }
 
-/// Counts a denied call, or adds it: once for each of its values that are told apart, as far as there is room.
+/// Counts a denied call, or adds it: once for each of its values that are kept apart, as far as
+/// there is room.
 #[inline(always)]
-fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, verdict: u32) -> u32 {
+fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, outcome: u32) -> u32 {
     let compat = task.is_compat();
     if compat && config!(btf) == 0 {
         count_loss(Counter::Compat);
         return 0;
     }
-    let facts = task.facts(evidence::outer_now(record)) | task.filter_level() as u16;
+    let facts = task.facts(evidence::runtime_namespace_now(record)) | task.filter_level() as u16;
     let call = evidence::key(record, cgroup, number, facts, compat);
-    let mut key = DenialKey { call, verdict, place: 0 };
+    let mut key = DenialKey { call, outcome, place: 0 };
     let apart = told_apart(number, compat);
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
@@ -206,13 +211,14 @@ fn note_at_its_place(key: &mut DenialKey, denial: &Denial, apart: &ToldApart) ->
     for _ in 0..2 * OTHER_VALUES + 2 {
         key.place = place as u32;
         if let Some(found) = DENIALS.get_ptr_mut(*key) {
-            // SAFETY: `found` points to a value of the map; the values are written before the entry can be found.
+            // SAFETY: `found` points to a value of the map; the values are written before the entry
+            // can be found.
             let known = unsafe { &(*found).values };
             if place >= u64::from(OTHER_VALUES) || apart.are_same(known, &denial.values) {
                 count(found, denial);
                 return 0;
             }
-            place = forget(place + 1, denial.first_seen);
+            place = barrier_var(place + 1, denial.first_seen);
             continue;
         }
         match DENIALS.insert(*key, denial, BPF_NOEXIST as u64) {
@@ -236,8 +242,8 @@ fn told_apart(number: i32, compat: bool) -> ToldApart {
     known.copied().unwrap_or_default()
 }
 
-/// What the call was made with that the task is in: its arguments as they are in the registers, none without BTF, and what the
-/// first one points to where that counts.
+/// What the call was made with that the task is in: its arguments as they are in the registers,
+/// none without BTF, and what the first one points to where that counts.
 #[inline(always)]
 fn values(task: &Task, compat: bool, apart: &ToldApart) -> Values {
     let pid = (bpf_get_current_pid_tgid() >> 32) as u32;

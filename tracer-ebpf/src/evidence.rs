@@ -1,31 +1,26 @@
-//! What is recorded of a call: a bit and a count on the hot path; facts, first sight and events on the cold one.
+//! What is recorded of a call: a bit and a count on the hot path; facts, first sight and events on
+//! the cold one.
 
 use core::{
     ffi::c_void,
     ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
 };
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    helpers::{
-        bpf_get_current_ancestor_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
-    },
-};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_boot_ns};
 use tracer_ebpf::{
-    CallEvent, CgroupEvent, CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS,
-    MAX_DEPTH, OUTER_KNOWN, SeenValue, WORDS, class, flags,
+    CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS, RUNTIME_NAMESPACE_KNOWN, WORDS,
+    class, flags,
 };
 
 use crate::{
-    argument_values::{self, Context, Watched},
+    announcements::announce_call,
+    argument_values::{self, Watched},
     atomic,
-    maps::{
-        CALL_EVENTS, CGROUP_EVENTS, COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config,
-        count_loss,
-    },
+    maps::{COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config, count_loss},
+    passed_arguments::Context,
     task::{self, Task},
     verdict::Found,
-    verifier::forget,
+    verifier::barrier_var,
 };
 
 /// `count_slot` when no place was left, or nothing is counted: no index of the map.
@@ -43,28 +38,33 @@ fn place(number: u32) -> (usize, u64) {
 
 /// Keeps where the runtime works that makes a container in a new cgroup.
 #[inline(never)]
-pub fn note_outer(found: Found, task: &Task) -> u32 {
+pub fn record_runtime_namespace(found: Found, task: &Task) -> u32 {
     let Some(record) = found.record() else { return 0 };
-    let outer = u64::from(task.outer_namespace()) | OUTER_KNOWN;
+    let runtime_namespace = u64::from(task.namespace_of_runtime()) | RUNTIME_NAMESPACE_KNOWN;
     // SAFETY: `record` points to a value of the map.
-    unsafe { write_volatile(addr_of_mut!((*record).outer), outer) };
+    unsafe { write_volatile(addr_of_mut!((*record).runtime_namespace), runtime_namespace) };
     0
 }
 
-/// [`CgroupRecord::outer`]; 0 when there is none, or when it is not filled in yet.
+/// [`CgroupRecord::runtime_namespace`]; 0 when there is none, or when it is not filled in yet.
 #[inline(always)]
-fn outer(record: *const CgroupRecord) -> u32 {
+fn runtime_namespace(record: *const CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
-    unsafe { read_volatile(addr_of!((*record).outer)) as u32 }
+    unsafe { read_volatile(addr_of!((*record).runtime_namespace)) as u32 }
 }
 
-/// The same for the facts about the current task. Another CPU may have claimed the record for the first call and not have filled it
-/// in: two threads of a runtime come into a cgroup at once. What the one will find there, the other finds as well.
+/// The same for the facts about the current task. Another CPU may have claimed the record for the
+/// first call and not have filled it in: two threads of a runtime come into a cgroup at once. What
+/// the one will find there, the other finds as well.
 #[inline(never)]
-pub fn outer_now(record: *mut CgroupRecord) -> u32 {
+pub fn runtime_namespace_now(record: *mut CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
-    let known = unsafe { read_volatile(addr_of!((*record).outer)) };
-    if known & OUTER_KNOWN == 0 { Task::current().outer_namespace() } else { known as u32 }
+    let known = unsafe { read_volatile(addr_of!((*record).runtime_namespace)) };
+    if known & RUNTIME_NAMESPACE_KNOWN == 0 {
+        Task::current().namespace_of_runtime()
+    } else {
+        known as u32
+    }
 }
 
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
@@ -80,14 +80,15 @@ pub fn note_native<C: Context>(
     let (word, bit) = place(number);
     // SAFETY: `record` points to a value of the map, the indexes are masked.
     unsafe {
-        // Once a container runs here, a task of the host is looked at more closely; before, the container's set is empty.
+        // Once a container runs here, a task of the host is looked at more closely; before, the
+        // container's set is empty.
         if read_volatile(addr_of!((*record).flags)) & flags::STARTED != 0 {
             if read_volatile(addr_of!((*record).container[level][word])) & bit != 0 {
                 return;
             }
         } else if task.has_facts()
             && read_volatile(addr_of!((*record).host[level][word])) & bit != 0
-            && task.is_host(|| outer(record))
+            && task.is_host(|| runtime_namespace(record))
         {
             return;
         }
@@ -95,8 +96,9 @@ pub fn note_native<C: Context>(
     first_sight::<C>(context, record, cgroup, number);
 }
 
-/// A native call that is in neither set of its cgroup, or was made by a task in neither position: looks at the facts. A call whose
-/// arguments are looked at is in neither set, and comes here each time.
+/// A native call that is in neither set of its cgroup, or was made by a task in neither position:
+/// looks at the facts. A call whose arguments are looked at is in neither set, and comes here each
+/// time.
 #[inline(never)]
 fn first_sight<C: Context>(
     context: *const c_void,
@@ -120,7 +122,7 @@ fn first_sight<C: Context>(
             return 0;
         }
     }
-    let class_bits = forget(u64::from(key.class), cgroup) as u16;
+    let class_bits = barrier_var(u64::from(key.class), cgroup) as u16;
     let host = class_bits & class::HOST != 0;
     if is_unusual(class_bits) {
         note_evidence(&key);
@@ -168,7 +170,8 @@ fn is_known<C: Context>(
     let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let class = if is_workloads(record, call, level) {
         level as u16
-    } else if !has_started(record) && task.has_facts() && task.is_host(|| outer(record)) {
+    } else if !has_started(record) && task.has_facts() && task.is_host(|| runtime_namespace(record))
+    {
         class::HOST | level as u16
     } else {
         return false;
@@ -195,8 +198,8 @@ fn is_workloads(record: *const CgroupRecord, call: Watched, level: usize) -> boo
 #[inline(always)]
 pub fn is_unusual(class_bits: u16) -> bool {
     let host = class_bits & class::HOST != 0;
-    // In a container that has started, a task of the host is a runtime's when its parent is the host's as well. Else it
-    // may be one of the container that has entered the host's namespace.
+    // In a container that has started, a task of the host is a runtime's when its parent is the
+    // host's as well. Else it may be one of the container that has entered the host's namespace.
     let doubtful = host && class_bits & (class::STARTED | class::PARENT_HOST) == class::STARTED;
     doubtful || !host && class_bits & UNUSUAL != 0
 }
@@ -232,7 +235,8 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
     }
 }
 
-/// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map, with its count.
+/// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map,
+/// with its count.
 #[inline(never)]
 pub fn note_unusual<C: Context>(
     context: *const c_void,
@@ -241,7 +245,7 @@ pub fn note_unusual<C: Context>(
     number: i32,
     compat: bool,
 ) -> u32 {
-    let compat = forget(u64::from(compat), cgroup) & 1 != 0;
+    let compat = barrier_var(u64::from(compat), cgroup) & 1 != 0;
     let task = Task::current();
     let key = key_of(record, cgroup, number, &task, compat);
     let call = Watched::new(number as u32, compat).forgotten(record);
@@ -255,7 +259,7 @@ pub fn note_unusual<C: Context>(
     0
 }
 
-/// What a call of a task is told apart by, with the facts about the task.
+/// What separates a call of a task from others, with the facts about the task.
 #[inline(always)]
 fn key_of(
     record: *mut CgroupRecord,
@@ -264,11 +268,11 @@ fn key_of(
     task: &Task,
     compat: bool,
 ) -> EvidenceKey {
-    let facts = task.facts(outer_now(record)) | task.filter_level() as u16;
+    let facts = task.facts(runtime_namespace_now(record)) | task.filter_level() as u16;
     key(record, cgroup, number, facts, compat)
 }
 
-/// What a call is told apart by, with the facts about its task.
+/// What separates a call from others, with the facts about its task.
 #[inline(always)]
 pub fn key(
     record: *const CgroupRecord,
@@ -315,54 +319,11 @@ fn count_evidence(key: &EvidenceKey) -> bool {
     true
 }
 
-/// Tells whoever watches that a call was seen for the first time.
-#[inline(always)]
-fn announce_call(key: &EvidenceKey) {
-    announce(key, SeenValue(0));
-}
-
-/// The same of a value of one of its arguments.
-#[inline(always)]
-pub fn announce(key: &EvidenceKey, seen: SeenValue) {
-    let Some(mut entry) = CALL_EVENTS.reserve::<CallEvent>(0) else {
-        count_loss(Counter::CallEvents);
-        return;
-    };
-    // SAFETY: a helper without arguments.
-    let time = unsafe { bpf_ktime_get_boot_ns() };
-    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    entry.write(CallEvent { time, key: *key, seen, pid, reserved: 0, command: task::command() });
-    entry.submit(0);
-}
-
-/// Tells user space the name and the ancestors of a cgroup that made its first call.
-#[inline(always)]
-pub fn announce_cgroup(cgroup: u64) {
-    let Some(mut entry) = CGROUP_EVENTS.reserve::<CgroupEvent>(0) else {
-        count_loss(Counter::CgroupEvents);
-        return;
-    };
-    let event = entry.as_mut_ptr();
-    // SAFETY: `event` points to the reserved entry; every field is written before it is submitted, but for the bytes
-    // of `name` behind the NUL, which nobody reads.
-    unsafe {
-        write_volatile(addr_of_mut!((*event).time), bpf_ktime_get_boot_ns());
-        write_volatile(addr_of_mut!((*event).cgroup), cgroup);
-        for level in 0..MAX_DEPTH as usize {
-            let ancestor = bpf_get_current_ancestor_cgroup_id(level as i32);
-            write_volatile(addr_of_mut!((*event).ancestors[level]), ancestor);
-        }
-        write_volatile(addr_of_mut!((*event).name[0]), 0);
-        Task::current().copy_cgroup_name(cgroup, addr_of_mut!((*event).name));
-    }
-    entry.submit(0);
-}
-
 /// Counts a call of the native ABI in the CPU's own counter.
 #[inline(always)]
 pub fn count(record: *mut CgroupRecord, number: u32) {
-    // SAFETY: `record` and `counts` point to values of maps. Only this CPU adds to its counter, and a run of this
-    // program is not interrupted by another one on the same CPU.
+    // SAFETY: `record` and `counts` point to values of maps. Only this CPU adds to its counter, and
+    // a run of this program is not interrupted by another one on the same CPU.
     unsafe {
         let slot = read_volatile(addr_of!((*record).count_slot));
         let Some(counts) = COUNTS.get_ptr_mut(slot as u32) else { return };
@@ -370,8 +331,9 @@ pub fn count(record: *mut CgroupRecord, number: u32) {
     }
 }
 
-/// Gives a cgroup its place among the counters, before the first bit of its sets is set: from then on the hot path counts
-/// without asking. Two CPUs may ask at once: the first one's place is used by both.
+/// Gives a cgroup its place among the counters, before the first bit of its sets is set: from then
+/// on the hot path counts without asking. Two CPUs may ask at once: the first one's place is used
+/// by both.
 #[inline(always)]
 fn claim_slot(record: *mut CgroupRecord) {
     let Some(stats) = STATS.get_ptr_mut(0) else { return };

@@ -1,7 +1,9 @@
-//! What the kernel side and user space share: names of maps and programs, sizes, and the layout of every value that crosses.
+//! What the kernel side and user space share: names of maps and programs, sizes, and the layout of
+//! every value that crosses.
 //!
-//! This library has no dependencies, so that both sides can compile it. Every type here is `#[repr(C)]` without implicit
-//! padding; the assertions at the end fix the sizes that the two sides rely on.
+//! This library has no dependencies, so that both sides can compile it. Every type here is
+//! `#[repr(C)]` without implicit padding; the assertions at the end fix the sizes that the two
+//! sides rely on.
 
 #![no_std]
 
@@ -9,123 +11,70 @@ pub mod arguments;
 mod config;
 mod denials;
 mod moves;
+mod programs;
 mod values;
 
 pub use config::Config;
 pub use denials::{
-    Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values, known, task_state,
-    verdict,
+    Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values, known, outcome,
+    task_state,
 };
 pub use moves::{Member, MoveEvent, PATH_SIZE};
+pub use programs::{
+    Classic, ENTER, ENTER_TRACKING, EXIT, HOST_NAMESPACE, KernelProgram, MEMBER_EXIT, MEMBER_FORK,
+    MEMBER_MOVE, TASK_EXIT,
+};
 pub use values::{ArgumentKey, KNOWN_VALUES_LOG2, KnownValue, SeenValue, kind};
 
-/// A program of the object, and the tracepoint that it attaches to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// The name of the program for the raw tracepoint.
-    pub name: &'static str,
-    /// The same program for the classic tracepoint; None when there is only the raw one.
-    pub classic: Option<Classic>,
-    /// The tracepoint (`include/trace/events/{syscalls,sched}.h`).
-    pub tracepoint: &'static str,
-}
-
-/// A program of the object for a classic tracepoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Classic {
-    /// The name of the program.
-    pub name: &'static str,
-    /// Where the tracepoint is, below `events` of tracefs.
-    pub category: &'static str,
-}
-
-const fn on_calls(name: &'static str) -> Option<Classic> {
-    Some(Classic { name, category: "raw_syscalls" })
-}
-
-const fn on_tasks(name: &'static str) -> Option<Classic> {
-    Some(Classic { name, category: "sched" })
-}
-
-/// The one program when denied calls are not watched.
-pub const ENTER: Program =
-    Program { name: "sys_enter", classic: on_calls("classic_enter"), tracepoint: "sys_enter" };
-/// The same, which also notes which tasks are inside a call. Loaded in the place of [`ENTER`] when denied calls are watched,
-/// so that the other has no instruction for it.
-pub const ENTER_NOTING: Program = Program {
-    name: "sys_enter_noting",
-    classic: on_calls("classic_noting"),
-    tracepoint: "sys_enter",
-};
-/// Sees the calls that leave the kernel without having been entered.
-pub const EXIT: Program =
-    Program { name: "sys_exit", classic: on_calls("classic_exit"), tracepoint: "sys_exit" };
-/// Forgets tasks, and sees those that a filter killed. Needs the helper `bpf_task_pt_regs` (kernel 5.15).
-pub const TASK_EXIT: Program = Program {
-    name: "task_exit",
-    classic: on_tasks("classic_task_exit"),
-    tracepoint: "sched_process_exit",
-};
-/// Sees who is born in a tracked cgroup. It, [`MEMBER_MOVE`] and [`MEMBER_EXIT`] know the members of tracked cgroups.
-///
-/// The kernel has interrupts off there (`kernel/sched/core.c`, `wake_up_new_task`), so that no task is preempted in the program;
-/// at `sched_process_fork` one may be, from Linux 7.2 on, and what comes meanwhile is not seen.
-pub const MEMBER_FORK: Program =
-    Program { name: "member_fork", classic: None, tracepoint: "sched_wakeup_new" };
-/// Sees who is moved into a cgroup, and out of one. The kernel has interrupts off there as well (`TRACE_CGROUP_PATH` of
-/// `kernel/cgroup/cgroup-internal.h`), except with `PREEMPT_RT`; a run that is skipped is counted.
-pub const MEMBER_MOVE: Program =
-    Program { name: "member_move", classic: None, tracepoint: "cgroup_attach_task" };
-/// Forgets processes that end.
-pub const MEMBER_EXIT: Program = Program {
-    name: "member_exit",
-    classic: on_tasks("classic_member_exit"),
-    tracepoint: "sched_process_exit",
-};
-/// Tells the host's mount namespace. Run once before the others are loaded, and never attached.
-pub const HOST_NAMESPACE: Program =
-    Program { name: "host_namespace", classic: None, tracepoint: "sys_enter" };
-
-/// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The verdict is in the record, so
-/// that one look-up gives both.
+/// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The
+/// verdict is in the record, so that one look-up gives both.
 pub const RECORDS: &str = "RECORDS";
 /// PERCPU_ARRAY of [`Counts`]; the index is [`CgroupRecord::count_slot`], and 0 is nobody's.
 pub const COUNTS: &str = "COUNTS";
-/// HASH from cgroup id to `u8`: the roots below which everything is tracked. Filled before the program is attached.
+/// HASH from cgroup id to `u8`: the roots below which everything is tracked. Filled before the
+/// program is attached.
 pub const ROOTS: &str = "ROOTS";
-/// HASH from cgroup id to `u8`: the uppermost cgroups of the targets. What leaves them is followed: its calls stay the target's.
-/// Filled before the programs are attached, and when a target's cgroup is made.
+/// HASH from cgroup id to `u8`: the uppermost cgroups of the targets. What leaves them is followed:
+/// its calls stay the target's. Filled before the programs are attached, and when a target's cgroup
+/// is made.
 pub const TARGETS: &str = "TARGETS";
-/// HASH from process id to [`Member`]: the processes in tracked cgroups, and those that left a target.
+/// HASH from process id to [`Member`]: the processes in tracked cgroups, and those that left a
+/// target.
 pub const MEMBERS: &str = "MEMBERS";
-/// HASH from cgroup id to `u8`: cgroups outside the targets that hold processes which left a target.
+/// HASH from cgroup id to `u8`: cgroups outside the targets that hold processes which left a
+/// target.
 pub const VISITED: &str = "VISITED";
 /// RINGBUF of [`MoveEvent`]: processes that were moved into a tracked cgroup or out of one.
 pub const MOVE_EVENTS: &str = "MOVE_EVENTS";
-/// HASH from cgroup id to `u64`: moves that found no room in [`MOVE_EVENTS`], by the target's cgroup whose process was moved; of others by
-/// each tracked cgroup that it left or came to.
+/// HASH from cgroup id to `u64`: moves that found no room in [`MOVE_EVENTS`], by the target's
+/// cgroup whose process was moved; of others by each tracked cgroup that it left or came to.
 pub const MOVES_LOST: &str = "MOVES_LOST";
 /// HASH from cgroup id to `u64`: calls of tracked cgroups that found no place in [`RECORDS`].
 pub const CALLS_LOST: &str = "CALLS_LOST";
 /// QUEUE of `u32`: places of [`COUNTS`] that were given back.
 pub const FREE_COUNTS: &str = "FREE_COUNTS";
-/// HASH from [`EvidenceKey`] to [`Evidence`]: calls with an unusual origin, of another ABI, or out of range.
+/// HASH from [`EvidenceKey`] to [`Evidence`]: calls with an unusual origin, of another ABI, or out
+/// of range.
 pub const EVIDENCE: &str = "EVIDENCE";
 /// HASH from [`ArgumentKey`] to [`Evidence`]: the values of arguments that were seen.
 pub const ARGUMENT_VALUES: &str = "ARGUMENT_VALUES";
-/// ARRAY of `u64`, memory-mapped: [`KnownValue`]s that need not be looked for in [`ARGUMENT_VALUES`]. Each stands at one of two places.
+/// ARRAY of `u64`, memory-mapped: [`KnownValue`]s that need not be looked for in
+/// [`ARGUMENT_VALUES`]. Each stands at one of two places.
 pub const KNOWN_VALUES: &str = "KNOWN_VALUES";
 /// RINGBUF of [`CgroupEvent`]: one for each tracked cgroup, sent when its first call is seen.
 pub const CGROUP_EVENTS: &str = "CGROUP_EVENTS";
-/// RINGBUF of [`CallEvent`]: the first sight of each call and of each value of its arguments, for people who watch. Losing one changes no result.
+/// RINGBUF of [`CallEvent`]: the first sight of each call and of each value of its arguments, for
+/// people who watch. Losing one changes no result.
 pub const CALL_EVENTS: &str = "CALL_EVENTS";
-/// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked cgroup.
+/// HASH from thread id to `u32`, one of [`task_state`]: the threads that were seen in a tracked
+/// cgroup.
 pub const TASKS: &str = "TASKS";
 /// `LRU_HASH` from process id to cgroup id: whose a process was, also after its end.
 pub const PROCESSES: &str = "PROCESSES";
 /// HASH from [`DenialKey`] to [`Denial`]: the calls that a filter refused.
 pub const DENIALS: &str = "DENIALS";
-/// HASH from [`arguments::told_apart_key`] to [`ToldApart`]: the calls of [`arguments::ARGUMENTS`]. User space fills it.
+/// HASH from [`arguments::told_apart_key`] to [`ToldApart`]: the calls of [`arguments::ARGUMENTS`].
+/// User space fills it.
 pub const TOLD_APART: &str = "TOLD_APART";
 /// `LRU_HASH` from thread id to [`ThreadEnd`]: how threads ended that a call was refused to.
 pub const ENDS: &str = "ENDS";
@@ -134,33 +83,36 @@ pub const DENIAL_EVENTS: &str = "DENIAL_EVENTS";
 /// ARRAY with one [`Stats`], memory-mapped.
 pub const STATS: &str = "STATS";
 
-/// A constant of this value or above stands for a field of [`Config`], the first one for the first: the loader puts the
-/// field's value in its place (`BPF_ALU64 | BPF_MOV | BPF_K`). A constant costs nothing; a read of a global costs three
-/// instructions on every call of the machine.
-pub const CONSTANT_MARK: i32 = 0x7ACE_0000;
+/// A constant of this value or above stands for a field of [`Config`], the first one for the first:
+/// the loader puts the field's value in its place (`BPF_ALU64 | BPF_MOV | BPF_K`). A constant costs
+/// nothing; a read of a global costs three instructions on every call of the machine.
+pub const CONST_PLACEHOLDER: i32 = 0x7ACE_0000;
 /// The same for the offset of a load (`BPF_LDX | BPF_MEM`).
-pub const OFFSET_MARK: i16 = 0x7100;
+pub const OFFSET_PLACEHOLDER: i16 = 0x7100;
 
 /// Bit of [`CgroupRecord::verdict`]: the cgroup lies below a root.
 pub const TRACKED: u64 = 1 << 63;
-/// Bit of [`CgroupRecord::verdict`]: the cgroup is in [`VISITED`], so that it depends on the process whose a call is.
+/// Bit of [`CgroupRecord::verdict`]: the cgroup is in [`VISITED`], so that it depends on the
+/// process whose a call is.
 pub const VISITED_BIT: u64 = 1 << 62;
-/// Bit of [`CgroupRecord::verdict`], without [`TRACKED`]: user space found that the cgroup is no target's. Its record may still be
-/// written to by calls that are being recorded at that moment, so that its place is not free yet.
+/// Bit of [`CgroupRecord::verdict`], without [`TRACKED`]: user space found that the cgroup is no
+/// target's. Its record may still be written to by calls that are being recorded at that moment, so
+/// that its place is not free yet.
 pub const DISMISSED: u64 = 1 << 61;
 /// The cgroup's id in [`CgroupRecord::verdict`].
 pub const ID_MASK: u64 = (1 << 61) - 1;
 /// How many places are looked at for one cgroup id before the table counts as full.
 pub const PROBES: u32 = 16;
-/// How many ancestors of a new cgroup are told, from the hierarchy's root.
+/// How many ancestors of a new cgroup are reported, from the hierarchy's root.
 pub const MAX_DEPTH: u32 = 32;
-/// The deepest level that a root may be at, by its path. A cgroup namespace may hide as many levels again.
+/// The deepest level that a root may be at, by its path. A cgroup namespace may hide as many levels
+/// again.
 pub const MAX_ROOT_LEVEL: u32 = 100;
 /// System call numbers of the native ABI that have a bit of their own: 0 to 511.
 pub const NATIVE_NUMBERS: usize = 512;
 /// Words of 64 bits that hold [`NATIVE_NUMBERS`] bits.
 pub const WORDS: usize = NATIVE_NUMBERS / 64;
-/// Filter counts that are told apart: 0, 1, 2, and 3 or more.
+/// Filter counts that are kept apart: 0, 1, 2, and 3 or more.
 pub const FILTER_LEVELS: usize = 4;
 /// Longest cgroup name, the terminating NUL included (`NAME_MAX` + 1).
 pub const NAME_SIZE: usize = 256;
@@ -170,8 +122,8 @@ pub const COMMAND_SIZE: usize = 16;
 /// A set of native system call numbers, for each filter count.
 pub type NativeSets = [[u64; WORDS]; FILTER_LEVELS];
 
-/// [`CgroupRecord::outer`] is filled in.
-pub const OUTER_KNOWN: u64 = 1 << 32;
+/// [`CgroupRecord::runtime_namespace`] is filled in.
+pub const RUNTIME_NAMESPACE_KNOWN: u64 = 1 << 32;
 
 /// The verdict on a cgroup, and the evidence of one that is tracked.
 ///
@@ -179,28 +131,32 @@ pub const OUTER_KNOWN: u64 = 1 << 32;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CgroupRecord {
-    /// The cgroup's id, with [`TRACKED`], [`VISITED_BIT`] and [`DISMISSED`] where they hold; 0 when the place was never taken. Id
-    /// and verdict are one word, so that there is no half-written state. A place without [`TRACKED`] and [`DISMISSED`] holds no
-    /// evidence, and is given to another cgroup when no other is left.
+    /// The cgroup's id, with [`TRACKED`], [`VISITED_BIT`] and [`DISMISSED`] where they hold; 0 when
+    /// the place was never taken. Id and verdict are one word, so that there is no half-written
+    /// state. A place without [`TRACKED`] and [`DISMISSED`] holds no evidence, and is given to
+    /// another cgroup when no other is left.
     pub verdict: u64,
-    /// Index into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken or nothing is counted.
+    /// Index into [`COUNTS`]; 0 before the first call, `u64::MAX` when all places were taken or
+    /// nothing is counted.
     pub count_slot: u64,
     /// Bits of [`flags`].
     pub flags: u64,
-    /// The mount namespace that the cgroup was entered from, by its inode number, when it is not the host's: that of the
-    /// first task's parent, if that parent belongs to the host otherwise. A runtime that works in a mount namespace
-    /// of its own (a rootless one, a service with private mounts) is as much outside as one of the host. Else none. With
-    /// [`OUTER_KNOWN`] once it is filled in, a moment after the record is claimed.
-    pub outer: u64,
-    /// Calls of tasks in a container: outside the host's mount namespace, with an executable of their own mount
-    /// namespace, in a pid namespace whose init has exec'd.
+    /// The mount namespace that the cgroup was entered from, by its inode number, when it is not
+    /// the host's: that of the first task's parent, if that parent belongs to the host otherwise. A
+    /// runtime that works in a mount namespace of its own (a rootless one, a service with private
+    /// mounts) is as much outside as one of the host. Else none. With [`RUNTIME_NAMESPACE_KNOWN`]
+    /// once it is filled in, a moment after the record is claimed.
+    pub runtime_namespace: u64,
+    /// Calls of tasks in a container: outside the host's mount namespace, with an executable of
+    /// their own mount namespace, in a pid namespace whose init has exec'd.
     pub container: NativeSets,
-    /// Calls of tasks in the host's mount namespace, or in [`CgroupRecord::outer`].
+    /// Calls of tasks in the host's mount namespace, or in [`CgroupRecord::runtime_namespace`].
     pub host: NativeSets,
     /// When the first call was seen at each filter count: nanoseconds since boot, 0 for never.
     pub first_seen: [u64; FILTER_LEVELS],
-    /// What [`Self::container`] lacks: the calls whose arguments are looked at, by the index of the first entry in
-    /// [`ARGUMENTS`](arguments::ARGUMENTS). They stay out of the sets that the hot path tests, so that it hands over each of them.
+    /// What [`Self::container`] lacks: the calls whose arguments are looked at, by the index of the
+    /// first entry in [`ARGUMENTS`](arguments::ARGUMENTS). They stay out of the sets that the hot
+    /// path tests, so that it hands over each of them.
     pub container_watched: [u64; FILTER_LEVELS],
     /// The same of [`Self::host`].
     pub host_watched: [u64; FILTER_LEVELS],
@@ -212,7 +168,7 @@ impl CgroupRecord {
         verdict: 0,
         count_slot: 0,
         flags: 0,
-        outer: 0,
+        runtime_namespace: 0,
         container: [[0; WORDS]; FILTER_LEVELS],
         host: [[0; WORDS]; FILTER_LEVELS],
         first_seen: [0; FILTER_LEVELS],
@@ -253,8 +209,8 @@ pub mod flags {
     pub const ENTERED: u64 = 1 << 3;
     /// A value of an argument found no place in [`ARGUMENT_VALUES`](super::ARGUMENT_VALUES).
     pub const VALUES_LOST: u64 = 1 << 4;
-    /// A task made a call under a filter that does not allow every native number: denied calls are hidden. Shifted left
-    /// by the task's filter count.
+    /// A task made a call under a filter that does not allow every native number: denied calls are
+    /// hidden. Shifted left by the task's filter count.
     pub const FILTER_MAY_DENY: u64 = 1 << 8;
 }
 
@@ -297,7 +253,8 @@ pub mod class;
 pub mod executable {
     /// In the task's own mount namespace.
     pub const INSIDE: u16 = 0;
-    /// In the host's mount namespace or in that which the cgroup was entered from, and the task is not.
+    /// In the host's mount namespace or in that which the cgroup was entered from, and the task is
+    /// not.
     pub const HOST: u16 = 1;
     /// In the mount namespace of the init of the task's pid namespace, and the task is in another.
     pub const INIT: u16 = 2;
@@ -345,11 +302,12 @@ pub struct CallEvent {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Calls of tracked cgroups that found no place in [`RECORDS`], and none in [`CALLS_LOST`] either.
+    /// Calls of tracked cgroups that found no place in [`RECORDS`], and none in [`CALLS_LOST`]
+    /// either.
     pub calls_lost: u64,
     /// Calls that found no place in [`EVIDENCE`].
     pub evidence_lost: u64,
-    /// Compat calls that could not be told from native ones (no kernel BTF).
+    /// Compat calls that could not be distinguished from native ones (no kernel BTF).
     pub compat_lost: u64,
     /// [`CgroupEvent`]s that found no place in their ring buffer.
     pub cgroup_events_lost: u64,
@@ -363,7 +321,8 @@ pub struct Stats {
     pub denials_lost: u64,
     /// [`DenialEvent`]s that found no place in their ring buffer: harmless.
     pub denial_events_lost: u64,
-    /// Processes that found no place in [`MEMBERS`], or cgroups in [`VISITED`]: who left the target may be unknown.
+    /// Processes that found no place in [`MEMBERS`], or cgroups in [`VISITED`]: who left the target
+    /// may be unknown.
     pub members_lost: u64,
     /// [`MoveEvent`]s that found no place in their ring buffer, nor in [`MOVES_LOST`].
     pub move_events_lost: u64,
@@ -377,7 +336,8 @@ pub struct Stats {
 pub const TS_COMPAT: u32 = 0x2;
 /// `PF_FORKNOEXEC`: forked but not exec'd (`include/linux/sched.h`).
 pub const PF_FORKNOEXEC: u32 = 0x40;
-/// Calls by which a runtime enters a container's root on x86_64: `pivot_root`, `chroot`, `move_mount`.
+/// Calls by which a runtime enters a container's root on x86_64: `pivot_root`, `chroot`,
+/// `move_mount`.
 pub const ENTER_ROOT: [u32; 3] = [155, 161, 429];
 /// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
 pub const NO_NEW_PRIVS: u64 = 1;

@@ -1,13 +1,15 @@
-//! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges nothing. Two more, on
-//! `sys_exit` and `sched_process_exit`, are loaded only when denied calls are watched. Three know who is in a tracked cgroup: they run
-//! when a process is born, moved or ends, and cost a call nothing.
+//! The kernel side of tracer: one program on `raw_syscalls/sys_enter` that records facts and judges
+//! nothing. Two more, on `sys_exit` and `sched_process_exit`, are loaded only when denied calls are
+//! watched. Three know who is in a tracked cgroup: they run when a process is born, moved or ends,
+//! and cost a call nothing.
 //!
-//! Each program on a system call exists twice, with the same instructions: for the raw tracepoint, and for the classic one.
-//! From Linux 7.2 on the kernel no longer disables preemption around the former, and skips a program on a CPU while another
-//! task is preempted in it.
+//! Each program on a system call exists twice, with the same instructions: for the raw tracepoint,
+//! and for the classic one. From Linux 7.2 on the kernel no longer disables preemption around the
+//! former, and skips a program on a CPU while another task is preempted in it.
 //!
-//! The hot path, for a call that was seen before: the task's cgroup id by direct loads, one look-up of the verdict on
-//! that cgroup, one bit test, one per-CPU count. Everything else is cold: it runs when a cgroup or a call is new.
+//! The hot path, for a call that was seen before: the task's cgroup id by direct loads, one look-up
+//! of the verdict on that cgroup, one bit test, one per-CPU count. Everything else is cold: it runs
+//! when a cgroup or a call is new.
 
 #![no_std]
 #![no_main]
@@ -18,6 +20,7 @@
     reason = "a kernel program reads kernel memory through raw pointers; the verifier checks each read"
 )]
 
+mod announcements;
 mod argument_values;
 mod atomic;
 mod denied;
@@ -25,6 +28,8 @@ mod evidence;
 mod host;
 mod maps;
 mod members;
+mod memory;
+mod passed_arguments;
 mod task;
 mod verdict;
 mod verifier;
@@ -40,10 +45,10 @@ use aya_log_ebpf::{info, warn};
 use tracer_ebpf::{CgroupRecord, NATIVE_NUMBERS};
 
 use crate::{
-    argument_values::Context,
     maps::{Counter, config, count_loss},
+    passed_arguments::Context,
     task::Task,
-    verdict::{Found, Verdict},
+    verdict::{Found, Tracking},
 };
 
 /// Records the call that the current task is entering.
@@ -63,14 +68,14 @@ pub fn classic_enter(context: TracePointContext) -> u32 {
 /// Records the call when denied calls are watched: also notes that the task is inside a call.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
-pub fn sys_enter_noting(context: RawTracePointContext) -> i32 {
+pub fn sys_enter_tracking(context: RawTracePointContext) -> i32 {
     record_call::<true, _>(&context, Task::current())
 }
 
 /// The same on the classic tracepoint.
 #[tracepoint(category = "raw_syscalls", name = "sys_enter")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
-pub fn classic_noting(context: TracePointContext) -> u32 {
+pub fn classic_tracking(context: TracePointContext) -> u32 {
     record_call::<true, _>(&context, Task::current()) as u32
 }
 
@@ -84,12 +89,13 @@ fn enter(context: &impl Context) -> i32 {
     }
 }
 
-/// The call's number is at byte 8 of both contexts (`include/trace/events/syscalls.h`): the raw one holds the tracepoint's
-/// arguments `struct pt_regs *regs, long id`, the classic one eight bytes that every event begins with, and the field `id`.
+/// The call's number is at byte 8 of both contexts (`include/trace/events/syscalls.h`): the raw one
+/// holds the tracepoint's arguments `struct pt_regs *regs, long id`, the classic one eight bytes
+/// that every event begins with, and the field `id`.
 #[inline(always)]
-fn record_call<const NOTING: bool, C: Context>(context: &C, task: Task) -> i32 {
+fn record_call<const TRACK_IN_SYSCALL: bool, C: Context>(context: &C, task: Task) -> i32 {
     let Some((record, cgroup)) = record(context, &task) else { return 0 };
-    if NOTING {
+    if TRACK_IN_SYSCALL {
         denied::entered(cgroup);
     }
     // Not before: a value that is kept over the calls above would have to be put on the stack.
@@ -110,7 +116,8 @@ fn record_call<const NOTING: bool, C: Context>(context: &C, task: Task) -> i32 {
 
 /// Notes that the current task is leaving a call, and records the call when it was never entered.
 ///
-/// The arguments are those of the tracepoint: `struct pt_regs *regs, long ret` (`include/trace/events/syscalls.h`).
+/// The arguments are those of the tracepoint: `struct pt_regs *regs, long ret`
+/// (`include/trace/events/syscalls.h`).
 #[raw_tracepoint(tracepoint = "sys_exit")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn sys_exit(context: RawTracePointContext) -> i32 {
@@ -139,7 +146,8 @@ fn leave(context: &impl EbpfContext, number: impl FnOnce() -> Option<i32>, resul
 /// A word of 64 bits of the context.
 #[inline(always)]
 fn word(context: &impl EbpfContext, index: usize) -> u64 {
-    // SAFETY: the contexts of these tracepoints have as many words as are asked for; the verifier checks the bound.
+    // SAFETY: the contexts of these tracepoints have as many words as are asked for; the verifier
+    // checks the bound.
     unsafe { *context.as_ptr().cast::<u64>().add(index) }
 }
 
@@ -168,8 +176,9 @@ fn end_task(context: &impl EbpfContext) -> i32 {
     0
 }
 
-/// A process or thread was born: the current task, which is its parent, wakes it for the first time. The argument is that of the
-/// tracepoint: `struct task_struct *p` (`include/trace/events/sched.h`).
+/// A process or thread was born: the current task, which is its parent, wakes it for the first
+/// time. The argument is that of the tracepoint: `struct task_struct *p`
+/// (`include/trace/events/sched.h`).
 #[raw_tracepoint(tracepoint = "sched_wakeup_new")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn member_fork(context: RawTracePointContext) -> i32 {
@@ -177,8 +186,9 @@ pub fn member_fork(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// A task was moved to another cgroup. The arguments are those of the tracepoint: `struct cgroup *dst_cgrp, const char *path,
-/// struct task_struct *task, bool threadgroup` (`include/trace/events/cgroup.h`).
+/// A task was moved to another cgroup. The arguments are those of the tracepoint: `struct cgroup
+/// *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup`
+/// (`include/trace/events/cgroup.h`).
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 #[expect(clippy::needless_pass_by_value, reason = "the signature that the attribute asks for")]
 pub fn member_move(context: RawTracePointContext) -> i32 {
@@ -204,29 +214,29 @@ pub fn classic_member_exit(_: TracePointContext) -> u32 {
     0
 }
 
-/// Inode number of the host's mount namespace, for the configuration of the others; 0 when it cannot be told. The loader
-/// runs it by itself (`BPF_PROG_TEST_RUN`), and only when there is BTF.
+/// Inode number of the host's mount namespace, for the configuration of the others; 0 when it
+/// is not known. The loader runs it by itself (`BPF_PROG_TEST_RUN`), and only when there is BTF.
 ///
 /// Without the attribute of the others: its result is what they do not have.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/sys_enter")]
 pub extern "C" fn host_namespace(_: *mut c_void) -> u32 {
-    host::mount_namespace(&Task::with_btf())
+    host::mount_namespace()
 }
 
-/// The record that the current task's calls belong to, and the id of its cgroup: that of the task, or of the target that the task left.
-/// None: the cgroup is not tracked, or lost.
+/// The record that the current task's calls belong to, and the id of its cgroup: that of the task,
+/// or of the target that the task left. None: the cgroup is not tracked, or lost.
 #[inline(always)]
 fn record(context: &impl EbpfContext, task: &Task) -> Option<(*mut CgroupRecord, u64)> {
     let cgroup = task.cgroup();
     match verdict::look_up(cgroup) {
-        Verdict::NotTracked => None,
-        Verdict::Tracked(record) => Some((record, cgroup)),
-        Verdict::Unknown => {
+        Tracking::NotTracked => None,
+        Tracking::Tracked(record) => Some((record, cgroup)),
+        Tracking::Unknown => {
             let found = verdict::resolve(cgroup);
             report(context, found, cgroup);
             if found.is_new() {
-                evidence::note_outer(found, task);
+                evidence::record_runtime_namespace(found, task);
             }
             let record = found.record()?;
             Some((record, verdict::cgroup_of(record)))

@@ -14,8 +14,9 @@ use tracer_ebpf::{
 
 use crate::atomic;
 
-// The loader gives every map its real size. The names are those of the shared library. Every map has its memory from the
-// beginning: where a program must ask for memory the kernel may have none at hand, and kernels before 6.1 warn.
+// The loader gives every map its real size. The names are those of the shared library. Every map
+// has its memory from the beginning: where a program must ask for memory the kernel may have none
+// at hand, and kernels before 6.1 warn.
 #[map]
 pub static RECORDS: Array<CgroupRecord> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
@@ -71,7 +72,7 @@ macro_rules! config {
             core::arch::asm!(
                 "{0} = {1}",
                 out(reg) value,
-                const tracer_ebpf::CONSTANT_MARK + (core::mem::offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
+                const tracer_ebpf::CONST_PLACEHOLDER + (core::mem::offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
                 options(pure, nomem, nostack),
             );
         }

@@ -1,7 +1,8 @@
 //! Who is in a tracked cgroup, who leaves it, and whose the calls are of those that left.
 //!
-//! A seccomp filter follows the process, not the cgroup: what a process does after it left the target is what the target's
-//! profile must allow. So a process that leaves a target stays its member, and so do its children.
+//! A seccomp filter follows the process, not the cgroup: what a process does after it left the
+//! target is what the target's profile must allow. So a process that leaves a target stays its
+//! member, and so do its children.
 
 use core::ptr::{addr_of_mut, write_volatile};
 
@@ -17,12 +18,14 @@ use tracer_ebpf::{COMMAND_SIZE, Member, MoveEvent, PATH_SIZE};
 use crate::{
     atomic,
     maps::{Counter, MEMBERS, MOVE_EVENTS, MOVES_LOST, ROOTS, TARGETS, config, count_loss},
-    task::{Task, probe},
-    verdict::{self, Verdict},
-    verifier::forget,
+    memory::{probe, read_word},
+    task::Task,
+    verdict::{self, Tracking},
+    verifier::barrier_var,
 };
 
-/// Most ancestors that are looked at. What lies deeper is taken for no target's, and whoever goes there is followed.
+/// Most ancestors that are looked at. What lies deeper is taken for no target's, and whoever goes
+/// there is followed.
 const MAX_CLIMB: u32 = 128;
 
 /// Where a cgroup stands.
@@ -48,14 +51,15 @@ pub fn born(child: usize) {
         None if is_foreign(child) => return,
         None => Member { cgroup: 0, home: 0 },
     };
-    settle(child, before, 0, 0);
+    settle(child, unknown_to_verifier(before), 0, 0);
 }
 
-/// The child is beside its parent in a cgroup that is known not to be tracked: so are most processes of a machine.
+/// The child is beside its parent in a cgroup that is known not to be tracked: so are most
+/// processes of a machine.
 #[inline(always)]
 fn is_foreign(child: usize) -> bool {
     let cgroup = Task::current().cgroup();
-    matches!(verdict::look_up(cgroup), Verdict::NotTracked) && id(cgroup_of(child)) == cgroup
+    matches!(verdict::look_up(cgroup), Tracking::NotTracked) && id(cgroup_of(child)) == cgroup
 }
 
 /// A task, or all threads of its process, were moved to another cgroup.
@@ -66,7 +70,16 @@ pub fn moved(task: usize, path: usize, whole: bool) {
     let known = unsafe { MEMBERS.get(process) }.copied();
     let before = known.unwrap_or(Member { cgroup: 0, home: 0 });
     let one_of_several = !whole && thread != process;
-    settle(task, before, path, one_of_several as u32);
+    let one_of_several = barrier_var(u64::from(one_of_several), bpf_get_current_pid_tgid()) as u32;
+    settle(task, unknown_to_verifier(before), path, one_of_several);
+}
+
+/// The same, of which the verifier knows nothing: one that is known and one that is not are the
+/// same to it.
+#[inline(always)]
+fn unknown_to_verifier(Member { cgroup, home }: Member) -> Member {
+    let unknown = bpf_get_current_pid_tgid();
+    Member { cgroup: barrier_var(cgroup, unknown), home: barrier_var(home, unknown) }
 }
 
 /// A task ends. Its process does when it was the last one.
@@ -108,11 +121,11 @@ fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 
     let home = if standing & standing::TARGET != 0 { id } else { before.home };
     let now = Member { cgroup: id, home };
     let tracked = standing & standing::TRACKED;
-    let mut told = Move { now, tracked, path, thread: 0 };
+    let mut change = Move { now, tracked, path, thread: 0 };
     if one_of_several != 0 {
         // The others stay where they are: the thread is not followed.
-        told.now.home = 0;
-        told.thread = 1;
+        change.now.home = 0;
+        change.thread = 1;
     } else if home == 0 && tracked == 0 {
         if before.cgroup == 0 {
             return 0;
@@ -124,7 +137,7 @@ fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 
             verdict::note_visited(id);
         }
     }
-    announce(task, &before, &told);
+    announce(task, &before, &change);
     0
 }
 
@@ -141,9 +154,6 @@ fn climb(cgroup: usize) -> u32 {
     let mut found = 0_u64;
     let mut at = cgroup;
     for _ in 0..MAX_CLIMB {
-        if at == 0 {
-            break;
-        }
         let id = id(at);
         // SAFETY: the values are not looked at.
         unsafe {
@@ -154,19 +164,21 @@ fn climb(cgroup: usize) -> u32 {
                 found |= u64::from(standing::TRACKED);
             }
         }
-        found = forget(found, id);
+        found = barrier_var(found, id);
         // The parent's `self`, at the same offset of its `struct cgroup`.
         let parent = read(at, config!(cgroup_parent));
-        at = if parent == 0 { 0 } else { parent as usize - config!(cgroup_self) as usize };
+        if parent == 0 {
+            break;
+        }
+        at = parent as usize - config!(cgroup_self) as usize;
     }
     found as u32
 }
 
-/// A word of the kernel's; 0 when it cannot be read. Never a value that the verifier knows.
+/// A word of the kernel's; 0 when it cannot be read.
 #[inline(always)]
 fn read(base: usize, offset: u32) -> u64 {
-    let value = probe::<u64>(base + offset as usize).unwrap_or(0);
-    forget(value, bpf_get_current_pid_tgid())
+    read_word(base + offset as usize)
 }
 
 /// The cgroup of a task in the v2 hierarchy.
@@ -186,14 +198,10 @@ fn id(cgroup: usize) -> u64 {
 /// Thread and process id of a task, in the initial pid namespace.
 #[inline(always)]
 fn ids(task: usize) -> (u32, u32) {
-    let read = |offset: u32| {
-        let id = probe::<u32>(task + offset as usize).unwrap_or(0);
-        forget(u64::from(id), bpf_get_current_pid_tgid()) as u32
-    };
-    (read(config!(task_thread_id)), read(config!(task_process_id)))
+    (read(task, config!(task_thread_id)) as u32, read(task, config!(task_process_id)) as u32)
 }
 
-/// What is told of a move.
+/// What the program reports of a move.
 struct Move {
     /// Where the process belongs now.
     now: Member,
@@ -207,18 +215,19 @@ struct Move {
 
 /// Tells user space of a move.
 #[inline(always)]
-fn announce(task: usize, before: &Member, told: &Move) {
-    let Move { now, path, thread, .. } = told;
+fn announce(task: usize, before: &Member, change: &Move) {
+    let Move { now, path, thread, .. } = change;
     let (path, thread) = (*path, *thread);
     let Some(mut entry) = MOVE_EVENTS.reserve::<MoveEvent>(0) else {
-        lose(before, told);
+        lose(before, change);
         return;
     };
     let event = entry.as_mut_ptr();
     let started = probe(task + config!(task_started) as usize).unwrap_or(0);
     let command = (task + config!(task_command) as usize) as *const _;
-    // SAFETY: `event` points to the reserved entry; every field is written before it is submitted, but for the bytes of `path`
-    // behind the NUL, which nobody reads. The helpers check their sources.
+    // SAFETY: `event` points to the reserved entry; every field is written before it is submitted,
+    // but for the bytes of `path` behind the NUL, which nobody reads. The helpers check their
+    // sources.
     unsafe {
         write_volatile(addr_of_mut!((*event).time), bpf_ktime_get_boot_ns());
         write_volatile(addr_of_mut!((*event).started), started);
@@ -240,11 +249,11 @@ fn announce(task: usize, before: &Member, told: &Move) {
     entry.submit(0);
 }
 
-/// Counts a move that user space is not told of: against the target whose process it is, else against every cgroup that may turn
-/// out to be a target's.
+/// Counts a move that is not reported to user space: against the target whose process it is, else
+/// against every cgroup that may turn out to be a target's.
 #[inline(never)]
-fn lose(before: &Member, told: &Move) -> u32 {
-    let home = if before.home != 0 { before.home } else { told.now.home };
+fn lose(before: &Member, change: &Move) -> u32 {
+    let home = if before.home != 0 { before.home } else { change.now.home };
     if home != 0 {
         count_lost(home);
         return 0;
@@ -252,8 +261,8 @@ fn lose(before: &Member, told: &Move) -> u32 {
     if before.cgroup != 0 {
         count_lost(before.cgroup);
     }
-    if told.tracked != 0 {
-        count_lost(told.now.cgroup);
+    if change.tracked != 0 {
+        count_lost(change.now.cgroup);
     }
     0
 }

@@ -8,15 +8,16 @@ use crate::COMMAND_SIZE;
 pub struct Member {
     /// Id of the cgroup that it is in.
     pub cgroup: u64,
-    /// Id of the target's cgroup that its calls belong to: the one that it is in, or the last one that it was in before it left
-    /// the target. 0: of none.
+    /// Id of the target's cgroup that its calls belong to: the one that it is in, or the last one
+    /// that it was in before it left the target. 0: of none.
     pub home: u64,
 }
 
 /// Longest path of a cgroup in a [`MoveEvent`], the terminating NUL included.
 pub const PATH_SIZE: usize = 256;
 
-/// A process was moved into a tracked cgroup, out of one, or both; or was born in another cgroup than its parent's.
+/// A process was moved into a tracked cgroup, out of one, or both; or was born in another cgroup
+/// than its parent's.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct MoveEvent {

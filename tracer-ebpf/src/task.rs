@@ -1,32 +1,37 @@
-//! Facts about the current task, by direct loads at the offsets that the loader found in the kernel's BTF.
+//! Facts about the current task, by direct loads at the offsets that the loader found in the
+//! kernel's BTF.
 //!
-//! The pointer that `bpf_get_current_task_btf` returns is typed for the verifier, which follows each load through the
-//! kernel's types and emits a plain, or a fault-handled, load for it.
+//! The pointer that `bpf_get_current_task_btf` returns is typed for the verifier, which follows
+//! each load through the kernel's types and emits a plain, or a fault-handled, load for it.
 
-use core::{arch::asm, mem::offset_of, ptr::read_volatile};
+mod end;
+mod filters;
+
+use core::{arch::asm, mem::offset_of};
 
 use aya_ebpf::{
     bindings::task_struct,
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
-        bpf_probe_read_kernel, bpf_probe_read_user,
         generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_task_pt_regs},
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, SIGNAL_GROUP_EXIT, SIGNAL_MASK, SIGSYS,
-    TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, TS_COMPAT, class, executable,
 };
 
-use crate::{maps::config, verifier::forget};
+use crate::{
+    maps::config,
+    memory::{load, probe},
+    verifier::barrier_var,
+};
 
-/// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself (`fs/mount.h`).
+/// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself
+/// (`fs/mount.h`).
 const INTERNAL_MOUNT: usize = -22_isize as usize;
-/// Where `thread_info.status` is on x86 since 5.11 (`arch/x86/include/asm/thread_info.h`): for kernels without BTF.
+/// Where `thread_info.status` is on x86 since 5.11 (`arch/x86/include/asm/thread_info.h`): for
+/// kernels without BTF.
 const STATUS_WITHOUT_BTF: usize = 16;
-/// The largest bitmap of allowed numbers that is looked at.
-const MAX_FILTER_WORDS: u32 = 16;
-
 /// The current task.
 #[derive(Clone, Copy)]
 pub struct Task {
@@ -36,44 +41,23 @@ pub struct Task {
     btf: bool,
 }
 
-/// Loads a value at an offset from a typed kernel pointer.
-#[inline(always)]
-pub fn load<T: Copy>(base: usize, offset: u32) -> T {
-    // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at that offset.
-    unsafe { read_volatile((base + offset as usize) as *const T) }
-}
-
-/// The same at the offset that a field of the configuration says, in one instruction: `$kind` is `u32` or `u64`.
+/// The same at the offset that a field of the configuration says, in one instruction: `$kind` is
+/// `u32` or `u64`.
 macro_rules! load_field {
     ($kind:ident, $base:expr, $field:ident) => {{
         let value: u64;
-        // SAFETY: as in `load`.
+        // SAFETY: as in `memory::load`.
         unsafe {
             asm!(
                 concat!("{0} = *(", stringify!($kind), " *)({1} + {2})"),
                 out(reg) value,
                 in(reg) $base,
-                const tracer_ebpf::OFFSET_MARK as i32 + (offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
+                const tracer_ebpf::OFFSET_PLACEHOLDER as i32 + (offset_of!(tracer_ebpf::Config, $field) / 4) as i32,
                 options(readonly, nostack),
             );
         }
         value as $kind
     }};
-}
-
-/// Reads a value at an address that the verifier knows nothing about. None when the address cannot be read.
-#[inline(always)]
-pub fn probe<T: Copy>(address: usize) -> Option<T> {
-    // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_kernel(address as *const T).ok() }
-}
-
-/// The same in the memory of the current process, also of what lies there unaligned. None when it cannot be read, or would have to be
-/// fetched first.
-#[inline(always)]
-pub fn probe_user<T: Copy>(address: usize) -> Option<T> {
-    // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_user(address as *const T).ok() }
 }
 
 impl Task {
@@ -95,12 +79,6 @@ impl Task {
     #[inline(always)]
     pub const fn without_btf() -> Self {
         Self { address: 0, btf: false }
-    }
-
-    /// The address of its `task_struct`; 0 without BTF.
-    #[inline(always)]
-    pub const fn address(&self) -> usize {
-        self.address
     }
 
     /// Facts can be read.
@@ -138,7 +116,8 @@ impl Task {
             return;
         }
         let source: usize = load(node, config!(node_name));
-        // SAFETY: `name` has NAME_SIZE bytes; the helper checks the source and ends the copy with a NUL.
+        // SAFETY: `name` has NAME_SIZE bytes; the helper checks the source and ends the copy with a
+        // NUL.
         unsafe {
             bpf_probe_read_kernel_str(name.cast(), NAME_SIZE as u32, source as *const _);
         }
@@ -167,20 +146,22 @@ impl Task {
         if count > 3 { 3 } else { count }
     }
 
-    /// The task is in the host's mount namespace, or in that which its cgroup was entered from: `outer` is asked when it is
-    /// not the host's, and says 0 for none.
+    /// The task is in the host's mount namespace, or in that which its cgroup was entered from:
+    /// `runtime_namespace` is asked when it is not the host's, and says 0 for none.
     #[inline(always)]
-    pub fn is_host(&self, outer: impl FnOnce() -> u32) -> bool {
-        // A task without namespaces is about to end. A load from the null pointer that it has instead gives 0.
+    pub fn is_host(&self, runtime_namespace: impl FnOnce() -> u32) -> bool {
+        // A task without namespaces is about to end. A load from the null pointer that it has
+        // instead gives 0.
         let namespaces = load_field!(u64, self.address, task_namespaces);
         let mount = load_field!(u64, namespaces, namespaces_mount);
         let inode = load_field!(u32, mount, mount_namespace_inode);
-        inode == config!(host_mount_namespace) || inode != 0 && inode == outer()
+        inode == config!(host_mount_namespace) || inode != 0 && inode == runtime_namespace()
     }
 
-    /// The facts of this task as the bits of [`class`], without the filter count and what is kept of the cgroup.
+    /// The facts of this task as the bits of [`class`], without the filter count and what is kept
+    /// of the cgroup.
     #[inline(always)]
-    pub fn facts(&self, outer: u32) -> u16 {
+    pub fn facts(&self, runtime_namespace: u32) -> u16 {
         if !self.btf {
             return class::UNKNOWN | self.runtime_name();
         }
@@ -190,12 +171,12 @@ impl Task {
         }
         let mount: usize = load(namespaces, config!(namespaces_mount));
         let init = init_of_children(namespaces);
-        let executable = self.executable(mount, init, outer) << class::EXECUTABLE_SHIFT;
-        let mut facts = self.forget(executable);
-        facts |= self.bit_if(is_outside(mount, outer), class::HOST);
+        let executable = self.executable(mount, init, runtime_namespace) << class::EXECUTABLE_SHIFT;
+        let mut facts = self.barrier(executable);
+        facts |= self.bit_if(is_outside(mount, runtime_namespace), class::HOST);
         let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
         facts |= self.bit_if(pending, class::INIT_PENDING);
-        let host_processes = init != 0 && is_outside(mount_namespace_of(init), outer);
+        let host_processes = init != 0 && is_outside(mount_namespace_of(init), runtime_namespace);
         facts |= self.bit_if(host_processes, class::HOST_PROCESSES);
         // A thread is always forked, and never exec'd: what counts is its process.
         let leader: usize = load(self.address, config!(task_leader));
@@ -206,37 +187,39 @@ impl Task {
         facts |= self.bit_if(forked, class::FORKED);
         let parent: usize = load(leader, config!(task_parent));
         if parent != 0 {
-            facts |= self.facts_of_parent(&Self { address: parent, btf: true }, outer);
+            facts |= self.facts_of_parent(&Self { address: parent, btf: true }, runtime_namespace);
         }
         facts
     }
 
     #[inline(always)]
-    fn facts_of_parent(&self, parent: &Task, outer: u32) -> u16 {
+    fn facts_of_parent(&self, parent: &Task, runtime_namespace: u32) -> u16 {
         let outside = parent.cgroup() != self.cgroup();
-        // A parent that is about to end has no namespaces any more. One in another cgroup is who put the process here: its
-        // children will have another parent in a moment, and what was made here has its parent here.
+        // A parent that is about to end has no namespaces any more. One in another cgroup is who
+        // put the process here: its children will have another parent in a moment, and what was
+        // made here has its parent here.
         let ends = load::<u64>(parent.address, config!(task_namespaces)) == 0;
-        self.bit_if(parent.is_host(|| outer) || outside && ends, class::PARENT_HOST)
+        self.bit_if(parent.is_host(|| runtime_namespace) || outside && ends, class::PARENT_HOST)
             | self.bit_if(outside, class::PARENT_OUTSIDE)
     }
 
     /// A bit, or 0, as a value that the verifier does not know.
     #[inline(always)]
     fn bit_if(&self, set: bool, bit: u16) -> u16 {
-        self.forget(if set { bit } else { 0 })
+        self.barrier(if set { bit } else { 0 })
     }
 
     #[inline(always)]
-    fn forget(&self, value: u16) -> u16 {
+    fn barrier(&self, value: u16) -> u16 {
         let unknown: u32 = load(self.address, config!(task_flags));
-        forget(u64::from(value), u64::from(unknown)) as u16
+        barrier_var(u64::from(value), u64::from(unknown)) as u16
     }
 
-    /// The mount namespace of the parent, by its inode number, when it is not the host's and the parent belongs to the
-    /// host all the same: its children are in the pid namespace of the host's init. Else 0.
+    /// The mount namespace of the parent, by its inode number, when it is not the host's and the
+    /// parent belongs to the host all the same: its children are in the pid namespace of the host's
+    /// init. Else 0.
     #[inline(always)]
-    pub fn outer_namespace(&self) -> u32 {
+    pub fn namespace_of_runtime(&self) -> u32 {
         if !self.btf {
             return 0;
         }
@@ -261,7 +244,7 @@ impl Task {
 
     /// Where the executable lives, seen from mount namespace `mount`: one of [`executable`].
     #[inline(always)]
-    fn executable(&self, mount: usize, init: usize, outer: u32) -> u16 {
+    fn executable(&self, mount: usize, init: usize, runtime_namespace: u32) -> u16 {
         let memory: usize = load(self.address, config!(task_memory));
         if memory == 0 {
             return executable::NONE;
@@ -281,7 +264,7 @@ impl Task {
             return executable::INTERNAL;
         }
         match probe::<u32>(home + config!(mount_namespace_inode) as usize) {
-            Some(inode) if is_outside_inode(inode, outer) => return executable::HOST,
+            Some(inode) if is_outside_inode(inode, runtime_namespace) => return executable::HOST,
             _ => {}
         }
         if init != 0 && mount_namespace_of(init) == home {
@@ -297,106 +280,6 @@ impl Task {
         load::<u64>(self.address, config!(task_atomic_flags)) & NO_NEW_PRIVS != 0
     }
 
-    /// The task's newest filter does not allow every native number.
-    ///
-    /// The kernel keeps a bitmap of the numbers that a filter and all filters below it always allow
-    /// (`kernel/seccomp.c`, `seccomp_cache_prepare`). Its last word is filled from bit 0 up to the kernel's last number.
-    #[inline(always)]
-    pub fn filter_may_deny(&self) -> bool {
-        let words = config!(filter_allow_native_words);
-        let filter: usize = load(self.address, config!(task_filter));
-        if filter == 0 {
-            return false;
-        }
-        if words == 0 {
-            return true;
-        }
-        let bitmap = config!(filter_allow_native);
-        for index in 0..MAX_FILTER_WORDS {
-            if index >= words {
-                break;
-            }
-            let allowed: u64 = load(filter, bitmap + index * 8);
-            let last = index + 1 == words;
-            let full = if last {
-                allowed != 0 && allowed & allowed.wrapping_add(1) == 0
-            } else {
-                allowed == u64::MAX
-            };
-            if !full {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The task's filters allow this native number whatever its arguments are, by the same bitmap. A filter that is loaded
-    /// later only takes calls away: what is allowed now was allowed before.
-    #[inline(always)]
-    pub fn filters_always_allow(&self, number: u32) -> bool {
-        let word = number / 64;
-        if !self.btf || word >= config!(filter_allow_native_words) {
-            return false;
-        }
-        let filter: usize = load(self.address, config!(task_filter));
-        if filter == 0 {
-            return false;
-        }
-        let bitmap = filter + config!(filter_allow_native) as usize;
-        let allowed = probe::<u64>(bitmap + word as usize * 8).unwrap_or(0);
-        allowed & 1 << (number % 64) != 0
-    }
-
-    /// SIGSYS waits for the task: the filter's answer to the call that it is leaving. Always true without BTF.
-    #[inline(always)]
-    pub fn has_bad_call_signal(&self) -> bool {
-        !self.btf
-            || load::<u64>(self.address, config!(task_pending_signals)) & 1 << (SIGSYS - 1) != 0
-    }
-
-    /// The thread ends by SIGSYS and its process does not: a filter killed it (`kernel/seccomp.c`, `__seccomp_filter`, calls
-    /// `do_exit(SIGSYS)`). False without BTF.
-    ///
-    /// The process may end for another reason meanwhile: before Linux 6.16 whoever joins the thread wakes up before this
-    /// tracepoint. What the signal of a process ends is told by the code that all its threads get then.
-    #[inline(always)]
-    pub fn is_killed_by_filter(&self) -> bool {
-        if !self.btf || load::<u32>(self.address, config!(task_exit_code)) != SIGSYS {
-            return false;
-        }
-        let signal: usize = load(self.address, config!(task_signal));
-        if signal == 0 {
-            return false;
-        }
-        if load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT == 0 {
-            return true;
-        }
-        config!(signal_group_exit_code) != 0
-            && load::<u32>(signal, config!(signal_group_exit_code)) & SIGNAL_MASK != SIGSYS
-    }
-
-    /// How it ends, as wait(2) tells it of a process. Only with BTF.
-    #[inline(always)]
-    pub fn exit_status(&self) -> u32 {
-        load(self.address, config!(task_exit_code))
-    }
-
-    /// Its process ends as well: it is the last thread, or all were told to end. Only with BTF.
-    #[inline(always)]
-    pub fn ends_with_process(&self) -> bool {
-        let signal: usize = load(self.address, config!(task_signal));
-        signal == 0
-            || load::<u32>(signal, config!(signal_flags)) & SIGNAL_GROUP_EXIT != 0
-            || load::<u32>(signal, config!(signal_live)) == 0
-    }
-
-    /// No other thread of its process lives (`kernel/exit.c`, `do_exit`, counts itself off before the tracepoint). Only with BTF.
-    #[inline(always)]
-    pub fn is_last_of_process(&self) -> bool {
-        let signal: usize = load(self.address, config!(task_signal));
-        signal == 0 || load::<u32>(signal, config!(signal_live)) == 0
-    }
-
     /// The registers as they were when the task entered the kernel. Only with BTF.
     #[inline(always)]
     pub fn registers(&self) -> usize {
@@ -404,7 +287,8 @@ impl Task {
         unsafe { bpf_task_pt_regs(self.address as *mut task_struct) as usize }
     }
 
-    /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used without BTF.
+    /// [`class::RUNTIME_NAME`] when the command name is one of a container runtime's. Only used
+    /// without BTF.
     #[inline(always)]
     fn runtime_name(&self) -> u16 {
         let name = command();
@@ -431,14 +315,14 @@ pub fn mount_namespace_of(task: usize) -> usize {
 
 /// The mount namespace is the host's, or the one that the cgroup was entered from.
 #[inline(always)]
-fn is_outside(mount: usize, outer: u32) -> bool {
-    mount != 0 && is_outside_inode(load(mount, config!(mount_namespace_inode)), outer)
+fn is_outside(mount: usize, runtime_namespace: u32) -> bool {
+    mount != 0 && is_outside_inode(load(mount, config!(mount_namespace_inode)), runtime_namespace)
 }
 
 /// The same by the namespace's inode number.
 #[inline(always)]
-fn is_outside_inode(inode: u32, outer: u32) -> bool {
-    inode == config!(host_mount_namespace) || (outer != 0 && inode == outer)
+fn is_outside_inode(inode: u32, runtime_namespace: u32) -> bool {
+    inode == config!(host_mount_namespace) || (runtime_namespace != 0 && inode == runtime_namespace)
 }
 
 /// The current task's command name; empty when it cannot be read.

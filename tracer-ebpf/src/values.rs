@@ -12,10 +12,12 @@ pub struct ArgumentKey {
     pub seen: SeenValue,
 }
 
-/// A value of an argument, and by whom it was passed: in one word, so that it can be compared and stored as one. Never 0.
+/// A value of an argument, and by whom it was passed: in one word, so that it can be compared and
+/// stored as one. Never 0.
 ///
-/// From bit 0 the value, from [`SeenValue::CLASS_SHIFT`] the class of the call, from [`SeenValue::ARGUMENT_SHIFT`] the index into
-/// [`ARGUMENTS`](crate::arguments::ARGUMENTS), from [`SeenValue::KIND_SHIFT`] the [`kind`].
+/// From bit 0 the value, from [`SeenValue::CLASS_SHIFT`] the class of the call, from
+/// [`SeenValue::ARGUMENT_SHIFT`] the index into [`ARGUMENTS`](crate::arguments::ARGUMENTS), from
+/// [`SeenValue::KIND_SHIFT`] the [`kind`].
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeenValue(pub u64);
@@ -39,7 +41,8 @@ impl SeenValue {
         )
     }
 
-    /// The entry that counts the values of the same argument, ABI and class; what it is of when every value counts as seen.
+    /// The entry that counts the values of the same argument, ABI and class; what it is of when
+    /// every value counts as seen.
     #[inline(always)]
     pub const fn of_any(self) -> Self {
         let any = (kind::ANY as u64) << Self::KIND_SHIFT;
@@ -80,9 +83,10 @@ impl SeenValue {
 /// Entries of [`KNOWN_VALUES`](crate::KNOWN_VALUES) as a power of two.
 pub const KNOWN_VALUES_LOG2: u32 = 15;
 
-/// A [`SeenValue`] and whose it is, in one word, which holds all that tells it apart: none is taken for another. Never 0.
+/// A [`SeenValue`] and whose it is, in one word, which holds all that tells it apart: none is taken
+/// for another. Never 0.
 ///
-/// Of classes with other facts than the filter count and [`class::HOST`](crate::class::HOST) there is none.
+/// Of classes with other facts than the filter count and [`class::HOST`] there is none.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownValue(pub u64);
@@ -134,8 +138,9 @@ pub mod kind {
     pub const I386: u8 = 2;
     /// A call with bit 30 of its number set.
     pub const X32: u8 = 3;
-    /// No value, but the entry of all values that are told apart by nothing else. Its count is how many there are, with
-    /// [`UNREADABLE`]: with more than [`MOST_VALUES`](crate::arguments::MOST_VALUES), every value counts as seen.
+    /// No value, but the entry of all values that differ in nothing else. Its count is how
+    /// many there are, with [`UNREADABLE`]: with more than
+    /// [`MOST_VALUES`](crate::arguments::MOST_VALUES), every value counts as seen.
     pub const ANY: u8 = 1 << 7;
     /// In the count of an entry of [`ANY`]: a value could not be read.
     pub const UNREADABLE: u64 = 1 << 32;

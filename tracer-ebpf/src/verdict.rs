@@ -1,11 +1,12 @@
 //! Which cgroups are tracked: a table that fills itself.
 //!
-//! The first call of a cgroup decides, by walking the cgroup's ancestors against the roots, and the answer is kept,
-//! whichever it is. So a cgroup that is made later needs nothing from user space, and there is no moment at which
-//! its calls would be missed.
+//! The first call of a cgroup decides, by walking the cgroup's ancestors against the roots, and the
+//! answer is kept, whichever it is. So a cgroup that is made later needs nothing from user space,
+//! and there is no moment at which its calls would be missed.
 //!
-//! The table forgets. A place that holds "not tracked" is only a cached answer, and a cgroup that finds no free place takes it.
-//! User space dismisses tracked cgroups that are no target's, and so makes such places of theirs.
+//! The table forgets. A place that holds "not tracked" is only a cached answer, and a cgroup that
+//! finds no free place takes it. User space dismisses tracked cgroups that are no target's, and so
+//! makes such places of theirs.
 
 use core::ptr::{addr_of, addr_of_mut, read_volatile};
 
@@ -21,18 +22,18 @@ use tracer_ebpf::{
 };
 
 use crate::{
-    atomic, evidence,
+    announcements, atomic,
     maps::{CALLS_LOST, Counter, RECORDS, ROOTS, VISITED, config, count_loss},
     members,
-    verifier::forget,
+    verifier::barrier_var,
 };
 
-/// Most ancestors that are looked at, those of a repeated walk included. No root lies deeper, so that a cgroup without one among them
-/// is not tracked.
+/// Most ancestors that are looked at, those of a repeated walk included. No root lies deeper, so
+/// that a cgroup without one among them is not tracked.
 const MAX_STEPS: u32 = 2 * MAX_ROOT_LEVEL + 4;
 
 /// What the first look at the table says.
-pub enum Verdict {
+pub enum Tracking {
     NotTracked,
     /// The cgroup's record.
     Tracked(*mut CgroupRecord),
@@ -58,14 +59,16 @@ impl Found {
     /// The same, with nothing that the verifier knows of it.
     #[inline(always)]
     fn forgotten(self, unknown: u64) -> Self {
-        Self(forget(self.0, unknown))
+        Self(barrier_var(self.0, unknown))
     }
 
     /// What a word of the table says of its cgroup.
     #[inline(always)]
     fn by_word(word: u64, index: u32) -> Self {
-        let place = if word & TRACKED != 0 { Self::at(index) } else { Self::NOT_TRACKED };
-        if word & VISITED_BIT != 0 { Self(place.0 | Self::VISITED) } else { place }
+        // Without a branch: the verifier would follow both ways of each.
+        let tracked = word / TRACKED;
+        let visited = (word / VISITED_BIT) & 1;
+        Self((tracked * Self::at(index).0) | (visited * Self::VISITED))
     }
 
     /// The cgroup's record, when it is tracked.
@@ -90,14 +93,14 @@ impl Found {
 
 /// The hot path: one load. A cached "not tracked" ends here as well.
 #[inline(always)]
-pub fn look_up(cgroup: u64) -> Verdict {
+pub fn look_up(cgroup: u64) -> Tracking {
     let index = verdict_index(cgroup, config!(verdicts_log2));
-    let Some(record) = RECORDS.get_ptr_mut(index) else { return Verdict::NotTracked };
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return Tracking::NotTracked };
     // SAFETY: `record` points to a value of the map.
     match unsafe { read_volatile(addr_of!((*record).verdict)) } ^ cgroup {
-        0 => Verdict::NotTracked,
-        TRACKED => Verdict::Tracked(record),
-        _ => Verdict::Unknown,
+        0 => Tracking::NotTracked,
+        TRACKED => Tracking::Tracked(record),
+        _ => Tracking::Unknown,
     }
 }
 
@@ -108,8 +111,8 @@ pub fn cgroup_of(record: *const CgroupRecord) -> u64 {
     unsafe { read_volatile(addr_of!((*record).verdict)) & ID_MASK }
 }
 
-/// Finds a cgroup behind its first place, or decides about it and claims a place. In a cgroup that is visited, a call of a process
-/// that left a target is that target's.
+/// Finds a cgroup behind its first place, or decides about it and claims a place. In a cgroup that
+/// is visited, a call of a process that left a target is that target's.
 #[inline(never)]
 pub fn resolve(cgroup: u64) -> Found {
     if cgroup & !ID_MASK != 0 {
@@ -118,7 +121,7 @@ pub fn resolve(cgroup: u64) -> Found {
     }
     let mut found = probe(cgroup).forgotten(cgroup);
     if found.0 == Found::ABSENT.0 {
-        found = match decide(cgroup) {
+        found = match barrier_var(decide(cgroup), cgroup) {
             0 => {
                 count_loss(Counter::Calls);
                 Found::LOST
@@ -162,11 +165,12 @@ fn probe(cgroup: u64) -> Found {
     Found::ABSENT
 }
 
-/// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0: undecided, because the task is
-/// moved again and again.
+/// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0:
+/// undecided, because the task is moved again and again.
 ///
-/// Another CPU may move the task between the reading of its id and of its ancestors. A verdict must never be kept
-/// under the wrong id, so the id is read again afterwards, and the walk begun anew when it changed.
+/// Another CPU may move the task between the reading of its id and of its ancestors. A verdict must
+/// never be kept under the wrong id, so the id is read again afterwards, and the walk begun anew
+/// when it changed.
 #[inline(never)]
 fn decide(cgroup: u64) -> u64 {
     let (mut id, mut level, mut root) = (cgroup, 0_u64, 0_u64);
@@ -176,8 +180,8 @@ fn decide(cgroup: u64) -> u64 {
         let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) };
         // SAFETY: the value is not looked at.
         let tracked = unsafe { ROOTS.get(ancestor) }.is_some();
-        level = forget(level + 1, ancestor);
-        root = forget(if tracked { TRACKED } else { 0 }, ancestor);
+        level = barrier_var(level + 1, ancestor);
+        root = barrier_var(if tracked { TRACKED } else { 0 }, ancestor);
         if ancestor != 0 && !tracked {
             continue;
         }
@@ -186,7 +190,7 @@ fn decide(cgroup: u64) -> u64 {
         if now == id {
             break;
         }
-        (id, level) = (now, forget(0, ancestor));
+        (id, level) = (now, barrier_var(0, ancestor));
     }
     // SAFETY: a helper without pointers.
     let now = unsafe { bpf_get_current_cgroup_id() };
@@ -194,16 +198,17 @@ fn decide(cgroup: u64) -> u64 {
     if now == id { id | root & TRACKED } else { 0 }
 }
 
-/// Puts a word into the table: at the first place that was never taken, else at one that holds no evidence.
+/// Puts a word into the table: at the first place that was never taken, else at one that holds no
+/// evidence.
 #[inline(never)]
 fn claim(word: u64) -> Found {
     let cgroup = word & ID_MASK;
     let tracked = word & TRACKED != 0;
     let log2 = config!(verdicts_log2);
     let start = verdict_index(cgroup, log2);
-    // Cgroups that are not tracked may collide for good, so that each throws out another one; a tracked one takes the first, so that
-    // two CPUs take the same.
-    // SAFETY: a helper without arguments.
+    // Cgroups that are not tracked may collide for good, so that each throws out another one; a
+    // tracked one takes the first, so that two CPUs take the same. SAFETY: a helper without
+    // arguments.
     let shift = if tracked { 0 } else { unsafe { bpf_get_prandom_u32() } };
     let mut outcome = Found::ABSENT;
     // Twice around: first for a place that was never taken.
@@ -211,42 +216,49 @@ fn claim(word: u64) -> Found {
         let again = step >= PROBES;
         let offset = if again { step.wrapping_add(shift) & (PROBES - 1) } else { step };
         let index = (start + offset) & ((1 << log2) - 1);
-        let Some(record) = RECORDS.get_ptr_mut(index) else { break };
-        // SAFETY: `record` points to a value of the map.
-        let (before, won) = unsafe {
-            let place = addr_of_mut!((*record).verdict);
-            let known = read_volatile(place);
-            let free = known == 0 || again && known & (TRACKED | DISMISSED) == 0;
-            if free && known & ID_MASK != cgroup {
-                let before = atomic::compare_exchange(place, known, word);
-                (before, before == known)
-            } else {
-                (known, false)
-            }
-        };
-        if won {
-            outcome = Found(Found::at(index).0 | Found::NEW);
-            break;
-        }
-        if before & ID_MASK == cgroup && before != 0 {
-            outcome = Found::by_word(before, index);
+        outcome = take(index, word, again).forgotten(cgroup);
+        if outcome.0 != Found::ABSENT.0 {
             break;
         }
     }
-    // Once for all ways out of the loop.
-    let outcome = outcome.forgotten(cgroup);
     if outcome.0 == Found::ABSENT.0 {
         return without_place(cgroup, tracked);
     }
     if outcome.is_new() { claimed(cgroup, tracked, outcome.0 as u32 - 1) } else { outcome }
 }
 
+/// Takes a place for a word, if it is free; `again`: also one that holds no evidence.
+/// [`Found::ABSENT`]: it is another cgroup's.
+#[inline(always)]
+fn take(index: u32, word: u64, again: bool) -> Found {
+    let cgroup = word & ID_MASK;
+    let Some(record) = RECORDS.get_ptr_mut(index) else { return Found::ABSENT };
+    // SAFETY: `record` points to a value of the map.
+    let place = unsafe { addr_of_mut!((*record).verdict) };
+    // SAFETY: see above.
+    let known = unsafe { read_volatile(place) };
+    if known != 0 {
+        if known & ID_MASK == cgroup {
+            return Found::by_word(known, index);
+        }
+        if !again || known & (TRACKED | DISMISSED) != 0 {
+            return Found::ABSENT;
+        }
+    }
+    // SAFETY: see above.
+    let before = unsafe { atomic::compare_exchange(place, known, word) };
+    if before == known {
+        return Found(Found::at(index).0 | Found::NEW);
+    }
+    if before & ID_MASK == cgroup { Found::by_word(before, index) } else { Found::ABSENT }
+}
+
 /// What follows from a place that was just taken.
 #[inline(always)]
 fn claimed(cgroup: u64, tracked: bool, index: u32) -> Found {
     let mut flags = 0;
-    // Whoever enters the cgroup into the map marks the place afterwards: one of the two sees the other.
-    // SAFETY: the value is not looked at.
+    // Whoever enters the cgroup into the map marks the place afterwards: one of the two sees the
+    // other. SAFETY: the value is not looked at.
     if unsafe { VISITED.get(cgroup) }.is_some() {
         mark_visited(index, cgroup);
         flags = Found::VISITED;
@@ -255,7 +267,7 @@ fn claimed(cgroup: u64, tracked: bool, index: u32) -> Found {
         return Found(Found::NOT_TRACKED.0 | flags);
     }
     count_loss(Counter::Claims);
-    evidence::announce_cgroup(cgroup);
+    announcements::announce_cgroup(cgroup);
     Found(Found::at(index).0 | Found::NEW | flags)
 }
 
@@ -273,7 +285,7 @@ fn without_place(cgroup: u64, tracked: bool) -> Found {
         // SAFETY: `count` points to a value of the map.
         unsafe { atomic::add(count, 1) };
     } else if CALLS_LOST.insert(cgroup, 1, BPF_NOEXIST as u64).is_ok() {
-        evidence::announce_cgroup(cgroup);
+        announcements::announce_cgroup(cgroup);
     } else {
         count_loss(Counter::Calls);
     }
@@ -302,7 +314,8 @@ fn mark_visited(index: u32, cgroup: u64) {
     unsafe {
         let place = addr_of_mut!((*record).verdict);
         let word = read_volatile(place);
-        // A place that another cgroup takes at this moment is marked without need, which costs that one a longer way.
+        // A place that another cgroup takes at this moment is marked without need, which costs that
+        // one a longer way.
         if word & ID_MASK == cgroup && word & VISITED_BIT == 0 {
             atomic::or(place, VISITED_BIT);
         }

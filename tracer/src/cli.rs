@@ -1,26 +1,41 @@
 //! What was typed: clap definitions, and what is said of what cannot be meant.
 
 mod cluster;
+mod convert;
+mod decisions;
+mod enforce;
+mod lint;
 mod mistyped;
+mod new_privileges;
+mod shell;
+mod sockets;
 mod values;
+mod verify;
+mod workbench;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 pub use self::cluster::Cluster;
+pub use self::convert::{Conditional, Convert, ConvertTo, Style};
+pub use self::decisions::{Decisions, Review};
+pub use self::enforce::Enforce;
+pub use self::lint::{FailOn, Fix, Lint, LintFormat};
 pub use self::mistyped::Mistyped;
+pub use self::new_privileges::NewPrivileges;
+pub use self::shell::{Completions, ManPages};
+pub use self::sockets::Sockets;
 pub use self::values::{Arguments, Attach, DefaultAction, Errno, Runtime};
-use self::values::{parse_period, parse_socket, parse_time};
+use self::values::{parse_period, parse_time};
+pub use self::verify::Verify;
+pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
 
-/// Learn the seccomp profile that a workload starts and runs under, from the kernel.
+/// Learn the smallest seccomp profile that a workload still starts and runs under.
 ///
-/// Watches the system calls of a pod, a container, a cgroup, a process or a command, and writes a profile that Docker,
-/// Podman, containerd, CRI-O, runc and crun accept, and the Kubernetes patch to use it.
+/// Watches the syscalls of a pod, a container, a cgroup, a process or a command from the kernel.
+/// Writes a profile that Docker, Podman, containerd, CRI-O, runc and crun accept, and the
+/// Kubernetes patch to use it.
 #[derive(Debug, Parser)]
 #[command(
     name = "tracer",
@@ -38,41 +53,34 @@ pub struct Cli {
     pub record: Record,
 }
 
-impl Cli {
-    /// Reads a command line, the program's name first.
-    ///
-    /// # Errors
-    /// It cannot be understood, or asks for help.
-    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Self, Mistyped> {
-        let words: Vec<OsString> = words.collect();
-        Self::try_parse_from(&words).map_err(|error| Mistyped::new(error, &words))
-    }
-}
-
 const AFTER_HELP: &str = "\
-Targets: a cgroup path (/system.slice/nginx.service), a unit of the system, NAMESPACE/POD, NAMESPACE/POD/CONTAINER, the pods of a workload \
-(NAMESPACE/deployment/NAME, or statefulset, daemonset, replicaset, job, cronjob) or those whose names begin alike (NAMESPACE/web-*, NAMESPACE/*), also with \
--l LABELS, a pod's UID, a container's \
-name, its id (also as docker://ID, containerd://ID, cri-o://ID) or as many digits of that as tell it from others, pid:N. \
-A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind; unit:user@1000/NAME is a unit of that user's manager, \
-podman:user@1000/NAME a container that the user runs without root.
+Targets:
+  NAMESPACE/POD                a pod; a pod's UID does as well
+  NAMESPACE/POD/CONTAINER      a container of a pod
+  NAMESPACE/deployment/NAME    the pods of a workload (also statefulset, daemonset, replicaset, job,
+                               cronjob)
+  NAMESPACE/web-*              the pods whose names begin so; NAMESPACE/* all of the namespace
+  NAME                         a container of Docker or Podman
+  ID                           a container by its id (also docker://ID, containerd://ID, cri-o://ID)
+                               or enough of its first digits to be unique
+  podman:user@1000/NAME        a container that this user runs without root
+  nginx.service                a unit of the system
+  unit:user@1000/NAME          a unit of this user's manager
+  /system.slice/nginx.service  a cgroup by its path
+  pid:N                        the cgroup of a process
+A prefix (path: pid: pod: docker: podman: cri: unit:) forces the kind. -l LABELS selects some of several pods.
 
-Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete. When COMMAND fails, \
-the files are written and its status is tracer's, 128+N for signal N.";
-
-const AFTER_ENFORCE: &str = "\
-Exit status: the command's own; 127 the command was not found; 126 it cannot be executed; 125 the profile cannot be used; \
-2 usage. With --check: 0 it can be used.";
-
-const AFTER_VERIFY: &str = "\
-Exit status: 0 PROFILE denied nothing; 4 it denied calls; 3 incomplete: calls may have been denied unseen; 1 no filter is \
-loaded on the target, or another one than PROFILE, or verify failed; 2 usage. When none of these holds and COMMAND fails, its \
-status is tracer's.";
+Exit status:
+  0  written and complete
+  1  failed, no profile was written
+  2  usage
+  3  written, but incomplete
+When COMMAND fails, tracer writes the files and exits with COMMAND's status, 128+N for signal N.";
 
 /// What tracer can do besides recording.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Tell whether this host can trace and enforce.
+    /// Check whether this host can trace and enforce
     Check(Check),
     /// List what can be traced here: pods, containers and units
     ///
@@ -80,52 +88,89 @@ pub enum Action {
     List(List),
     /// Run a command under a profile
     ///
-    /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of tracer: needs no root. What
-    /// the profile means is what runc makes of it. With --check nothing is run: the profile is read and judged.
-    #[command(after_help = AFTER_ENFORCE)]
+    /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of
+    /// tracer. Needs no root. Reads the profile as runc does. With --check, reads and judges the
+    /// profile and runs nothing.
+    #[command(after_help = enforce::AFTER_ENFORCE)]
     Enforce(Enforce),
-    /// Watch a workload run under a profile, and name every call that is denied
+    /// Watch a workload run under a profile, and name every call that the profile denies
     ///
-    /// Says of each denied call how it was refused, to which command, in which phase, how often, what came next, and what to do.
-    /// A command is run under the profile, in a cgroup of its own; any other target must run under it already, or be started
-    /// under it with --wait.
-    #[command(after_help = AFTER_VERIFY)]
+    /// Lists for each denied call the answer, the command, the phase, the count, what came next,
+    /// and the remedy. Runs a command under the profile, in a cgroup of its own. Any other target
+    /// must run under the profile already, or start under it with --wait.
+    #[command(after_help = verify::AFTER_VERIFY)]
     Verify(Box<Verify>),
     /// Derive a profile again, from one recording or from many
     Profile(Rederive),
+    /// Find what is wrong with profiles, for whom, and correct it
+    ///
+    /// Names every fault with its line, what each consumer makes of it, and what to write; tells
+    /// whether containers start under the profile, today and after an update of the runtime.
+    /// docs/lint.md explains each rule.
+    Lint(Lint),
+    /// Compare two profiles or two recordings, or show what a profile would have denied to
+    /// recordings
+    Diff(Diff),
+    /// Explain a profile or a recording: what is allowed, how risky it is, and why
+    Explain(Explain),
+    /// Decide about the syscalls of a profile, one after the other
+    ///
+    /// Asks about those that the defaults of container engines refuse, then about those with which
+    /// much harm can be done: what each does, who made it, and the risk. Writes the answers to
+    /// tracer.toml; docs/decisions.md describes it.
+    Review(Review),
+    /// Write a profile in the form that another tool takes
+    ///
+    /// Of Docker, Podman, OCI runtimes, Kubernetes, the Security Profiles Operator and systemd.
+    /// Reads each of these forms, and recordings. The same syscalls pass with the same arguments;
+    /// what a form cannot say is an error that names the rule, and every other difference is shown.
+    Convert(Convert),
+    /// Write what recordings show: a page for a browser, or Markdown for a pull request
+    Report(Report),
+    /// Name the syscalls in a pasted log, in numbers, or in the output of strace
+    ///
+    /// Reads the kernel's audit records, as dmesg, journald, syslog and audit.log have them, lists
+    /// of numbers, and what strace prints, in any mixture. Names each syscall by its ABI, counts
+    /// it, and says when the log lacks records.
+    Decode(Decode),
+    /// Print the script that lets a shell complete commands and options
+    Completions(Completions),
+    /// Write the manual: a page for tracer and one for each of its commands
+    ManPages(ManPages),
     /// Make a cgroup, print its path, and remove it when standard input ends.
-    #[command(name = "internal-keep", hide = true)]
-    Keep,
+    #[command(name = "internal-cgroup-guard", hide = true)]
+    CgroupGuard,
 }
 
 /// Options of a recording.
 #[derive(Debug, Args)]
 pub struct Record {
-    /// What to watch; may be given several times
+    /// Target: pod, container, unit, cgroup path or pid (repeatable)
     #[arg(long = "cgroup", value_name = "TARGET", required_unless_present_any = ["command", "all_containers"])]
     pub targets: Vec<String>,
-    /// Watch every container, those that are started later as well, and write a profile for each
+    /// Watch every container, also those that start later, and write a profile for each
     #[arg(long, conflicts_with = "targets")]
     pub all_containers: bool,
-    /// Where the profile goes; the recording and the Kubernetes patch go beside it. `-` prints the profile alone; a folder
-    /// (DIR/) gets a profile for each target
+    /// Write the profile to FILE, and the recording and the Kubernetes patch beside it. `-` prints
+    /// the profile alone; a directory (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE", default_value = "profile.json")]
     pub out: PathBuf,
     /// Stop after this time (60s, 10m, 1h; a number alone is seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
-    /// Stop when no new call was seen for this time, counted from the last one
+    /// Stop when no new call was seen for this time
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub until_quiet: Option<Duration>,
-    /// Write the files as they would be now, again and again after this time, as SIGUSR1 asks for once (at least 1s)
+    /// Write the files as they would be now at this interval (at least 1s). SIGUSR1 does it once
     #[arg(long, value_name = "TIME", value_parser = parse_period, allow_hyphen_values = true)]
     pub snapshot_every: Option<Duration>,
-    /// Merge with what the files hold already when it is of the same targets and images; when it is not, keep it under a number
-    /// (NAME.recording.json.1). For a tracer that is started again and again
+    /// Merge with the recording that the files hold, when it is of the same targets and images.
+    /// Otherwise keep that recording under a number (NAME.recording.json.1). For a tracer that is
+    /// started repeatedly
     #[arg(long)]
     pub merge: bool,
-    /// When the recording has ended by itself and the files are written, wait for a signal before ending: what starts programs
-    /// again when they end has nothing to do then
+    /// When the recording has ended by itself and the files are written, wait for a signal before
+    /// exiting, so that a supervisor does not start tracer again
     #[arg(long, conflicts_with = "command")]
     pub stay: bool,
     /// Where names are asked for.
@@ -134,7 +179,7 @@ pub struct Record {
     /// Which pods are meant.
     #[command(flatten)]
     pub cluster: Cluster,
-    /// Await targets that do not exist yet, and go on when they end
+    /// Wait for targets that do not exist yet, and keep recording across restarts
     #[arg(long, requires = "targets")]
     pub wait: bool,
     /// Run COMMAND as this user (a name or a number)
@@ -143,23 +188,23 @@ pub struct Record {
     /// How the profile is derived.
     #[command(flatten)]
     pub derivation: Derivation,
-    /// Also watch the calls that a filter denies the target: each call then costs more. Implied when the target is under a
-    /// filter or is awaited
+    /// Watch the calls that a filter denies the target as well. Each call then costs more. Implied
+    /// when the target is under a filter, and by --wait and --all-containers
     #[arg(long)]
     pub denied: bool,
-    /// Do not watch them, whatever filter the target is under: that is cheaper, and what the filter denies is missing
+    /// Never watch denied calls. Cheaper, but the calls that a filter denies are missing
     #[arg(long, conflicts_with_all = ["denied", "include_denied"])]
     pub no_denied: bool,
     /// Do not count calls
     #[arg(long)]
     pub no_counts: bool,
-    /// Exit with 0 or 3 though COMMAND failed, not with its status
+    /// Exit with 0 or 3 when COMMAND fails, not with its status
     #[arg(long, requires = "command")]
     pub ignore_status: bool,
-    /// Write COMMAND's arguments to the recording: they may hold secrets
+    /// Write COMMAND's arguments to the recording. They may hold secrets
     #[arg(long, requires = "command")]
     pub keep_arguments: bool,
-    /// Write an event for each call that is seen for the first time: JSON lines
+    /// Write an event to FILE, as a line of JSON, for each call that is seen for the first time
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Do without the kernel's type information
@@ -168,75 +213,65 @@ pub struct Record {
     /// Where the kernel program is attached
     #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
     pub attach: Attach,
-    /// Run this command in a cgroup of its own and record it
+    /// Command to run in a cgroup of its own and to record
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
-}
-
-/// Where container runtimes are asked for the names of their containers.
-#[derive(Debug, Args)]
-pub struct Sockets {
-    /// Where Docker is asked for the names of containers; else where `DOCKER_HOST` says
-    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
-    pub docker_host: Option<PathBuf>,
-    /// Where Podman is asked for the names of containers; else where `CONTAINER_HOST` says
-    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
-    pub podman_host: Option<PathBuf>,
-    /// Where the container runtime of Kubernetes is asked for the names of pods, in place of the usual sockets; may be given
-    /// several times; else where `CONTAINER_RUNTIME_ENDPOINT` says
-    #[arg(long, value_name = "unix://PATH", value_parser = parse_socket)]
-    pub cri_endpoint: Vec<PathBuf>,
 }
 
 /// Options of a derivation, of what was just recorded or of recordings.
 #[derive(Debug, Args)]
 pub struct Derivation {
-    /// What a call that is not allowed returns
+    /// Error of a call that is not allowed
     #[arg(long, value_name = "ERRNO", value_enum, ignore_case = true, default_value_t = Errno::Enosys)]
     pub errno: Errno,
-    /// What happens to a call that is not allowed
+    /// Action for a call that is not allowed
     #[arg(long, value_name = "ACTION", value_enum, ignore_case = true, default_value_t = DefaultAction::Errno)]
     pub default_action: DefaultAction,
-    /// Whose calls to add: those the runtime makes after the filter is loaded
+    /// Add the calls this runtime needs to start a container
     #[arg(long, value_enum, default_value_t = Runtime::Any)]
     pub runtime: Runtime,
-    /// How the profile looks at the arguments of calls
+    /// Limits of the arguments of calls
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Arguments::Default)]
     pub arguments: Arguments,
-    /// List x86_64, x86 and x32 in the profile, whatever was seen
+    /// Allow 32-bit programs too: list x86_64, x86 and x32 in the profile, whatever was seen
     #[arg(long)]
     pub all_arches: bool,
-    /// Allow this call as well; several with commas, or by giving it again
+    /// Allow this call as well (repeatable, or several with commas)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub include: Vec<String>,
-    /// Do not allow this call, though it was seen; several with commas, or by giving it again
+    /// Do not allow this call, though it was seen (repeatable, or several with commas)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub exclude: Vec<String>,
-    /// Allow the other forms of each seen call, which other C libraries and kernels use
+    /// Which decisions count.
+    #[command(flatten)]
+    pub decisions: Decisions,
+    /// Allow the forms of each seen call that other C libraries and kernels use
     #[arg(long)]
     pub alternatives: bool,
     /// Allow the calls of rarely taken paths: aborts, shortage of memory, the system log
     #[arg(long)]
     pub error_paths: bool,
-    /// Allow the calls that a filter denied while they were recorded (implies --denied while recording)
+    /// Allow the calls that a filter denied while they were recorded (implies --denied while
+    /// recording)
     #[arg(long)]
     pub include_denied: bool,
     /// Write a profile for each container as well, with the Kubernetes patch for that container
     #[arg(long)]
     pub per_container: bool,
-    /// Call the result complete though the start was not seen
+    /// Do not count a missed start as incomplete
     #[arg(long)]
     pub accept_late_start: bool,
-    /// Also write the profile where the kubelet of this node finds it, as DIR/seccomp/NAME, and name it so to pods
+    /// Also write the profile to DIR/seccomp/NAME, where the kubelet of this node finds it, and use
+    /// that name in the patch
     #[arg(long, value_name = "NAME")]
     pub install_localhost: Option<String>,
-    /// The kubelet's root folder, when it is not /var/lib/kubelet
+    /// Root directory of the kubelet (default: /var/lib/kubelet)
     #[arg(long, value_name = "DIR", requires = "install_localhost")]
     pub kubelet_root: Option<PathBuf>,
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
-    /// Print more: reasons for added calls, and what the kernel side logs while recording
+    /// Print more: reasons for added calls, and the log of the kernel side while recording
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -245,32 +280,41 @@ pub struct Derivation {
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP_PROFILE)]
 pub struct Rederive {
-    /// Recordings: the files NAME.recording.json that tracer writes beside a profile; `-` reads one from standard input
+    /// Recordings: the files NAME.recording.json that tracer writes beside a profile. `-` reads one
+    /// from standard input
     #[arg(value_name = "RECORDING", required = true)]
     pub recordings: Vec<PathBuf>,
-    /// Where the profile goes; the merged recording and the Kubernetes patch go beside it. `-` prints the profile alone; a
-    /// folder (DIR/) gets a profile for each target
+    /// Write the profile to FILE, and the merged recording and the Kubernetes patch beside it. `-`
+    /// prints the profile alone; a directory (DIR/) gets a profile for each target
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// Leave out the calls that the workload made in fewer than N recordings, with a warning that
+    /// names them. What the runtime or a base set needs stays
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub min_runs: Option<u32>,
     /// How the profile is derived.
     #[command(flatten)]
     pub derivation: Derivation,
 }
 
 const AFTER_HELP_PROFILE: &str = "\
-A recording that began late is complete when another one holds a start of the same cgroup, container or pod. Other losses \
-stay losses.
+Merging with a recording that saw the start repairs a late start of the same cgroup, container or pod. \
+Nothing repairs other losses.
 
-Exit status: 0 written and complete; 1 failed, no profile was written; 2 usage; 3 written, but incomplete.";
+Exit status:
+  0  written and complete
+  1  failed, no profile was written
+  2  usage
+  3  written, but incomplete";
 
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Tell as well whether the kubelet of this node finds the profile NAME, in DIR/seccomp: a container whose profile is missing
-    /// there is not created
+    /// Check as well whether the kubelet of this node finds the profile NAME in DIR/seccomp.
+    /// Without its profile, the kubelet does not create a container
     #[arg(long, value_name = "NAME")]
     pub localhost: Option<String>,
-    /// The kubelet's root folder, when it is not /var/lib/kubelet
+    /// Root directory of the kubelet (default: /var/lib/kubelet)
     #[arg(long, value_name = "DIR", requires = "localhost")]
     pub kubelet_root: Option<PathBuf>,
     /// Print JSON
@@ -287,125 +331,7 @@ pub struct List {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Tell who was asked for names
+    /// List the runtimes that were asked for names
     #[arg(long, short)]
     pub verbose: bool,
-}
-
-/// Options of `verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// The profile, as a container runtime reads it
-    #[arg(value_name = "PROFILE")]
-    pub profile: PathBuf,
-    /// What to watch; may be given several times
-    #[arg(
-        long = "cgroup",
-        value_name = "TARGET",
-        required_unless_present = "command",
-        conflicts_with = "command"
-    )]
-    pub targets: Vec<String>,
-    /// Where names are asked for.
-    #[command(flatten)]
-    pub sockets: Sockets,
-    /// Which pods are meant.
-    #[command(flatten)]
-    pub cluster: Cluster,
-    /// Await targets that do not exist yet, and go on when they end: for a container that does not start
-    #[arg(long, requires = "targets")]
-    pub wait: bool,
-    /// Write the profile with the denied calls allowed. When a container runtime was denied one, all that this runtime needs are
-    /// allowed as well
-    #[arg(long, value_name = "FILE")]
-    pub amend: Option<PathBuf>,
-    /// Tell the denied calls of each container by themselves
-    #[arg(long, requires = "targets")]
-    pub per_container: bool,
-    /// Write an event for each call that is seen, or denied, for the first time: JSON lines
-    #[arg(long, value_name = "FILE")]
-    pub events: Option<PathBuf>,
-    /// Print the result as JSON
-    #[arg(long, conflicts_with = "command")]
-    pub json: bool,
-    /// Stop after this time (60s, 10m, 1h; a number alone is seconds)
-    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
-    pub duration: Option<Duration>,
-    /// Stop when no new call was seen for this time, counted from the last one
-    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
-    pub until_quiet: Option<Duration>,
-    /// Run COMMAND as this user (a name or a number)
-    #[arg(long, value_name = "USER", requires = "command")]
-    pub user: Option<String>,
-    /// By which capabilities the profile's conditions are judged: docker (what its containers have), none, current
-    /// (tracer's own bounding set), or names with commas; by default the target's own, and current for COMMAND
-    #[arg(long, value_name = "CAPS")]
-    pub caps: Option<String>,
-    /// Whether COMMAND may gain privileges.
-    #[command(flatten)]
-    pub privileges: NewPrivileges,
-    /// Do not exit with COMMAND's status when it fails
-    #[arg(long, requires = "command")]
-    pub ignore_status: bool,
-    /// Call the result complete though the start was not seen
-    #[arg(long)]
-    pub accept_late_start: bool,
-    /// Print the result only
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Print more: every new call and every denied one as it happens, and what the kernel side logs
-    #[arg(long, short, conflicts_with = "quiet")]
-    pub verbose: bool,
-    /// Do without the kernel's type information
-    #[arg(long, hide = true)]
-    pub no_btf: bool,
-    /// Where the kernel program is attached
-    #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
-    pub attach: Attach,
-    /// Run this command under the profile, in a cgroup of its own, and watch it
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-/// Whether a command may gain privileges by what it executes.
-#[derive(Clone, Copy, Debug, Args)]
-pub struct NewPrivileges {
-    /// Let set-user-ID programs and file capabilities have no effect in COMMAND. By default it is so unless COMMAND's file
-    /// has them and root runs tracer
-    #[arg(long, requires = "command")]
-    pub no_new_privs: bool,
-    /// Let COMMAND gain privileges by what it executes, as in a container: needs root
-    #[arg(long, requires = "command", conflicts_with = "no_new_privs")]
-    pub allow_new_privs: bool,
-}
-
-/// Options of `enforce`.
-#[derive(Debug, Args)]
-pub struct Enforce {
-    /// The profile, as a container runtime reads it
-    #[arg(value_name = "PROFILE", required_unless_present = "named")]
-    positional: Option<PathBuf>,
-    /// The same
-    #[arg(id = "named", long = "profile", value_name = "FILE", conflicts_with = "positional")]
-    named: Option<PathBuf>,
-    /// Read and judge the profile, tell what it means here, and run nothing
-    #[arg(long)]
-    pub check: bool,
-    /// By which capabilities the profile's conditions are judged: docker (what its containers have), none, current
-    /// (tracer's own bounding set: the default), or names with commas. COMMAND keeps what it has
-    #[arg(long, value_name = "CAPS")]
-    pub caps: Option<String>,
-    /// Whether it may gain privileges.
-    #[command(flatten)]
-    pub privileges: NewPrivileges,
-    /// The command to run
-    #[arg(last = true, required_unless_present = "check", value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-impl Enforce {
-    /// The profile, however it was given.
-    pub fn profile(&self) -> &Path {
-        self.positional.as_deref().or(self.named.as_deref()).unwrap_or(Path::new(""))
-    }
 }

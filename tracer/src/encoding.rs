@@ -1,4 +1,9 @@
-//! Whether bytes are text that a JSON file may hold, told before they are parsed.
+//! Whether bytes are text that a JSON file may hold, decided before they are parsed.
+
+use crate::text::{Escaped, escape};
+
+/// The byte order mark, in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why they are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,13 +43,23 @@ impl EncodingError {
     }
 }
 
+/// UTF-8 without its byte order mark, for readers that need no JSON to the letter.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(MARK).unwrap_or(bytes)
+}
+
+/// Whether UTF-8 begins with a byte order mark.
+pub fn has_mark(bytes: &[u8]) -> bool {
+    bytes.starts_with(MARK)
+}
+
 /// Checks that bytes are text. White space alone is nothing.
 ///
 /// # Errors
 /// They are not: what they seem to be.
 pub fn check(bytes: &[u8]) -> Result<(), EncodingError> {
     match bytes {
-        [0xef, 0xbb, 0xbf, ..] => return Err(EncodingError::ByteOrderMark),
+        _ if has_mark(bytes) => return Err(EncodingError::ByteOrderMark),
         // JSON begins with a character of ASCII: a zero beside it tells UTF-16 without a mark.
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1..=u8::MAX, 0, ..] | [0, 1..=u8::MAX, ..] => {
             return Err(EncodingError::Utf16);
@@ -66,6 +81,12 @@ pub fn check(bytes: &[u8]) -> Result<(), EncodingError> {
     Err(EncodingError::NotUtf8 { line, column: before.len() - begin + 1, byte })
 }
 
+/// The message of a JSON parser less the position, which is shown beside it.
+pub fn without_position(message: &str, line: usize, column: usize) -> Escaped {
+    let position = format!(" at line {line} column {column}");
+    escape(message.strip_suffix(&position).unwrap_or(message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +99,7 @@ mod tests {
         assert_eq!(check(b""), Err(EncodingError::Empty));
         assert_eq!(check(b" \n\t"), Err(EncodingError::Empty));
         assert_eq!(check(b"\xef\xbb\xbf{}"), Err(EncodingError::ByteOrderMark));
+        assert_eq!(check(without_mark(b"\xef\xbb\xbf{}")), Ok(()));
         for utf16 in [&b"\xff\xfe{\0}\0"[..], b"\xfe\xff\0{\0}", b"{\0}\0", b"\0{\0}"] {
             assert_eq!(check(utf16), Err(EncodingError::Utf16));
         }

@@ -1,12 +1,16 @@
-//! What a person sees while recording: a line for each call that is seen for the first time, and a status line.
+//! What a person sees while recording: a line for each call that is seen for the first time, and a
+//! status line.
 //!
 //! Everything goes to standard error. Names from outside come in escaped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::message::{is_writable, tell};
+use crate::{
+    message::{is_writable, print_err},
+    recording::{Phase, event::NewCall},
+};
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,31 +28,26 @@ pub struct Live {
     detail: Detail,
     denied_only: bool,
     values: bool,
-    denied: usize,
-    last_denied: Option<String>,
     bar: ProgressBar,
-    calls_seen: usize,
-    last_new: Option<Instant>,
-    counted: Option<(Instant, u64)>,
 }
 
-/// A call that was seen for the first time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FirstSeen<'a> {
-    /// Seconds since the recording began.
-    pub seconds: f64,
-    /// The call's name, with its ABI when that is not x86_64.
-    pub call: &'a str,
-    /// The command's name, escaped.
-    pub command: &'a str,
-    /// Process id.
-    pub pid: u32,
-    /// How it was refused, when it was.
-    pub refused: Option<&'a str>,
-    /// The phase, of a refused call.
-    pub phase: Option<&'a str>,
-    /// It is a value of an argument, of a call that is known.
-    pub is_value: bool,
+/// What the status line shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Status<'a> {
+    /// The names of the targets, escaped, when none of them exists.
+    pub awaited: Option<&'a str>,
+    /// Different calls that were seen so far.
+    pub calls: usize,
+    /// Those of them that were denied.
+    pub denied: usize,
+    /// The denied call that came last, and the command that made it, escaped.
+    pub last_denied: Option<&'a str>,
+    /// How long there was no new call; None before the first one.
+    pub quiet_for: Option<Duration>,
+    /// Calls that the targets make per second; None when they are not counted.
+    pub calls_per_second: Option<f64>,
+    /// Calls, facts and values that were lost so far.
+    pub losses: u64,
 }
 
 impl Live {
@@ -66,20 +65,11 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self {
-            detail,
-            denied_only: false,
-            values: false,
-            denied: 0,
-            last_denied: None,
-            bar,
-            calls_seen: 0,
-            last_new: None,
-            counted: None,
-        }
+        Self { detail, denied_only: false, values: false, bar }
     }
 
-    /// Shows no call, and of those that are denied only the last one, in the status line: all of them are told at the end.
+    /// Shows no call, and of those that are denied only the last one, in the status line: the
+    /// report at the end names all of them.
     #[must_use]
     pub fn of_denied_calls(self) -> Self {
         Self { denied_only: true, ..self }
@@ -92,32 +82,28 @@ impl Live {
     }
 
     /// Shows a new call, or a new value of one of its arguments.
-    pub fn first_seen(&mut self, call: &FirstSeen<'_>) {
-        let FirstSeen { seconds, call, command, pid, refused, phase, is_value } = call;
-        self.calls_seen += usize::from(!is_value);
-        self.last_new = Some(Instant::now());
-        if refused.is_some() {
-            self.denied += 1;
-            self.last_denied = Some(format!("{call}, to {command}"));
+    pub fn new_call(&self, call: &NewCall) {
+        if self.denied_only || call.argument.is_some() && !self.values {
+            return;
         }
-        match (refused, phase) {
-            _ if self.denied_only || *is_value && !self.values => {}
-            (Some(how), phase) => {
-                let phase = phase.unwrap_or("unknown");
-                self.line(&format!(
-                    "+{seconds:.2}s  denied: {call}  {how}  {command}[{pid}]  ({phase})"
-                ));
+        let NewCall { seconds, command, pid, .. } = call;
+        let name = call.display();
+        self.line(&match call.outcome {
+            Some(outcome) => {
+                let (how, phase) =
+                    (outcome.display(), call.denied_in_phase.map_or("unknown", Phase::name));
+                format!("+{seconds:.2}s  denied: {name}  {how}  {command}[{pid}]  ({phase})")
             }
-            (None, _) => self.line(&format!("+{seconds:.2}s  {call}  {command}[{pid}]")),
-        }
+            None => format!("+{seconds:.2}s  {name}  {command}[{pid}]"),
+        });
     }
 
     /// Shows a line, unless it is to be quiet.
     pub fn line(&self, text: &str) {
         match self.detail {
             Detail::Quiet => {}
-            Detail::Lines => tell(text),
-            Detail::StatusLine if is_writable() => self.bar.suspend(|| tell(text)),
+            Detail::Lines => print_err(text),
+            Detail::StatusLine if is_writable() => self.bar.suspend(|| print_err(text)),
             Detail::StatusLine => {}
         }
     }
@@ -127,48 +113,34 @@ impl Live {
         self.detail == Detail::StatusLine
     }
 
-    /// How long ago the last new call was shown; None before the first one.
-    pub fn quiet_for(&self) -> Option<Duration> {
-        self.last_new.map(|last| last.elapsed())
-    }
-
-    /// Brings the status line up to date. `awaited` are the targets as long as none of them is there; `total` is the number of calls
-    /// that they made so far, when they are counted.
-    pub fn status(&mut self, awaited: Option<&str>, total: Option<u64>, losses: u64) {
+    /// Brings the status line up to date.
+    pub fn status(&self, status: &Status<'_>) {
         if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
-        let message = self.message(awaited, total, losses);
-        self.bar.set_message(message);
+        self.bar.set_message(self.message(status));
         self.bar.tick();
     }
 
-    fn message(&mut self, awaited: Option<&str>, total: Option<u64>, losses: u64) -> String {
-        let now = Instant::now();
-        let rate = total.map(|total| {
-            let (then, before) = self.counted.replace((now, total)).unwrap_or((now, total));
-            let seconds = now.duration_since(then).as_secs_f64().max(1e-3);
-            format!(" · {:.0} calls/s", total.saturating_sub(before) as f64 / seconds)
-        });
-        let quiet = match self.quiet_for() {
+    fn message(&self, status: &Status<'_>) -> String {
+        let losses = match status.losses {
+            0 => "no losses".to_owned(),
+            losses => format!("{losses} LOST"),
+        };
+        if let Some(targets) = status.awaited.filter(|_| status.calls == 0) {
+            return format!("waiting for {targets} · {losses}");
+        }
+        let denied = match status.last_denied.filter(|_| self.denied_only) {
+            Some(last) => format!("{} denied, the last one {last} · ", status.denied),
+            None => String::new(),
+        };
+        let quiet = match status.quiet_for {
             Some(quiet) => format!("last new one {} s ago", quiet.as_secs()),
             None => "none yet".to_owned(),
         };
-        let denied = match &self.last_denied {
-            Some(last) if self.denied_only => {
-                format!("{} denied, the last one {last} · ", self.denied)
-            }
-            _ => String::new(),
-        };
-        let losses = if losses == 0 { "no losses".to_owned() } else { format!("{losses} LOST") };
-        match awaited.filter(|_| self.calls_seen == 0) {
-            Some(targets) => format!("waiting for {targets} · {losses}"),
-            None => format!(
-                "{denied}{} calls seen · {quiet}{} · {losses}",
-                self.calls_seen,
-                rate.unwrap_or_default()
-            ),
-        }
+        let rate = status.calls_per_second;
+        let rate = rate.map(|rate| format!(" · {rate:.0} calls/s")).unwrap_or_default();
+        format!("{denied}{} calls seen · {quiet}{rate} · {losses}", status.calls)
     }
 
     /// Takes the status line away.
@@ -181,18 +153,32 @@ impl Live {
 mod tests {
     use super::*;
 
+    fn message(status: &Status<'_>) -> String {
+        Live::new(Detail::StatusLine).message(status)
+    }
+
     #[test]
-    fn nobody_is_told_a_rate_of_what_is_not_there() {
-        let mut live = Live::new(Detail::StatusLine);
-        assert_eq!(
-            live.message(Some("shop/web-0"), Some(0), 0),
-            "waiting for shop/web-0 · no losses"
-        );
-        live.calls_seen = 1;
-        let told = live.message(None, Some(10), 2);
-        assert!(
-            told.starts_with("1 calls seen · none yet · ") && told.ends_with("2 LOST"),
-            "{told}"
-        );
+    fn awaited_targets_are_named_until_the_first_call() {
+        let mut status = Status { awaited: Some("shop/web-0"), ..Status::default() };
+        assert_eq!(message(&status), "waiting for shop/web-0 · no losses");
+        status.calls = 1;
+        assert_eq!(message(&status), "1 calls seen · none yet · no losses");
+    }
+
+    #[test]
+    fn a_status_is_calls_quiet_rate_and_losses() {
+        let status = Status {
+            calls: 42,
+            denied: 1,
+            last_denied: Some("mount, to sh"),
+            quiet_for: Some(Duration::from_millis(2900)),
+            calls_per_second: Some(1234.5),
+            losses: 2,
+            ..Status::default()
+        };
+        let expected = "42 calls seen · last new one 2 s ago · 1234 calls/s · 2 LOST";
+        assert_eq!(message(&status), expected);
+        let denied_only = Live::new(Detail::StatusLine).of_denied_calls().message(&status);
+        assert_eq!(denied_only, format!("1 denied, the last one mount, to sh · {expected}"));
     }
 }

@@ -5,16 +5,16 @@ use std::{env, process::ExitCode};
 use tracer::{
     cli::Cli,
     command::{self, Exit, UsageError},
-    message::tell,
+    message::print_err,
 };
 
 fn main() -> ExitCode {
     let cli = match Cli::read(env::args_os()) {
         Ok(cli) => cli,
-        Err(mistyped) => return mistyped.tell(),
+        Err(mistyped) => return mistyped.report(),
     };
     let exit = command::run(&cli).unwrap_or_else(|error| {
-        tell(&format!("error: {error:#}"));
+        print_err(&format!("error: {error:#}"));
         if error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
     });
     ExitCode::from(exit.code())

@@ -1,6 +1,7 @@
-//! What is told on the standard error: never a reason to stop, or to wait for ever.
+//! Messages on the standard error, and data on the standard output.
 //!
-//! A reader that went away, or that reads no more, must not keep a recording from being written.
+//! A reader that went away, or that reads no more, must not keep a recording from being written: no
+//! message is a reason to stop, or to wait for ever.
 
 use std::{
     io::{self, Write, stderr, stdout},
@@ -10,19 +11,19 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long a reader that is slow is waited for, once.
+/// How long a message waits for a slow reader, once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The reader was waited for in vain.
+/// A message waited for the reader in vain.
 static STUCK: AtomicBool = AtomicBool::new(false);
 
-/// Tells a text, line by line. Lines that nobody takes are dropped.
-pub fn tell(text: &str) {
+/// Prints a text on the standard error, line by line. Lines that nobody reads are dropped.
+pub fn print_err(text: &str) {
     for line in text.lines() {
         if !is_writable() {
             return;
         }
-        // Nobody is left to tell that nobody listens.
+        // There is no other place to report an error to.
         let _ = writeln!(stderr(), "{line}");
     }
 }
@@ -42,7 +43,7 @@ pub fn is_writable() -> bool {
     let timeout = Timespec::try_from(patience).ok();
     let errors = stderr();
     let writable = poll(&mut [PollFd::new(&errors, PollFlags::OUT)], timeout.as_ref());
-    // What cannot be polled can be written to.
+    // A file that cannot be polled can be written to.
     let writable = writable.map_or(true, |ready| ready > 0);
     STUCK.store(!writable, Ordering::Relaxed);
     writable

@@ -1,28 +1,107 @@
 //! Text from outside, made safe for a terminal.
 //!
-//! Names of commands, containers, pods and cgroups are chosen by whoever runs them. They reach a person only through
-//! [`escape`]. (What they become in a folder: [`crate::output`].)
+//! Whoever runs a workload chooses the names of its commands, containers, pods and cgroups. Such a
+//! name reaches a person only as [`Escaped`], and only the functions here make one.
+//! ([`crate::output`] makes file names of them.)
 
-use std::fmt::Write as _;
+use std::{
+    borrow::Borrow,
+    fmt::{self, Write as _},
+    ops::Deref,
+};
 
-/// Makes text safe to show: what a terminal would obey or a reader could not see is written as an escape.
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Text that is safe to show: a terminal obeys nothing in it, and a reader can see all of it.
 ///
-/// A backslash is doubled where what follows would make it look like an escape, so that no two texts look the same once they are
-/// escaped. It stays single in the names that systemd writes (`\x2d` for a dash, `systemd-escape(1)`), which so can be typed as they
-/// are shown.
+/// A recording holds the names of commands in this form. Text that is read from a file is taken as
+/// it is when there is nothing left to escape, and is escaped otherwise: whoever wrote the file may
+/// have written anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Escaped(String);
+
+impl Escaped {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Text that was put together of escaped parts and of words of this program: it is taken as it
+    /// is when there is nothing left to escape.
+    pub fn joined(text: &str) -> Self {
+        Self::from_file(text.to_owned())
+    }
+
+    /// Text that a file holds as escaped.
+    fn from_file(text: String) -> Self {
+        if text.chars().any(is_unsafe) { escape(&text) } else { Self(text) }
+    }
+}
+
+impl fmt::Display for Escaped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+impl Deref for Escaped {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Escaped {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Escaped> for String {
+    fn from(text: Escaped) -> Self {
+        text.0
+    }
+}
+
+impl PartialEq<str> for Escaped {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Escaped {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl<'de> Deserialize<'de> for Escaped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from_file)
+    }
+}
+
+/// Makes text safe to show: what a terminal would obey or a reader could not see is written as an
+/// escape.
+///
+/// A backslash is doubled where what follows would make it look like an escape, so that no two
+/// texts look the same once they are escaped. It stays single in the names that systemd writes
+/// (`\x2d` for a dash, `systemd-escape(1)`), which so can be typed as they are shown.
 ///
 /// ```
 /// assert_eq!(tracer::text::escape("web\u{1b}[2J"), r"web\x1b[2J");
 /// assert_eq!(tracer::text::escape(r"dev\x2dsda.slice"), r"dev\x2dsda.slice");
 /// ```
-pub fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> Escaped {
     let mut safe = String::with_capacity(text.len());
     escape_into(&mut safe, text, false);
-    safe
+    Escaped(safe)
 }
 
-/// As [`escape`], for bytes that may not be UTF-8: each byte that is not is written as `\xNN`.
-pub fn escape_bytes(bytes: &[u8]) -> String {
+/// The same for bytes that may not be UTF-8: each byte that is not is written as `\xNN`.
+pub fn escape_bytes(bytes: &[u8]) -> Escaped {
     let mut safe = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         escape_into(&mut safe, chunk.valid(), !chunk.invalid().is_empty());
@@ -30,11 +109,21 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
             push(&mut safe, format_args!("\\x{byte:02x}"));
         }
     }
-    safe
+    Escaped(safe)
 }
 
-/// As [`escape`], for a path.
-pub fn escape_path(path: &std::path::Path) -> String {
+/// The same for a field of fixed size that a NUL ends, such as the kernel's name of a command.
+pub fn escape_c_string(field: &[u8]) -> Escaped {
+    escape_bytes(until_nul(field))
+}
+
+/// What stands before the first NUL.
+pub fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// The same for a path.
+pub fn escape_path(path: &std::path::Path) -> Escaped {
     escape_bytes(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))
 }
 
@@ -67,12 +156,12 @@ fn looks_like_an_escape(rest: &str, is_cut: bool) -> bool {
             // Visible characters of ASCII are never written so.
             u8::from_str_radix(&digits, 16).is_ok_and(|byte| !(b' '..=b'~').contains(&byte))
         }
-        Some(next) => next.is_ascii_control() || is_hidden(next),
+        Some(next) => is_unsafe(next),
     }
 }
 
-/// C1 controls, line and paragraph separators, and the characters of Unicode category Cf that change the order of the
-/// text around them or that cannot be seen.
+/// C1 controls, line and paragraph separators, and the characters of Unicode category Cf that
+/// change the order of the text around them or that cannot be seen.
 fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -89,14 +178,14 @@ fn is_hidden(character: char) -> bool {
     )
 }
 
-fn push(safe: &mut String, part: std::fmt::Arguments<'_>) {
+fn push(safe: &mut String, part: fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = safe.write_fmt(part);
 }
 
-/// A command's name in a recording is escaped already; one that a file brought is shown as it is only when it is plain.
-pub fn escape_once(name: &str) -> String {
-    if name.chars().any(char::is_control) { escape(name) } else { name.to_owned() }
+/// A character that is shown as an escape.
+fn is_unsafe(character: char) -> bool {
+    character.is_ascii_control() || is_hidden(character)
 }
 
 #[cfg(test)]
@@ -139,6 +228,20 @@ mod tests {
             let text = [at(0), at(1), at(2), at(3)].concat();
             let before = shown.insert(escape(&text), text.clone());
             assert!(before.as_ref().is_none_or(|before| *before == text), "{before:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn text_of_a_file_is_escaped_once() {
+        for (written, shown) in [
+            ("plain", "plain"),
+            (r"a\x1b[2J", r"a\x1b[2J"),
+            ("a\u{1b}[2J", r"a\x1b[2J"),
+            ("a\u{202e}b", r"a\u{202e}b"),
+        ] {
+            let read = Escaped::from_file(written.to_owned());
+            assert_eq!(read, shown);
+            assert_eq!(Escaped::from_file(read.to_string()), read);
         }
     }
 

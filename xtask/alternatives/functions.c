@@ -1,7 +1,8 @@
-/* Functions of the C library, each called by itself between two marks, so that the system calls which it makes can be told
- * from those of start-up and of preparation. `cargo xtask alternatives` compiles this file with several C libraries and
- * compares. Without an argument it lists the functions; with one it calls that function, in an empty folder with one
- * file, "file". A failure is no fault: the calls that a function makes until then count.
+/* Functions of the C library, each called by itself between two marks, so that the system calls
+ * which it makes can be distinguished from those of start-up and of preparation. `cargo xtask
+ * alternatives` compiles this file with several C libraries and compares. Without an argument it
+ * lists the functions; with one it calls that function, in an empty directory with one file,
+ * "file". A failure is no fault: the calls that a function makes until then count.
  */
 
 #define _GNU_SOURCE

@@ -25,7 +25,8 @@ pub(crate) fn quiet(title: &str, command: &mut Command) -> Result<()> {
     step(title, command).map(drop)
 }
 
-/// Runs a child as a step whose standard error is shown also when it succeeds. Returns its standard output.
+/// Runs a child as a step whose standard error is shown also when it succeeds. Returns its standard
+/// output.
 pub(crate) fn diagnosed(title: &str, command: &mut Command) -> Result<String> {
     let output = step(title, command)?;
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
@@ -47,8 +48,8 @@ pub(crate) fn streamed(title: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Does a piece of work as a step: its title first, then how it ended and how long it took, on one line. On a terminal the
-/// line shows the time as it passes.
+/// Does a piece of work as a step: its title first, then how it ended and how long it took, on one
+/// line. On a terminal the line shows the time as it passes.
 fn with_progress<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let on_terminal = io::stderr().is_terminal();
@@ -78,8 +79,8 @@ fn with_progress<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> 
 /// A command line that can be pasted into a shell, with the variables that are set for it.
 pub(crate) fn describe(command: &Command) -> String {
     let mut line = String::new();
-    if let Some(folder) = command.get_current_dir() {
-        let _ = write!(line, "cd {} && ", quoted(&folder.to_string_lossy()));
+    if let Some(directory) = command.get_current_dir() {
+        let _ = write!(line, "cd {} && ", quoted(&directory.to_string_lossy()));
     }
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
@@ -117,7 +118,7 @@ fn text(bytes: Vec<u8>, command: &Command) -> Result<String> {
 fn failure(command: &Command, output: &Output) -> String {
     let mut story = format!("{}: {}", output.status, describe(command));
     for stream in [&output.stdout, &output.stderr] {
-        // Cargo's messages for programs repeat in JSON what it tells people on standard error.
+        // Cargo's messages for programs repeat in JSON what it prints for people on standard error.
         for line in String::from_utf8_lossy(stream).lines().filter(|line| !line.starts_with('{')) {
             story.push('\n');
             story.push_str(line);
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_tells_the_status_the_command_and_the_output() -> Result<()> {
+    fn a_failure_has_the_status_the_command_and_the_output() -> Result<()> {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
         let Err(error) = output(&mut command) else { bail!("exit status 3 went unnoticed") };

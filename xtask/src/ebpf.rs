@@ -9,10 +9,14 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    command, environment::Purpose, linker, program, program::Program, workspace::Workspace,
+    command, environment::Purpose, linker, program, program::BuiltProgram, workspace::Workspace,
 };
 
 const TARGET: &str = "bpfel-unknown-none";
+/// Turns the kernel side on, which is empty for the host.
+const FEATURE: &str = "bpf";
+/// The target has no compiled core library.
+const BUILD_CORE: &str = "-Zbuild-std=core";
 
 /// The compiled kernel side.
 pub(crate) struct Objects {
@@ -22,7 +26,8 @@ pub(crate) struct Objects {
     pub(crate) empty: PathBuf,
 }
 
-/// Builds both objects. There is one form of them, always optimised: what is tested is what is shipped.
+/// Builds both objects. There is one form of them, always optimised: what is tested is what is
+/// shipped.
 pub(crate) fn build(workspace: &Workspace) -> Result<Objects> {
     let mut build = cargo(workspace, "build")?;
     build.arg("--bins");
@@ -40,20 +45,19 @@ pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
     command::quiet("clippy, kernel side", &mut clippy)
 }
 
-/// A cargo for the bpf target. Its target folder is its own: the host's builds neither wait for it nor rebuild after it.
+/// A cargo for the bpf target. Its target directory is its own: the host's builds neither wait for
+/// it nor rebuild after it.
 ///
-/// All subcommands get the same variables, or each would compile the core library anew after the other.
+/// All subcommands get the same variables, or each would compile the core library anew after the
+/// other.
 fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     // The version of the linker is there so that another one links anew.
-    let flags = [
-        format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH),
-        format!("--cfg=bpf_linker=\"{}\"", linker::VERSION),
-    ];
+    let flags = [architecture_flag(), format!("--cfg=bpf_linker=\"{}\"", linker::VERSION)];
     let mut command = workspace.cargo(Purpose::Bpf);
     command
         .arg(subcommand)
-        .args(["--locked", "--package=tracer-ebpf", "--features=bpf", "--profile=bpf"])
-        .args(["-Zbuild-std=core", "--target", TARGET])
+        .args(["--locked", "--package=tracer-ebpf", "--profile=bpf"])
+        .args(["--features", FEATURE, BUILD_CORE, "--target", TARGET])
         // The target has no compiled core library, and building one is not stable.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker::set_up(workspace)?)
@@ -62,11 +66,17 @@ fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Puts an object into its place, `bpf/NAME.bpf.o` in the target folder, where `tracer/build.rs` looks for it.
+/// Which registers the kernel side finds arguments in.
+fn architecture_flag() -> String {
+    format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH)
+}
+
+/// Puts an object into its place, `bpf/NAME.bpf.o` in the target directory, where `tracer/build.rs`
+/// looks for it.
 ///
-/// A reader finds the old object or the new one, never a half; an unchanged object stays untouched, so that tracer is not
-/// built again.
-fn publish(workspace: &Workspace, programs: &[Program], name: &str) -> Result<PathBuf> {
+/// A reader finds the old object or the new one, never a half; an unchanged object stays untouched,
+/// so that tracer is not built again.
+fn publish(workspace: &Workspace, programs: &[BuiltProgram], name: &str) -> Result<PathBuf> {
     let built = program::find(programs, name)?;
     let place = workspace.target().join("bpf").join(format!("{name}.bpf.o"));
     let object = fs::read(built).with_context(|| format!("failed to read {}", built.display()))?;
@@ -83,4 +93,24 @@ fn replace(place: &Path, content: &[u8]) -> Result<()> {
         .with_context(|| format!("failed to write {}", temporary.display()))?;
     fs::rename(&temporary, place)
         .with_context(|| format!("failed to rename {} to {}", temporary.display(), place.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_editor_sees_the_kernel_side_as_it_is_built() -> Result<()> {
+        let text = include_str!("../../tracer-ebpf/.vscode/settings.json");
+        let settings: Value = serde_json::from_str(text)?;
+        let of = |name: &str| &settings[format!("rust-analyzer.cargo.{name}")];
+        assert_eq!(*of("target"), TARGET);
+        assert_eq!(*of("features"), json!([FEATURE]));
+        assert_eq!(*of("extraArgs"), json!([BUILD_CORE]));
+        assert_eq!(of("extraEnv")["RUSTC_BOOTSTRAP"], "1");
+        assert_eq!(of("extraEnv")["CARGO_ENCODED_RUSTFLAGS"], architecture_flag());
+        Ok(())
+    }
 }

@@ -1,6 +1,12 @@
-//! Container engines of other releases of Debian, for the runtimes tier: each in a root file system of its release.
+//! Container engines of other releases of Debian, for the runtimes tier: each in a root file system
+//! of its release.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -11,12 +17,13 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The variable that tells the tests where they are.
+/// The variable that gives the tests their paths.
 const VARIABLE: &str = "TRACER_TEST_ENGINES";
 /// The variable that names the server in Go.
 const GO_VARIABLE: &str = "TRACER_TEST_GO";
 
-/// What every root file system with engines has: a shell, `mount`, and what takes limits out of a bundle.
+/// What every root file system with engines has: a shell, `mount`, and what takes limits out of a
+/// bundle.
 const COMMON: [&str; 3] = ["dash", "mount", "jq"];
 
 /// Which engines are tested.
@@ -63,7 +70,7 @@ const KITS: [Kit; 3] = [
     },
 ];
 
-/// What the test program is told of.
+/// What the test program can use.
 pub(crate) struct Engines {
     extent: Extent,
     roots: Vec<Root>,
@@ -78,6 +85,15 @@ struct Root {
 }
 
 impl Engines {
+    /// runc and crun, each with the root file system that it is in.
+    pub(crate) fn low_level(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let names = |root: &Root| root.engines.clone().into_iter();
+        let is_low = |name: &&str| ["runc", "crun"].contains(name);
+        self.roots.iter().flat_map(move |root| {
+            names(root).filter(is_low).map(|name| (name, root.unpacked.root.as_path()))
+        })
+    }
+
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let roots = self.roots.iter().map(|Root { release, unpacked, engines }| {
             json!({
@@ -94,7 +110,8 @@ impl Engines {
     }
 }
 
-/// Finds them, and fetches what is missing when that is asked for: about 50 MB for runc and crun, 600 MB for all.
+/// Finds them, and fetches what is missing when that is asked for: about 50 MB for runc and crun,
+/// 600 MB for all.
 pub(crate) fn set_up(workspace: &Workspace, extent: Extent, install: bool) -> Result<Engines> {
     let mut releases = Releases::new(workspace);
     let mut roots = Vec::new();
@@ -115,7 +132,7 @@ pub(crate) fn set_up(workspace: &Workspace, extent: Extent, install: bool) -> Re
     if roots.is_empty() {
         eprintln!(
             "container engines of other releases of Debian are not there: will skip them\n\
-             hint: `cargo xtask test runtimes --install` fetches them below the target folder"
+             hint: `cargo xtask test runtimes --install` fetches them below the target directory"
         );
     }
     let go = match extent {
@@ -153,7 +170,8 @@ impl Kit {
     }
 }
 
-/// The server of `tests/fixtures/server.go`, built with the compiler of a release where it can be fetched.
+/// The server of `tests/fixtures/server.go`, built with the compiler of a release where it can be
+/// fetched.
 fn go_server(
     workspace: &Workspace,
     releases: &mut Releases<'_>,
@@ -165,14 +183,14 @@ fn go_server(
         None if install => releases.fetch(&tree)?,
         None => return Ok(None),
     };
-    let folder = workspace.target().join("tests");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("failed to create {}", folder.display()))?;
-    let server = folder.join("go-server");
+    let directory = workspace.target().join("tests");
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("failed to create {}", directory.display()))?;
+    let server = directory.join("go-server");
     let mut build = workspace.command(compiler.root.join("usr/lib/go/bin/go"));
     build.args(["build", "-trimpath", "-o"]).arg(&server).arg("tests/fixtures/server.go");
     build.current_dir(workspace.root()).env("GOROOT", compiler.root.join("usr/lib/go"));
-    build.env("GOCACHE", folder.join("go-cache")).env("CGO_ENABLED", "0");
+    build.env("GOCACHE", directory.join("go-cache")).env("CGO_ENABLED", "0");
     build.envs([("GOTOOLCHAIN", "local"), ("GO111MODULE", "off"), ("GOFLAGS", "")]);
     command::quiet("a server in Go", &mut build)?;
     Ok(Some(server))

@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{command, environment::Purpose, workspace::Workspace};
 
-/// Links the LLVM bitcode of the pinned compiler, with that compiler's own LLVM: the two versions belong together.
+/// Links the LLVM bitcode of the pinned compiler, with that compiler's own LLVM: the two versions
+/// belong together.
 pub(crate) const VERSION: &str = "0.10.3";
 
 /// The path of the linker, which is built the first time.
 ///
-/// It lives below the target folder: no linker of the machine is used or replaced.
+/// It lives below the target directory: no linker of the machine is used or replaced.
 pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     let tools = workspace.target().join("tools");
     let linker = tools.join("bin/bpf-linker");
@@ -23,7 +24,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(linker);
     }
     fs::create_dir_all(&tools)
-        .with_context(|| format!("failed to create the folder {}", tools.display()))?;
+        .with_context(|| format!("failed to create the directory {}", tools.display()))?;
     // Two xtasks at once: the second waits, then finds the linker in its place.
     let _lock = lock(&tools.join("lock"))?;
     if !is_current(&linker) {
@@ -44,7 +45,7 @@ fn install(workspace: &Workspace, tools: &Path) -> Result<()> {
     let mut install = workspace.cargo_elsewhere(Purpose::Host);
     install.args(["install", "--locked", "--force", "--version", VERSION, "--root"]);
     install.arg(tools).arg("bpf-linker");
-    let title = format!("installing bpf-linker {VERSION} below the target folder, once");
+    let title = format!("installing bpf-linker {VERSION} below the target directory, once");
     command::quiet(&title, &mut install)
 }
 

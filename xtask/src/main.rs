@@ -1,9 +1,11 @@
 //! Builds, runs, tests and packages tracer.
 //!
-//! One module for each subcommand, named after it; the others are what they share: [`workspace`] (where things are, and how a
-//! child is made), [`environment`] (what a child may inherit), [`toolchain`], [`linker`] and [`ebpf`] (the kernel side),
-//! [`command`] (running children), [`root`] (what needs privileges), [`tools`] and [`system`]
-//! (what tests need from the machine), [`releases`] and [`engines`] (programs of other releases of Debian), [`vm`] (other kernels), [`cluster`] (Kubernetes).
+//! One module for each subcommand, named after it; the others are what they share: [`workspace`]
+//! (where things are, and how a child is made), [`environment`] (what a child may inherit),
+//! [`toolchain`], [`linker`] and [`ebpf`] (the kernel side), [`command`] (running children),
+//! [`root`] (what needs privileges), [`tools`] and [`system`] (what tests need from the machine),
+//! [`releases`] and [`engines`] (programs of other releases of Debian), [`vm`] (other kernels),
+//! [`cluster`] (Kubernetes).
 
 use std::process::ExitCode;
 
@@ -26,6 +28,7 @@ mod program;
 mod releases;
 mod root;
 mod run;
+mod startup_errors;
 mod system;
 mod test;
 mod toolchain;
@@ -45,18 +48,23 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the kernel side: the eBPF objects
-    BuildEbpf(build_ebpf::Options),
+    /// Build the kernel side: the eBPF objects, of which there is one form, always optimised
+    BuildEbpf,
     /// Build everything as you, then run tracer as root
     Run(run::Options),
     /// Check and test everything, or one tier
     Test(test::Options),
-    /// Make what is handed out: the static binary, and what it takes to run it in a container
-    Dist,
+    /// Make what is handed out: the static binary, the files to run it in a container, an archive
+    /// with both and the documents, and checksums
+    Dist(dist::Options),
     /// Measure what tracing costs
     Bench(bench::Options),
-    /// Run functions of several C libraries, and write the table of calls of which one stands for another
+    /// Run functions of several C libraries, and write the table of calls of which one stands for
+    /// another
     Alternatives(alternatives::Options),
+    /// Start containers with one call missing in the profile, and write the table of what runtimes
+    /// say then
+    StartupErrors(startup_errors::Options),
 }
 
 fn main() -> ExitCode {
@@ -73,11 +81,12 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> anyhow::Result<()> {
     let workspace = Workspace::open()?;
     match task {
-        Task::BuildEbpf(_) => build_ebpf::run(&workspace),
+        Task::BuildEbpf => build_ebpf::run(&workspace),
         Task::Run(options) => run::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
-        Task::Dist => dist::run(&workspace),
+        Task::Dist(options) => dist::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Alternatives(options) => alternatives::run(&workspace, &options),
+        Task::StartupErrors(options) => startup_errors::run(&workspace, &options),
     }
 }

@@ -9,27 +9,31 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{command, elf, environment::Purpose, workspace::Workspace};
+use crate::{command, elf, environment::Purpose, tools, workspace::Workspace};
 
 /// Runs on any Linux of this architecture, whatever its C library.
 const STATIC_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// A program that cargo built.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Program {
+pub(crate) struct BuiltProgram {
     /// The name of the cargo target.
     name: String,
     path: PathBuf,
 }
 
-/// Runs a cargo that builds, as a quiet step, and returns the programs that it built or found up to date.
-pub(crate) fn build(title: &str, cargo: &mut Command) -> Result<Vec<Program>> {
+/// Runs a cargo that builds, as a quiet step, and returns the programs that it built or found up to
+/// date.
+pub(crate) fn build(title: &str, cargo: &mut Command) -> Result<Vec<BuiltProgram>> {
     cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
     parse(&command::diagnosed(title, cargo)?)
 }
 
 /// The path of one program.
-pub(crate) fn find<'program>(programs: &'program [Program], name: &str) -> Result<&'program Path> {
+pub(crate) fn find<'program>(
+    programs: &'program [BuiltProgram],
+    name: &str,
+) -> Result<&'program Path> {
     programs
         .iter()
         .find(|program| program.name == name)
@@ -44,6 +48,9 @@ pub(crate) fn tracer(workspace: &Workspace, release: bool) -> Result<PathBuf> {
 
 /// The same as one file that needs no other: for images and for machines with another C library.
 pub(crate) fn static_tracer(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    if !tools::are_present(tools::STATIC) {
+        bail!("no C compiler for a static tracer is installed\nhint: apt-get install musl-tools");
+    }
     let built = build_tracer(workspace, "tracer, static", release, &["--target", STATIC_TARGET])?;
     let content =
         fs::read(&built).with_context(|| format!("failed to read {}", built.display()))?;
@@ -83,7 +90,7 @@ pub(crate) fn size(path: &Path) -> Result<String> {
     Ok(format!("{:.1} KiB", metadata.len() as f64 / 1024.0))
 }
 
-fn parse(messages: &str) -> Result<Vec<Program>> {
+fn parse(messages: &str) -> Result<Vec<BuiltProgram>> {
     let mut programs = Vec::new();
     for line in messages.lines().filter(|line| line.starts_with('{')) {
         let message: Value =
@@ -91,7 +98,7 @@ fn parse(messages: &str) -> Result<Vec<Program>> {
         if let (Some(name), Some(path)) =
             (message["target"]["name"].as_str(), message["executable"].as_str())
         {
-            programs.push(Program { name: name.to_owned(), path: path.into() });
+            programs.push(BuiltProgram { name: name.to_owned(), path: path.into() });
         }
     }
     Ok(programs)
@@ -108,7 +115,7 @@ mod tests {
 a line that a build script wrote
 {"reason":"build-finished","success":true}"#;
         let programs = parse(messages)?;
-        assert_eq!(programs, [Program { name: "kernel".into(), path: "/t/kernel-1a".into() }]);
+        assert_eq!(programs, [BuiltProgram { name: "kernel".into(), path: "/t/kernel-1a".into() }]);
         assert_eq!(find(&programs, "kernel")?, Path::new("/t/kernel-1a"));
         assert!(find(&programs, "library").is_err());
         Ok(())

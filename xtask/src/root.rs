@@ -13,7 +13,8 @@ use crate::{command::describe, workspace::Workspace};
 
 /// A program to run as root: directly when xtask runs as root, else through sudo.
 ///
-/// The variables are passed as arguments of `env`, because sudo may drop those of its own environment.
+/// The variables are passed as arguments of `env`, because sudo may drop those of its own
+/// environment.
 pub(crate) fn command<'variable>(
     workspace: &Workspace,
     program: impl AsRef<OsStr>,
@@ -29,9 +30,11 @@ pub(crate) fn command<'variable>(
     Ok(command)
 }
 
-/// Becomes the program, so that signals, its standard streams and its end reach the caller with nothing between.
+/// Becomes the program, so that signals, its standard streams and its end reach the caller with
+/// nothing between.
 ///
-/// A shell reports a death by signal as 128 plus its number, as for any program. Returns only when it cannot be started.
+/// A shell reports a death by signal as 128 plus its number, as for any program. Returns only when
+/// it cannot be started.
 pub(crate) fn become_program(command: &mut Command) -> Error {
     let error = command.exec();
     let hint =
@@ -39,7 +42,8 @@ pub(crate) fn become_program(command: &mut Command) -> Error {
     Error::new(error).context(format!("failed to start: {}{hint}", describe(command)))
 }
 
-fn is_root() -> Result<bool> {
+/// Whether xtask runs as root.
+pub(crate) fn is_root() -> Result<bool> {
     let process = fs::metadata("/proc/self").context("failed to read the owner of /proc/self")?;
     Ok(process.uid() == 0)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     arguments: Vec<OsString>,
 }
 
-/// Builds both sides as the caller, then becomes tracer as root, in the caller's folder.
+/// Builds both sides as the caller, then becomes tracer as root, in the caller's directory.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ebpf::build(workspace)?;
     let tracer = program::tracer(workspace, options.release)?;

@@ -1,4 +1,5 @@
-//! The Debian system in which the large workloads of the runtimes tier run: one archive below the target folder, made once.
+//! The Debian system in which the large workloads of the runtimes tier run: one archive below the
+//! target directory, made once.
 
 use std::{
     fs,
@@ -13,14 +14,15 @@ use crate::{command, root, workspace::Workspace};
 /// What the archive holds besides the essential packages.
 const PACKAGES: &str =
     "busybox-static,memcached,nginx-light,postgresql,python3-minimal,redis-server,redis-tools";
-/// Files that nobody needs there; the compiler that `PostgreSQL` may use for long queries is the largest of them.
+/// Files that nobody needs there; the compiler that `PostgreSQL` may use for long queries is the
+/// largest of them.
 const LEFT_OUT: [&str; 4] =
     ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/lib/*/libLLVM*"];
 /// Where Debian keeps its list of mirrors.
 const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
 const DEFAULT_SUITE: &str = "bookworm";
 
-/// The variable that tells the tests where the archive is.
+/// The variable that gives the tests the path of the archive.
 pub(crate) const VARIABLE: &str = "TRACER_TEST_ROOT";
 
 /// Where the archive is, or will be.
@@ -28,8 +30,8 @@ pub(crate) fn archive(workspace: &Workspace) -> PathBuf {
     workspace.target().join("tests").join("system.tar")
 }
 
-/// Makes the archive unless it is there, or says what its absence costs. About 130 MB are downloaded; nothing is
-/// installed on this machine.
+/// Makes the archive unless it is there, or says what its absence costs. About 130 MB are
+/// downloaded; nothing is installed on this machine.
 pub(crate) fn set_up(workspace: &Workspace, install: bool) -> Result<()> {
     let archive = archive(workspace);
     // Beside it, so that an archive with other packages is made again.
@@ -40,12 +42,13 @@ pub(crate) fn set_up(workspace: &Workspace, install: bool) -> Result<()> {
     if !install {
         eprintln!(
             "the Debian system for tests is not there: will skip what runs in it (nginx, redis, ...)\n\
-             hint: `cargo xtask test --install` makes it below the target folder"
+             hint: `cargo xtask test --install` makes it below the target directory"
         );
         return Ok(());
     }
-    let folder = archive.parent().context("the archive is in a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+    let directory = archive.parent().context("the archive is in a directory")?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("failed to create {}", directory.display()))?;
     let partial = archive.with_extension("partial.tar");
     let mut make = make(workspace, &partial)?;
     command::quiet("a Debian system for tests", &mut make)?;

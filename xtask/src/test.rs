@@ -34,10 +34,15 @@ pub(crate) struct Options {
     /// Install the tools that tests need and this machine lacks (always with CI=true)
     #[arg(long)]
     install: bool,
-    /// Test with podman, Docker and containerd of other releases of Debian as well, and each more often
+    /// Test with podman, Docker and containerd of other releases of Debian as well, and each more
+    /// often
     #[arg(long)]
     all_engines: bool,
-    /// Run the tests that need root beside twenty foreign containers that start and stop each second
+    /// How long each target of fuzz runs: 60 seconds, or 5 where everything is tested
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+    /// Run the tests that need root beside twenty foreign containers that start and stop each
+    /// second
     #[arg(long)]
     beside_load: bool,
     /// What the test programs are given: a filter, or their options
@@ -49,6 +54,8 @@ pub(crate) struct Options {
 enum Selection {
     /// Format, lints, and the tests that need neither root nor eBPF
     Offline,
+    /// Readers of files with random input
+    Fuzz,
     /// Tests on the running kernel, as root
     Kernel,
     /// Tests with real container runtimes, as root
@@ -57,12 +64,12 @@ enum Selection {
     Vm,
     /// Tests with the pods of a Kubernetes of one node, as root
     Cluster,
-    /// All of them, vm in its short form
+    /// All of them, fuzz and vm in their short forms
     All,
 }
 
-/// A kind of test program that runs as root: a test target of the package `tests`. A new kind is a new line here, and a
-/// new [`Selection`].
+/// A kind of test program that runs as root: a test target of the package `tests`. A new kind is a
+/// new line here, and a new [`Selection`].
 struct Tier {
     name: &'static str,
     tools: &'static [Tool],
@@ -124,9 +131,18 @@ impl Selection {
         matches!(self, Self::Offline | Self::All)
     }
 
+    /// How long each target of fuzz runs, in seconds; None where none does.
+    fn fuzz_seconds(self) -> Option<u64> {
+        match self {
+            Self::Fuzz => Some(60),
+            Self::All => Some(5),
+            _ => None,
+        }
+    }
+
     fn tiers(self) -> &'static [Tier] {
         match self {
-            Self::Offline => &[],
+            Self::Offline | Self::Fuzz => &[],
             Self::Kernel => &[KERNEL],
             Self::Runtimes => &[RUNTIMES],
             Self::Vm => &[VM],
@@ -149,6 +165,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut cluster = None;
     for tier in &tiers {
         tools::set_up(workspace, tier.tools, install)?;
+        if tier.with_static {
+            tools::set_up(workspace, tools::STATIC, install)?;
+        }
         if tier.with_containers {
             system::set_up(workspace, install)?;
             engines = Some(engines::set_up(workspace, options.extent(), install)?);
@@ -161,12 +180,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     tiers.retain(|tier| {
-        (machines.is_some() || !tier.with_machines) && (cluster.is_some() || !tier.with_cluster)
+        (!tier.with_static || tools::are_present(tools::STATIC))
+            && (machines.is_some() || !tier.with_machines)
+            && (cluster.is_some() || !tier.with_cluster)
     });
     let objects = ebpf::build(workspace)?;
     if options.selection.with_offline() {
         check(workspace)?;
         run_offline(workspace, &options.arguments)?;
+    }
+    if let Some(seconds) = options.selection.fuzz_seconds() {
+        run_fuzz(workspace, options.seconds.unwrap_or(seconds), &options.arguments)?;
     }
     if tiers.is_empty() {
         return Ok(());
@@ -209,7 +233,18 @@ fn check(workspace: &Workspace) -> Result<()> {
     clippy.args(["clippy", "--locked", "--quiet", "--workspace", "--all-targets"]);
     clippy.args(["--", "-D", "warnings"]);
     command::quiet("clippy", &mut clippy)?;
-    ebpf::clippy(workspace)
+    ebpf::clippy(workspace)?;
+    document(workspace)
+}
+
+/// Builds the documentation of everything, private items included, so that no link in it is broken.
+fn document(workspace: &Workspace) -> Result<()> {
+    let mut documentation = workspace.cargo(Purpose::Host);
+    documentation
+        .args(["doc", "--locked", "--quiet", "--workspace", "--no-deps"])
+        .arg("--document-private-items")
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links");
+    command::quiet("documentation", &mut documentation)
 }
 
 fn run_offline(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
@@ -224,6 +259,13 @@ fn run_offline(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let mut offline = cargo_test();
     offline.args(["--package=tests", "--test=offline", "--"]).args(arguments);
     command::streamed("offline tests", &mut offline)
+}
+
+fn run_fuzz(workspace: &Workspace, seconds: u64, arguments: &[OsString]) -> Result<()> {
+    let mut fuzz = workspace.cargo(Purpose::Host);
+    fuzz.args(["test", "--locked", "--quiet", "--package=tests", "--test=fuzz", "--"]);
+    fuzz.args(arguments).env("TRACER_FUZZ_SECONDS", seconds.to_string());
+    command::streamed("fuzz tests", &mut fuzz)
 }
 
 /// Containers of others (`tests/load`), until this value is dropped.
@@ -250,7 +292,8 @@ impl Drop for Load {
     }
 }
 
-/// Builds a test program as the caller and runs it as root, as cargo would: in its package's folder.
+/// Builds a test program as the caller and runs it as root, as cargo would: in its package's
+/// directory.
 fn run_as_root(
     workspace: &Workspace,
     tier: &Tier,

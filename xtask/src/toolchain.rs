@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 
 use crate::command;
 
@@ -18,8 +19,8 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// Installs what is missing of the pinned toolchain.
     ///
-    /// Rustup can do so by itself when cargo is started, but not where that is turned off, and not when the caller chose
-    /// another toolchain for `cargo xtask`.
+    /// Rustup can do so by itself when cargo is started, but not where that is turned off, and not
+    /// when the caller chose another toolchain for `cargo xtask`.
     pub(crate) fn set_up() -> Result<Self> {
         let pin = Pin::parse(PIN)?;
         let with_rustup = Command::new("rustup").arg("--version").output().is_ok();
@@ -31,34 +32,33 @@ impl Toolchain {
         Ok(Self { channel: pin.channel, with_rustup })
     }
 
-    /// The command line that starts the toolchain's cargo, whatever `PATH` and the folder's overrides say.
+    /// The command line that starts the toolchain's cargo, whatever `PATH` and the directory's
+    /// overrides say.
     pub(crate) fn cargo(&self) -> Vec<&str> {
         if self.with_rustup { vec!["rustup", "run", &self.channel, "cargo"] } else { vec!["cargo"] }
     }
 }
 
+/// `rust-toolchain.toml`.
+#[derive(Deserialize)]
+struct PinFile {
+    toolchain: Pin,
+}
+
 /// What `rust-toolchain.toml` asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 struct Pin {
     channel: String,
+    #[serde(default)]
     components: Vec<String>,
+    #[serde(default)]
     targets: Vec<String>,
 }
 
 impl Pin {
-    /// Reads the quoted values of the three keys; the file keeps each on one line.
     fn parse(text: &str) -> Result<Self> {
-        let values = |key: &str| -> Vec<String> {
-            text.lines()
-                .filter_map(|line| line.split_once('='))
-                .filter(|(name, _)| name.trim() == key)
-                .flat_map(|(_, value)| value.split('"').skip(1).step_by(2))
-                .map(str::to_owned)
-                .collect()
-        };
-        let channel =
-            values("channel").into_iter().next().context("rust-toolchain.toml: no channel")?;
-        Ok(Self { channel, components: values("components"), targets: values("targets") })
+        let file: PinFile = basic_toml::from_str(text).context("rust-toolchain.toml")?;
+        Ok(file.toolchain)
     }
 
     fn install_missing(&self) -> Result<()> {
@@ -93,7 +93,8 @@ impl Pin {
         components.chain(targets).map(String::as_str).collect()
     }
 
-    /// Without rustup, the compiler that is there must be the pinned one: the linker for bpf uses its LLVM.
+    /// Without rustup, the compiler that is there must be the pinned one: the linker for bpf uses
+    /// its LLVM.
     fn require_compiler(&self) -> Result<()> {
         let version = command::output(Command::new("rustc").arg("--version"))?;
         if version.split_whitespace().nth(1) != Some(&self.channel) {

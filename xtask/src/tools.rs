@@ -22,11 +22,18 @@ enum Sign {
 }
 
 /// The tools of the offline tests.
-pub(crate) const OFFLINE: &[Tool] = &[Tool {
-    package: "python3-seccomp",
-    sign: Sign::File("/var/lib/dpkg/info/python3-seccomp.list"),
-    tests: "the comparison of filters with libseccomp",
-}];
+pub(crate) const OFFLINE: &[Tool] = &[
+    Tool {
+        package: "python3-seccomp",
+        sign: Sign::File("/var/lib/dpkg/info/python3-seccomp:amd64.list"),
+        tests: "the comparison of filters with libseccomp",
+    },
+    Tool {
+        package: "golang-github-containers-common",
+        sign: Sign::File("/usr/share/containers/seccomp.json"),
+        tests: "the default profile of podman",
+    },
+];
 
 /// The tools of the kernel tier.
 pub(crate) const KERNEL: &[Tool] = &[
@@ -91,12 +98,25 @@ pub(crate) const VM: &[Tool] = &[
     },
 ];
 
-/// The tools of the tier with a Kubernetes: what its images hold. What the node runs is of the node's own root file system.
+/// The tools of the tier with a Kubernetes: what its images hold. What the node runs is of the
+/// node's own root file system.
 pub(crate) const CLUSTER: &[Tool] = &[Tool {
     package: "busybox-static",
     sign: Sign::Command("busybox"),
     tests: "everything with a shell in a pod",
 }];
+
+/// The tools that build the static tracer: a library for TLS has parts in C.
+pub(crate) const STATIC: &[Tool] = &[Tool {
+    package: "musl-tools",
+    sign: Sign::Command("musl-gcc"),
+    tests: "the static tracer: all tests with container engines, virtual machines and a Kubernetes",
+}];
+
+/// Whether all these tools are there.
+pub(crate) fn are_present(tools: &[Tool]) -> bool {
+    tools.iter().all(Tool::is_present)
+}
 
 /// Installs the tools that are missing, or says what their absence costs.
 pub(crate) fn set_up(workspace: &Workspace, tools: &[Tool], install: bool) -> Result<()> {
@@ -122,18 +142,17 @@ impl Tool {
     fn is_present(&self) -> bool {
         match self.sign {
             Sign::File(path) => Path::new(path).exists(),
-            Sign::Command(name) => {
-                folders().iter().any(|folder| Path::new(folder).join(name).is_file())
-            }
+            Sign::Command(name) => which::which_in_global(name, Some(search_path()))
+                .is_ok_and(|mut found| found.next().is_some()),
         }
     }
 }
 
 /// Tests run as root: programs are looked for where root looks as well.
-fn folders() -> Vec<OsString> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let of_root = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
-    env::split_paths(&path).map(Into::into).chain(of_root.map(Into::into)).collect()
+fn search_path() -> OsString {
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/local/sbin:/usr/sbin:/sbin");
+    path
 }
 
 /// Never removes a package: what the machine's owner installed stays.

@@ -1,9 +1,10 @@
 //! Where the sources and the results are, and how a child that works on them is made.
 //!
-//! All results go below one *target folder*. Cargo itself is asked for it, so that a `CARGO_TARGET_DIR` or a configuration file
-//! of the caller is respected, a relative path included. When it is not the workspace's own `target`, children are told through
-//! an absolute `CARGO_TARGET_DIR`, which `tracer/build.rs` reads as well; when it is, they see no such variable, and neither
-//! does a `cargo build` by hand: both share one cache.
+//! All results go below one *target directory*. Cargo itself is asked for it, so that a
+//! `CARGO_TARGET_DIR` or a configuration file of the caller is respected, a relative path included.
+//! When it is not the workspace's own `target`, children get it through an absolute
+//! `CARGO_TARGET_DIR`, which `tracer/build.rs` reads as well; when it is, they see no such
+//! variable, and neither does a `cargo build` by hand: both share one cache.
 
 use std::{
     env,
@@ -32,30 +33,31 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the workspace and sets its toolchain up.
     pub(crate) fn open() -> Result<Self> {
-        let root = root_folder()?;
-        let target = target_folder(&root)?;
+        let root = root_directory()?;
+        let target = target_directory(&root)?;
         let toolchain = Toolchain::set_up()?;
         Ok(Self { root, target, toolchain })
     }
 
-    /// The folder of the workspace's manifest.
+    /// The directory of the workspace's manifest.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The target folder.
+    /// The target directory.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// A child that is no cargo. It works in the caller's folder.
+    /// A child that is no cargo. It works in the caller's directory.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         environment::clean_library_path(&mut command, &self.target);
         command
     }
 
-    /// The pinned toolchain's cargo, in the root folder, with its results in the target folder.
+    /// The pinned toolchain's cargo, in the root directory, with its results in the target
+    /// directory.
     pub(crate) fn cargo(&self, purpose: Purpose) -> Command {
         let mut command = self.cargo_elsewhere(purpose);
         let usual = self.root.join("target").canonicalize();
@@ -65,7 +67,7 @@ impl Workspace {
         command
     }
 
-    /// As [`Self::cargo`], for work whose results do not belong into the target folder.
+    /// As [`Self::cargo`], for work whose results do not belong into the target directory.
     pub(crate) fn cargo_elsewhere(&self, purpose: Purpose) -> Command {
         let [program, arguments @ ..] = &self.toolchain.cargo()[..] else {
             unreachable!("a command line starts with a program")
@@ -77,17 +79,18 @@ impl Workspace {
     }
 }
 
-fn root_folder() -> Result<PathBuf> {
-    // Cargo says at run time where the manifest is; a checkout that was moved may still have its old xtask.
-    let manifest_folder =
+fn root_directory() -> Result<PathBuf> {
+    // Cargo says at run time where the manifest is; a checkout that was moved may still have its
+    // old xtask.
+    let manifest_directory =
         env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    let root = Path::new(&manifest_folder)
+    let root = Path::new(&manifest_directory)
         .parent()
-        .with_context(|| format!("no workspace above {}", manifest_folder.display()))?;
+        .with_context(|| format!("no workspace above {}", manifest_directory.display()))?;
     Ok(root.to_path_buf())
 }
 
-fn target_folder(root: &Path) -> Result<PathBuf> {
+fn target_directory(root: &Path) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut metadata = Command::new(cargo);
     metadata
@@ -99,8 +102,8 @@ fn target_folder(root: &Path) -> Result<PathBuf> {
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names no target_directory")?;
-    // One spelling of the path, or cargo would take it for another folder and build anew.
+    // One spelling of the path, or cargo would take it for another directory and build anew.
     fs::create_dir_all(target)
         .and_then(|()| fs::canonicalize(target))
-        .with_context(|| format!("failed to create the target folder {target}"))
+        .with_context(|| format!("failed to create the target directory {target}"))
 }

@@ -7,21 +7,21 @@ use clap::Args;
 /// Which pods of a namespace are meant, and whether the API server of Kubernetes is asked.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Cluster {
-    /// Of the pods that each TARGET means (NAMESPACE/*, NAMESPACE/web-*, NAMESPACE/deployment/NAME), only those with these labels, as
-    /// for kubectl: app=web,tier!=cache
+    /// Watch only the pods with these labels, as for kubectl: app=web,tier!=cache. For a TARGET
+    /// that means several pods (NAMESPACE/*, NAMESPACE/web-*, NAMESPACE/deployment/NAME)
     #[arg(long, short = 'l', value_name = "LABELS", requires = "targets")]
     pub selector: Option<String>,
-    /// Ask the API server which pods are a workload's: as --kubeconfig or KUBECONFIG says, else as the service account of the
-    /// pod that tracer runs in
+    /// Ask the API server which pods belong to a workload. Uses --kubeconfig, KUBECONFIG, or the
+    /// service account of tracer's pod
     #[arg(long, requires = "targets")]
     pub ask_api: bool,
-    /// Ask the API server, and find it and the credentials in this file
+    /// Ask the API server; FILE names it and holds the credentials
     #[arg(long, value_name = "FILE", requires = "targets")]
     pub kubeconfig: Option<PathBuf>,
-    /// The context of that file, when it is not the current one
+    /// Context in that file (default: its current one)
     #[arg(long, value_name = "NAME", requires = "targets")]
     pub context: Option<String>,
-    /// The name that this node has in the cluster: only its pods are asked for
+    /// Name of this node in the cluster: ask only for its pods
     #[arg(long, value_name = "NODE", requires = "targets")]
     pub node_name: Option<String>,
 }

@@ -1,9 +1,9 @@
-//! What was probably meant by a command line that is none.
+//! Reads a command line, and says what was probably meant by one that cannot be read.
 
 use std::{ffi::OsString, io::Write as _, process::ExitCode};
 
 use clap::{
-    CommandFactory as _,
+    CommandFactory as _, Parser as _,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
@@ -16,12 +16,23 @@ const ALIKE: f64 = 0.6;
 const OTHER_NAMES: [(&str, &str); 4] =
     [("ls", "list"), ("ps", "list"), ("doctor", "check"), ("merge", "profile")];
 
-const NOTHING: &str = "\
+const NOTHING: &str = "
 error: nothing to record was named
 
 hint: name a target (tracer --cgroup TARGET; `tracer list` shows what runs here), or give a command to run and record (tracer -- \
-COMMAND); `tracer --help` tells the rest
+COMMAND); `tracer --help` lists the rest
 ";
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// It cannot be understood, or asks for help.
+    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Self, Mistyped> {
+        let words: Vec<OsString> = words.collect();
+        Self::try_parse_from(&words).map_err(|error| Mistyped::new(error, &words))
+    }
+}
 
 /// A command line that cannot be understood, or that asks for help.
 #[derive(Debug)]
@@ -44,7 +55,8 @@ impl Mistyped {
     pub fn message(&self) -> String {
         let mut message = self.error.render().to_string();
         if self.is_empty && !self.is_help() {
-            message = NOTHING.to_owned();
+            message = Cli::command().render_help().to_string();
+            message.push_str(NOTHING);
         }
         for hint in &self.hints {
             message.push_str("\nhint: ");
@@ -59,7 +71,7 @@ impl Mistyped {
     }
 
     /// Tells it, and the exit code that follows.
-    pub fn tell(&self) -> ExitCode {
+    pub fn report(&self) -> ExitCode {
         // Nobody is left to tell that nobody listens.
         let _ = if self.is_help() {
             self.error.print()
@@ -145,7 +157,7 @@ fn meant(word: &str, names: &[String]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(line: &str) -> String {
+    fn message_of(line: &str) -> String {
         let words = std::iter::once("tracer").chain(line.split_whitespace());
         Cli::read(words.map(OsString::from)).expect_err(line).message()
     }
@@ -170,7 +182,7 @@ mod tests {
             ("enforce --profile p.json q.json -- true", &["cannot be used with"]),
             ("enforce -- true", &["<PROFILE"]),
         ] {
-            let message = told(line);
+            let message = message_of(line);
             for part in parts {
                 assert!(message.contains(part), "{line:?}: no {part:?} in:\n{message}");
             }
@@ -182,7 +194,7 @@ mod tests {
             ("--cgroup web list", "did you mean"),
             ("\u{1b}[2J", "tracer -- \u{1b}"),
         ] {
-            let message = told(line);
+            let message = message_of(line);
             assert!(!message.contains(part), "{line:?}: {part:?} in:\n{message}");
         }
     }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// Where the kernel program is attached: for tests, and to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Attach {
-    /// Where nothing is lost, and then where it costs the least
+    /// The hook that loses nothing; of several, the cheapest
     Auto,
     /// Raw tracepoints
     Raw,
@@ -48,12 +48,12 @@ pub enum DefaultAction {
 /// How arguments are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Arguments {
-    /// As Docker's default and RuntimeDefault do for socket, clone and personality, and what was seen besides; clone3 fails with
-    /// ENOSYS, and C libraries go on to clone
+    /// Limit socket, clone and personality to the values that Docker's default and RuntimeDefault
+    /// allow, and those that were seen. clone3 fails with ENOSYS, and C libraries use clone
     Default,
-    /// The values that were seen alone, of all arguments that are looked at
+    /// Allow only the values that were seen, of all arguments that tracer reads
     Observed,
-    /// Not at all: calls by their names
+    /// No limits: allow calls by their names
     Off,
 }
 
@@ -68,7 +68,7 @@ pub enum Runtime {
     Crun,
     /// youki's
     Youki,
-    /// Nobody's: the profile may not start a container
+    /// No runtime's: a container may not start under the profile
     None,
 }
 
@@ -78,11 +78,12 @@ pub(super) fn parse_socket(text: &str) -> Result<PathBuf, String> {
     if path.starts_with('/') {
         Ok(path.into())
     } else {
-        Err("it must be unix:///PATH: only sockets of this host are asked".to_owned())
+        Err("it must be unix:///PATH: tracer asks only sockets of this host".to_owned())
     }
 }
 
-/// A number with a unit (`90s`, `10m`, `1h`, `1h30m`); a number alone is seconds, as `sleep(1)` and `timeout(1)` take them.
+/// A number with a unit (`90s`, `10m`, `1h`, `1h30m`); a number alone is seconds, as `sleep(1)` and
+/// `timeout(1)` take them.
 pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let is_number = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -102,7 +103,7 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
             .map_err(|error| format!("{error}; write it like 90s, 10m or 1h30m"))?
     };
     if time.is_zero() {
-        return Err("it must be longer than nothing".to_owned());
+        return Err("it must be longer than zero".to_owned());
     }
     Ok(time)
 }
@@ -149,7 +150,7 @@ mod tests {
         for (text, part) in [
             ("-1s", "below zero"),
             ("-1", "below zero"),
-            ("0", "longer than nothing"),
+            ("0", "longer than zero"),
             ("1.2.3", "no number of seconds"),
             (".", "no number of seconds"),
             ("soon", "like 90s"),

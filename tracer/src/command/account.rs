@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
 
-use super::usage;
-use crate::{kernel::User, text::escape};
+use super::usage::usage;
+use crate::{sys::User, text::escape};
 
-/// The variables that tell who somebody is (environ(7)).
+/// The variables that say who a user is (environ(7)).
 const VARIABLES: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 
 /// A user by name or number.
@@ -54,7 +54,7 @@ impl Account {
         })
     }
 
-    /// Lets an environment tell of this user, not of the one who typed.
+    /// Makes an environment that of this user, in place of the one who typed.
     pub(super) fn change(&self, environment: &mut Vec<(OsString, OsString)>) {
         environment.retain(|(name, _)| !VARIABLES.iter().any(|variable| name == variable));
         let values = VARIABLES.iter().zip(&self.values);
@@ -70,7 +70,7 @@ pub(super) fn hint() -> String {
         Ok(name) if !name.is_empty() && name != "root" => {
             format!("hint: --user {} runs it as you", escape(&name))
         }
-        _ => "hint: --user NAME runs it as somebody else".to_owned(),
+        _ => "hint: --user NAME runs it as another user".to_owned(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is told of the arguments of a profile, and of what it allows beyond the defaults of container engines.
+//! The lines of the report about the arguments of a profile, and about what it allows beyond the
+//! defaults of container engines.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -12,7 +13,6 @@ use crate::{
     },
     recording::Recording,
     syscalls::{self, Abi},
-    text::escape_once,
 };
 
 /// The most lines about calls beyond the defaults.
@@ -45,9 +45,9 @@ fn line(one: &Beyond) -> String {
     match &one.sighting {
         None => text.push_str(": not recorded"),
         Some(sighting) => {
-            let command = sighting.command.as_deref().map(escape_once);
+            let command = sighting.command.as_deref();
             text.push_str(": ");
-            text.push_str(command.as_deref().unwrap_or("recorded"));
+            text.push_str(command.unwrap_or("recorded"));
             if let Some(seconds) = sighting.seconds {
                 let _ = write!(text, " at +{seconds:.3}s");
             }
@@ -57,7 +57,7 @@ fn line(one: &Beyond) -> String {
         text.push_str("; other values are allowed as well");
     }
     if one.name == "clone3" {
-        text.push_str("; no filter sees its flags, so that every namespace is open");
+        text.push_str("; no filter sees its flags, so that it can make every namespace");
     }
     let others = Engine::ALL.into_iter().filter(|engine| !one.refused_by.contains(engine));
     for engine in others {
@@ -79,18 +79,21 @@ pub(super) fn notes(derivation: &Derivation, policy: &Policy) -> String {
     let kinds: [(BTreeSet<&str>, &str); 6] = [
         (
             limited,
-            "no arguments are recorded of them: they are allowed as Docker's default and RuntimeDefault allow them; record again to allow what was used",
+            "the recording has no arguments of them: they are allowed as Docker's default and RuntimeDefault allow them; record again to allow the values that are used",
         ),
-        (free, "no arguments are recorded of them: they are allowed with all; record again"),
-        (names(&notes.any), "more values were seen than are kept: they are allowed with all"),
-        (names(&notes.coarser), "more values were seen than are kept: limited by fewer bits"),
+        (
+            free,
+            "the recording has no arguments of them: they are allowed with all values; record again",
+        ),
+        (names(&notes.any), "more than 16 values were seen: they are allowed with all values"),
+        (names(&notes.coarser), "more than 16 values were seen: they are limited by fewer bits"),
         (
             names(&notes.free),
-            "runtimes or C libraries make them with values that are not known: they are allowed with all",
+            "runtimes or C libraries make them with unknown values: they are allowed with all values",
         ),
         (
             names(&notes.too_many),
-            "a filter has no room for their values: they are allowed with all",
+            "a filter has no room for their values: they are allowed with all values",
         ),
     ];
     let mut text = String::new();
@@ -116,9 +119,11 @@ fn names(names: &BTreeSet<String>) -> BTreeSet<&str> {
 }
 
 fn opens_socketcall(policy: &Policy) -> bool {
-    let number = syscalls::number(Abi::I386, "socketcall").and_then(|it| u32::try_from(it).ok());
-    let table = policy.table(Abi::I386).zip(number);
-    table.is_some_and(|(table, number)| table.contains_key(&number))
+    Abi::multiplexing().any(|abi| {
+        let number = syscalls::number(abi, "socketcall").and_then(|it| u32::try_from(it).ok());
+        let table = policy.table(abi).zip(number);
+        table.is_some_and(|(table, number)| table.contains_key(&number))
+    })
 }
 
 /// The values that are allowed for another reason than that the defaults do.
@@ -145,7 +150,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::profile::{beyond::Sighting, oci, policy::Host};
+    use crate::{
+        profile::{beyond::Sighting, oci, policy::RuleContext},
+        text::escape,
+    };
 
     fn of(name: &'static str, value: Option<(u8, u64)>, sighting: Option<Sighting>) -> Beyond {
         let refused_by = BTreeSet::from(Engine::ALL);
@@ -153,25 +161,25 @@ mod tests {
     }
 
     #[test]
-    fn who_did_what_no_default_allows_is_told() {
-        let sighting = Sighting { command: Some("un\u{1b}share".into()), seconds: Some(0.0184) };
-        let told = line(&of("unshare", None, Some(sighting)));
+    fn a_line_names_who_made_the_call_and_the_defaults() {
+        let sighting = Sighting { command: Some(escape("un\u{1b}share")), seconds: Some(0.0184) };
+        let text = line(&of("unshare", None, Some(sighting)));
         let expected = "unshare: un\\x1bshare at +0.018s; the default allows it with CAP_SYS_ADMIN";
-        assert_eq!(told, expected);
-        let told = line(&of("socket", Some((0, 40)), None));
-        assert!(told.starts_with("socket(") && told.ends_with("): not recorded"), "{told}");
-        let told = line(&of("clone3", None, Some(Sighting::default())));
-        assert!(told.starts_with("clone3: recorded; no filter sees its flags"), "{told}");
+        assert_eq!(text, expected);
+        let text = line(&of("socket", Some((0, 40)), None));
+        assert!(text.starts_with("socket(") && text.ends_with("): not recorded"), "{text}");
+        let text = line(&of("clone3", None, Some(Sighting::default())));
+        assert!(text.starts_with("clone3: recorded; no filter sees its flags"), "{text}");
         let docker = BTreeSet::from([Engine::Docker]);
-        let told = line(&Beyond { refused_by: docker, ..of("lsm_list_modules", None, None) });
-        assert!(told.contains("; RuntimeDefault allows it"), "{told}");
+        let text = line(&Beyond { refused_by: docker, ..of("lsm_list_modules", None, None) });
+        assert!(text.contains("; RuntimeDefault allows it"), "{text}");
     }
 
     #[test]
-    fn a_profile_within_the_defaults_is_told_to_be() {
+    fn a_profile_within_the_defaults_is_said_to_be_so() {
         let read = br#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
-        let policy = Policy::new(&oci::read(read).expect("a profile"), &Host::default());
-        let told = beyond_defaults(&policy.expect("a policy"), &[]);
-        assert_eq!(told, "nothing is allowed that Docker's default and RuntimeDefault refuse\n");
+        let policy = Policy::new(&oci::read(read).expect("a profile"), &RuleContext::default());
+        let text = beyond_defaults(&policy.expect("a policy"), &[]);
+        assert_eq!(text, "nothing is allowed that Docker's default and RuntimeDefault refuse\n");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context, Result};
 
-use super::usage;
+use super::usage::usage;
 use crate::{profile::capability::Capability, text::escape};
 
 /// The capabilities that decide which rules count.
@@ -37,7 +37,7 @@ impl Judge {
 
     /// Those of a target that no process is known of.
     pub(super) fn assumed() -> Self {
-        let whose = "Docker's default set, for no process of the target was seen";
+        let whose = "Docker's default set, because no process of the target was seen";
         Self { hint: "; --caps changes that", ..Self::new(Capability::dockers(), whose) }
     }
 
@@ -60,8 +60,8 @@ impl Judge {
         }
     }
 
-    /// What is told of the judgement: which of the asked capabilities are there.
-    pub(super) fn told(&self, asked: &BTreeSet<Capability>) -> String {
+    /// Which of the capabilities that conditions name are there, in a sentence.
+    pub(super) fn describe(&self, asked: &BTreeSet<Capability>) -> String {
         let names = |of: Vec<&Capability>| {
             let names: Vec<String> = of.into_iter().map(Capability::to_string).collect();
             if names.is_empty() { "none of them".to_owned() } else { names.join(", ") }
@@ -85,13 +85,13 @@ fn named(name: &str) -> Result<Capability> {
     let known = Capability::from_typed(name);
     known.ok_or_else(|| {
         usage(&format!(
-            "--caps: `{}` is no capability; write docker, none, current, or names as CAP_SYS_ADMIN or sys_admin, with commas",
+            "--caps: `{}` is no capability; write docker, none, current, or names such as CAP_SYS_ADMIN or sys_admin, with commas",
             escape(name)
         ))
     })
 }
 
-/// The bounding set that a file `/proc/PID/status` tells (`proc(5)`).
+/// The bounding set that a file `/proc/PID/status` shows (`proc(5)`).
 pub(super) fn mask(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapBnd:"))?;
     u64::from_str_radix(line.trim(), 16).ok()

@@ -4,21 +4,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Exit, usage};
+use super::{exit::Exit, usage::usage};
 use crate::{
     cli::Check,
+    json,
     message::print,
     preflight,
     profile::kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile},
-    recording::json,
 };
 
-/// Prints one line for each requirement. Succeeds only when tracing can work, and the profile that was named is there.
+/// Prints one line for each requirement. Succeeds only when tracing can work, and the profile that
+/// was named is there.
 ///
 /// # Errors
 /// No profile can have the name.
 pub fn run(options: &Check) -> Result<Exit> {
-    let mut checks = preflight::judge(&preflight::gather(&preflight::Sources::default()));
+    let mut checks = preflight::evaluate(&preflight::gather(&preflight::Sources::default()));
     if let Some(name) = &options.localhost {
         let profile =
             LocalhostProfile::new(name).map_err(|error| usage(&format!("--localhost: {error}")))?;
@@ -26,7 +27,7 @@ pub fn run(options: &Check) -> Result<Exit> {
         checks.push(preflight::localhost(root, &profile));
     }
     if options.json {
-        print(&json::checks(&checks)).context("the standard output could not be written")?;
+        print(&json::pretty(&checks)).context("the standard output could not be written")?;
     } else {
         print(&preflight::render(&checks)).context("the standard output could not be written")?;
     }

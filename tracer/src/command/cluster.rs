@@ -4,10 +4,10 @@ use std::{env, path::PathBuf};
 
 use anyhow::Result;
 
-use super::usage;
+use super::usage::usage;
 use crate::{
     cli::Cluster,
-    message::tell,
+    message::print_err,
     target::{
         TargetSpec,
         cluster::{Access, Question},
@@ -32,7 +32,7 @@ pub(super) fn question(specs: &[TargetSpec], typed: &Cluster) -> Result<Option<Q
     if !ask_api && kubeconfig.is_none() {
         if context.is_some() || node_name.is_some() {
             return Err(usage(
-                &"--context and --node-name say how the API server is asked\n\nhint: --ask-api or --kubeconfig FILE lets it be asked",
+                &"--context and --node-name need a question to the API server\n\nhint: --ask-api or --kubeconfig FILE asks it",
             ));
         }
         return Ok(None);
@@ -40,7 +40,9 @@ pub(super) fn question(specs: &[TargetSpec], typed: &Cluster) -> Result<Option<Q
     let groups: Vec<Group> =
         specs.iter().flat_map(|spec| &spec.meanings).filter_map(group).collect();
     if groups.is_empty() {
-        tell("note: the API server is not asked: no target is in a namespace of Kubernetes");
+        print_err(
+            "note: tracer does not ask the API server: no target is in a namespace of Kubernetes",
+        );
         return Ok(None);
     }
     let files = match kubeconfig {
@@ -63,8 +65,8 @@ pub(super) fn question(specs: &[TargetSpec], typed: &Cluster) -> Result<Option<Q
         Access::from_kubeconfig(&files, context.as_deref())?
     };
     if access.trust.as_ref().is_some_and(|trust| trust.authorities.is_none()) {
-        tell(&format!(
-            "warning: {} says not to check the certificate of {}: whoever is between may tell anything",
+        print_err(&format!(
+            "warning: {} says not to check the certificate of {}: anyone on the way there can forge its answers",
             access.origin,
             access.server()
         ));
@@ -84,24 +86,24 @@ fn group(meaning: &Meaning) -> Option<Group> {
     }
 }
 
-/// Asks the API server, and adds what it tells.
+/// Asks the API server, and adds its answer.
 ///
 /// # Errors
-/// It does not tell.
-pub(super) fn look_up(question: &Question, inventory: &mut Inventory, verbose: bool) -> Result<()> {
+/// It does not answer.
+pub(super) fn resolve(question: &Question, inventory: &mut Inventory, verbose: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(crate::target::cluster::look_up(question))?;
     if verbose {
-        tell(&format!(
+        print_err(&format!(
             "the API server at {}: {} pods",
             question.access.server(),
-            found.told.pods.len()
+            found.report.pods.len()
         ));
     }
     for namespace in question.namespaces() {
         inventory.members.ask_of(namespace);
     }
-    inventory.add(found.told);
+    inventory.add(found.report);
     inventory.members.states = found.states;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Denied calls, for people: one entry for each call and way, over all cgroups, in the order of time.
+//! Denied calls, for people: one entry for each call and way, over all cgroups, in the order of
+//! time.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +7,9 @@ use nix::sys::signal::Signal;
 
 use crate::{
     profile::{answers, base, policy::Policy},
-    recording::{Call, Circumstances, Ending, Next, Phase, Recording, Refusal, denied},
+    recording::{Call, Circumstances, DenyOutcome, Ending, Next, Phase, Recording, denied},
     syscalls::{Abi, arguments},
-    text::{escape, escape_once},
+    text::escape,
 };
 
 /// Whoever ended so much later, or made so many calls in between, ended for another reason.
@@ -31,7 +32,7 @@ pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
     let mut found: BTreeMap<_, DeniedCall> = BTreeMap::new();
     for (path, whole) in denied::all(recording) {
         for call in denied::by_values(whole) {
-            let key = (call.abi, call.number, call.refused, denied::values(&call));
+            let key = (call.abi, call.number, call.outcome, denied::values(&call));
             found
                 .entry(key)
                 .and_modify(|known| known.add(path, &call))
@@ -47,7 +48,7 @@ pub(super) fn list(recording: &Recording) -> Vec<DeniedCall> {
 }
 
 impl DeniedCall {
-    /// Why the refusal does no harm: whoever made the call was told so by an error number, and does without it.
+    /// Why the refusal does no harm: the caller got an error number, and does without the call.
     pub(super) fn harmless(&self) -> Option<String> {
         self.only_tried().or_else(|| self.fallen_back_on())
     }
@@ -59,9 +60,9 @@ impl DeniedCall {
 
     /// A runtime only tries the call.
     fn only_tried(&self) -> Option<String> {
-        self.call.refused.and_then(Refusal::errno)?;
+        self.call.outcome.and_then(DenyOutcome::errno)?;
         let (runtime, _) = base::optional_of_runtime(&self.call)?;
-        Some(format!("harmless: {} only tries it, and goes on without", runtime.name()))
+        Some(format!("harmless: {} only tries it, and goes on without it", runtime.name()))
     }
 
     /// The C library takes another call.
@@ -71,18 +72,18 @@ impl DeniedCall {
     }
 
     fn answered_by(&self, policy: &Policy) -> Option<String> {
-        let errno = self.call.refused.and_then(Refusal::errno)?;
+        let errno = self.call.outcome.and_then(DenyOutcome::errno)?;
         let number = u32::try_from(self.call.number).ok()?;
         let made = self.call.circumstances.as_ref().and_then(|known| known.arguments);
         let answers = policy.answers(self.call.abi, number, made.as_ref(), errno);
-        answers.then(|| "as the profile says: it does not end the caller for it".to_owned())
+        answers.then(|| "as the profile says; its caller goes on".to_owned())
     }
 
     fn add(&mut self, path: &str, other: &Call) {
         let known = &mut self.call;
         self.elsewhere |= path != self.path;
         known.count = Some(known.count.unwrap_or(0).saturating_add(other.count.unwrap_or(0)));
-        known.during = known.during.max(other.during);
+        known.denied_in_phase = known.denied_in_phase.max(other.denied_in_phase);
         // What is sure anywhere is sure.
         known.doubtful &= other.doubtful;
         if other.first_seen_seconds < known.first_seen_seconds {
@@ -98,19 +99,19 @@ impl DeniedCall {
         let call = &self.call;
         let mut parts = Vec::new();
         parts.extend(call.first_seen_seconds.map(|seconds| format!("+{seconds:.3}s")));
-        let how = call.refused.map(Refusal::display).unwrap_or_default();
+        let how = call.outcome.map(DenyOutcome::display).unwrap_or_default();
         parts.push(format!("{} = {how}", self.invocation()));
         parts.extend(call.count.filter(|count| *count != 1).map(|count| format!("{count} times")));
-        let command = call.command.as_deref().map(escape_once).unwrap_or_default();
+        let command = call.command.as_deref().unwrap_or_default();
         let process = call.circumstances.as_ref().map(|known| format!("[{}]", known.process));
-        let phase = call.during.map_or("", Phase::name);
+        let phase = call.denied_in_phase.map_or("", Phase::name);
         parts.push(format!("{command}{}  ({phase})", process.unwrap_or_default()));
         if self.elsewhere {
             parts.push(format!("first in {}", escape(&self.path)));
         }
         let next = call.circumstances.as_ref().and_then(|known| known.next);
         // How a thread ended that a filter killed is known.
-        let next = next.filter(|_| call.refused != Some(Refusal::ThreadKilled));
+        let next = next.filter(|_| call.outcome != Some(DenyOutcome::ThreadKilled));
         parts.extend(next.map(what_came_next));
         parts.join("  ")
     }
@@ -118,9 +119,11 @@ impl DeniedCall {
     /// The name of the call, with the arguments as far as they are known.
     fn invocation(&self) -> String {
         let call = &self.call;
-        let name = call.name.as_deref().map_or_else(|| format!("number {}", call.number), escape);
+        let name = call.name.as_deref();
+        let name =
+            name.map_or_else(|| format!("number {}", call.number), |name| escape(name).into());
         let abi = match call.abi {
-            Abi::X86_64 => String::new(),
+            Abi::NATIVE => String::new(),
             abi => format!(" ({})", abi.name()),
         };
         let made = call.circumstances.as_ref().map(Circumstances::made).unwrap_or_default();
@@ -137,7 +140,7 @@ impl DeniedCall {
             // See `by_values`.
             None if is_looked_at
                 && call.circumstances.is_none()
-                && call.refused != Some(Refusal::Logged) =>
+                && call.outcome != Some(DenyOutcome::Logged) =>
             {
                 format!("{name}(other values){abi}")
             }
@@ -187,8 +190,8 @@ mod tests {
             first_seen_seconds: None,
             command: None,
             ambiguous: false,
-            refused: Some(Refusal::Errno(14)),
-            during: Some(Phase::Workload),
+            outcome: Some(DenyOutcome::Errno(14)),
+            denied_in_phase: Some(Phase::Workload),
             doubtful,
             circumstances: None,
             arguments: Vec::new(),
@@ -225,11 +228,11 @@ mod tests {
     #[test]
     fn what_the_c_library_falls_back_on_is_harmless() {
         let harmless = |number, errno| {
-            let call = Call { number, refused: Some(Refusal::Errno(errno)), ..denied(false) };
+            let call = Call { number, outcome: Some(DenyOutcome::Errno(errno)), ..denied(false) };
             DeniedCall { call, path: "/a".to_owned(), elsewhere: false }.harmless()
         };
-        let told = harmless(435, 38).expect("clone3");
-        assert_eq!(told, "harmless: C libraries take clone in its place");
+        let line = harmless(435, 38).expect("clone3");
+        assert_eq!(line, "harmless: C libraries take clone in its place");
         assert_eq!(harmless(435, 1), None, "another answer ends the attempt");
         assert_eq!(harmless(56, 38), None);
     }
@@ -241,7 +244,7 @@ mod tests {
             DeniedCall { call: call.clone(), path: "/a".to_owned(), elsewhere: false }.invocation()
         };
         assert_eq!(line(&call), "socket(other values)");
-        call.refused = Some(Refusal::Logged);
+        call.outcome = Some(DenyOutcome::Logged);
         assert_eq!(line(&call), "socket");
         let circumstances = Circumstances {
             process: 1,
@@ -268,7 +271,7 @@ mod tests {
     #[test]
     fn a_line_has_what_is_known() {
         let mut call = denied(false);
-        call.command = Some("cp".to_owned());
+        call.command = Some(escape("cp"));
         call.first_seen_seconds = Some(0.25);
         let line = |call: &Call| {
             DeniedCall { call: call.clone(), path: "/a".to_owned(), elsewhere: false }.line()

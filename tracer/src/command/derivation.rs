@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{owner, usage};
+use super::{environment::owner, usage::usage};
 use crate::{
     cli,
     output::{Destination, OutputError},
@@ -44,7 +44,7 @@ pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
         .map_err(|error| usage(&error))
 }
 
-/// Opens the folder of the files.
+/// Opens the directory of the files.
 pub(super) fn prepare_file(out: &Path) -> Result<Destination> {
     Destination::prepare(out, owner()).map_err(|error| match error {
         OutputError::NotAJsonName { .. } | OutputError::IsARecording { .. } => usage(&error),

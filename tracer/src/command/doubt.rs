@@ -1,4 +1,5 @@
-//! Calls of which the facts do not tell whose they are: they are in the profile, and the person learns which.
+//! The lines of the report about ambiguous calls: the facts do not decide whether the runtime or
+//! the workload made them. The profile allows them.
 
 use std::fmt::Write;
 
@@ -7,13 +8,13 @@ use crate::{
     text::escape,
 };
 
-/// The most cgroups that are told of.
+/// The most cgroups that get a line.
 const LINES: usize = 5;
 /// The most calls of a cgroup that are named.
 const NAMES: usize = 10;
 
-/// A line for each cgroup with such calls, and what would tell; nothing when there is none.
-pub(super) fn told(recording: &Recording) -> String {
+/// A line for each cgroup with such calls, and a hint how to decide; nothing when there is none.
+pub(super) fn lines(recording: &Recording) -> String {
     let mut text = String::new();
     let doubtful: Vec<(&Cgroup, Vec<String>)> = recording
         .cgroups
@@ -41,7 +42,7 @@ pub(super) fn told(recording: &Recording) -> String {
     }
     if !doubtful.is_empty() {
         text.push_str(
-            "hint: start the container under profiles/learn.json, whose filter tells the runtime from the workload\n",
+            "hint: start the container under profiles/learn.json, whose filter separates the runtime's calls from the workload's\n",
         );
     }
     text
@@ -73,11 +74,11 @@ mod tests {
     }"#;
 
     #[test]
-    fn doubt_is_told_with_the_calls_and_the_remedy() {
-        let text = told(&json::from_json(TEXT.as_bytes()).expect("a recording"));
+    fn the_line_names_the_calls_and_the_remedy() {
+        let text = lines(&json::from_json(TEXT.as_bytes()).expect("a recording"));
         assert!(text.starts_with("in doubt, and allowed: sendmsg: "), "{text}");
         assert!(text.contains("hint: start the container under profiles/learn.json"), "{text}");
         let certain = TEXT.replace("\"ambiguous\": true", "\"ambiguous\": false");
-        assert_eq!(told(&json::from_json(certain.as_bytes()).expect("a recording")), "");
+        assert_eq!(lines(&json::from_json(certain.as_bytes()).expect("a recording")), "");
     }
 }

@@ -1,10 +1,13 @@
-//! What earlier runs left where this one writes: merged with what is recorded now when that is asked for, and never replaced by
-//! less.
+//! What earlier runs left where this one writes: merged with what is recorded now when that is
+//! asked for, and never replaced by less.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
-    output::{Destination, FileKind, Keeping},
+    output::{
+        Destination, Format, Keeping,
+        formats::{PARTIAL, RECORDING},
+    },
     recording::{
         Recording,
         earlier::{difference, joined, knows_all},
@@ -13,8 +16,8 @@ use crate::{
     text::{escape, escape_path},
 };
 
-/// The largest recording that others are merged with, in bytes: thousands of containers. Without a limit a recording that is merged
-/// again and again would grow for ever.
+/// The largest recording that others are merged with, in bytes: thousands of containers. Without a
+/// limit a recording that is merged again and again would grow for ever.
 const MAX_MERGED: usize = 16 << 20;
 
 /// What earlier runs left.
@@ -48,12 +51,12 @@ impl Earlier {
     }
 
     /// Reads what a run that was killed had saved; a line that says so.
-    pub(super) fn find_partial(&mut self, unfinished: &mut Destination) -> Option<String> {
-        let left = self.read(unfinished, FileKind::Partial);
+    pub(super) fn find_partial(&mut self, autosave: &mut Destination) -> Option<String> {
+        let left = self.read(autosave, PARTIAL);
         let line = match &left {
             Left::Found(_) => Some(format!(
-                "{} is what a tracer that was killed had recorded: it is merged when it is of the same targets",
-                escape_path(&unfinished.path(FileKind::Partial))
+                "{} holds the recording of a tracer that was killed: it is merged when it is of the same targets",
+                escape_path(&autosave.path(PARTIAL))
             )),
             _ => None,
         };
@@ -65,10 +68,10 @@ impl Earlier {
     pub(super) fn with_partial<'a>(
         &mut self,
         recording: &'a Recording,
-        unfinished: &mut Destination,
+        autosave: &mut Destination,
     ) -> Cow<'a, Recording> {
         let Some(left) = self.partial.take() else { return Cow::Borrowed(recording) };
-        let (left, merged) = self.join(left, recording, unfinished, FileKind::Partial);
+        let (left, merged) = self.join(left, recording, autosave, PARTIAL);
         self.partial = Some(left);
         merged.map_or(Cow::Borrowed(recording), Cow::Owned)
     }
@@ -87,8 +90,8 @@ impl Earlier {
     ) -> Option<Recording> {
         let label = label.map(str::to_owned);
         let left = self.recordings.remove(&label);
-        let left = left.unwrap_or_else(|| self.read(destination, FileKind::Recording));
-        let (left, merged) = self.join(left, recording, destination, FileKind::Recording);
+        let left = left.unwrap_or_else(|| self.read(destination, RECORDING));
+        let (left, merged) = self.join(left, recording, destination, RECORDING);
         self.recordings.insert(label, left);
         merged
     }
@@ -103,16 +106,16 @@ impl Earlier {
         left: Left,
         recording: &Recording,
         destination: &mut Destination,
-        kind: FileKind,
+        format: &'static Format,
     ) -> (Left, Option<Recording>) {
         let earlier = match left {
             Left::Nothing | Left::Kept => return (left, None),
             Left::Merged(earlier) => earlier,
             Left::Found(earlier) => {
                 if let Some(difference) = difference(&earlier, recording) {
-                    return (self.set_aside(destination, kind, &difference.to_string()), None);
+                    return (self.set_aside(destination, format, &difference.to_string()), None);
                 }
-                self.take(destination, kind, &earlier);
+                self.take(destination, format, &earlier);
                 earlier
             }
         };
@@ -120,9 +123,9 @@ impl Earlier {
         (Left::Merged(earlier), Some(merged))
     }
 
-    fn read(&mut self, destination: &mut Destination, kind: FileKind) -> Left {
+    fn read(&mut self, destination: &mut Destination, format: &'static Format) -> Left {
         let too_large = || format!("it is larger than {} MiB", MAX_MERGED >> 20);
-        let problem = match destination.read(kind, MAX_MERGED) {
+        let problem = match destination.read(format, MAX_MERGED) {
             Ok(None) => return Left::Nothing,
             Ok(Some(bytes)) if bytes.len() > MAX_MERGED => too_large(),
             Ok(Some(bytes)) => match json::from_json(&bytes) {
@@ -131,22 +134,32 @@ impl Earlier {
             },
             Err(problem) => problem.to_string(),
         };
-        self.set_aside(destination, kind, &problem)
+        self.set_aside(destination, format, &problem)
     }
 
     /// It stays under a name that nothing replaces.
-    fn set_aside(&mut self, destination: &mut Destination, kind: FileKind, why: &str) -> Left {
-        destination.keep(kind, Keeping::Numbered);
-        let path = escape_path(&destination.path(kind));
+    fn set_aside(
+        &mut self,
+        destination: &mut Destination,
+        format: &'static Format,
+        why: &str,
+    ) -> Left {
+        destination.keep(format, Keeping::Numbered);
+        let path = escape_path(&destination.path(format));
         self.lines.push(format!("what {path} held is not merged, and kept: {why}"));
         Left::Kept
     }
 
     /// It will be in what is written.
-    fn take(&mut self, destination: &mut Destination, kind: FileKind, earlier: &Recording) {
-        let path = escape_path(&destination.path(kind));
-        if kind == FileKind::Partial {
-            destination.keep(kind, Keeping::Nothing);
+    fn take(
+        &mut self,
+        destination: &mut Destination,
+        format: &'static Format,
+        earlier: &Recording,
+    ) {
+        let path = escape_path(&destination.path(format));
+        if format == PARTIAL {
+            destination.keep(format, Keeping::Nothing);
         }
         let cgroups = earlier.cgroups.len();
         self.lines.push(format!(
@@ -156,25 +169,26 @@ impl Earlier {
     }
 }
 
-/// Keeps what another run wrote as `.old`, but never in place of what is known to be more; a line when it is not kept.
+/// Keeps what another run wrote as `.old`, but never in place of what is known to be more; a line
+/// when it is not kept.
 pub(super) fn keep_the_better(destination: &mut Destination) -> Option<String> {
-    let kind = FileKind::Recording;
-    if destination.is_written(kind) || destination.keeping(kind) != Keeping::Old {
+    let format = RECORDING;
+    if destination.is_written(format) || destination.keeping(format) != Keeping::Old {
         return None;
     }
     let knows_all = |bytes: &[u8]| json::from_json(bytes).as_ref().is_ok_and(knows_all);
     // What cannot be read is not known to be more.
-    let old = destination.read_old(kind, json::MAX_BYTES).ok()?;
+    let old = destination.read_old(format, json::MAX_BYTES).ok()?;
     if !old.as_deref().is_some_and(knows_all) {
         return None;
     }
-    let current = destination.read(kind, json::MAX_BYTES).ok()??;
+    let current = destination.read(format, json::MAX_BYTES).ok()??;
     if knows_all(&current) {
         return None;
     }
-    destination.keep(kind, Keeping::Nothing);
-    let path = escape_path(&destination.path(kind));
+    destination.keep(format, Keeping::Nothing);
+    let path = escape_path(&destination.path(format));
     Some(format!(
-        "{path}.old: complete evidence, which stays; what {path} held was not complete, and is replaced"
+        "{path}.old: complete evidence, which stays; the recording in {path} was incomplete, and is replaced"
     ))
 }

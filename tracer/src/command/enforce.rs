@@ -5,26 +5,27 @@ use std::{env, path::Path};
 use anyhow::{Context, Result};
 
 use super::{
-    Exit, UsageError,
     capabilities::Judge,
+    exit::Exit,
     lookup::{LookUpError, look_up},
     meaning, privileges,
     profile_file::ProfileFile,
+    usage::UsageError,
 };
 use crate::{
     cli::Enforce,
-    kernel::{Enforced, Filter, Program, exec_under, leave},
-    message::{print, tell},
+    message::{print, print_err},
+    sys::{EnforceError, Filter, Program, exec_under, leave},
     text::escape_path,
 };
 
-/// Becomes the command, under the profile. Returns only when that fails, or when nothing was to be run; an error has been
-/// told then.
+/// Becomes the command, under the profile. Returns only when that fails, or when nothing was to be
+/// run; an error has been printed then.
 pub fn run(options: &Enforce) -> Exit {
     let path = match options.command.first().map(|name| look_up(Path::new(name))).transpose() {
         Ok(path) => path,
         Err(error) => {
-            tell(&format!("error: {error}"));
+            print_err(&format!("error: {error}"));
             return match error {
                 LookUpError::NotFound { .. } => Exit::NotFound,
                 LookUpError::NotExecutable { .. } => Exit::NotExecutable,
@@ -35,7 +36,7 @@ pub fn run(options: &Enforce) -> Exit {
     let (profile, filter) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            print_err(&format!("error: {error:#}"));
             let usage = error.downcast_ref::<UsageError>().is_some();
             return if usage { Exit::Usage } else { Exit::NotEnforced };
         }
@@ -50,8 +51,8 @@ pub fn run(options: &Enforce) -> Exit {
 fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
     let judge = options.caps.as_deref().map_or_else(Judge::own, Judge::typed)?;
     let profile = ProfileFile::read(options.profile(), judge)?;
-    if let Some(note) = profile.told_judge() {
-        tell(&note);
+    if let Some(note) = profile.capabilities_note() {
+        print_err(&note);
     }
     let filter = privileges::filter(options.privileges, &options.command, &profile, false)?;
     // What is only checked may be started in either way.
@@ -62,11 +63,11 @@ fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
 /// Tells what the profile means, and runs nothing.
 fn check(options: &Enforce, profile: &ProfileFile, filter: &Filter) -> Exit {
     let path = escape_path(options.profile());
-    let told = format!("{path}: it can be used\n{}", meaning::of(&profile.policy, filter));
-    match print(&told).context("printing") {
+    let meaning = format!("{path}: it can be used\n{}", meaning::of(&profile.policy, filter));
+    match print(&meaning).context("printing") {
         Ok(()) => Exit::Complete,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            print_err(&format!("error: {error:#}"));
             Exit::NotEnforced
         }
     }
@@ -78,17 +79,17 @@ fn execute(options: &Enforce, path: &Path, filter: &Filter) -> Exit {
     let program = match program.context("the command line") {
         Ok(program) => program,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            print_err(&format!("error: {error:#}"));
             return Exit::NotEnforced;
         }
     };
     match exec_under(&program, filter) {
-        Enforced::Not { call, source } => {
-            tell(&format!("error: the profile could not be loaded: {call}: {source}"));
+        EnforceError::NotLoaded { call, source } => {
+            print_err(&format!("error: the profile could not be loaded: {call}: {source}"));
             Exit::NotEnforced
         }
-        Enforced::ButNotExecuted(error) => {
-            tell(&format!(
+        EnforceError::LoadedButExecFailed(error) => {
+            print_err(&format!(
                 "error: {} could not be executed under the profile: {error}",
                 escape_path(path)
             ));

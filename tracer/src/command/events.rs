@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{owner, usage};
+use super::{environment::owner, usage::usage};
 use crate::{
-    message::tell,
-    output::{Destination, FileKind, OutputError, Stream},
+    message::print_err,
+    output::{Destination, OutputError, Stream, formats},
     recording::{event::NewCall, json},
     text::escape_path,
 };
@@ -29,7 +29,7 @@ impl Events {
             return;
         }
         if let Err(problem) = self.stream.write(json::event_line(call).as_bytes()) {
-            tell(&format!("warning: events could not be written: {problem}"));
+            print_err(&format!("warning: events could not be written: {problem}"));
             self.problem = Some(problem);
         }
     }
@@ -43,11 +43,11 @@ impl Events {
 /// The file for events, which must not be one of the others.
 pub(super) fn prepare(path: &Path, destination: Option<&Destination>) -> Result<Stream> {
     let taken = |destination: &Destination| {
-        FileKind::ALL.into_iter().any(|kind| destination.path(kind).file_name() == path.file_name())
+        formats::all().any(|format| destination.path(format).file_name() == path.file_name())
     };
     if path == Path::new("-") || destination.is_some_and(taken) {
         return Err(usage(&format!(
-            "--events {} cannot be written to\n\nhint: name a file of its own, for example events.jsonl",
+            "--events {} cannot be written\n\nhint: name another file, for example events.jsonl",
             escape_path(path)
         )));
     }

@@ -1,15 +1,17 @@
-//! Whether the calls that a filter denies are watched: whenever a target is under a filter, or may start under one.
+//! Whether the calls that a filter denies are watched: whenever a target is under a filter, or may
+//! start under one.
 //!
-//! A call that is denied is seen at the exit from the kernel only. A container's first process makes its first calls under the filter
-//! within microseconds of its load, so that whoever waited to see a filter would have missed some: the programs at the exit are
-//! attached before tracing begins, or not at all.
+//! A call that is denied is seen at the exit from the kernel only. A container's first process
+//! makes its first calls under the filter within microseconds of its load, so that whoever waited
+//! to see a filter would have missed some: the programs at the exit are attached before tracing
+//! begins, or not at all.
 
 use anyhow::Result;
 
-use super::request::Targets;
 use crate::{
     cli::Record,
-    recording::{TargetKind, assembly::Selection},
+    recording::{TargetKind, selection::Selection},
+    session::Targets,
     target::{
         cgroup::{CgroupRoot, CgroupTree},
         listing::is_filtered,
@@ -26,9 +28,9 @@ pub(super) struct Denials {
     pub(super) note: Option<String>,
 }
 
-/// What it costs, against an empty program on the same tracepoint (`cargo xtask bench`, the rows `--denied`).
-const PRICE: &str = "what it denies is watched as well, so that nothing is lost; a system call then costs about 1.8 times as much in \
-     the target, and 1.4 times elsewhere (--no-denied watches none of it)";
+/// What it costs, against an empty program on the same tracepoint (`cargo xtask bench`, the rows
+/// `--denied`).
+const PRICE: &str = "tracer watches the calls that it denies as well, so that nothing is lost; a syscall then costs about 1.8 times as much in the target, and 1.4 times elsewhere (--no-denied turns this off)";
 
 /// Decides it.
 ///

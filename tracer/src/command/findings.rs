@@ -1,5 +1,5 @@
-//! What `verify` found: the calls that the profile denied, those that another filter denied, and those that prove that it is
-//! not the profile which is loaded.
+//! What `verify` found: the calls that the profile denied, those that another filter denied, and
+//! those that prove that it is not the profile which is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::denied::{self, DeniedCall};
 use crate::{
+    json,
     profile::{
-        Architecture,
         advice::{self, Says, says},
         base,
         lacking::Lacking,
@@ -18,21 +18,16 @@ use crate::{
     recording::{
         Call, Recording, TargetKind,
         filters::Passed,
-        json,
         parts::{Part, by_container},
     },
-    syscalls::{self, Abi},
+    syscalls::{self, Abi, HOST},
 };
-
-/// Calls that the kernel makes for a tracer in the program's name, past every filter: `uretprobe`, and `uprobe`
-/// (`kernel/seccomp.c`, `seccomp_uprobe_exception`).
-const PAST_FILTERS: [i32; 2] = [335, 336];
 
 /// What was denied, of everything or of one container.
 pub(super) struct Denied {
     /// The container; None for everything.
     pub(super) label: Option<String>,
-    /// By the profile, as far as can be told.
+    /// By the profile, as far as is known.
     pub(super) by_profile: Vec<DeniedCall>,
     /// By another filter.
     pub(super) elsewhere: Vec<DeniedCall>,
@@ -87,7 +82,8 @@ impl Denied {
 }
 
 impl Findings {
-    /// Judges what was seen by what the profile says. `per_container`: of each container by itself as well.
+    /// Judges what was seen by what the profile says. `per_container`: of each container by itself
+    /// as well.
     pub(super) fn of(
         recording: &Recording,
         passed: &[Passed],
@@ -117,8 +113,8 @@ impl Findings {
         (names.into_iter().map(str::to_owned).collect(), values)
     }
 
-    /// The calls that a runtime only tries and that ended it, and those that are left to another call, by name: the profile is to answer
-    /// them.
+    /// The calls that a runtime only tries and that ended it, and those that are left to another
+    /// call, by name: the profile is to answer them.
     pub(super) fn answered(&self) -> BTreeSet<String> {
         let tried = self.whole.sure().filter(|call| {
             base::optional_of_runtime(call).is_some() || widening::is_left_to_clone(call)
@@ -128,14 +124,14 @@ impl Findings {
     }
 
     /// The architectures to add to it.
-    pub(super) fn architectures(&self) -> BTreeSet<Architecture> {
-        self.whole.sure().map(|call| call.abi.into()).collect()
+    pub(super) fn architectures(&self) -> BTreeSet<Abi> {
+        self.whole.sure().map(|call| call.abi).collect()
     }
 
     /// As JSON, with how it ended.
     pub(super) fn json(&self, ending: &Ending<'_>) -> String {
         let made = self.contradictions.values().flatten();
-        json::checks(&Report {
+        json::pretty(&Report {
             ending,
             whole: Lists::of(&self.whole),
             containers: self.containers.iter().map(Lists::of).collect(),
@@ -151,7 +147,7 @@ impl Findings {
 
 /// The call was made under the filter, and the profile refuses it whatever the arguments are.
 fn contradicts(call: &Passed, policy: &Policy) -> bool {
-    let past_filters = call.abi == Abi::X86_64 && PAST_FILTERS.contains(&call.number);
+    let past_filters = call.abi == Abi::NATIVE && HOST.past_filters.contains(&call.number);
     let number = u32::try_from(call.number).ok().filter(|_| !past_filters);
     let verdict = number.and_then(|number| policy.always(call.abi, number));
     verdict.is_some_and(Verdict::refuses)
@@ -244,7 +240,7 @@ impl<'a> Made<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{oci, policy::Host};
+    use crate::profile::{oci, policy::RuleContext};
 
     fn passed(abi: Abi, number: i32) -> Passed {
         Passed { path: "/a".to_owned(), abi, number, command: None }
@@ -257,7 +253,7 @@ mod tests {
             {"names":["mkdir"],"action":"SCMP_ACT_LOG"},
             {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
         let profile = oci::read(text).expect("a profile");
-        let policy = Policy::new(&profile, &Host::default()).expect("a policy");
+        let policy = Policy::new(&profile, &RuleContext::default()).expect("a policy");
         let number = |name| syscalls::number(Abi::X86_64, name).expect("a call");
         let proves = |name| contradicts(&passed(Abi::X86_64, number(name)), &policy);
         assert!(proves("openat"));

@@ -1,17 +1,18 @@
-//! What is told of late starts: once with a count, however many containers ran before tracing began.
+//! The lines of the report about late starts: one with a count, however many containers ran before
+//! tracing began.
 
-use super::outputs::Product;
+use super::outputs::DerivedProfile;
 use crate::{
     recording::{Losses, Recording, parts::silent},
     target::names::is_container_id,
-    text::escape,
+    text::{Escaped, escape},
 };
 
 /// How many are named.
 const NAMED: usize = 3;
 
 /// The profiles to which nothing happened but a late start, when there are many; and the others.
-pub(super) fn apart(lacking: Vec<&Product>) -> (Vec<&Product>, Vec<&Product>) {
+pub(super) fn apart(lacking: Vec<&DerivedProfile>) -> (Vec<&DerivedProfile>, Vec<&DerivedProfile>) {
     let (late, others): (Vec<_>, Vec<_>) = lacking.iter().partition(|product| {
         let losses = Losses { late_start: 0, ..product.recording.losses };
         product.label.is_some() && losses == Losses::default()
@@ -20,14 +21,13 @@ pub(super) fn apart(lacking: Vec<&Product>) -> (Vec<&Product>, Vec<&Product>) {
 }
 
 /// The reason for all of them; nothing of none.
-pub(super) fn incomplete(late: &[&Product]) -> String {
+pub(super) fn incomplete(late: &[&DerivedProfile]) -> String {
     let labels: Vec<&str> = late.iter().filter_map(|product| product.label.as_deref()).collect();
     if labels.is_empty() {
         return String::new();
     }
     format!(
-        "incomplete: late start: {} containers or targets ran before tracing began and were not started since, so that calls of \
-         their start are missing: {}\nhint: restart them while tracing, or merge recordings of a start (tracer profile); \
+        "incomplete: late start: {} containers or targets ran before tracing began and have not started again, so that calls of their start are missing: {}\nhint: restart them while tracing, or merge recordings of a start (tracer profile); \
          --accept-late-start calls them complete\n",
         labels.len(),
         some(&labels)
@@ -44,17 +44,18 @@ pub(super) fn unseen(recording: &Recording) -> String {
         _ => ("containers ran", "they get"),
     };
     format!(
-        "late: {} {containers} before tracing began, were not started since and made no call, so that {they} no profile: {}\n",
+        "late: {} {containers} before tracing began, have not started again and made no call, so that {they} no profile: {}\n",
         labels.len(),
         some(&labels)
     )
 }
 
-/// The first few, and how many more. Names come before the ids of containers that have none: people know names.
+/// The first few, and how many more. Names come before the ids of containers that have none: people
+/// know names.
 fn some(labels: &[&str]) -> String {
     let mut labels = labels.to_vec();
     labels.sort_by_key(|label| is_container_id(label));
-    let named: Vec<String> = labels.iter().take(NAMED).map(|label| escape(label)).collect();
+    let named: Vec<Escaped> = labels.iter().take(NAMED).map(|label| escape(label)).collect();
     match labels.len().saturating_sub(NAMED) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),

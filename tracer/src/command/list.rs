@@ -5,15 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets::NOTHING};
 
-use super::{Exit, request, sockets};
+use super::{exit::Exit, sockets, targets};
 use crate::{
     cli::List,
-    message::{print, tell},
-    recording::{TargetKind, json},
+    json,
+    message::{print, print_err},
+    recording::TargetKind,
     target::{
         cgroup::CgroupRoot,
         listing::{Traceable, traceables},
-        named::failures,
+        not_found::failures,
     },
     text::escape,
 };
@@ -28,24 +29,24 @@ const ID_SHOWN: usize = 12;
 pub fn run(options: &List) -> Result<Exit> {
     let root = CgroupRoot::find(Path::new("/proc"))?;
     let addresses = sockets::addresses(&options.sockets)?;
-    sockets::tell_ignored(&addresses);
-    let inventory = request::ask_all(&addresses, options.verbose)?;
+    sockets::warn_of_ignored(&addresses);
+    let inventory = targets::ask_all(&addresses, options.verbose)?;
     let tree = root.tree().context("the cgroups of this host could not be read")?;
     let found = traceables(&tree, &inventory);
-    let text = if options.json { json::checks(&found) } else { table(&found) };
+    let text = if options.json { json::pretty(&found) } else { table(&found) };
     print(&text).context("the standard output could not be written")?;
     if found.is_empty() && !options.json {
-        tell(
-            "nothing runs here in a cgroup of cgroup v2 that a container runtime, Kubernetes or systemd made\n\nhint: `tracer check` tells whether this host's workloads live in cgroup v2; any cgroup can be named by its path",
+        print_err(
+            "no cgroup of cgroup v2 that a container runtime, Kubernetes or systemd made holds a process\n\nhint: `tracer check` reports whether this host's workloads are in cgroup v2; the path of any cgroup works as a target",
         );
     }
     for failure in failures(&inventory) {
-        tell(&format!("warning: {failure}"));
+        print_err(&format!("warning: {failure}"));
     }
     let nameless = found.iter().filter(|one| one.is_nameless()).count();
     if nameless > 0 {
-        tell(&format!(
-            "names that nobody told: {nameless}; their ids are shown\n\nhint: name the sockets of their runtimes (--docker-host, --podman-host, --cri-endpoint); -v tells who was asked; the id does as well"
+        print_err(&format!(
+            "containers that no runtime reported: {nameless}; their ids are shown\n\nhint: pass --docker-host, --podman-host or --cri-endpoint; -v lists the runtimes that were asked; an id works as a target, too"
         ));
     }
     Ok(Exit::Complete)
@@ -72,16 +73,16 @@ fn table(found: &[Traceable]) -> String {
     table.set_header(["KIND", "NAME", "RUNTIME", "PROCESSES", "SECCOMP", "CGROUP"]);
     for one in found {
         let name = match &one.id {
-            Some(id) if *id == one.name => id.chars().take(ID_SHOWN).collect(),
+            Some(id) if *id == one.name => escape(&id.chars().take(ID_SHOWN).collect::<String>()),
             _ => escape(&one.name),
         };
         table.add_row([
             kind(one.kind).to_owned(),
-            name,
+            name.into(),
             one.runtime.clone().unwrap_or_default(),
             one.processes.to_string(),
             one.seccomp.to_string(),
-            escape(&one.cgroup),
+            escape(&one.cgroup).into(),
         ]);
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();

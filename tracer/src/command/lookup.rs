@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::search_path;
+use super::environment::search_path;
 use crate::text::escape_path;
 
 /// Why a command cannot be run.
@@ -34,7 +34,8 @@ pub(super) enum LookUpError {
     },
 }
 
-/// The program's path: as typed when it holds a slash, else the first that can be executed in the search path.
+/// The program's path: as typed when it holds a slash, else the first that can be executed in the
+/// search path.
 pub(super) fn look_up(name: &Path) -> Result<PathBuf, LookUpError> {
     let executable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
     let command = name.to_owned();
@@ -50,9 +51,9 @@ pub(super) fn look_up(name: &Path) -> Result<PathBuf, LookUpError> {
             },
         };
     }
-    let mut candidates = search_path().into_iter().map(|folder| folder.join(name));
+    let mut candidates = search_path().into_iter().map(|directory| directory.join(name));
     candidates.find(executable).ok_or(LookUpError::NotFound {
         command,
-        hint: "\n\nhint: it is looked up in PATH; sudo may have changed that: give the full path",
+        hint: "\n\nhint: tracer looks it up in PATH, which sudo may have changed: give the full path",
     })
 }

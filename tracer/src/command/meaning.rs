@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    kernel::Filter,
     profile::{
         conditions::passes_for,
         policy::{Decision, Policy, Verdict},
     },
+    sys::Filter,
     syscalls::{Abi, entries, errno},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn of(policy: &Policy, filter: &Filter) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "a call that no rule is about: {}", verdict(policy.default_verdict()));
+    let _ = writeln!(text, "a call without a rule: {}", verdict(policy.default_verdict()));
     for abi in Abi::ALL {
         let Some(table) = policy.table(abi) else {
             let _ = writeln!(text, "{}: not listed: its callers are killed", abi.name());
@@ -67,7 +67,9 @@ fn verdict(verdict: Verdict) -> String {
     match verdict {
         Verdict::Allow => "it passes".to_owned(),
         Verdict::Log => "it passes and is logged".to_owned(),
-        Verdict::Trace(_) => "a tracer decides; without one it fails with ENOSYS".to_owned(),
+        Verdict::Trace(_) => {
+            "a ptrace(2) tracer decides; without one it fails with ENOSYS".to_owned()
+        }
         Verdict::Errno(number) => match errno::name(number) {
             Some(name) => format!("it fails with {name} ({number})"),
             None => format!("it fails with {number}"),

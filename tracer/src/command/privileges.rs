@@ -1,4 +1,5 @@
-//! Whether a command may gain privileges by what it executes: set-user-ID programs, file capabilities.
+//! Whether a command may gain privileges by what it executes: set-user-ID programs, file
+//! capabilities.
 
 use std::{
     ffi::OsString,
@@ -15,7 +16,7 @@ use rustix::{
 };
 
 use super::{lookup::look_up, profile_file::ProfileFile};
-use crate::{cli::NewPrivileges, kernel::Filter, message::tell, text::escape_path};
+use crate::{cli::NewPrivileges, message::print_err, sys::Filter, text::escape_path};
 
 /// Bits of a file's mode (`inode(7)`).
 const SET_USER_ID: u32 = 0o4000;
@@ -24,17 +25,18 @@ const SET_GROUP_ID: u32 = 0o2000;
 const GROUP_EXECUTES: u32 = 0o010;
 
 /// Where a command failed and nothing was denied.
-pub(super) const HINT: &str = "hint: the command ran with no_new_privs, under which set-user-ID programs (sudo, su) and file capabilities (ping) have no effect; a container has it only when it is asked for: --allow-new-privs";
+pub(super) const HINT: &str = "hint: the command ran with no_new_privs, under which set-user-ID programs (sudo, su) and file capabilities (ping) have no effect; --allow-new-privs runs it without, as most containers do";
 
 /// What was decided.
 pub(super) struct Privileges {
     /// The filter is loaded with `no_new_privs`.
     pub(super) no_new_privs: bool,
-    /// What a person should know of it.
-    pub(super) told: Option<String>,
+    /// What a person should know about it.
+    pub(super) message: Option<String>,
 }
 
-/// Decides as a container would: without `no_new_privs` where the program needs that and the kernel allows it.
+/// Decides as a container would: without `no_new_privs` where the program needs that and the kernel
+/// allows it.
 ///
 /// # Errors
 /// What was typed is impossible here.
@@ -50,17 +52,18 @@ pub(super) fn decide(typed: NewPrivileges, program: &Path) -> Result<Privileges>
     let no_new_privs =
         typed.no_new_privs || !typed.allow_new_privs && (gain.is_none() || !may_do_without);
     let path = escape_path(program);
-    let told = gain.map(|gain| match (no_new_privs, typed.no_new_privs) {
+    let message = gain.map(|gain| match (no_new_privs, typed.no_new_privs) {
         (false, _) => format!("note: {path} {gain}: no_new_privs is not set, as in a container; --no-new-privs sets it"),
         (true, true) => format!("warning: {path} {gain}, which has no effect under no_new_privs (--no-new-privs)"),
         (true, false) => format!(
-            "warning: {path} {gain}, which has no effect under no_new_privs; without CAP_SYS_ADMIN it must be set: as root it is not"
+            "warning: {path} {gain}, which has no effect under no_new_privs; without CAP_SYS_ADMIN tracer must set it, as root it does not"
         ),
     });
-    Ok(Privileges { no_new_privs, told })
+    Ok(Privileges { no_new_privs, message })
 }
 
-/// The filter of a command that was typed; None without one. What a person should know is told.
+/// The filter of a command that was typed; None without one. Prints what a person should know about
+/// it.
 ///
 /// # Errors
 /// There is no such command, or it cannot be started under the profile in this way.
@@ -71,9 +74,9 @@ pub(super) fn filter(
     quiet: bool,
 ) -> Result<Option<Filter>> {
     let Some(name) = command.first() else { return Ok(None) };
-    let Privileges { no_new_privs, told } = decide(typed, &look_up(Path::new(name))?)?;
-    if let Some(told) = told.filter(|_| !quiet) {
-        tell(&told);
+    let Privileges { no_new_privs, message } = decide(typed, &look_up(Path::new(name))?)?;
+    if let Some(message) = message.filter(|_| !quiet) {
+        print_err(&message);
     }
     profile.filter(no_new_privs).map(Some)
 }

@@ -1,50 +1,23 @@
 //! `tracer profile`: derive again, from one recording or from many.
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeSet, slice};
 
 use anyhow::{Context, Result};
 
 use super::{
-    Exit, derivation,
-    input::{self, Kind},
+    brought::Files,
+    decisions, derivation,
+    exit::Exit,
     outputs::Outputs,
-    summary::{self, Source},
+    recordings,
+    summary::{self, EvidenceOrigin},
+    usage::usage,
 };
 use crate::{
     cli::Rederive,
-    recording::{
-        Recording,
-        json::{self, RecordingError},
-        merge::merge,
-    },
-    text::escape_path,
+    profile::DeriveError,
+    recording::{contribution::Contributions, merge::merge},
 };
-
-/// A file is not taken as a recording.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}\n\nhint: {}", escape_path(.path), advice(problem))]
-struct Refused {
-    path: PathBuf,
-    problem: RecordingError,
-}
-
-fn advice(problem: &RecordingError) -> &'static str {
-    match problem {
-        RecordingError::Encoding { error } => error.remedy(),
-        RecordingError::Truncated { .. } => "copy the whole file again, or record again",
-        RecordingError::NewerVersion { .. } | RecordingError::UnknownLoss { .. } => {
-            "recordings are read by the tracer that wrote them, and by newer ones"
-        }
-        RecordingError::NotJson { .. }
-        | RecordingError::NotARecording { .. }
-        | RecordingError::NoObject { .. }
-        | RecordingError::NoVersion
-        | RecordingError::TooLarge { .. } => {
-            "a recording is a file NAME.recording.json, which tracer writes beside the profile NAME.json"
-        }
-        _ => "the file was changed after tracer wrote it: record again",
-    }
-}
 
 /// Merges recordings, and writes the profile of all of them.
 ///
@@ -53,21 +26,35 @@ fn advice(problem: &RecordingError) -> &'static str {
 pub fn run(typed: &Rederive) -> Result<Exit> {
     let choices = &typed.derivation;
     let options = derivation::options(choices)?;
-    let recordings =
-        typed.recordings.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let recordings = recordings::read_all(&typed.recordings)?;
+    let contributions = Contributions::of(&recordings, choices.accept_late_start);
+    let mut options = decisions::apply(&typed.out, choices, options)?;
+    options.rare = rare(typed.min_runs, &contributions)?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, false)?;
     let merged = merge(&recordings, choices.accept_late_start);
     let merged = merged.context("no recording was named")?;
-    let products = outputs.derive(&recordings, &merged)?;
+    // The merged recording has all of them; of many, two copies need much memory.
+    drop(recordings);
+    let products =
+        outputs.derive(slice::from_ref(&merged), &merged).map_err(|error| match error {
+            DeriveError::NoWorkload { cgroups, .. } => {
+                DeriveError::NoWorkload { recordings: typed.recordings.len(), cgroups }
+            }
+        })?;
     outputs.write(&products)?;
-    let source = Source::Files(recordings.len());
-    summary::tell(choices, &source, &merged, &products, &outputs);
+    let files = Files { paths: &typed.recordings, contributions, min_runs: typed.min_runs };
+    summary::print(choices, &EvidenceOrigin::Files(&files), &merged, &products, &outputs);
     Ok(if summary::is_complete(&products) { Exit::Complete } else { Exit::Incomplete })
 }
 
-/// Reads a recording.
-fn read(path: &Path) -> Result<Recording> {
-    let bytes = input::read(Kind::Recording, path, json::MAX_BYTES)?;
-    let refused = |problem| Refused { path: path.to_owned(), problem };
-    Ok(json::from_json(&bytes).map_err(refused)?)
+/// The calls that too few recordings have.
+fn rare(min_runs: Option<u32>, contributions: &Contributions) -> Result<BTreeSet<String>> {
+    let Some(min_runs) = min_runs else { return Ok(BTreeSet::new()) };
+    let (least, recordings) = (min_runs as usize, contributions.recordings());
+    if least > recordings {
+        return Err(usage(&format!(
+            "--min-runs {least}: no call can be in so many recordings, because {recordings} different ones were named\n\nhint: name more recordings, or give --min-runs at most {recordings}"
+        )));
+    }
+    Ok(contributions.rarer_than(least).map(|(name, _)| name.to_owned()).collect())
 }

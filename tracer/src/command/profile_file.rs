@@ -7,21 +7,22 @@ use anyhow::{Context, Result, bail};
 use super::{
     capabilities::Judge,
     input::{self, Kind},
+    refused_profile::RefusedProfile,
 };
 use crate::{
-    kernel::Filter,
-    message::tell,
+    message::print_err,
     preflight,
     profile::{
         filter,
         oci::{self, OciProfile},
-        policy::{Host, Policy},
+        policy::{Policy, RuleContext},
     },
+    sys::Filter,
     syscalls::{self, Abi},
-    text::{escape, escape_path},
+    text::escape,
 };
 
-/// How many names without effect are told.
+/// How many names without effect are shown.
 const NAMES: usize = 10;
 
 /// A profile that was read, with its meaning on this host.
@@ -37,17 +38,18 @@ pub(super) struct ProfileFile {
 }
 
 impl ProfileFile {
-    /// Reads a profile. What is odd in it is told, once for all of a kind.
+    /// Reads a profile. Prints a warning about each kind of oddity in it.
     pub(super) fn read(path: &Path, judge: Judge) -> Result<Self> {
         let place = || place(path);
-        let bytes = input::read(Kind::Profile, path, oci::MAX_BYTES)?;
-        let profile = oci::read(&bytes).with_context(place)?;
+        let bytes = input::read(Kind::Profile, path)?;
+        let profile =
+            oci::read(&bytes).map_err(|problem| RefusedProfile::new(place(), &bytes, problem))?;
         let policy = Policy::new(&profile, &host(&judge)?).with_context(place)?;
         for sentence in oci::sentences(&profile.remarks) {
-            tell(&format!("warning: {}: {sentence}", place()));
+            print_err(&format!("warning: {}: {sentence}", place()));
         }
         if let Some(sentence) = unknown_names(&policy) {
-            tell(&format!("warning: {}: {sentence}", place()));
+            print_err(&format!("warning: {}: {sentence}", place()));
         }
         Ok(Self { path: path.to_owned(), bytes, profile, policy, judge })
     }
@@ -61,20 +63,20 @@ impl ProfileFile {
     }
 
     /// By whose capabilities its conditions are judged; None when it has none.
-    pub(super) fn told_judge(&self) -> Option<String> {
+    pub(super) fn capabilities_note(&self) -> Option<String> {
         let asked = self.profile.capabilities();
-        let told = || format!("note: {}: {}", place(&self.path), self.judge.told(&asked));
-        (!asked.is_empty()).then(told)
+        let note = || format!("note: {}: {}", place(&self.path), self.judge.describe(&asked));
+        (!asked.is_empty()).then(note)
     }
 
     /// The filter, for a command that is to be started under it.
     pub(super) fn filter(&self, no_new_privs: bool) -> Result<Filter> {
         let place = || place(&self.path);
-        let execve = syscalls::number(Abi::X86_64, "execve").and_then(|it| u32::try_from(it).ok());
-        let verdict = self.policy.decide(Abi::X86_64, execve.unwrap_or_default(), &[1; 6]);
+        let execve = syscalls::number(Abi::NATIVE, "execve").and_then(|it| u32::try_from(it).ok());
+        let verdict = self.policy.decide(Abi::NATIVE, execve.unwrap_or_default(), &[1; 6]);
         if !verdict.lets_pass() {
             bail!(
-                "{}: execve is not allowed, so that nothing can be started under it\n\nhint: allow execve, and what the program needs to start",
+                "{}: execve is not allowed, so that no program can start under it\n\nhint: allow execve, and the calls that the program needs to start",
                 place()
             );
         }
@@ -85,30 +87,30 @@ impl ProfileFile {
 }
 
 fn place(path: &Path) -> String {
-    format!("profile {}", escape_path(path))
+    format!("profile {}", input::name(path))
 }
 
 /// What is said of names that are no calls, each with the call that may be meant.
 fn unknown_names(policy: &Policy) -> Option<String> {
-    let told = policy.unknown_names().map(|name| match syscalls::closest(name) {
+    let names = policy.unknown_names().map(|name| match syscalls::closest(name) {
         Some(meant) => format!("{} (is {meant} meant?)", escape(name)),
-        None => escape(name),
+        None => escape(name).into(),
     });
-    let told: Vec<String> = told.collect();
-    let more = match told.len().saturating_sub(NAMES) {
+    let names: Vec<String> = names.collect();
+    let more = match names.len().saturating_sub(NAMES) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let shown = told.get(..NAMES).unwrap_or(&told).join(", ");
-    (!told.is_empty()).then(|| format!("no system calls, without effect: {shown}{more}"))
+    let shown = names.get(..NAMES).unwrap_or(&names).join(", ");
+    (!names.is_empty()).then(|| format!("names of no syscall, without effect: {shown}{more}"))
 }
 
 /// What the conditions of the profile are judged by.
-fn host(judge: &Judge) -> Result<Host> {
+fn host(judge: &Judge) -> Result<RuleContext> {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
     let Some(kernel) = preflight::version(&release) else {
         bail!("the kernel's release {} does not begin with two numbers", escape(&release));
     };
-    Ok(Host { capabilities: judge.set.clone(), kernel })
+    Ok(RuleContext { capabilities: judge.set.clone(), kernel })
 }

@@ -1,35 +1,33 @@
 //! `tracer`: record, derive, write.
 
-use std::{
-    cell::RefCell,
-    fmt::Write as _,
-    io::{IsTerminal, stderr},
-};
+use std::{cell::RefCell, fmt::Write as _};
 
 use anyhow::{Result, anyhow};
 use tokio::runtime::Runtime;
 
 use super::{
-    Exit, cluster, derivation,
+    cluster, decisions, derivation,
     events::{self, Events},
-    filtered,
-    outputs::{self, Outputs},
-    refused,
-    request::{self, Host, Search},
-    rescue, sockets,
-    summary::{self, Source},
-    usage,
+    exit::Exit,
+    filtered, layout,
+    outputs::Outputs,
+    refused, rescue,
+    session_config::{self, WatchOptions, session_config},
+    sockets,
+    summary::{self, EvidenceOrigin},
+    targets::{self, Search},
+    usage::usage,
 };
 use crate::{
+    bpf::forward_kernel_log,
     cli::Record,
-    kernel::forward_kernel_log,
-    live::{Detail, Live},
-    message::tell,
+    live::Live,
+    message::print_err,
     profile::DeriveError,
     recording::{Recording, denied, event::NewCall, json},
-    session::{self, Observers, Outcome, Purpose, Request, Stop, Stops},
-    target::{TargetSpec, named::alike},
-    text::{escape, escape_path},
+    session::{self, Observers, Outcome, Purpose, SessionConfig, Signals, Stop},
+    target::{TargetSpec, not_found::alike},
+    text::{Escaped, escape, escape_path},
 };
 
 /// Records a workload and writes its profile.
@@ -38,15 +36,16 @@ use crate::{
 /// Nothing was written then.
 pub fn run(typed: &Record) -> Result<Exit> {
     let choices = &typed.derivation;
-    let options = derivation::options(choices)?;
-    let specs = request::specs(&typed.targets, &typed.cluster)?;
-    if outputs::is_printed(&typed.out) && !typed.command.is_empty() {
+    let options = decisions::apply(&typed.out, choices, derivation::options(choices)?)?;
+    let specs = targets::specs(&typed.targets, &typed.cluster)?;
+    if layout::is_printed(&typed.out) && !typed.command.is_empty() {
         return Err(usage(
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
     }
-    let Host { root, hook, fall_back } = request::host(&specs, typed.attach)?;
-    let mut command = request::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
+    let host = session_config::host(&specs, typed.attach)?;
+    let mut command =
+        session_config::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
     if let Some(command) = &mut command {
         command.keep_arguments = typed.keep_arguments;
     }
@@ -59,10 +58,10 @@ pub fn run(typed: &Record) -> Result<Exit> {
     };
     let mut addresses = sockets::addresses(&typed.sockets)?;
     addresses.cluster = cluster::question(&specs, &typed.cluster)?;
-    let mut targets = request::targets(&root, &specs, &addresses, search)?;
-    let denials = filtered::decide(typed, &root, &targets)?;
+    let mut targets = targets::find(&host.root, &specs, &addresses, search)?;
+    let denials = filtered::decide(typed, &host.root, &targets)?;
     targets.notes.extend(denials.note);
-    let (runtime, mut stops) = request::event_loop()?;
+    let (runtime, mut signals) = session_config::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
     if typed.snapshot_every.is_some() && !outputs.writes_files() {
         return Err(usage(
@@ -74,46 +73,37 @@ pub fn run(typed: &Record) -> Result<Exit> {
     }
     let events =
         typed.events.as_deref().map(|path| events::prepare(path, outputs.whole())).transpose()?;
-    let request = Request {
-        root,
-        selections: targets.selections,
-        wanted: targets.wanted,
-        anywhere: targets.anywhere,
-        inventory: targets.inventory,
-        addresses: targets.addresses,
-        runtimes: targets.runtimes,
-        notes: targets.notes,
+    let watch = WatchOptions {
         wait: typed.wait || typed.all_containers,
-        command,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
-        snapshot_every: typed.snapshot_every,
-        btf: !typed.no_btf,
-        counts: !typed.no_counts,
-        denied: denials.watched,
-        purpose: Purpose::Record,
-        hook,
-        fall_back,
-        log: choices.verbose,
+        no_btf: typed.no_btf,
+        verbose: choices.verbose,
         accept_late_start: choices.accept_late_start,
     };
+    let config = SessionConfig {
+        snapshot_every: typed.snapshot_every,
+        counts: !typed.no_counts,
+        denied: denials.watched,
+        ..session_config(Purpose::Record, host, targets, command, &watch)
+    };
     if choices.verbose {
-        forward_kernel_log(|line| tell(&line));
+        forward_kernel_log(|line| print_err(&line));
     }
     let session = |observers: Observers<'_>| {
-        runtime.block_on(session::record(&request, &mut stops, observers))
+        runtime.block_on(session::record(&config, &mut signals, observers))
     };
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
-    let missing = never_came(typed, &specs, &request, &outcome);
+    let missing = never_came(typed, &specs, &config, &outcome);
     let exit = finish(typed, missing, &outcome, &mut outputs, events);
     if typed.stay && !matches!(outcome.stop, Stop::Signal(_)) {
-        stay(&runtime, &mut stops, &exit);
+        stay(&runtime, &mut signals, &exit);
     }
     exit
 }
 
-/// Derives, writes and tells.
+/// Derives the profiles, writes them and reports.
 fn finish(
     typed: &Record,
     missing: Vec<Missing>,
@@ -128,8 +118,8 @@ fn finish(
             return without_profile(recording, outputs, &error);
         }
         Err(error) => {
-            outputs.discard_unfinished();
-            tell(summary::incomplete(recording).trim_end());
+            outputs.discard_autosave();
+            print_err(summary::incomplete(recording).trim_end());
             return Err(match missing.is_empty() {
                 true => error.into(),
                 false => nothing_came(&missing, &error),
@@ -138,17 +128,23 @@ fn finish(
     };
     let written = outputs.write(&products);
     written.inspect_err(|_| rescue::keep(recording, outputs))?;
-    outputs.discard_unfinished();
-    summary::tell(&typed.derivation, &Source::Session(outcome), recording, &products, outputs);
+    outputs.discard_autosave();
+    summary::print(
+        &typed.derivation,
+        &EvidenceOrigin::Session(outcome),
+        recording,
+        &products,
+        outputs,
+    );
     for target in missing {
-        tell(&format!("note: {} never appeared", target.name));
+        print_err(&format!("note: {} never appeared", target.name));
         if let Some(hint) = target.hint() {
-            tell(&hint);
+            print_err(&hint);
         }
     }
     Ok(match events.and_then(Events::problem) {
         Some(problem) => {
-            tell(&format!("incomplete: events are missing: {problem}"));
+            print_err(&format!("incomplete: events are missing: {problem}"));
             exit(typed, outcome, false)
         }
         None => exit(typed, outcome, summary::is_complete(&products)),
@@ -156,20 +152,20 @@ fn finish(
 }
 
 /// Waits until somebody ends this process, which has nothing left to do.
-fn stay(runtime: &Runtime, stops: &mut Stops, exit: &Result<Exit>) {
+fn stay(runtime: &Runtime, signals: &mut Signals, exit: &Result<Exit>) {
     if let Err(error) = exit {
-        tell(&format!("error: {error:#}"));
+        print_err(&format!("error: {error:#}"));
     }
-    tell("the recording is over; waiting for a signal that ends this program (--stay)");
-    runtime.block_on(stops.end());
+    print_err("the recording has ended; waiting for a signal to exit (--stay)");
+    runtime.block_on(signals.end());
 }
 
 /// A target that was awaited in vain.
 struct Missing {
-    /// As typed, escaped.
-    name: String,
-    /// What is known that has a name like it, escaped.
-    alike: Vec<String>,
+    /// As typed.
+    name: Escaped,
+    /// What is known that has a name like it.
+    alike: Vec<Escaped>,
 }
 
 impl Missing {
@@ -183,12 +179,12 @@ impl Missing {
 fn never_came(
     typed: &Record,
     specs: &[TargetSpec],
-    request: &Request,
+    config: &SessionConfig,
     outcome: &Outcome,
 ) -> Vec<Missing> {
     let was_there = |name: &str| {
-        let mut selections = request.selections.iter().filter(|one| one.name == name);
-        selections.any(|one| one.paths.iter().any(|path| request.root.id(path).is_ok()))
+        let mut selections = config.targets.selections.iter().filter(|one| one.name == name);
+        selections.any(|one| one.paths.iter().any(|path| config.root.id(path).is_ok()))
     };
     let targets = outcome.recording.targets.iter();
     let targets = targets.filter(|target| typed.wait && target.cgroups.is_empty());
@@ -210,7 +206,8 @@ fn nothing_came(missing: &[Missing], error: &DeriveError) -> anyhow::Error {
     anyhow!(text)
 }
 
-/// Nothing of a workload was recorded, and something was lost or denied: what, matters more than that there is no profile.
+/// Nothing of a workload was recorded, and something was lost or denied: what, matters more than
+/// that there is no profile.
 fn without_profile(
     recording: &Recording,
     outputs: &mut Outputs,
@@ -218,13 +215,13 @@ fn without_profile(
 ) -> Result<Exit> {
     let written = outputs.write_evidence(recording);
     let written = written.inspect_err(|_| rescue::keep(recording, outputs))?;
-    outputs.discard_unfinished();
+    outputs.discard_autosave();
     let mut text = refused::denied_at_the_start(recording);
     text.push_str(&summary::incomplete(recording));
     if let Some(path) = written {
         let _ = writeln!(text, "{}: the evidence", escape_path(&path));
     }
-    tell(&format!("{text}no profile was written: {error}"));
+    print_err(&format!("{text}no profile was written: {error}"));
     Ok(Exit::Incomplete)
 }
 
@@ -243,12 +240,7 @@ fn observe(
     outputs: &mut Outputs,
     mut events: Option<&mut Events>,
 ) -> Result<Outcome> {
-    let detail = match (typed.derivation.quiet, stderr().is_terminal() && typed.command.is_empty())
-    {
-        (true, _) => Detail::Quiet,
-        (false, true) => Detail::StatusLine,
-        (false, false) => Detail::Lines,
-    };
+    let detail = session_config::detail(typed.derivation.quiet, !typed.command.is_empty());
     let mut live = Live::new(detail);
     if typed.derivation.verbose {
         live = live.with_values();
@@ -257,9 +249,9 @@ fn observe(
     let mut autosave = |recording: &Recording| {
         let mut outputs = outputs.borrow_mut();
         let recording = outputs.so_far(recording);
-        let Some(destination) = outputs.unfinished() else { return };
+        let Some(destination) = outputs.autosave() else { return };
         if let Err(error) = destination.save_partial(json::to_json(&recording).as_bytes()) {
-            tell(&format!("warning: the recording so far could not be saved: {error}"));
+            print_err(&format!("warning: the recording so far could not be saved: {error}"));
         }
     };
     let mut new_call = |call: &NewCall| {
@@ -276,11 +268,11 @@ fn observe(
     };
     let outcome = session(observers);
     live.finish();
-    outcome.inspect_err(|_| rescue::tell_partial(&outputs.borrow()))
+    outcome.inspect_err(|_| rescue::report_partial(&outputs.borrow()))
 }
 
-/// Writes the files as they would be if the recording ended now; what came of it. A failure loses nothing: the recording
-/// goes on.
+/// Writes the files as they would be if the recording ended now; what came of it. A failure loses
+/// nothing: the recording goes on.
 fn snapshot(recording: &Recording, outputs: &mut Outputs) -> String {
     if !outputs.writes_files() {
         return "no snapshot: standard output takes one profile, at the end".to_owned();

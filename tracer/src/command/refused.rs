@@ -1,11 +1,12 @@
-//! What is told of calls that were refused while recording, or will be under the profile.
+//! The lines of the report about calls that were denied while recording, or will be under the
+//! profile.
 
 use std::fmt::Write;
 
 use super::denied::{self, DeniedCall};
 use crate::{
     profile::{Answer, Derivation, Errno, Profile},
-    recording::{Recording, Refusal},
+    recording::{DenyOutcome, Recording},
 };
 
 /// The calls that a filter denied the target before a workload made any.
@@ -13,7 +14,7 @@ pub(super) fn denied_at_the_start(recording: &Recording) -> String {
     let mut text = String::new();
     if !write_calls(&mut text, recording).is_empty() {
         text.push_str(
-            "hint: what a profile lacks for a start, `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` tells and adds\n",
+            "hint: `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` names and adds the calls that a profile lacks for a start\n",
         );
     }
     text
@@ -33,7 +34,7 @@ pub(super) fn write_denied(text: &mut String, recording: &Recording, derivation:
         !is_allowed && !answered.contains_key(name)
     };
     if write_calls(text, recording).iter().any(is_left_out) {
-        text.push_str("hint: --include-denied allows what is not in the profile of these\n");
+        text.push_str("hint: --include-denied allows those that the profile lacks\n");
     }
 }
 
@@ -47,7 +48,7 @@ fn write_calls(text: &mut String, recording: &Recording) -> Vec<DeniedCall> {
         let _ = writeln!(text, "  {}", denied.line());
         if denied.call.doubtful {
             text.push_str(
-                "    doubtful: it may have been allowed: the kernel skipped runs of its program\n",
+                "    doubtful: it may have been allowed: the kernel skipped runs of the tracing program\n",
             );
         } else if let Some(why) = denied.harmless() {
             let _ = writeln!(text, "    {why}");
@@ -62,31 +63,31 @@ fn write_calls(text: &mut String, recording: &Recording) -> Vec<DeniedCall> {
 /// What fails under a profile that ends the caller for everything else that is not allowed.
 pub(super) fn write_answered(text: &mut String, derivation: &Derivation) {
     let answered = &derivation.profile.answered;
-    let told = |recorded: bool| -> Vec<String> {
-        let told = answered.iter().filter(|(_, answer)| {
+    let lines = |recorded: bool| -> Vec<String> {
+        let lines = answered.iter().filter(|(_, answer)| {
             answer.is_recorded() == recorded && (recorded || answer.is_of_a_runtime())
         });
-        told.map(|(name, answer)| answer_of(name, answer)).collect()
+        lines.map(|(name, answer)| answer_of(name, answer)).collect()
     };
-    let (recorded, tried) = (told(true), told(false));
+    let (recorded, tried) = (lines(true), lines(false));
     if !recorded.is_empty() {
         let _ = writeln!(
             text,
-            "these calls were denied while recording; they fail under the profile as they did, and do not end the caller: {}",
+            "these calls were denied while recording; under the profile they fail with the same error, and do not end the caller: {}",
             recorded.join(", ")
         );
     }
     if !tried.is_empty() {
         let _ = writeln!(
             text,
-            "these calls a runtime only tries; they fail under the profile, and do not end the runtime: {}",
+            "a runtime only tries these calls; under the profile they fail, and do not end the runtime: {}",
             tried.join(", ")
         );
     }
 }
 
 fn answer_of(name: &str, answer: &Answer) -> String {
-    let errno = |errno: Errno| Refusal::Errno(errno.get()).display();
+    let errno = |errno: Errno| DenyOutcome::Errno(errno.get()).display();
     let others: Vec<String> = answer.others.iter().copied().map(errno).collect();
     let others =
         if others.is_empty() { String::new() } else { format!(", not {}", others.join(" or ")) };

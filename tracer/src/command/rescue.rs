@@ -1,43 +1,43 @@
-//! What was recorded, kept though the results could not be written.
+//! Keeps a recording whose results could not be written.
 
 use std::{env, path::PathBuf};
 
-use super::{outputs::Outputs, owner};
+use super::{environment::owner, outputs::Outputs};
 use crate::{
-    message::tell,
-    output::{self, FileKind},
+    message::print_err,
+    output::{self, formats::PARTIAL},
     recording::{Recording, json},
     text::escape_path,
 };
 
-/// Keeps a recording as the partial one in its place, or else in the current folder or that for temporary files, and tells
-/// where it is.
+/// Keeps a recording as the partial one in its place, or else in the current directory or in that
+/// for temporary files, and says where it is.
 pub(super) fn keep(recording: &Recording, outputs: &mut Outputs) {
     let text = json::to_json(&outputs.so_far(recording));
-    let partial = outputs.unfinished().and_then(|destination| {
+    let partial = outputs.autosave().and_then(|destination| {
         destination.save_partial(text.as_bytes()).ok()?;
-        Some(destination.path(FileKind::Partial))
+        Some(destination.path(PARTIAL))
     });
     let elsewhere =
         || output::keep(&[PathBuf::from("."), env::temp_dir()], owner(), text.as_bytes());
     match partial.or_else(elsewhere) {
         Some(path) => {
             let path = escape_path(&path);
-            tell(&format!(
+            print_err(&format!(
                 "the whole recording is in {path}: `tracer profile {path} --out FILE` reads it"
             ));
         }
-        None => tell_partial(outputs),
+        None => report_partial(outputs),
     }
 }
 
-/// Tells where the recording so far is, when it was saved.
-pub(super) fn tell_partial(outputs: &Outputs) {
-    let partial = outputs.unfinished().map(|unfinished| unfinished.path(FileKind::Partial));
+/// Says where the recording so far is, when it was saved.
+pub(super) fn report_partial(outputs: &Outputs) {
+    let partial = outputs.autosave().map(|autosave| autosave.path(PARTIAL));
     if let Some(path) = partial.filter(|partial| partial.exists()) {
         let path = escape_path(&path);
-        tell(&format!(
-            "the recording until shortly before is in {path}: `tracer profile {path} --out FILE` reads it"
+        print_err(&format!(
+            "the recording up to the last save is in {path}: `tracer profile {path} --out FILE` reads it"
         ));
     }
 }

@@ -1,4 +1,5 @@
-//! Where the container runtimes are asked: as options say, else as the environment says, else in the usual places.
+//! Where tracer asks the container runtimes: as options say, else as the environment says, else in
+//! the usual places.
 
 use std::{
     env, fs,
@@ -9,8 +10,11 @@ use nix::unistd::Uid;
 
 use crate::{
     cli::Sockets,
-    message::tell,
-    target::runtime::{Addresses, UserEngines},
+    message::print_err,
+    target::{
+        report::RuntimeName,
+        runtime::{Addresses, UserDirectories, UserEngines},
+    },
     text::{escape, escape_path},
 };
 
@@ -19,7 +23,7 @@ const MAX_USERS: usize = 64;
 
 /// A socket that was named is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("{who} at {}: not there\n\nhint: {option} names that socket; without it the usual places are asked", escape_path(.socket))]
+#[error("{who} at {}: not there\n\nhint: {option} names that socket; without it tracer asks in the usual places", escape_path(.socket))]
 pub(super) struct NoSocketError {
     /// Who was to answer.
     who: &'static str,
@@ -39,7 +43,7 @@ pub(super) fn addresses(typed: &Sockets) -> Result<Addresses, NoSocketError> {
     if let Some(socket) =
         one("docker", "--docker-host", typed.docker_host.as_deref(), "DOCKER_HOST", &mut ignored)?
     {
-        addresses.docker = socket;
+        addresses.of_host.insert(RuntimeName::Docker, vec![socket]);
     }
     if let Some(socket) = one(
         "podman",
@@ -48,30 +52,30 @@ pub(super) fn addresses(typed: &Sockets) -> Result<Addresses, NoSocketError> {
         "CONTAINER_HOST",
         &mut ignored,
     )? {
-        addresses.podman = socket;
+        addresses.of_host.insert(RuntimeName::Podman, vec![socket]);
     }
     for socket in &typed.cri_endpoint {
         named("CRI", "--cri-endpoint", socket)?;
     }
     if !typed.cri_endpoint.is_empty() {
-        addresses.cri.clone_from(&typed.cri_endpoint);
+        addresses.of_host.insert(RuntimeName::Cri, typed.cri_endpoint.clone());
     } else if let Some(socket) = of_environment("CONTAINER_RUNTIME_ENDPOINT", &mut ignored) {
-        addresses.cri = vec![socket];
+        addresses.of_host.insert(RuntimeName::Cri, vec![socket]);
     }
     addresses.ignored = ignored;
     addresses.users = users();
     Ok(addresses)
 }
 
-/// Tells what was named and cannot be asked.
-pub(super) fn tell_ignored(addresses: &Addresses) {
+/// Warns of sockets that were named and cannot be asked.
+pub(super) fn warn_of_ignored(addresses: &Addresses) {
     for ignored in &addresses.ignored {
-        tell(&format!("warning: not asked: {ignored}"));
+        print_err(&format!("warning: not asked: {ignored}"));
     }
 }
 
-/// The users who are logged in, or whose managers run: each has a folder for sockets, and may run engines without root
-/// (`file-hierarchy(7)`, `/run/user/`).
+/// The users who are logged in, or whose managers run: each has a directory for sockets, and may
+/// run engines without root (`file-hierarchy(7)`, `/run/user/`).
 fn users() -> Vec<UserEngines> {
     let entries = fs::read_dir("/run/user").into_iter().flatten().flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -79,14 +83,10 @@ fn users() -> Vec<UserEngines> {
 }
 
 fn engines_of(user: u32) -> UserEngines {
-    let folder = Path::new("/run/user").join(user.to_string());
+    let runtime = Path::new("/run/user").join(user.to_string());
     let known = nix::unistd::User::from_uid(Uid::from_raw(user)).ok().flatten();
-    UserEngines {
-        user,
-        docker: folder.join("docker.sock"),
-        podman: folder.join("podman/podman.sock"),
-        storage: known.map(|known| known.dir.join(".local/share/containers/storage")),
-    }
+    let home = known.as_ref().map(|known| known.dir.as_path());
+    UserEngines::usual(user, UserDirectories { runtime: &runtime, home })
 }
 
 fn one(
@@ -103,7 +103,7 @@ fn one(
 }
 
 fn named(who: &'static str, option: &'static str, socket: &Path) -> Result<PathBuf, NoSocketError> {
-    // What may not be looked at is there to be asked, and says why it cannot be.
+    // A socket that tracer may not look at counts as there: asking it gives the reason.
     if socket.try_exists().unwrap_or(true) {
         Ok(socket.to_owned())
     } else {
@@ -119,7 +119,7 @@ fn of_environment(variable: &str, ignored: &mut Vec<String>) -> Option<PathBuf> 
         Some(socket) if socket.try_exists().unwrap_or(true) => return Some(socket),
         Some(socket) => ignored.push(format!("{variable}: {}: not there", escape_path(&socket))),
         None => ignored
-            .push(format!("{variable}: {}: only sockets of this host are asked", escape(&text))),
+            .push(format!("{variable}: {}: tracer asks only sockets of this host", escape(&text))),
     }
     None
 }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_of_this_host_are_told_from_others() {
+    fn only_sockets_of_this_host_are_taken() {
         for (text, socket) in [
             ("unix:///run/x.sock", Some("/run/x.sock")),
             ("/run/x.sock", Some("/run/x.sock")),

@@ -1,4 +1,4 @@
-//! What makes the pods that a profile is for, as far as the names of targets tell.
+//! What makes the pods that a profile is for, by the names of targets.
 
 use crate::{
     profile::kubernetes::{Subject, Workload},
@@ -80,10 +80,10 @@ mod tests {
     }
 
     fn whole(names: &[&str]) -> (Vec<String>, Option<String>) {
-        told(of_targets(&targets(names)))
+        described(of_targets(&targets(names)))
     }
 
-    fn told(subject: Subject) -> (Vec<String>, Option<String>) {
+    fn described(subject: Subject) -> (Vec<String>, Option<String>) {
         let name = |one: Workload| format!("{}/{}/{}", one.namespace, one.resource, one.name);
         (subject.workloads.into_iter().map(name).collect(), subject.container)
     }
@@ -115,9 +115,9 @@ mod tests {
             user: None,
         };
         let typed = targets(&["shop/sts/db", "shop/deploy/web", "test/deploy/web"]);
-        let found = told(of_container(&typed, &identity));
+        let found = described(of_container(&typed, &identity));
         assert_eq!(found, (vec!["shop/deployment/web".to_owned()], Some("nginx".to_owned())));
-        let found = told(of_container(&targets(&["all containers"]), &identity));
+        let found = described(of_container(&targets(&["all containers"]), &identity));
         assert_eq!(found, (Vec::new(), Some("nginx".to_owned())));
     }
 }

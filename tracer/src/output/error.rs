@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::fs::FileType;
 use thiserror::Error;
 
-use crate::text::escape_path;
+use crate::text::{Escaped, escape_path};
 
 /// Files could not be written, or would not be.
 #[derive(Debug, Error)]
@@ -34,28 +34,28 @@ pub enum OutputError {
         /// By how much.
         excess: usize,
     },
-    /// The folder does not exist.
-    #[error("there is no folder {0}\n\nhint: create it: mkdir -p {0}", escape_path(.path))]
-    NoFolder {
-        /// The folder.
+    /// The directory does not exist.
+    #[error("there is no directory {0}\n\nhint: create it: mkdir -p {0}", escape_path(.path))]
+    NoDirectory {
+        /// The directory.
         path: PathBuf,
     },
-    /// The folder is something else.
-    #[error("{} is not a folder", escape_path(.path))]
-    NotAFolder {
+    /// The directory is something else.
+    #[error("{} is not a directory", escape_path(.path))]
+    NotADirectory {
         /// The path.
         path: PathBuf,
     },
-    /// The kubelet's root folder does not exist.
+    /// The kubelet's root directory does not exist.
     #[error(
-        "there is no folder {}, where the kubelet would look for profiles\n\nhint: run tracer on a node of the cluster, or name the kubelet's --root-dir with --kubelet-root",
+        "there is no directory {}, where the kubelet would look for profiles\n\nhint: run tracer on a node of the cluster, or name the kubelet's --root-dir with --kubelet-root",
         escape_path(.path)
     )]
     NoKubelet {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
     },
-    /// A symbolic link is where a folder should be, and is not followed.
+    /// A symbolic link is where a directory should be, and is not followed.
     #[error("{} is a symbolic link, which is never followed\n\nhint: choose another name, or remove it", escape_path(.path))]
     Link {
         /// The path.
@@ -67,29 +67,29 @@ pub enum OutputError {
         /// The path.
         path: PathBuf,
         /// What it is.
-        found: FileKindFound,
+        found: FileTypeFound,
     },
     /// The file system is mounted read-only.
-    #[error("the folder {} is on a read-only file system\n\nhint: choose another folder with {option}", escape_path(.folder))]
+    #[error("the directory {} is on a read-only file system\n\nhint: choose another directory with {option}", escape_path(.directory))]
     ReadOnly {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// The option that names it.
         option: &'static str,
     },
     /// This user may not write there.
-    #[error("no permission to write in the folder {}\n\nhint: use sudo, or choose another folder with {option}", escape_path(.folder))]
+    #[error("no permission to write in the directory {}\n\nhint: use sudo, or choose another directory with {option}", escape_path(.directory))]
     Denied {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// The option that names it.
         option: &'static str,
     },
     /// No space, or the quota is used up.
-    #[error("no space left for files in the folder {}\n\nhint: the files that were there are untouched; free some space, or choose another folder with {option}", escape_path(.folder))]
+    #[error("no space left for files in the directory {}\n\nhint: the older files are untouched; free some space, or choose another directory with {option}", escape_path(.directory))]
     Full {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// The option that names it.
         option: &'static str,
     },
@@ -106,7 +106,7 @@ pub enum OutputError {
     },
     /// An older file cannot be kept.
     #[error(
-        "{} is not replaced: {kept} older files of that name are kept already, as {}.1 and so on\n\nhint: move them elsewhere, or remove those that are needed no more",
+        "{} is not replaced: {kept} older files of that name are kept already, as {}.1 and so on\n\nhint: move them elsewhere, or remove those that you need no more",
         escape_path(.path), escape_path(.path)
     )]
     TooManyKept {
@@ -134,12 +134,12 @@ pub enum OutputError {
         problem: Box<OutputError>,
     },
     /// Something else.
-    #[error("cannot {step} in the folder {}", escape_path(.folder))]
+    #[error("cannot {step} in the directory {}", escape_path(.directory))]
     Io {
         /// What was being done.
         step: Step,
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// What the kernel said.
         source: io::Error,
     },
@@ -149,7 +149,7 @@ pub enum OutputError {
 const NAMED: usize = 10;
 
 fn list(paths: &[PathBuf]) -> String {
-    let named: Vec<String> = paths.iter().take(NAMED).map(|path| escape_path(path)).collect();
+    let named: Vec<Escaped> = paths.iter().take(NAMED).map(|path| escape_path(path)).collect();
     match paths.len() {
         0 => "none".to_owned(),
         count if count > NAMED => format!("{} and {} more", named.join(", "), count - NAMED),
@@ -160,7 +160,7 @@ fn list(paths: &[PathBuf]) -> String {
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Opening the folder.
+    /// Opening the directory.
     Open,
     /// Looking at what is there.
     Examine,
@@ -171,7 +171,7 @@ pub enum Step {
     /// Writing its content.
     Write,
     /// Setting its owner and mode.
-    Own,
+    Chown,
     /// Making it last.
     Sync,
     /// Giving it its name.
@@ -190,7 +190,7 @@ impl std::fmt::Display for Step {
             Self::Read => "read a file",
             Self::Create => "create a file",
             Self::Write => "write a file",
-            Self::Own => "set owner and mode of a file",
+            Self::Chown => "set owner and mode of a file",
             Self::Sync => "sync files",
             Self::Rename => "rename a file",
             Self::Remove => "remove a file",
@@ -201,13 +201,13 @@ impl std::fmt::Display for Step {
 
 /// What has the name of an output file, though it is no regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileKindFound(pub FileType);
+pub struct FileTypeFound(pub FileType);
 
-impl std::fmt::Display for FileKindFound {
+impl std::fmt::Display for FileTypeFound {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self.0 {
             FileType::RegularFile => "a regular file",
-            FileType::Directory => "a folder",
+            FileType::Directory => "a directory",
             FileType::Symlink => "a symbolic link",
             FileType::Fifo => "a named pipe",
             FileType::Socket => "a socket",

@@ -1,11 +1,12 @@
 //! A profile where the kubelet of this node looks for it: `<root>/seccomp/<localhostProfile>`.
 //!
-//! The root is the word of the person who runs the program, and may be a symbolic link. Everything below it is not:
-//! each folder is opened from the one above it, in a way that follows no link (openat2(2), `RESOLVE_BENEATH` and
-//! `RESOLVE_NO_SYMLINKS`), so that the file appears below the root or nowhere. Folders that are missing are made.
+//! The root is the word of the person who runs the program, and may be a symbolic link. Everything
+//! below it is not: each directory is opened from the one above it, in a way that follows no link
+//! (openat2(2), `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`), so that the file appears below the
+//! root or nowhere. Directories that are missing are made.
 //!
-//! The files are root's, and everybody may read them whatever the umask is: container runtimes read them, and so do the
-//! tools that copy them to other nodes.
+//! The files are root's, and everybody may read them whatever the umask is: container runtimes read
+//! them, and so do the tools that copy them to other nodes.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -14,15 +15,16 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::place::{self, Content, Kept, Place, Readers};
+use super::output_dir::{self, Content, Kept, OutputDir, Visibility};
 use super::staged::{Durability, Staged};
 use super::{NAME_MAX, OutputError, Step};
 use crate::profile::kubernetes::LocalhostProfile;
 
-/// Mode of the folders that are made.
+/// Mode of the directories that are made.
 const MODE: Mode = Mode::from_raw_mode(0o755);
 
-/// The kubelet's folder for profiles, below its root (Kubernetes documentation, "Seccomp and Kubernetes").
+/// The kubelet's directory for profiles, below its root (Kubernetes documentation, "Seccomp and
+/// Kubernetes").
 const SECCOMP: &str = "seccomp";
 
 /// The option that names the root.
@@ -31,29 +33,31 @@ const OPTION: &str = "--kubelet-root";
 /// Where a profile is installed: an open root, and the path below it.
 #[derive(Debug)]
 pub struct Installation {
-    root: Place,
-    folders: Vec<String>,
+    root: OutputDir,
+    directories: Vec<String>,
     file: String,
     profile: LocalhostProfile,
 }
 
 impl Installation {
-    /// Opens the kubelet's root folder, and finds out what would make writing fail: before tracing begins rather than
-    /// after it. Nothing is changed.
+    /// Opens the kubelet's root directory, and finds out what would make writing fail: before
+    /// tracing begins rather than after it. Nothing is changed.
     ///
     /// # Errors
-    /// The root is missing or may not be written to, or something that is no folder, or no regular file, is in the way.
+    /// The root is missing or may not be written to, or something that is no directory, or no
+    /// regular file, is in the way.
     pub fn prepare(root: &Path, profile: LocalhostProfile) -> Result<Self, OutputError> {
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        let root = Place::open(&root, None, OPTION).map_err(|error| match error {
-            OutputError::NoFolder { path } => OutputError::NoKubelet { path },
+        let root = OutputDir::open(&root, None, OPTION).map_err(|error| match error {
+            OutputError::NoDirectory { path } => OutputError::NoKubelet { path },
             other => other,
         })?;
         let names = profile.as_str().split('/').filter(|name| !matches!(*name, "" | "."));
-        let mut folders: Vec<String> = [SECCOMP].into_iter().chain(names).map(Into::into).collect();
+        let mut directories: Vec<String> =
+            [SECCOMP].into_iter().chain(names).map(Into::into).collect();
         // A checked path ends in the name of a file.
-        let file = folders.pop().unwrap_or_default();
-        let installation = Self { root, folders, file, profile };
+        let file = directories.pop().unwrap_or_default();
+        let installation = Self { root, directories, file, profile };
         installation.check()?;
         Ok(installation)
     }
@@ -63,97 +67,99 @@ impl Installation {
         &self.profile
     }
 
-    /// The kubelet's root folder, an absolute path.
+    /// The kubelet's root directory, an absolute path.
     pub fn root(&self) -> PathBuf {
         self.root.path()
     }
 
     /// The file, for messages.
     pub fn path(&self) -> PathBuf {
-        let folder = self.folders.iter().fold(self.root(), |path, name| path.join(name));
-        folder.join(&self.file)
+        let directory = self.directories.iter().fold(self.root(), |path, name| path.join(name));
+        directory.join(&self.file)
     }
 
-    /// Writes the profile to the disk beside the old one, if there is one, which [`Staged::commit`] replaces.
+    /// Writes the profile to the disk beside the old one, if there is one, which [`Staged::commit`]
+    /// replaces.
     ///
     /// # Errors
-    /// It could not be written: the old one is as it was. Folders that were made stay.
+    /// It could not be written: the old one is as it was. Directories that were made stay.
     pub fn stage(&self, bytes: &[u8]) -> Result<Staged, OutputError> {
-        let mut folder = self.copy_of_root()?;
-        for name in &self.folders {
-            folder = match open_below(&folder, name)? {
+        let mut directory = self.copy_of_root()?;
+        for name in &self.directories {
+            directory = match open_below(&directory, name)? {
                 Some(next) => next,
-                None => make_below(&folder, name)?,
+                None => make_below(&directory, name)?,
             };
         }
         let file = Content {
             name: self.file.clone(),
             bytes,
-            readers: Readers::Everybody,
+            visibility: Visibility::Everyone,
             kept: Kept::Nowhere,
         };
-        Arc::new(folder).stage(vec![file], Durability::OnDisk)
+        Arc::new(directory).stage(vec![file], Durability::OnDisk)
     }
 
-    /// Looks as far as folders exist.
+    /// Looks as far as directories exist.
     fn check(&self) -> Result<(), OutputError> {
-        let longest = self.folders.iter().chain([&self.file]).map(String::len).max();
+        let longest = self.directories.iter().chain([&self.file]).map(String::len).max();
         if let Some(excess) = longest.and_then(|longest| longest.checked_sub(NAME_MAX + 1)) {
             return Err(OutputError::NameTooLong { path: self.path(), excess: excess + 1 });
         }
-        let mut folder = self.copy_of_root()?;
-        for name in &self.folders {
-            match open_below(&folder, name)? {
-                Some(next) => folder = next,
-                None => return Arc::new(folder).check_writable(),
+        let mut directory = self.copy_of_root()?;
+        for name in &self.directories {
+            match open_below(&directory, name)? {
+                Some(next) => directory = next,
+                None => return Arc::new(directory).check_writable(),
             }
         }
-        folder.check_target(&self.file)?;
-        Arc::new(folder).check_writable()
+        directory.check_target(&self.file)?;
+        Arc::new(directory).check_writable()
     }
 
-    fn copy_of_root(&self) -> Result<Place, OutputError> {
+    fn copy_of_root(&self) -> Result<OutputDir, OutputError> {
         let copy = self.root.descriptor().try_clone();
         let copy = copy.map_err(|error| self.root.failed(Step::Open, error))?;
-        Ok(place(copy, self.root()))
+        Ok(below_root(copy, self.root()))
     }
 }
 
-/// A folder below the root.
-fn place(descriptor: OwnedFd, path: PathBuf) -> Place {
-    Place::new(descriptor, path, None, OPTION)
+/// A directory below the root.
+fn below_root(descriptor: OwnedFd, path: PathBuf) -> OutputDir {
+    OutputDir::new(descriptor, path, None, OPTION)
 }
 
-/// The folder of that name; None when nothing has it.
-fn open_below(above: &Place, name: &str) -> Result<Option<Place>, OutputError> {
+/// The directory of that name; None when nothing has it.
+fn open_below(above: &OutputDir, name: &str) -> Result<Option<OutputDir>, OutputError> {
     let path = above.path_of(name);
-    // Not O_NOFOLLOW: with it, a link would only be "not a folder".
+    // Not O_NOFOLLOW: with it, a link would only be "not a directory".
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     match rustix::fs::openat2(above.descriptor(), name, flags, Mode::empty(), resolve) {
-        Ok(descriptor) => Ok(Some(place(descriptor, path))),
+        Ok(descriptor) => Ok(Some(below_root(descriptor, path))),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::LOOP) => Err(OutputError::Link { path }),
-        Err(errno) => Err(place::failed(Step::Open, &path, OPTION, errno.into())),
+        Err(errno) => Err(output_dir::failed(Step::Open, &path, OPTION, errno.into())),
     }
 }
 
-/// Makes a folder. What turns up there in the meantime is used, if it is a folder.
-fn make_below(above: &Place, name: &str) -> Result<Place, OutputError> {
+/// Makes a directory. What turns up there in the meantime is used, if it is a directory.
+fn make_below(above: &OutputDir, name: &str) -> Result<OutputDir, OutputError> {
     let made = match rustix::fs::mkdirat(above.descriptor(), name, MODE) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
         Err(errno) => return Err(above.failed(Step::Create, errno)),
     };
-    let folder = open_below(above, name)?;
-    let folder = folder.ok_or_else(|| OutputError::NoFolder { path: above.path_of(name) })?;
+    let directory = open_below(above, name)?;
+    let directory =
+        directory.ok_or_else(|| OutputError::NoDirectory { path: above.path_of(name) })?;
     if made {
         // The umask may have taken away what the readers need.
-        rustix::fs::fchmod(folder.descriptor(), MODE)
-            .map_err(|errno| folder.failed(Step::Own, errno))?;
+        rustix::fs::fchmod(directory.descriptor(), MODE)
+            .map_err(|errno| directory.failed(Step::Chown, errno))?;
         above.sync()?;
     }
-    Ok(folder)
+    Ok(directory)
 }
 
 #[cfg(test)]
@@ -164,7 +170,7 @@ mod tests {
     use super::*;
 
     fn temporary() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a temporary folder")
+        tempfile::tempdir().expect("a temporary directory")
     }
 
     fn prepare(root: &Path, name: &str) -> Result<Installation, OutputError> {
@@ -175,8 +181,8 @@ mod tests {
         installation.stage(bytes)?.commit()
     }
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).expect("a folder");
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("a directory");
         let mut names: Vec<String> = entries
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
             .collect();
@@ -189,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_made_and_old_files_replaced() {
+    fn directories_are_made_and_old_files_replaced() {
         let root = temporary();
         let installation = prepare(root.path(), "a//./b/web.json").expect("an installation");
         assert!(names(root.path()).is_empty(), "nothing is changed before the end");
@@ -201,8 +207,8 @@ mod tests {
             assert_eq!(names(&root.path().join("seccomp/a/b")), ["web.json"]);
         }
         assert_eq!(mode(&file), 0o644);
-        for folder in ["seccomp", "seccomp/a", "seccomp/a/b"] {
-            assert_eq!(mode(&root.path().join(folder)), 0o755, "{folder}");
+        for directory in ["seccomp", "seccomp/a", "seccomp/a/b"] {
+            assert_eq!(mode(&root.path().join(directory)), 0o755, "{directory}");
         }
     }
 
@@ -228,7 +234,7 @@ mod tests {
             let (root, elsewhere) = (temporary(), temporary());
             fs::write(elsewhere.path().join("web.json"), "precious").expect("a file");
             let link = root.path().join(link);
-            fs::create_dir_all(link.parent().expect("one")).expect("folders");
+            fs::create_dir_all(link.parent().expect("one")).expect("directories");
             for target in [elsewhere.path(), &root.path().join("nowhere"), Path::new(".")] {
                 // In place when it begins.
                 symlink(target, &link).expect("a link");
@@ -252,7 +258,7 @@ mod tests {
     #[test]
     fn the_root_itself_may_be_a_link() {
         let root = temporary();
-        fs::create_dir(root.path().join("real")).expect("a folder");
+        fs::create_dir(root.path().join("real")).expect("a directory");
         symlink("real", root.path().join("link")).expect("a link");
         let installation = prepare(&root.path().join("link"), "web.json").expect("it");
         install(&installation, b"new").expect("installed");
@@ -262,22 +268,22 @@ mod tests {
     #[test]
     fn what_is_in_the_way_is_found_out_before() {
         let root = temporary();
-        fs::create_dir_all(root.path().join("seccomp/folder")).expect("folders");
+        fs::create_dir_all(root.path().join("seccomp/directory")).expect("directories");
         fs::write(root.path().join("seccomp/file"), "precious").expect("a file");
-        let error = prepare(root.path(), "folder").expect_err("a folder");
+        let error = prepare(root.path(), "directory").expect_err("a directory");
         assert!(matches!(error, OutputError::NotAFile { .. }), "{error}");
         let error = prepare(root.path(), "file/web.json").expect_err("a file");
-        assert!(matches!(error, OutputError::NotAFolder { .. }), "{error}");
+        assert!(matches!(error, OutputError::NotADirectory { .. }), "{error}");
         let error = prepare(&root.path().join("missing"), "web.json").expect_err("no root");
         assert!(matches!(error, OutputError::NoKubelet { .. }), "{error}");
         let error = prepare(&root.path().join("seccomp/file"), "web.json").expect_err("a file");
-        assert!(matches!(error, OutputError::NotAFolder { .. }), "{error}");
+        assert!(matches!(error, OutputError::NotADirectory { .. }), "{error}");
         let long = format!("{}/web.json", "x".repeat(258));
         let error = prepare(root.path(), &long).expect_err("a long name");
         assert!(matches!(error, OutputError::NameTooLong { excess: 3, .. }), "{error}");
         let longest = "x".repeat(255);
         let installation = prepare(root.path(), &longest).expect("as long as can be");
         install(&installation, b"new").expect("installed");
-        assert_eq!(names(&root.path().join("seccomp")), ["file", "folder", &longest]);
+        assert_eq!(names(&root.path().join("seccomp")), ["directory", "file", &longest]);
     }
 }

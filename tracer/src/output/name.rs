@@ -1,10 +1,11 @@
 //! Names from outside as names of files.
 //!
-//! Containers, pods and whatever else is traced get their names from whoever starts them. Here such a name becomes the
-//! `X` of the files `X.json`, `X.recording.json` and so on: harmless in every shell and file system, the same in every
-//! run and version, and, for honest names, unlike every other one's.
+//! Containers, pods and whatever else is traced get their names from whoever starts them. Here such
+//! a name becomes the `X` of the files `X.json`, `X.recording.json` and so on: harmless in every
+//! shell and file system, the same in every run and version, and, for honest names, unlike every
+//! other one's.
 
-use super::FileKind;
+use super::formats::{PROFILE, RECORDING};
 
 /// The longest `X`, in bytes: room for a number and for every suffix remains within `NAME_MAX`.
 pub(super) const STEM_MAX: usize = 128;
@@ -12,12 +13,13 @@ pub(super) const STEM_MAX: usize = 128;
 /// What a name becomes of which nothing is left.
 const UNNAMED: &str = "unnamed";
 
-/// The `X` for a name from outside: `[a-z0-9._-]`, at most [`STEM_MAX`] bytes, neither empty nor beginning with a dot or
-/// a dash.
+/// The `X` for a name from outside: `[a-z0-9._-]`, at most [`STEM_MAX`] bytes, neither empty nor
+/// beginning with a dot or a dash.
 ///
-/// A name that is such an `X` already stays what it is. Any other ends in a hash of the whole name, so that names that
-/// differ only in what was replaced or cut off stay apart. The hash is no defence against someone who looks for a
-/// collision: whoever needs different files for different names numbers them, as [`super::Folder`] does.
+/// A name that is such an `X` already stays what it is. Any other ends in a hash of the whole name,
+/// so that names that differ only in what was replaced or cut off stay apart. The hash is no
+/// defence against someone who looks for a collision: whoever needs different files for different
+/// names numbers them, as [`super::Directory`] does.
 pub(super) fn stem(name: &str) -> String {
     let replaced: String = name.chars().map(replacement).collect();
     let begun = replaced.trim_start_matches(['.', '-']);
@@ -44,11 +46,11 @@ fn replacement(character: char) -> char {
     }
 }
 
-/// It needs no hash: neither empty, nor too long, nor with files that are another name's. The profile of `X.recording`
-/// would be the recording of `X`: both are `X.recording.json`.
+/// It needs no hash: neither empty, nor too long, nor with files that are another name's. The
+/// profile of `X.recording` would be the recording of `X`: both are `X.recording.json`.
 fn is_free(name: &str) -> bool {
-    let profile = format!("{name}{}", FileKind::Profile.suffix());
-    (1..=STEM_MAX).contains(&name.len()) && !profile.ends_with(FileKind::Recording.suffix())
+    let profile = PROFILE.name(name);
+    (1..=STEM_MAX).contains(&name.len()) && !profile.ends_with(RECORDING.suffix)
 }
 
 /// FNV-1a, 64 bits (draft-eastlake-fnv).
@@ -63,11 +65,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::NAME_MAX;
+    use super::super::formats::PARTIAL;
     use super::*;
 
     #[test]
     fn the_hash_is_the_specified_one() {
-        // From the draft's own test vectors: it must never change, or files would change their names.
+        // From the draft's own test vectors: it must never change, or files would change their
+        // names.
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
@@ -182,8 +186,6 @@ mod tests {
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
             assert!(stem.bytes().all(|byte| plain(byte) || b"._-".contains(&byte)), "{stem:?}");
         }
-        assert!(
-            STEM_MAX + "-18446744073709551615".len() + FileKind::Partial.suffix().len() <= NAME_MAX
-        );
+        assert!(STEM_MAX + "-18446744073709551615".len() + PARTIAL.suffix.len() <= NAME_MAX);
     }
 }

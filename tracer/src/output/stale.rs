@@ -1,7 +1,7 @@
 //! Files under temporary names, and those that killed runs left.
 //!
-//! A file that is being written is locked (flock(2)) by who writes it, for as long as it is open. One that is not locked, and was not
-//! touched for a while, is nobody's.
+//! A file that is being written is locked (flock(2)) by who writes it, for as long as it is open.
+//! One that is not locked, and was not touched for a while, is nobody's.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use super::Owner;
 
 /// How long a file was not touched before it counts as left: far longer than it takes to lock it.
 const AGE: Duration = Duration::from_secs(60);
-/// The most entries of a folder that are looked at.
+/// The most entries of a directory that are looked at.
 const ENTRIES: usize = 100_000;
 
 /// A temporary name.
@@ -27,20 +27,23 @@ fn is_temporary(name: &[u8]) -> bool {
     })
 }
 
-/// Removes what was left in a folder: files of this process's user, and of `owner`. What cannot be removed stays.
-pub(super) fn remove(folder: &OwnedFd, owner: Option<Owner>) {
-    let Ok(entries) = Dir::read_from(folder) else { return };
+/// Removes what was left in a directory: files of this process's user, and of `owner`. What cannot
+/// be removed stays.
+pub(super) fn remove(directory: &OwnedFd, owner: Option<Owner>) {
+    let Ok(entries) = Dir::read_from(directory) else { return };
     for entry in entries.take(ENTRIES).flatten() {
-        if is_temporary(entry.file_name().to_bytes()) && is_left(folder, entry.file_name(), owner) {
-            let _ = rustix::fs::unlinkat(folder, entry.file_name(), AtFlags::empty());
+        if is_temporary(entry.file_name().to_bytes())
+            && is_left(directory, entry.file_name(), owner)
+        {
+            let _ = rustix::fs::unlinkat(directory, entry.file_name(), AtFlags::empty());
         }
     }
 }
 
 /// Nobody writes the file any more.
-fn is_left(folder: &OwnedFd, name: &std::ffi::CStr, owner: Option<Owner>) -> bool {
+fn is_left(directory: &OwnedFd, name: &std::ffi::CStr, owner: Option<Owner>) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::openat(folder, name, flags, Mode::empty()) else { return false };
+    let Ok(file) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return false };
     let Ok(status) = rustix::fs::fstat(&file) else { return false };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let touched = Duration::from_secs(u64::try_from(status.st_mtime).unwrap_or_default());

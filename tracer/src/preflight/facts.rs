@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::{
-    kernel::{TracepointIds, syscall_tracepoints},
+    bpf::{TracepointIds, syscall_tracepoints},
     target::{CgroupError, CgroupRoot},
 };
 
@@ -35,7 +35,7 @@ impl Default for Sources {
     }
 }
 
-/// What was found. What could not be told is absent.
+/// What was found. What could not be read is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// `6.12.9-amd64`
@@ -46,7 +46,7 @@ pub struct Facts {
     pub btf: bool,
     /// The tracepoint `raw_syscalls/sys_enter`.
     pub tracepoint: Tracepoint,
-    /// The numbers of the classic tracepoints on system calls; why they cannot be told otherwise.
+    /// The numbers of the classic tracepoints on system calls; or why they cannot be read.
     pub tracepoint_ids: Result<TracepointIds, String>,
     /// The kernel's build configuration.
     pub config: Option<KernelConfig>,
@@ -56,7 +56,8 @@ pub struct Facts {
     pub user: u32,
     /// Effective capabilities, one bit for each.
     pub capabilities: u64,
-    /// This process is not in a user namespace of its own, where capabilities do not reach the kernel.
+    /// This process is not in a user namespace of its own, where capabilities do not reach the
+    /// kernel.
     pub initial_user_namespace: bool,
     /// The lockdown mode in force: `none`, `integrity`, `confidentiality`.
     pub lockdown: Option<String>,
@@ -123,7 +124,7 @@ impl KernelConfig {
     }
 }
 
-/// Gathers the facts. What cannot be read is left out: what follows is judged elsewhere.
+/// Gathers the facts. What cannot be read is left out: `evaluate` decides what follows.
 pub fn gather(sources: &Sources) -> Facts {
     let Sources { proc, sys, boot, mount } = sources;
     let line = |path: PathBuf| text(&path).map(|text| text.trim().to_owned());
@@ -171,7 +172,8 @@ fn cgroup(proc: &Path) -> CgroupFacts {
     };
     match root.tree() {
         Ok(tree) => {
-            // The root of the hierarchy has no parent and no cgroup.events: only other cgroups have.
+            // The root of the hierarchy has no parent and no cgroup.events: only other cgroups
+            // have.
             facts.host_root = !root.mount_point().join("cgroup.events").exists();
             let others = tree.nodes.iter().filter(|node| node.path != "/" && node.occupied);
             facts.occupied = others.count();

@@ -1,11 +1,12 @@
 //! Decides where the programs on system calls are attached. Pure.
 
-use super::{Check, Facts, PreflightError, judge::ok, version};
-use crate::kernel::{Hook, TracepointIds};
+use super::check::{Check, PreflightError, ok, version};
+use super::facts::Facts;
+use crate::bpf::{Hook, TracepointIds};
 
-/// The first kernel that no longer disables preemption around a program on a raw tracepoint of system calls. While a task is
-/// preempted in the program, the kernel skips the program for every other task on that CPU (`include/trace/bpf_probe.h`,
-/// `__BPF_DECLARE_TRACE_SYSCALL`).
+/// The first kernel that no longer disables preemption around a program on a raw tracepoint of
+/// system calls. While a task is preempted in the program, the kernel skips the program for every
+/// other task on that CPU (`include/trace/bpf_probe.h`, `__BPF_DECLARE_TRACE_SYSCALL`).
 pub const PREEMPTED_SINCE: (u32, u32) = (7, 2);
 
 const NAME: &str = "attach";
@@ -27,7 +28,7 @@ pub enum HookChoice {
 /// Where the programs go.
 ///
 /// # Errors
-/// Classic tracepoints are asked for, and their numbers cannot be told.
+/// Classic tracepoints are asked for, and their numbers cannot be read.
 pub fn choose(facts: &Facts, choice: HookChoice) -> Result<Hook, PreflightError> {
     let ids = facts.tracepoint_ids.as_ref();
     match (choice, ids) {
@@ -61,7 +62,8 @@ pub fn check(facts: &Facts) -> Check {
     }
 }
 
-/// A kernel whose release cannot be read is taken for a new one: a classic tracepoint loses nothing on any.
+/// A kernel whose release cannot be read is taken for a new one: a classic tracepoint loses nothing
+/// on any.
 fn is_preempted(facts: &Facts) -> bool {
     version(&facts.release).is_none_or(|version| version >= PREEMPTED_SINCE)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::facts::{CgroupFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::*;
-use crate::kernel::{Hook, TracepointIds};
+use crate::bpf::{Hook, TracepointIds};
 
 const CONFIG: &str = "\
 CONFIG_BPF_SYSCALL=y
@@ -55,7 +55,7 @@ fn fine() -> Facts {
 fn troubles(change: impl FnOnce(&mut Facts)) -> Vec<Check> {
     let mut facts = fine();
     change(&mut facts);
-    judge(&facts).into_iter().filter(|check| check.status != Status::Ok).collect()
+    evaluate(&facts).into_iter().filter(|check| check.status != Status::Ok).collect()
 }
 
 fn only(change: impl FnOnce(&mut Facts)) -> Check {
@@ -82,7 +82,7 @@ fn warning(name: &str, change: impl FnOnce(&mut Facts)) {
 #[test]
 fn nothing_to_say_about_a_fine_host() {
     assert_eq!(troubles(|_| {}), []);
-    assert!(can_trace(&judge(&fine())));
+    assert!(can_trace(&evaluate(&fine())));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn capabilities() {
     assert_eq!(with(1000, bit(39)).detail, "not root, no CAP_PERFMON");
     assert_eq!(with(0, bit(38)).detail, "root, but no CAP_BPF");
     let unknown = with(UNKNOWN_USER, 0);
-    assert!(unknown.detail.starts_with("/proc/self/status cannot be read"), "{unknown:?}");
+    assert!(unknown.detail.starts_with("unknown: /proc/self/status"), "{unknown:?}");
     assert!(!unknown.remedy.unwrap_or_default().contains("sudo"), "it may well be root");
     let unread = missing("cgroup v2", |facts| {
         facts.cgroup.error = Some("cannot list: Cannot allocate memory".to_owned());
@@ -138,19 +138,19 @@ fn lockdown_without_securityfs() {
         let mut facts = fine();
         (facts.securityfs, facts.config) = (false, None);
         change(&mut facts);
-        let found = judge(&facts).into_iter().find(|check| check.name == "lockdown");
+        let found = evaluate(&facts).into_iter().find(|check| check.name == "lockdown");
         let found = found.expect("the check");
         (found.status, found.detail)
     };
-    let (status, told) = detail(&|_| {});
+    let (status, shown) = detail(&|_| {});
     assert_eq!(status, Status::Ok);
-    assert!(told.starts_with("cannot be told"), "{told}");
-    let (status, told) =
+    assert!(shown.starts_with("assumed "), "{shown}");
+    let (status, shown) =
         detail(&|facts| facts.command_line = "quiet lockdown=confidentiality".to_owned());
     assert_eq!(status, Status::Warning);
-    assert!(told.contains("command line"), "{told}");
-    let (status, told) = detail(&|facts| facts.config = Some(config()));
-    assert_eq!((status, told.as_str()), (Status::Ok, "not in force"), "a kernel without lockdown");
+    assert!(shown.contains("command line"), "{shown}");
+    let (status, shown) = detail(&|facts| facts.config = Some(config()));
+    assert_eq!((status, shown.as_str()), (Status::Ok, "not in force"), "a kernel without lockdown");
 }
 
 #[test]
@@ -184,10 +184,10 @@ fn a_kernel_that_preempts_needs_tracefs() {
         []
     );
     let mut facts = fine();
-    let told = |facts: &Facts| hook::check(facts).detail;
-    assert!(told(&facts).starts_with("raw tracepoints"), "{}", told(&facts));
+    let shown = |facts: &Facts| hook::check(facts).detail;
+    assert!(shown(&facts).starts_with("raw tracepoints"), "{}", shown(&facts));
     facts.release = "7.2.13".to_owned();
-    assert!(told(&facts).starts_with("classic tracepoints"), "{}", told(&facts));
+    assert!(shown(&facts).starts_with("classic tracepoints"), "{}", shown(&facts));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn calls_of_32_bit_programs() {
     let detail = |change: fn(&mut Facts)| {
         let mut facts = fine();
         change(&mut facts);
-        let checks = judge(&facts);
+        let checks = evaluate(&facts);
         let found = checks.into_iter().find(|check| check.name == "32-bit calls");
         found.expect("the check").detail
     };
@@ -266,7 +266,7 @@ fn calls_of_32_bit_programs() {
     assert!(
         detail(|facts| facts.command_line = "quiet ia32_emulation=0".to_owned()).contains("boot")
     );
-    assert!(detail(|facts| facts.config = None).starts_with("cannot be told"));
+    assert!(detail(|facts| facts.config = None).starts_with("unknown"));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn messages_name_the_missing_thing_and_the_remedy() {
     let mut facts = fine();
     facts.user = 1000;
     facts.capabilities = 0;
-    let checks = judge(&facts);
+    let checks = evaluate(&facts);
     let error = required_for_tracing(&checks).expect_err("no capabilities");
     assert_eq!(
         error.to_string(),
@@ -292,13 +292,13 @@ fn messages_name_the_missing_thing_and_the_remedy() {
 
 #[test]
 fn facts_are_read_from_files() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let place = |path: &str, bytes: &[u8]| {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
         fs::write(path, bytes).expect("a file");
     };
-    let unified = folder.path().join("sys/fs/cgroup/unified");
+    let unified = directory.path().join("sys/fs/cgroup/unified");
     place("proc/sys/kernel/osrelease", b"6.1.0-44-amd64\n");
     place("proc/sys/kernel/arch", b"x86_64\n");
     place("proc/self/status", b"Name:\tx\nUid:\t1000\t7\t1000\t1000\nCapEff:\t0000008000000000\n");
@@ -316,9 +316,9 @@ fn facts_are_read_from_files() {
     let mount = format!("2 1 0:2 / {} rw - cgroup2 none rw\n", unified.display());
     place("proc/self/mountinfo", mount.as_bytes());
     let sources = Sources {
-        proc: folder.path().join("proc"),
-        sys: folder.path().join("sys"),
-        boot: folder.path().join("boot"),
+        proc: directory.path().join("proc"),
+        sys: directory.path().join("sys"),
+        boot: directory.path().join("boot"),
         mount: false,
     };
 
@@ -361,14 +361,14 @@ fn facts_are_read_from_files() {
 }
 
 #[test]
-fn an_empty_host_is_judged_without_failing() {
+fn an_empty_host_is_evaluated_without_failing() {
     let nowhere = Sources {
         proc: "/nonexistent".into(),
         sys: "/nonexistent".into(),
         boot: "/nonexistent".into(),
         mount: false,
     };
-    let checks = judge(&gather(&nowhere));
+    let checks = evaluate(&gather(&nowhere));
     assert!(!can_trace(&checks));
     assert!(!render(&checks).is_empty());
 }
@@ -378,5 +378,5 @@ fn an_empty_host_is_judged_without_failing() {
 fn this_host() {
     let facts = gather(&Sources::default());
     assert!(!facts.release.is_empty() && !facts.machine.is_empty());
-    eprint!("{}", render(&judge(&facts)));
+    eprint!("{}", render(&evaluate(&facts)));
 }

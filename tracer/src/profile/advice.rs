@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, base,
+    base,
     lacking::{Lacking, runtimes_of, since},
     policy::{Policy, Verdict},
     widening::{self, AddedValue, Widening, widenings},
 };
 use crate::{
-    recording::{Call, Phase, Refusal},
+    recording::{Call, DenyOutcome, Phase},
     syscalls,
 };
 
 /// What the profile says of a call that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Says {
-    /// Another filter refused it: the profile allows the call whatever the arguments are, or would have answered otherwise.
+    /// Another filter refused it: the profile allows the call whatever the arguments are, or would
+    /// have answered otherwise.
     Elsewhere,
     /// It allows the call for some arguments.
     ForSomeArguments,
@@ -28,9 +29,10 @@ pub enum Says {
     Nameless,
 }
 
-/// What the profile says of a refused call. `alone`: nobody but tracer loaded the profile, so that a call which it refuses is refused as
-/// it says, and another answer is another filter's. A container runtime may answer otherwise: runc has an answer of its own for
-/// calls that are newer than those of the profile, and older runtimes do not know every error number.
+/// What the profile says of a refused call. `alone`: nobody but tracer loaded the profile, so that
+/// a call which it refuses is refused as it says, and another answer is another filter's. A
+/// container runtime may answer otherwise: runc has an answer of its own for calls that are newer
+/// than those of the profile, and older runtimes do not know every error number.
 pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
     if syscalls::name(call.abi, call.number).is_none() {
         return Says::Nameless;
@@ -41,12 +43,13 @@ pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
     let number = u32::try_from(call.number).ok();
     match number.and_then(|number| policy.always(call.abi, number)) {
         // A call that is logged and let through was refused by nobody.
-        Some(verdict) if verdict.lets_pass() => match (call.refused, verdict) {
-            (Some(Refusal::Logged), Verdict::Log) => Says::Refused,
+        Some(verdict) if verdict.lets_pass() => match (call.outcome, verdict) {
+            (Some(DenyOutcome::Logged), Verdict::Log) => Says::Refused,
             _ => Says::Elsewhere,
         },
-        // Of several filters that refuse a call, the harshest answers, and of equal ones the last that was loaded.
-        Some(verdict) if alone && !is_answer(call.refused, verdict) => Says::Elsewhere,
+        // Of several filters that refuse a call, the harshest answers, and of equal ones the last
+        // that was loaded.
+        Some(verdict) if alone && !is_answer(call.outcome, verdict) => Says::Elsewhere,
         Some(_) => Says::Refused,
         None if widening::lets_pass(call, policy) == Some(true) => Says::Elsewhere,
         None => Says::ForSomeArguments,
@@ -54,19 +57,23 @@ pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
 }
 
 /// The call was refused in the way that the verdict says.
-fn is_answer(refused: Option<Refusal>, verdict: Verdict) -> bool {
+fn is_answer(outcome: Option<DenyOutcome>, verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Errno(errno) => refused == Some(Refusal::Errno(errno)),
-        Verdict::Trap | Verdict::KillProcess => refused == Some(Refusal::Signal),
+        Verdict::Errno(errno) => outcome == Some(DenyOutcome::Errno(errno)),
+        Verdict::Trap | Verdict::KillProcess => outcome == Some(DenyOutcome::Signal),
         // The only thread of a process takes it along.
-        Verdict::KillThread => matches!(refused, Some(Refusal::Signal | Refusal::ThreadKilled)),
+        Verdict::KillThread => {
+            matches!(outcome, Some(DenyOutcome::Signal | DenyOutcome::ThreadKilled))
+        }
         Verdict::Allow | Verdict::Log | Verdict::Trace(_) => true,
     }
 }
 
-/// What each runtime needs and the profile lacks, when one of the calls was refused to a runtime on its way to the workload.
+/// What each runtime needs and the profile lacks, when one of the calls was refused to a runtime on
+/// its way to the workload.
 pub fn lacking<'a>(calls: impl IntoIterator<Item = &'a Call>, policy: &Policy) -> Vec<Lacking> {
-    let of_runtimes = calls.into_iter().filter(|call| call.during == Some(Phase::ContainerInit));
+    let of_runtimes =
+        calls.into_iter().filter(|call| call.denied_in_phase == Some(Phase::ContainerInit));
     let names = of_runtimes.map(|call| call.command.as_deref().unwrap_or_default());
     let runtimes: BTreeSet<_> = names.flat_map(runtimes_of).copied().collect();
     runtimes.into_iter().filter_map(|runtime| Lacking::of(runtime, policy)).collect()
@@ -92,7 +99,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
             tried.entry(runtime.name()).or_default().insert(name);
             continue;
         }
-        if call.during == Some(Phase::ContainerInit) && of_runtimes.contains(name) {
+        if call.denied_in_phase == Some(Phase::ContainerInit) && of_runtimes.contains(name) {
             continue;
         }
         let left_to_clone = widening::is_left_to_clone(call) && says != Says::Elsewhere;
@@ -107,7 +114,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
             continue;
         }
         let architecture = match says {
-            Says::UnlistedArchitecture => Architecture::from(call.abi).token(),
+            Says::UnlistedArchitecture => call.abi.seccomp_arch(),
             _ => "",
         };
         kinds.entry((says, architecture)).or_default().insert(name);
@@ -124,7 +131,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
                 "the profile does not list {architecture}: add it to \"architectures\", with {names} allowed"
             )),
             Says::Nameless => {
-                Some("a number has no name, so that no profile can allow it".to_owned())
+                Some("the number has no name, so that no profile can allow it".to_owned())
             }
         }
     }));
@@ -138,7 +145,7 @@ pub fn advice(calls: &[&Call], policy: &Policy, alone: bool) -> Vec<String> {
 fn of_values(name: &str, values: &BTreeSet<AddedValue>) -> String {
     let index = values.first().map_or(0, |value| value.index);
     let values = values.iter().map(AddedValue::to_string).collect::<Vec<_>>().join(", ");
-    format!("let {name} be made with {values} (argument {index}) as well")
+    format!("allow {name} with {values} (argument {index}) as well")
 }
 
 /// What a runtime goes on without, when it is not ended for it.
@@ -174,20 +181,22 @@ mod tests {
     use crate::{
         profile::{
             oci,
-            policy::{Host, Policy},
+            policy::{Policy, RuleContext},
         },
         recording::Circumstances,
         syscalls::Abi,
+        text::escape,
     };
 
     fn policy() -> Policy {
         let text = br#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],"syscalls":[
             {"names":["read"],"action":"SCMP_ACT_ALLOW"},
             {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#;
-        Policy::new(&oci::read(text).expect("a profile"), &Host::default()).expect("a policy")
+        Policy::new(&oci::read(text).expect("a profile"), &RuleContext::default())
+            .expect("a policy")
     }
 
-    fn denied(abi: Abi, name: &str, during: Phase) -> Call {
+    fn denied(abi: Abi, name: &str, phase: Phase) -> Call {
         Call {
             abi,
             number: syscalls::number(abi, name).expect("a call"),
@@ -196,10 +205,10 @@ mod tests {
             count: Some(1),
             other_phases: Vec::new(),
             first_seen_seconds: None,
-            command: Some("runc:[2:INIT]".to_owned()),
+            command: Some(escape("runc:[2:INIT]")),
             ambiguous: false,
-            refused: Some(Refusal::Errno(38)),
-            during: Some(during),
+            outcome: Some(DenyOutcome::Errno(38)),
+            denied_in_phase: Some(phase),
             doubtful: false,
             circumstances: None,
             arguments: Vec::new(),
@@ -220,8 +229,8 @@ mod tests {
             (Abi::I386, "socketcall", Workload, "does not list SCMP_ARCH_X86:"),
             (Abi::X32, "read", Workload, "does not list SCMP_ARCH_X32:"),
         ];
-        for (abi, name, during, expected) in cases {
-            let lines = advice(&[&denied(abi, name, during)], &policy(), false);
+        for (abi, name, phase, expected) in cases {
+            let lines = advice(&[&denied(abi, name, phase)], &policy(), false);
             assert!(lines.iter().any(|line| line.contains(expected)), "{name}: {lines:?}");
         }
     }
@@ -242,7 +251,7 @@ mod tests {
         };
         let (vsock, inet) = (made([40, 1, 0, 0, 0, 0]), made([2, 1, 0, 0, 0, 0]));
         let lines = advice(&[&vsock, &inet], &policy(), false);
-        assert_eq!(lines, ["let socket be made with AF_INET, AF_VSOCK (argument 0) as well"]);
+        assert_eq!(lines, ["allow socket with AF_INET, AF_VSOCK (argument 0) as well"]);
         // What the profile lets pass, another filter refused.
         assert_eq!(says(&made([1, 1, 0, 0, 0, 0]), &policy(), false), Says::Elsewhere);
         let unknown = denied(Abi::X86_64, "socket", Phase::Workload);
@@ -274,16 +283,16 @@ mod tests {
         assert_eq!(says(&read, &policy(), false), Says::Elsewhere);
         assert!(advice(&[&read], &policy(), false).is_empty());
         let all = oci::read(br#"{"defaultAction":"SCMP_ACT_ALLOW"}"#).expect("a profile");
-        let all = Policy::new(&all, &Host::default()).expect("a policy");
+        let all = Policy::new(&all, &RuleContext::default()).expect("a policy");
         assert_eq!(
             says(&denied(Abi::X86_64, "mkdir", Phase::Workload), &all, false),
             Says::Elsewhere
         );
         let log = oci::read(br#"{"defaultAction":"SCMP_ACT_LOG"}"#).expect("a profile");
-        let log = Policy::new(&log, &Host::default()).expect("a policy");
+        let log = Policy::new(&log, &RuleContext::default()).expect("a policy");
         let mut mkdir = denied(Abi::X86_64, "mkdir", Phase::Workload);
         assert_eq!(says(&mkdir, &log, false), Says::Elsewhere, "logged calls are made");
-        mkdir.refused = Some(Refusal::Logged);
+        mkdir.outcome = Some(DenyOutcome::Logged);
         assert_eq!(says(&mkdir, &log, false), Says::Refused, "it would be refused");
         assert_eq!(says(&mkdir, &all, false), Says::Elsewhere);
     }
@@ -293,9 +302,9 @@ mod tests {
         let mut mkdir = denied(Abi::X86_64, "mkdir", Phase::Workload);
         assert_eq!(says(&mkdir, &policy(), true), Says::Elsewhere, "ENOSYS, and it says EPERM");
         assert_eq!(says(&mkdir, &policy(), false), Says::Refused, "runc may answer so");
-        mkdir.refused = Some(Refusal::Errno(1));
+        mkdir.outcome = Some(DenyOutcome::Errno(1));
         assert_eq!(says(&mkdir, &policy(), true), Says::Refused);
-        mkdir.refused = Some(Refusal::Signal);
+        mkdir.outcome = Some(DenyOutcome::Signal);
         assert_eq!(says(&mkdir, &policy(), true), Says::Elsewhere);
     }
 }

@@ -1,13 +1,14 @@
-//! Calls of which one stands for another: the same function of a C library makes one or the other, depending on the
-//! library, its version and the kernel.
+//! Calls of which one stands for another: the same function of a C library makes one or the other,
+//! depending on the library, its version and the kernel.
 //!
-//! The table is `profiles/libraries/alternatives.json`, and embedded. Most of it is made by runs (`cargo xtask alternatives`): some
-//! hundred functions of several C libraries, each traced by itself. What runs on one kernel cannot show (the forms of other
-//! kernels, and of functions that are not among these) comes from the sources of the libraries and is marked so. Some calls
-//! are those of newer versions of programs, found by running both versions.
+//! The table is `profiles/libraries/alternatives.json`, and embedded. Most of it is made by runs
+//! (`cargo xtask alternatives`): some hundred functions of several C libraries, each traced by
+//! itself. What runs on one kernel cannot show (the forms of other kernels, and of functions that
+//! are not among these) comes from the sources of the libraries and is marked so. Some calls are
+//! those of newer versions of programs, found by running both versions.
 //!
-//! Not in it: `execve` for `execveat` and `mount` for `move_mount`, which do more than the other one; calls without an
-//! implementation; and 32-bit forms, which 64-bit programs lack.
+//! Not in it: `execve` for `execveat` and `mount` for `move_mount`, which do more than the other
+//! one; calls without an implementation; and 32-bit forms, which 64-bit programs lack.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -39,10 +40,11 @@ pub struct Table {
     pub kernel: String,
     /// What the runs show; sorted, none twice.
     pub runs: Vec<Run>,
-    /// What a library makes and nothing in the calls of another one tells: only a recording with that library does.
+    /// What a library makes and nothing in the calls of another one tells: only a recording with
+    /// that library does.
     pub open: Vec<Open>,
     /// What newer versions of programs make.
-    pub programs: Vec<Program>,
+    pub programs: Vec<ProgramChange>,
     /// What sources say: each group is forms of one call, and each call is in one group at most.
     pub forms: Vec<Forms>,
 }
@@ -90,7 +92,7 @@ pub struct Open {
 /// A call that a newer version of a program makes beside one that the older version makes as well.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Program {
+pub struct ProgramChange {
     /// The call of both.
     pub of: String,
     /// The call of the newer one.
@@ -120,7 +122,7 @@ pub enum TableError {
     #[error("the table of alternatives is not well-formed")]
     Form(#[from] JsonError),
     /// A name is no call of x86_64.
-    #[error("the table of alternatives names {0:?}, which is no system call of x86_64")]
+    #[error("the table of alternatives names {0:?}, which is no system call of {native}", native = Abi::NATIVE.name())]
     Name(String),
     /// The runs are not sorted, or a pair comes twice.
     #[error("the table of alternatives has {of:?} and {call:?} in the wrong place or twice")]
@@ -146,7 +148,7 @@ impl Table {
         let named = named.chain(table.programs.iter().flat_map(|one| [&one.of, &one.call]));
         let named = named.chain(table.open.iter().map(|open| &open.call));
         for name in named.chain(table.forms.iter().flat_map(|forms| &forms.calls)) {
-            if syscalls::number(Abi::X86_64, name).is_none() {
+            if syscalls::number(Abi::NATIVE, name).is_none() {
                 return Err(TableError::Name(name.clone()));
             }
         }

@@ -1,42 +1,34 @@
-//! Calls that a profile answers with an error number, where its default action would end the caller.
+//! Calls that a profile answers with an error number, where its default action would end the
+//! caller.
 //!
-//! A workload that was recorded under a filter lived with what that filter refused it; under a profile that kills it would
-//! die of the same call. The error number that it got is part of the evidence, and the profile gives the same answer:
-//! nothing more is allowed, and the workload does what it did while it was recorded. The calls that a container runtime
-//! only tries are answered as well: it goes on without them, and is killed otherwise.
+//! A workload that was recorded under a filter lived with what that filter refused it; under a
+//! profile that kills it would die of the same call. The error number that it got is part of the
+//! evidence, and the profile gives the same answer: nothing more is allowed, and the workload does
+//! what it did while it was recorded. The calls that a container runtime only tries are answered as
+//! well: it goes on without them, and is killed otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Architecture, Errno, Options, Profile, Reason, Runtime, base, multiplexed};
+use super::{Answer, Errno, Options, Profile, Reason, Runtime, base, model::Allowed, multiplexed};
 use crate::{
-    recording::{Answered, Call, Phase, Refusal},
-    syscalls,
+    recording::{Answered, Call, DenyOutcome, Phase},
+    syscalls::{self, Abi},
 };
-
-/// What a call is answered, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The error number.
-    pub errno: Errno,
-    /// The other numbers that the call was refused with while it was recorded: a rule gives one.
-    pub others: BTreeSet<Errno>,
-    /// Every reason.
-    pub reasons: BTreeSet<Reason>,
-}
 
 /// What recordings show of refused calls.
 #[derive(Default)]
 pub(super) struct Refused {
     /// The error numbers of each call, those first that are chosen first.
     recorded: BTreeMap<&'static str, BTreeMap<Rank, BTreeSet<Reason>>>,
-    /// The same of single values of arguments: the call, which argument, the bits that count, the value.
+    /// The same of single values of arguments: the call, which argument, the bits that count, the
+    /// value.
     values: BTreeMap<(&'static str, u8, u64, u64), BTreeSet<Rank>>,
     /// Calls that a runtime tried after the filter was loaded.
     tried: BTreeSet<&'static str>,
 }
 
-/// The order in which error numbers are chosen. C libraries and programs fall back to an older call on ENOSYS, and on no
-/// other number.
+/// The order in which error numbers are chosen. C libraries and programs fall back to an older call
+/// on ENOSYS, and on no other number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     doubtful: bool,
@@ -52,10 +44,11 @@ impl Refused {
         tried.is_some()
     }
 
-    /// Keeps what a call was refused with. Of a doubtful one as well: if it was allowed, it failed with that number.
+    /// Keeps what a call was refused with. Of a doubtful one as well: if it was allowed, it failed
+    /// with that number.
     pub(super) fn take(&mut self, call: &Call) {
-        let Some(refused) = call.refused else { return };
-        let Some(errno) = refused.errno().and_then(Errno::new) else { return };
+        let Some(outcome) = call.outcome else { return };
+        let Some(errno) = outcome.errno().and_then(Errno::new) else { return };
         let Some(name) = syscalls::name(call.abi, call.number) else { return };
         let rank = Rank { doubtful: call.doubtful, is_not_enosys: errno != Errno::ENOSYS, errno };
         for argument in &call.arguments {
@@ -65,15 +58,11 @@ impl Refused {
             }
         }
         let numbers = self.recorded.entry(name).or_default();
-        numbers.entry(rank).or_default().insert(Reason::Denied { abi: call.abi, refused });
+        numbers.entry(rank).or_default().insert(Reason::Denied { abi: call.abi, outcome });
     }
 
     /// The answers of a profile with this default action: none unless it ends the caller.
-    pub(super) fn answers(
-        &self,
-        allowed: &BTreeMap<String, BTreeSet<Reason>>,
-        options: &Options,
-    ) -> BTreeMap<String, Answer> {
+    pub(super) fn answers(&self, allowed: &Allowed, options: &Options) -> BTreeMap<String, Answer> {
         let mut answers = BTreeMap::new();
         if !options.default_action.ends_the_caller() {
             return answers;
@@ -101,47 +90,22 @@ impl Refused {
 }
 
 impl Refused {
-    /// Answers the values of a limited call that were refused, and that are not allowed, under a default action that ends the caller.
-    /// Not for calls that i386 reaches through one entrance: all of its rules would be about the same first argument there.
+    /// Answers the values of a limited call that were refused, and that are not allowed, under a
+    /// default action that ends the caller. Not for calls that i386 reaches through one entrance:
+    /// all of its rules would be about the same first argument there.
     pub(super) fn answer_values(&self, profile: &mut Profile) {
         if !profile.default_action.ends_the_caller() {
             return;
         }
-        let is_i386 = profile.architectures.contains(&Architecture::X86);
+        let is_multiplexed = Abi::multiplexing().any(|abi| profile.architectures.contains(&abi));
         for ((name, index, mask, value), ranks) in &self.values {
             let Some(limit) = profile.limited.get_mut(*name) else { continue };
-            let is_shared = is_i386 && multiplexed::by_name(name).is_some();
+            let is_shared = is_multiplexed && multiplexed::by_name(name).is_some();
             let is_told = *index == limit.index && mask & limit.mask == limit.mask;
             if let Some(rank) = ranks.first().filter(|_| is_told && !is_shared) {
                 limit.answer(*value, rank.errno);
             }
         }
-    }
-}
-
-impl Answer {
-    pub(super) fn new(errno: Errno) -> Self {
-        Self { errno, others: BTreeSet::new(), reasons: BTreeSet::new() }
-    }
-
-    /// The same number, for what was recorded as well.
-    pub(super) fn with(mut self, recorded: Option<Self>) -> Self {
-        if let Some(Self { errno, others, reasons }) = recorded {
-            self.others.extend(others.into_iter().chain([errno]));
-            self.others.remove(&self.errno);
-            self.reasons.extend(reasons);
-        }
-        self
-    }
-
-    /// A runtime tries the call.
-    pub fn is_of_a_runtime(&self) -> bool {
-        self.reasons.iter().any(|reason| matches!(reason, Reason::Base { .. }))
-    }
-
-    /// It was recorded that a filter refused the call.
-    pub fn is_recorded(&self) -> bool {
-        self.reasons.iter().any(|reason| matches!(reason, Reason::Denied { .. }))
     }
 }
 
@@ -156,19 +120,21 @@ impl Profile {
     }
 }
 
-/// A call that C libraries try first, what they take in its place when it fails with ENOSYS, and the place where that is written: glibc,
-/// `sysdeps/unix/sysv/linux/clone-internal.c`, and `clone3` of the defaults of Docker and containerd, which therefore answer it so.
+/// A call that C libraries try first, what they take in its place when it fails with ENOSYS, and
+/// the place where that is written: glibc, `sysdeps/unix/sysv/linux/clone-internal.c`, and `clone3`
+/// of the defaults of Docker and containerd, which therefore answer it so.
 const FALL_BACKS: [(&str, &str); 1] = [("clone3", "clone")];
 
-/// What a caller takes in the place of a call that was refused in a way that it falls back on. Filters cannot look at what such a call
-/// points to, so that profiles refuse it on purpose.
+/// What a caller takes in the place of a call that was refused in a way that it falls back on.
+/// Filters cannot look at what such a call points to, so that profiles refuse it on purpose.
 pub fn falls_back(call: &Call) -> Option<&'static str> {
     let name = syscalls::name(call.abi, call.number)?;
-    let is_so = call.refused == Some(Refusal::Errno(Errno::ENOSYS.get()));
+    let is_so = call.outcome == Some(DenyOutcome::Errno(Errno::ENOSYS.get()));
     FALL_BACKS.iter().find(|(first, _)| is_so && *first == name).map(|(_, other)| *other)
 }
 
-/// Whether what was refused counts for an answer: not what a runtime was refused before the filter of the container.
+/// Whether what was refused counts for an answer: not what a runtime was refused before the filter
+/// of the container.
 pub(super) fn counts(call: &Call) -> bool {
-    call.during.is_some_and(|during| during != Phase::Setup)
+    call.denied_in_phase.is_some_and(|phase| phase != Phase::Setup)
 }

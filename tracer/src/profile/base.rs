@@ -1,11 +1,13 @@
-//! Base sets: what a container runtime calls between the load of the filter and the workload's execve.
+//! Base sets: what a container runtime calls between the load of the filter and the workload's
+//! execve.
 //!
-//! A container does not start under a profile that lacks one of them, and a recording of one runtime, on one day, shows
-//! neither those of another version nor those that chance decides. The sets are the files of `profiles/runtime`, with a
-//! reason for each call; they are embedded, so that there is one truth.
+//! A container does not start under a profile that lacks one of them, and a recording of one
+//! runtime, on one day, shows neither those of another version nor those that chance decides. The
+//! sets are the files of `profiles/runtime`, with a reason for each call; they are embedded, so
+//! that there is one truth.
 //!
-//! Some calls a runtime only tries, and goes on without when they are refused. They are never allowed for its sake; a
-//! profile that would end the caller answers them with an error number.
+//! Some calls a runtime only tries, and goes on without when they are refused. They are never
+//! allowed for its sake; a profile that would end the caller answers them with an error number.
 
 use std::sync::LazyLock;
 
@@ -74,12 +76,14 @@ pub struct BaseSet {
     pub source: String,
     /// The calls, sorted by name.
     pub calls: Vec<BaseCall>,
-    /// Calls that the runtime tries, and goes on without when they are refused; sorted by name, none of them in `calls`.
+    /// Calls that the runtime tries, and goes on without when they are refused; sorted by name,
+    /// none of them in `calls`.
     #[serde(default)]
     pub optional: Vec<BaseCall>,
 }
 
-/// The versions of a runtime that did their work under its base set, with everything else killing the process.
+/// The versions of a runtime that did their work under its base set, with everything else killing
+/// the process.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proven {
@@ -97,9 +101,21 @@ pub struct BaseCall {
     pub name: String,
     /// What the runtime makes it for.
     pub reason: String,
-    /// The values of arguments that it makes it with, where they are known; any value where there is none.
+    /// The values of arguments that it makes it with, where they are known; any value where there
+    /// is none.
     #[serde(default)]
     pub arguments: Vec<BaseArgument>,
+    /// The runtime starts no container without it: taken out of the set alone, under an error
+    /// number, nothing started.
+    #[serde(default)]
+    pub required: bool,
+    /// The first release of each series that makes the call, the oldest first; empty when all do,
+    /// as far as is known.
+    #[serde(default)]
+    pub since: Vec<String>,
+    /// The only releases that do not go on without it; empty when there are more.
+    #[serde(default)]
+    pub only: Vec<String>,
 }
 
 /// The values with which a runtime makes a call.
@@ -132,7 +148,7 @@ pub enum BaseSetError {
         found: Runtime,
     },
     /// A name is no call of x86_64.
-    #[error("the base set of {} names {name:?}, which is no system call of x86_64", runtime.name())]
+    #[error("the base set of {} names {name:?}, which is no system call of {}", runtime.name(), Abi::NATIVE.name())]
     Name {
         /// The runtime.
         runtime: Runtime,
@@ -186,7 +202,7 @@ fn check(runtime: Runtime, calls: &[BaseCall]) -> Result<(), BaseSetError> {
     let mut previous = "";
     for call in calls {
         let name = || call.name.clone();
-        if syscalls::number(Abi::X86_64, &call.name).is_none() {
+        if syscalls::number(Abi::NATIVE, &call.name).is_none() {
             return Err(BaseSetError::Name { runtime, name: name() });
         }
         if call.name.as_str() <= previous {
@@ -208,10 +224,10 @@ pub fn optional(name: &str) -> Option<(Runtime, &'static BaseCall)> {
     })
 }
 
-/// The same for a recorded call that a runtime made after the filter was loaded, or was refused then. When the workload
-/// made it, it is none of these.
+/// The same for a recorded call that a runtime made after the filter was loaded, or was refused
+/// then. When the workload made it, it is none of these.
 pub fn optional_of_runtime(call: &Call) -> Option<(Runtime, &'static BaseCall)> {
-    let phase = if call.phase == Phase::Denied { call.during? } else { call.phase };
+    let phase = if call.phase == Phase::Denied { call.denied_in_phase? } else { call.phase };
     let name = syscalls::name(call.abi, call.number).filter(|_| phase == Phase::ContainerInit)?;
     optional(name)
 }

@@ -1,10 +1,13 @@
-//! What a profile allows that the defaults of container engines refuse, to a container with the default capabilities.
+//! What a profile allows that the defaults of container engines refuse, to a container with the
+//! default capabilities.
 //!
-//! Both are judged at points: the values of arguments at which one of them changes its mind, and those that were recorded. Whatever a
-//! profile allows at a point is what the kernel makes of the call.
+//! Both are judged at points: the values of arguments at which one of them changes its mind, and
+//! those that were recorded. Whatever a profile allows at a point is what the kernel makes of the
+//! call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use tracer_ebpf::arguments::{LOWER_HALF, NAMESPACES, WatchedArgument};
 
 use super::{
@@ -16,6 +19,7 @@ use super::{
 use crate::{
     recording::{Call, Phase, Recording},
     syscalls::{self, Abi},
+    text::Escaped,
 };
 
 /// A call that a profile allows and a default refuses.
@@ -23,8 +27,8 @@ use crate::{
 pub struct Beyond {
     /// The call.
     pub name: &'static str,
-    /// The value of an argument: which argument, and the bits of it that count. None: it is refused whatever the arguments are, and no
-    /// value of them is known.
+    /// The value of an argument: which argument, and the bits of it that count. None: it is refused
+    /// whatever the arguments are, and no value of them is known.
     pub value: Option<(u8, u64)>,
     /// The profile allows the call with every other value as well.
     pub and_any: bool,
@@ -35,17 +39,18 @@ pub struct Beyond {
 }
 
 /// The first time that something was recorded.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sighting {
     /// The command that did it, when it is known.
-    pub command: Option<String>,
+    pub command: Option<Escaped>,
     /// In seconds since that recording began, when it is known.
     pub seconds: Option<f64>,
 }
 
-/// What a profile allows that a default refuses, by what recordings show of it; sorted by name and value.
+/// What a profile allows that a default refuses, by what recordings show of it; sorted by name and
+/// value.
 pub fn beyond(policy: &Policy, recordings: &[Recording]) -> Vec<Beyond> {
-    let seen = Seen::of(recordings);
+    let seen = RecordedValues::of(recordings);
     let mut found: BTreeMap<&'static str, Found> = BTreeMap::new();
     for abi in Abi::ALL {
         for (number, name) in syscalls::entries(abi) {
@@ -58,7 +63,8 @@ pub fn beyond(policy: &Policy, recordings: &[Recording]) -> Vec<Beyond> {
     found.into_iter().flat_map(|(name, found)| found.list(name, &seen)).collect()
 }
 
-/// The profile lets the call pass with some arguments. What it only logs, it would refuse otherwise.
+/// The profile lets the call pass with some arguments. What it only logs, it would refuse
+/// otherwise.
 fn passes(policy: &Policy, verdict: Verdict) -> bool {
     let only_logs = policy.default_verdict() == Verdict::Log && verdict == Verdict::Log;
     !verdict.refuses() && !only_logs
@@ -82,7 +88,12 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, policy: &Policy, (abi, number, name): (Abi, u32, &str), seen: &Seen<'_>) {
+    fn add(
+        &mut self,
+        policy: &Policy,
+        (abi, number, name): (Abi, u32, &str),
+        seen: &RecordedValues<'_>,
+    ) {
         let index = watched(name).next().map_or(0, |entry| entry.index);
         // Values that differ in other bits are one: of `clone`, the namespaces count.
         let mask = coarsest(name).map_or(LOWER_HALF, |entry| entry.mask);
@@ -104,8 +115,9 @@ impl Found {
         }
     }
 
-    /// What is told of it: what was seen, and the values that are allowed though they were not.
-    fn list(self, name: &'static str, seen: &Seen<'_>) -> Vec<Beyond> {
+    /// What the report lists of it: what was seen, and the values that are allowed though they were
+    /// not.
+    fn list(self, name: &'static str, seen: &RecordedValues<'_>) -> Vec<Beyond> {
         if self.values.is_empty() {
             return Vec::new();
         }
@@ -139,7 +151,7 @@ fn points(
     policy: &Policy,
     (abi, number, name): (Abi, u32, &str),
     index: u8,
-    seen: &Seen<'_>,
+    seen: &RecordedValues<'_>,
 ) -> BTreeSet<u64> {
     let mut points = BTreeSet::from([0]);
     let defaults = Engine::ALL.map(|engine| engine.default_profile().policy());
@@ -173,13 +185,13 @@ fn coarsest(name: &str) -> Option<&'static WatchedArgument> {
 }
 
 /// What recordings show.
-struct Seen<'a> {
+struct RecordedValues<'a> {
     calls: BTreeMap<&'a str, Sighting>,
     /// The values of the first argument that the table has of a call.
     values: BTreeMap<(&'a str, u64), Sighting>,
 }
 
-impl Seen<'_> {
+impl RecordedValues<'_> {
     fn of(recordings: &[Recording]) -> Self {
         let mut seen = Self { calls: BTreeMap::new(), values: BTreeMap::new() };
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
@@ -212,7 +224,8 @@ impl Seen<'_> {
 }
 
 impl Sighting {
-    fn keep_first(&mut self, other: Self) {
+    /// Keeps the earlier of the two.
+    pub(crate) fn keep_first(&mut self, other: Self) {
         let is_earlier = match (self.seconds, other.seconds) {
             (Some(known), Some(other)) => other < known,
             (None, other) => other.is_some() || self.command.is_none(),
@@ -227,17 +240,17 @@ impl Sighting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{oci, policy::Host};
+    use crate::profile::{oci, policy::RuleContext};
 
     fn policy(text: &str) -> Policy {
         let profile = oci::read(text.as_bytes()).expect("a profile");
-        Policy::new(&profile, &Host::default()).expect("a policy")
+        Policy::new(&profile, &RuleContext::default()).expect("a policy")
     }
 
     /// The call, the index and value of its argument, and whether other values are allowed as well.
-    type Told = (&'static str, Option<(u8, u64)>, bool);
+    type Reported = (&'static str, Option<(u8, u64)>, bool);
 
-    fn told(text: &str) -> Vec<Told> {
+    fn found(text: &str) -> Vec<Reported> {
         let all = beyond(&policy(text), &[]).into_iter();
         all.map(|one| (one.name, one.value, one.and_any)).collect()
     }
@@ -248,8 +261,12 @@ mod tests {
             {"names":["read","chroot","ptrace"],"action":"SCMP_ACT_ALLOW"},
             {"names":["socket"],"action":"SCMP_ACT_ALLOW",
              "args":[{"index":0,"value":4294967295,"valueTwo":1,"op":"SCMP_CMP_MASKED_EQ"}]}]}"#;
-        assert_eq!(told(text), []);
-        assert_eq!(told(r#"{"defaultAction":"SCMP_ACT_LOG"}"#), [], "it says what it would refuse");
+        assert_eq!(found(text), []);
+        assert_eq!(
+            found(r#"{"defaultAction":"SCMP_ACT_LOG"}"#),
+            [],
+            "it says what it would refuse"
+        );
     }
 
     #[test]
@@ -260,7 +277,7 @@ mod tests {
              "args":[{"index":0,"value":4294967295,"valueTwo":38,"op":"SCMP_CMP_MASKED_EQ"}]}]}"#;
         let expected =
             [("clone", None, false), ("socket", Some((0, 38)), false), ("unshare", None, false)];
-        assert_eq!(told(text), expected);
+        assert_eq!(found(text), expected);
         let all = beyond(&policy(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#), &[]);
         assert!(all.len() > 70 && all.iter().any(|one| one.name == "bpf"), "{}", all.len());
         let lsm = all.iter().find(|one| one.name == "lsm_list_modules").expect("it is there");
@@ -284,6 +301,6 @@ mod tests {
         let text =
             format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{}]}}"#, rules.join(","));
         let expected = [("bpf", 0), ("bpf", 5), ("clone", 0x1000_0000)];
-        assert_eq!(told(&text), expected.map(|(name, value)| (name, Some((0, value)), false)));
+        assert_eq!(found(&text), expected.map(|(name, value)| (name, Some((0, value)), false)));
     }
 }

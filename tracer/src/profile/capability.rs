@@ -51,7 +51,8 @@ const NAMES: [&str; 41] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Capability(usize);
 
-/// What a container gets by default from Docker, and from containerd for pods (moby's `oci/caps/defaults.go`).
+/// What a container gets by default from Docker, and from containerd for pods (moby's
+/// `oci/caps/defaults.go`).
 const DOCKERS: [&str; 14] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -91,7 +92,8 @@ impl Capability {
         NAMES.iter().position(|known| *known == name).map(Self)
     }
 
-    /// The capabilities of a set as `/proc/PID/status` writes it (`proc(5)`, `CapBnd`), the unknown ones left out.
+    /// The capabilities of a set as `/proc/PID/status` writes it (`proc(5)`, `CapBnd`), the unknown
+    /// ones left out.
     pub fn from_mask(mask: u64) -> impl Iterator<Item = Self> {
         (0..NAMES.len()).filter(move |number| mask >> number & 1 == 1).map(Self)
     }

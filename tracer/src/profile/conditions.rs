@@ -11,7 +11,8 @@ use crate::syscalls::arguments;
 /// The most alternatives of one call that are written.
 const MOST: usize = 20;
 
-/// For which arguments a call passes, when that depends on them: `argument 0 AF_UNIX, AF_INET`. None when it does not.
+/// For which arguments a call passes, when that depends on them: `argument 0 AF_UNIX, AF_INET`.
+/// None when it does not.
 pub fn passes_for(call: &str, decision: &Decision) -> Option<String> {
     let Decision::When(alternatives) = decision else { return None };
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();

@@ -1,33 +1,35 @@
-//! The profiles that container engines use when nobody names one: what a learned profile must not be wider than.
+//! The profiles that container engines use when nobody names one: what a learned profile must not
+//! be wider than.
 //!
-//! Docker's default and containerd's RuntimeDefault, each a file of `profiles/defaults` with its version and where it comes from; they
-//! are embedded, so that there is one truth. The files say what counts on amd64, for all three ABIs.
+//! Docker's default and containerd's RuntimeDefault, each a file of `profiles/defaults` with its
+//! version and where it comes from; they are embedded, so that there is one truth. The files say
+//! what counts on amd64, for all three ABIs.
 //!
-//! The arguments that the defaults look at are an `int` or `unsigned int` to the kernel, which ignores the upper half of the register.
-//! The defaults compare whole registers. Here a register is judged as the kernel takes it.
+//! The arguments that the defaults look at are an `int` or `unsigned int` to the kernel, which
+//! ignores the upper half of the register. The defaults compare whole registers. Here a register is
+//! judged as the kernel takes it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tracer_ebpf::arguments::LOWER_HALF;
 
 use super::{
-    Architecture,
     capability::Capability,
     multiplexed,
     oci::{
-        self, Action, Architectures, Condition, Constraint, JsonError, Listed, OciProfile,
-        Operator, Rule,
+        self, Action, Architectures, Condition, Constraint, JsonError, OciProfile, Operator, Rule,
+        SeccompArch,
     },
-    policy::{Host, Policy, PolicyError, Verdict},
+    policy::{Policy, PolicyError, RuleContext, Verdict},
 };
 use crate::syscalls::{self, Abi};
 
 /// A container engine with a default profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Engine {
     /// Docker.
     Docker,
@@ -174,11 +176,21 @@ impl DefaultProfile {
             return Err(DefaultError::Engine { expected: engine, found: file.engine });
         }
         file.check()?;
-        // The capabilities decide; every kernel that runs today is new enough.
-        let host = Host { capabilities: Capability::dockers().collect(), kernel: (u32::MAX, 0) };
-        let policy = Policy::new(&file.profile(), &host)
-            .map_err(|source| DefaultError::Policy { engine, source })?;
+        let policy = file.policy(&Capability::dockers().collect())?;
         Ok(Self { file, policy })
+    }
+
+    /// Its meaning for a container with other capabilities.
+    ///
+    /// # Errors
+    /// None, for the embedded defaults.
+    pub fn policy_with(&self, capabilities: &BTreeSet<Capability>) -> Result<Policy, DefaultError> {
+        self.file.policy(capabilities)
+    }
+
+    /// The profile, as the engine would hand it to a runtime, with its conditions on capabilities.
+    pub fn profile(&self) -> OciProfile {
+        self.file.profile()
     }
 
     /// The version that it was taken from.
@@ -199,21 +211,21 @@ impl DefaultProfile {
 
     /// Whether it refuses a call of x86_64 whatever its arguments are.
     pub fn refuses_all_of(&self, name: &str) -> bool {
-        let number = syscalls::number(Abi::X86_64, name);
+        let number = syscalls::number(Abi::NATIVE, name);
         let number = number.and_then(|number| u32::try_from(number).ok());
-        let always = number.and_then(|number| self.policy.always(Abi::X86_64, number));
+        let always = number.and_then(|number| self.policy.always(Abi::NATIVE, number));
         always.is_some_and(Verdict::refuses)
     }
 
     /// How many names of x86_64 it allows, for some arguments or for all.
     pub fn names(&self) -> usize {
         let is_allowed = |name: &str| {
-            let number = syscalls::number(Abi::X86_64, name);
+            let number = syscalls::number(Abi::NATIVE, name);
             let number = number.and_then(|number| u32::try_from(number).ok());
-            let always = number.map(|number| self.policy.always(Abi::X86_64, number));
+            let always = number.map(|number| self.policy.always(Abi::NATIVE, number));
             always.is_some_and(|always| always.is_none_or(|verdict| !verdict.refuses()))
         };
-        syscalls::entries(Abi::X86_64).filter(|(_, name)| is_allowed(name)).count()
+        syscalls::entries(Abi::NATIVE).filter(|(_, name)| is_allowed(name)).count()
     }
 
     /// The capabilities with one of which it allows a call that it refuses without.
@@ -247,6 +259,14 @@ impl File {
         }
     }
 
+    fn policy(&self, capabilities: &BTreeSet<Capability>) -> Result<Policy, DefaultError> {
+        // The capabilities decide; every kernel that runs today is new enough.
+        let host = RuleContext { capabilities: capabilities.clone(), kernel: (u32::MAX, 0) };
+        let engine = self.engine;
+        Policy::new(&self.profile(), &host)
+            .map_err(|source| DefaultError::Policy { engine, source })
+    }
+
     /// As the engine would hand it to a runtime, but for the comparisons of the upper halves.
     fn profile(&self) -> OciProfile {
         let mut rules = vec![rule(&self.calls, Action::Allow, None)];
@@ -270,7 +290,7 @@ impl File {
         OciProfile {
             default_action: Action::Errno,
             default_errno: Some(self.errno),
-            architectures: Architectures::Listed(Architecture::ALL.map(Listed::Ours).into()),
+            architectures: Architectures::Listed(Abi::ALL.map(SeccompArch::Ours).into()),
             flags: None,
             listener_path: None,
             listener_metadata: None,
@@ -345,83 +365,5 @@ pub fn shared() -> &'static BTreeMap<&'static str, Shared> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_defaults_are_well_formed() {
-        for engine in Engine::ALL {
-            let profile = DefaultProfile::parse(engine, engine.embedded())
-                .unwrap_or_else(|error| panic!("{}: {error}", engine.name()));
-            assert!(!profile.version().is_empty());
-            let calls = &profile.file.calls;
-            assert!(calls.is_sorted_by(|one, next| one < next), "{}", engine.name());
-            for limited in &profile.file.limited {
-                assert!(!calls.contains(&limited.name), "{}", limited.name);
-                let shared = &shared()[limited.name.as_str()];
-                assert_eq!((shared.index, shared.mask), (limited.index, limited.mask));
-            }
-        }
-    }
-
-    #[test]
-    fn they_allow_as_many_names_as_was_counted() {
-        assert_eq!(Engine::Docker.default_profile().names(), 306 + 3);
-        assert_eq!(Engine::Containerd.default_profile().names(), 309 + 3);
-    }
-
-    #[test]
-    fn what_they_refuse_is_known() {
-        let refused = |name: &str, first: u64| {
-            let number = syscalls::number(Abi::X86_64, name).expect("a call");
-            let number = u32::try_from(number).expect("not negative");
-            Engine::ALL.map(|engine| {
-                engine.default_profile().refuses(Abi::X86_64, number, &[first, 0, 0, 0, 0, 0])
-            })
-        };
-        for (name, first, expected) in [
-            ("read", 0, [false, false]),
-            ("chroot", 0, [false, false]),
-            ("unshare", 0, [true, true]),
-            ("clone3", 0, [true, true]),
-            ("lsm_list_modules", 0, [true, false]),
-            ("socket", 1, [false, false]),
-            ("socket", 38, [true, true]),
-            ("socket", 40, [true, true]),
-            ("socket", 0x1_0000_0026, [true, true]),
-            ("socket", 12, [true, false]),
-            ("clone", 0x11, [false, false]),
-            ("clone", 0x1000_0011, [true, true]),
-            ("personality", 8, [false, false]),
-            ("personality", 0x0004_0000, [true, true]),
-        ] {
-            assert_eq!(refused(name, first), expected, "{name} {first:#x}");
-        }
-    }
-
-    #[test]
-    fn what_all_allow_is_what_each_allows() {
-        let names: Vec<&str> = shared().keys().copied().collect();
-        assert_eq!(names, ["clone", "personality", "socket"]);
-        let socket = &shared()["socket"].values;
-        assert_eq!(socket.len(), 37);
-        assert!(socket.contains(&1) && !socket.contains(&38) && !socket.contains(&40));
-        let docker = Engine::Docker.default_profile();
-        let needs: Vec<&str> = docker.capabilities_for("bpf").collect();
-        assert_eq!(needs, ["CAP_BPF", "CAP_SYS_ADMIN"]);
-    }
-
-    #[test]
-    fn what_is_not_well_formed_is_refused() {
-        let with = |part: &str, other: &str| {
-            let text = Engine::Docker.embedded().replace(part, other);
-            DefaultProfile::parse(Engine::Docker, &text).expect_err(other).to_string()
-        };
-        assert!(with("\"accept4\"", "\"accept44\"").contains("accept44"));
-        assert!(with("CAP_BPF", "CAP_BFP").contains("CAP_BFP"));
-        assert!(with("\"values\": [0] }", "\"values\": [] }").contains("\"clone\""));
-        assert!(with("\"errno\": 1,", "").contains("not well-formed"));
-        let other = DefaultProfile::parse(Engine::Containerd, Engine::Docker.embedded());
-        assert!(matches!(other, Err(DefaultError::Engine { .. })));
-    }
-}
+#[path = "defaults_tests.rs"]
+mod tests;

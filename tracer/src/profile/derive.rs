@@ -1,23 +1,27 @@
 //! From recordings to a profile.
 //!
-//! A call that was seen in the workload, or in a container's init after its filter was loaded, is allowed; what a runtime
-//! did before, and what a filter refused, is not. To these come the calls that a recording on this host may not show: the
-//! base sets of the runtimes and the standing calls, and on request those that are inferred. A call that the workload made is
-//! dropped for one reason only: the user said so. One that a runtime made after the filter and only tried is not allowed for
-//! that: it goes on without.
+//! A call that was seen in the workload, or in a container's init after its filter was loaded, is
+//! allowed; what a runtime did before, and what a filter refused, is not. To these come the calls
+//! that a recording on this host may not show: the base sets of the runtimes and the calls that are
+//! always allowed, and on request those that are inferred. A call that the workload made is dropped
+//! for one reason only: the user said so. One that a runtime made after the filter and only tried
+//! is not allowed for that: it goes on without.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, Exclusion, Options, Profile, Reason, RuntimeChoice,
+    Exclusion, Options, Profile, Reason, RuntimeChoice,
     alternatives::alternatives,
+    always_allowed,
     answers::{self, Refused},
     arguments::{self, ArgumentNotes, Evidence, Limits},
-    inferred, is_seen, standing,
+    inferred,
+    model::Allowed,
+    reason::is_seen,
 };
 use crate::{
     recording::{Added, Call, Derived, Phase, Recording},
-    syscalls::{self, Abi},
+    syscalls::{self, Abi, AbiDescription},
 };
 
 /// A profile, and what was decided on the way to it.
@@ -25,16 +29,20 @@ use crate::{
 pub struct Derivation {
     /// The profile.
     pub profile: Profile,
-    /// The calls that the profile allows though no recording shows them, with the reasons; sorted by name.
+    /// The calls that the profile allows though no recording shows them, with the reasons; sorted
+    /// by name.
     pub added: Vec<Added>,
     /// The calls that would be allowed, had the user not taken them out; sorted.
     pub excluded: Vec<String>,
     /// Those of the excluded calls that a recording shows: the workload will miss them.
     pub excluded_seen: Vec<String>,
+    /// The calls that the workload was seen to make, and that are not allowed because few
+    /// recordings have them ([`Options::rare`]); sorted.
+    pub rare: Vec<String>,
     /// What comes of taking calls out.
     pub exclusion: Exclusion,
     /// Recorded calls that no profile can name; sorted by ABI and number.
-    pub unexpressible: Vec<Unexpressible>,
+    pub unnamed: Vec<UnnamedSyscall>,
     /// Allowed names that none of the profile's architectures has: included, and without effect.
     pub ineffective: Vec<String>,
     /// What is to be said of arguments.
@@ -43,7 +51,7 @@ pub struct Derivation {
 
 /// Recorded calls of a number that has no name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unexpressible {
+pub struct UnnamedSyscall {
     /// The ABI it was called through.
     pub abi: Abi,
     /// The number in that ABI's table.
@@ -52,7 +60,8 @@ pub struct Unexpressible {
     pub phase: Phase,
     /// How often it was called, when that was counted.
     pub count: Option<u64>,
-    /// A newer kernel may have such a call, which the profile then denies; otherwise no kernel has, and none is missing.
+    /// A newer kernel may have such a call, which the profile then denies; otherwise no kernel has,
+    /// and none is missing.
     pub may_be_newer: bool,
 }
 
@@ -61,8 +70,7 @@ pub struct Unexpressible {
 pub enum DeriveError {
     /// Nothing was seen that a profile could be made for.
     #[error(
-        "no call of a workload was recorded (recordings: {recordings}, cgroups: {cgroups}): \
-         start the workload while it is traced"
+        "no call of a workload was recorded (recordings: {recordings}, cgroups: {cgroups}): start the workload while tracing"
     )]
     NoWorkload {
         /// How many recordings there were.
@@ -75,35 +83,38 @@ pub enum DeriveError {
 impl Profile {
     /// Derives the profile that covers every one of the recordings.
     ///
-    /// Names come from the tables of this program, by ABI and number; the names in a recording are for its readers.
+    /// Names come from the tables of this program, by ABI and number; the names in a recording are
+    /// for its readers.
     pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
-        let seen = Seen::gather(recordings, options);
+        let seen = RecordedCalls::gather(recordings, options);
         if !seen.workload {
             let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
             return Err(DeriveError::NoWorkload { recordings: recordings.len(), cgroups });
         }
-        let architectures: BTreeSet<Architecture> = if options.all_architectures {
-            Architecture::ALL.into()
+        let architectures: BTreeSet<Abi> = if options.all_architectures {
+            Abi::ALL.into()
         } else {
-            seen.architectures.iter().copied().chain([Architecture::X86_64]).collect()
+            seen.architectures.iter().copied().chain([Abi::NATIVE]).collect()
         };
         let mut allowed = seen.allowed;
-        add_standing(&mut allowed);
+        add_always_allowed(&mut allowed);
         add_base_sets(&mut allowed, options);
-        if architectures.contains(&Architecture::X86) {
-            add_forms_of_i386(&mut allowed);
+        for abi in &architectures {
+            add_forms(&mut allowed, abi.description());
         }
         for name in options.include() {
             add(&mut allowed, name, Reason::Included);
         }
         if allowed.contains_key("clone3") {
-            add(&mut allowed, "clone", Reason::Companion("clone3"));
+            add(&mut allowed, "clone", Reason::Fallback("clone3"));
         }
         add_inferred(&mut allowed, options);
         let clone3 = arguments::take_clone3_out(&mut allowed, &seen.evidence, options);
         let exclusion = Exclusion::of(&allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
         let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
+        let rare = seen.rare.into_iter().filter(|name| !allowed.contains_key(*name));
+        let rare = rare.map(str::to_owned).collect();
         let ineffective =
             allowed.keys().filter(|name| !has_effect(name, &architectures)).cloned().collect();
         let Limits { limited, mut notes } = arguments::limits(&allowed, &seen.evidence, options);
@@ -118,14 +129,15 @@ impl Profile {
         let mut profile = Self { default_action, architectures, allowed, limited, answered };
         seen.refused.answer_values(&mut profile);
         profile.fit_filter(&mut notes);
-        let unexpressible = seen.unexpressible.into_values().collect();
+        let unnamed = seen.unnamed.into_values().collect();
         Ok(Derivation {
             profile,
             added,
             excluded,
             excluded_seen,
+            rare,
             exclusion,
-            unexpressible,
+            unnamed,
             ineffective,
             arguments: notes,
         })
@@ -135,30 +147,31 @@ impl Profile {
 impl Derivation {
     /// What a recording keeps of it.
     pub fn derived(&self) -> Derived {
+        let mut excluded = [self.excluded_seen.as_slice(), &self.rare].concat();
+        excluded.sort();
         Derived {
             added: self.added.clone(),
-            excluded: self.excluded_seen.clone(),
+            excluded,
             answered: self.profile.answered(),
             values: self.profile.values(),
         }
     }
 }
 
-/// Allowed names, each with its reasons.
-pub(super) type Allowed = BTreeMap<String, BTreeSet<Reason>>;
-
 /// What the recordings show.
 #[derive(Default)]
-struct Seen {
+struct RecordedCalls {
     workload: bool,
-    architectures: BTreeSet<Architecture>,
+    architectures: BTreeSet<Abi>,
     allowed: Allowed,
     refused: Refused,
     evidence: Evidence,
-    unexpressible: BTreeMap<(Abi, i32), Unexpressible>,
+    unnamed: BTreeMap<(Abi, i32), UnnamedSyscall>,
+    /// Calls of the workload that are left out because few recordings have them.
+    rare: BTreeSet<&'static str>,
 }
 
-impl Seen {
+impl RecordedCalls {
     fn gather(recordings: &[Recording], options: &Options) -> Self {
         let mut seen = Self::default();
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
@@ -174,14 +187,18 @@ impl Seen {
 
     fn take(&mut self, call: &Call, options: &Options) {
         self.workload |= call.phase == Phase::Workload;
-        // Also for a number without a name: a filter without its architecture would kill the caller.
-        self.architectures.insert(call.abi.into());
+        // Also for a number without a name: a filter without its architecture would kill the
+        // caller.
+        self.architectures.insert(call.abi);
         // A runtime that nobody chose may need what another one only tries.
         let runtimes = [RuntimeChoice::Any, options.runtime].map(RuntimeChoice::runtimes);
         if self.refused.take_tried(call, |runtime| runtimes.concat().contains(&runtime)) {
             return;
         }
         match syscalls::name(call.abi, call.number) {
+            Some(name) if call.phase == Phase::Workload && options.rare.contains(name) => {
+                self.rare.insert(name);
+            }
             Some(name) => {
                 let reason = Reason::Seen { abi: call.abi, phase: call.phase };
                 self.evidence.take(name, reason, call);
@@ -193,20 +210,20 @@ impl Seen {
 
     /// A call that a filter refused, but not to a runtime that was still setting the container up.
     fn take_denied(&mut self, call: &Call, options: &Options) {
-        let Some(refused) = call.refused else { return };
+        let Some(outcome) = call.outcome else { return };
         if self.refused.take_tried(call, |_| true) {
             return;
         }
         self.refused.take(call);
         let is_allowed = options.denied && !call.doubtful && answers::falls_back(call).is_none();
-        let is_answered = options.default_action.ends_the_caller() && refused.errno().is_some();
+        let is_answered = options.default_action.ends_the_caller() && outcome.errno().is_some();
         if !is_allowed && !is_answered {
             return;
         }
-        self.architectures.insert(call.abi.into());
+        self.architectures.insert(call.abi);
         match syscalls::name(call.abi, call.number) {
             Some(name) if is_allowed => {
-                let reason = Reason::Denied { abi: call.abi, refused };
+                let reason = Reason::Denied { abi: call.abi, outcome };
                 self.evidence.take(name, reason, call);
                 add(&mut self.allowed, name, reason);
             }
@@ -217,8 +234,8 @@ impl Seen {
 
     fn take_nameless(&mut self, call: &Call) {
         let (abi, number) = (call.abi, call.number);
-        let may_be_newer = syscalls::may_be_newer(abi, number);
-        let entry = self.unexpressible.entry((abi, number)).or_insert(Unexpressible {
+        let may_be_newer = syscalls::may_be_newer(number);
+        let entry = self.unnamed.entry((abi, number)).or_insert(UnnamedSyscall {
             abi,
             number,
             phase: call.phase,
@@ -244,14 +261,14 @@ fn add(allowed: &mut Allowed, name: &str, reason: Reason) {
     }
 }
 
-fn add_standing(allowed: &mut Allowed) {
-    for (name, reason) in standing::CORE {
+fn add_always_allowed(allowed: &mut Allowed) {
+    for (name, reason) in always_allowed::CORE {
         add(allowed, name, Reason::Core(reason));
     }
-    for name in standing::VDSO {
+    for name in always_allowed::VDSO {
         add(allowed, name, Reason::Vdso);
     }
-    for (name, reason) in standing::START_UP {
+    for (name, reason) in always_allowed::START_UP {
         add(allowed, name, Reason::StartUp(reason));
     }
 }
@@ -264,20 +281,23 @@ fn add_base_sets(allowed: &mut Allowed, options: &Options) {
     }
 }
 
-/// What 32-bit programs make in the place of the calls that were added: also those of another program than the recorded
-/// one. The calls that one was seen to make have the names of its own ABI.
-fn add_forms_of_i386(allowed: &mut Allowed) {
+/// What programs of an ABI call in the place of the native calls that were added: also those of
+/// another program than the recorded one. The calls that one was seen to make have the names of its
+/// own ABI.
+fn add_forms(allowed: &mut Allowed, abi: &AbiDescription) {
     let is_added = |reasons: &BTreeSet<Reason>| reasons.iter().any(|reason| !reason.is_seen());
     let added = allowed.iter().filter(|(_, reasons)| is_added(reasons));
-    let forms: Vec<_> = added.filter_map(|(name, _)| syscalls::form_of_i386(name)).collect();
+    let forms: Vec<_> = added.filter_map(|(name, _)| (abi.form_of)(name)).collect();
     for (of, form) in forms {
         add(allowed, form, Reason::Form { of });
     }
-    add(allowed, standing::VDSO_I386, Reason::Vdso);
+    for name in abi.own_vdso {
+        add(allowed, name, Reason::Vdso);
+    }
 }
 
-/// What was not seen and follows from how C libraries are written. Only calls that were seen have alternatives: an added
-/// call brings no further ones.
+/// What was not seen and follows from how C libraries are written. Only calls that were seen have
+/// alternatives: an added call brings no further ones.
 fn add_inferred(allowed: &mut Allowed, options: &Options) {
     if options.alternatives {
         let seen = allowed.iter().filter(|(_, reasons)| is_seen(reasons));
@@ -313,6 +333,6 @@ fn added((name, reasons): (&String, &BTreeSet<Reason>)) -> Added {
     Added { name: name.clone(), reason: reasons.join("; ") }
 }
 
-fn has_effect(name: &str, architectures: &BTreeSet<Architecture>) -> bool {
-    architectures.iter().any(|architecture| syscalls::number(architecture.abi(), name).is_some())
+fn has_effect(name: &str, architectures: &BTreeSet<Abi>) -> bool {
+    architectures.iter().any(|abi| syscalls::number(*abi, name).is_some())
 }

@@ -1,8 +1,8 @@
 //! What the user takes out of a profile, and what comes of that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Options, Reason};
+use super::{Options, Reason, model::Allowed};
 use crate::recording::Phase;
 
 /// The call that starts every program.
@@ -19,7 +19,7 @@ pub struct Exclusion {
 
 impl Exclusion {
     /// Judges the calls to be taken out, by what is allowed before.
-    pub(super) fn of(allowed: &BTreeMap<String, BTreeSet<Reason>>, options: &Options) -> Self {
+    pub(super) fn of(allowed: &Allowed, options: &Options) -> Self {
         let mut exclusion = Self::default();
         for name in options.exclude() {
             let Some(reasons) = allowed.get(name) else {

@@ -1,9 +1,10 @@
 //! The BPF program of a policy, as `seccomp(2)` takes it.
 //!
-//! seccompiler, the compiler of the rust-vmm project, makes the code of the conditions, with their comparisons of 64-bit
-//! numbers by halves. Its compiler for whole filters is not used: it knows one ABI per filter and not i386, one action
-//! besides the default, and spends five instructions on each call one after the other, so that the three tables of a
-//! default profile are longer than the 4096 instructions that the kernel takes. Here the numbers are searched by halving:
+//! seccompiler, the compiler of the rust-vmm project, makes the code of the conditions, with their
+//! comparisons of 64-bit numbers by halves. Its compiler for whole filters is not used: it knows
+//! one ABI per filter and not i386, one action besides the default, and spends five instructions on
+//! each call one after the other, so that the three tables of a default profile are longer than the
+//! 4096 instructions that the kernel takes. Here the numbers are searched by halving:
 //!
 //! ```text
 //! load the architecture;  go to its part, or kill the thread
@@ -20,7 +21,7 @@ use super::{
     oci::{Condition, Operator},
     policy::{Decision, Policy, Verdict},
 };
-use crate::syscalls::Abi;
+use crate::syscalls::{Abi, AbiDescription, HOST};
 
 /// `BPF_LD | BPF_W | BPF_ABS` (`include/uapi/linux/bpf_common.h`).
 const LOAD: u16 = 0x20;
@@ -37,12 +38,6 @@ const RETURN: u16 = 0x06;
 const NUMBER: u32 = 0;
 /// Where it has the architecture.
 const ARCHITECTURE: u32 = 4;
-/// `AUDIT_ARCH_X86_64` (`include/uapi/linux/audit.h`), x32's as well.
-const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
-/// `AUDIT_ARCH_I386`.
-const AUDIT_ARCH_I386: u32 = 0x4000_0003;
-/// Numbers from here on are x32's (`__X32_SYSCALL_BIT`).
-const X32: u32 = 0x4000_0000;
 /// `BPF_MAXINSNS`: the longest program that the kernel takes (`include/uapi/linux/bpf_common.h`).
 const MOST_INSTRUCTIONS: usize = 4096;
 
@@ -51,7 +46,7 @@ const MOST_INSTRUCTIONS: usize = 4096;
 pub enum FilterError {
     /// The kernel would not take it.
     #[error(
-        "the profile makes a filter of {instructions} instructions, the kernel takes {MOST_INSTRUCTIONS}; list fewer architectures or fewer rules with conditions"
+        "the profile makes a filter of {instructions} instructions, and the kernel takes {MOST_INSTRUCTIONS}; list fewer architectures or fewer rules with conditions"
     )]
     TooLong {
         /// Its length.
@@ -73,23 +68,40 @@ impl From<BackendError> for FilterError {
 /// # Errors
 /// The program would be too long.
 pub fn compile(policy: &Policy) -> Result<Vec<Instruction>, FilterError> {
-    let kill = [return_of(Verdict::KillThread)];
-    let i386 = part(policy, Abi::I386)?.map(loading_number).unwrap_or(kill.to_vec());
-    let native = part(policy, Abi::X86_64)?.unwrap_or(kill.to_vec());
-    let x32 = part(policy, Abi::X32)?.unwrap_or_else(|| without_x32(policy));
-    let native = loading_number(choose(JUMP_IF_AT_LEAST, X32, &x32, &native));
-    let other = choose(JUMP_IF_EQUAL, AUDIT_ARCH_I386, &i386, &kill);
+    let mut rest = vec![return_of(Verdict::KillThread)];
+    for base in HOST.abis.iter().rev().filter(|abi| abi.number_bit == 0) {
+        let numbers = numbers(policy, base)?;
+        rest = choose(JUMP_IF_EQUAL, base.audit_arch, &numbers, &rest);
+    }
     let mut program = vec![statement(LOAD, ARCHITECTURE)];
-    program.extend(choose(JUMP_IF_EQUAL, AUDIT_ARCH_X86_64, &native, &other));
+    program.extend(rest);
     if program.len() > MOST_INSTRUCTIONS {
         return Err(FilterError::TooLong { instructions: program.len() });
     }
     Ok(program)
 }
 
-/// What a filter does with x32 numbers when x32 is not listed: as other foreign ABIs, but for -1, by which a tracer skips
-/// a call (`seccomp(2)`) and which libseccomp leaves to the default for that reason.
-fn without_x32(policy: &Policy) -> Vec<Instruction> {
+/// What a filter does with the numbers of an architecture as the kernel shows it: those of an ABI,
+/// and those that a bit marks as another ABI's.
+fn numbers(policy: &Policy, base: &AbiDescription) -> Result<Vec<Instruction>, FilterError> {
+    let marked = HOST.abis.iter().filter(|abi| abi.number_bit != 0);
+    let mut marked = marked.filter(|abi| abi.audit_arch == base.audit_arch).peekable();
+    let own = part(policy, base)?;
+    if own.is_none() && marked.peek().is_none() {
+        return Ok(vec![return_of(Verdict::KillThread)]);
+    }
+    let mut code = own.unwrap_or_else(|| vec![return_of(Verdict::KillThread)]);
+    for abi in marked {
+        let own = part(policy, abi)?.unwrap_or_else(|| unlisted(policy));
+        code = choose(JUMP_IF_AT_LEAST, abi.number_bit.unsigned_abs(), &own, &code);
+    }
+    Ok(loading_number(code))
+}
+
+/// What a filter does with marked numbers whose ABI is not listed: as with other foreign ABIs, but
+/// for -1, by which a tracer skips a call (`seccomp(2)`) and which libseccomp leaves to the default
+/// for that reason.
+fn unlisted(policy: &Policy) -> Vec<Instruction> {
     let default = [return_of(policy.default_verdict())];
     choose(JUMP_IF_EQUAL, u32::MAX, &default, &[return_of(Verdict::KillThread)])
 }
@@ -99,9 +111,9 @@ fn loading_number(rest: Vec<Instruction>) -> Vec<Instruction> {
 }
 
 /// The search through an ABI's numbers; `None` when it is not listed.
-fn part(policy: &Policy, abi: Abi) -> Result<Option<Vec<Instruction>>, FilterError> {
-    let Some(table) = policy.table(abi) else { return Ok(None) };
-    let base = if abi == Abi::X32 { X32 } else { 0 };
+fn part(policy: &Policy, abi: &AbiDescription) -> Result<Option<Vec<Instruction>>, FilterError> {
+    let Some(table) = policy.table(abi.abi) else { return Ok(None) };
+    let base = abi.number_bit.unsigned_abs();
     let default = Decision::Always(policy.default_verdict());
     // Each range from its number to that of the next.
     let mut ranges: Vec<(u32, &Decision)> = vec![(base, &default)];
@@ -120,7 +132,7 @@ fn part(policy: &Policy, abi: Abi) -> Result<Option<Vec<Instruction>>, FilterErr
         end = number + 1;
     }
     push(end, &default);
-    search(&ranges, policy.default_verdict(), abi).map(Some)
+    search(&ranges, policy.default_verdict(), abi.abi).map(Some)
 }
 
 fn search(
@@ -149,7 +161,8 @@ fn leaf(decision: &Decision, default: Verdict, abi: Abi) -> Result<Vec<Instructi
     for (conditions, verdict) in alternatives {
         let conditions =
             conditions.iter().map(|it| condition(it, abi)).collect::<Result<_, _>>()?;
-        // It goes on behind itself when the conditions hold, and jumps over one more instruction when they do not.
+        // It goes on behind itself when the conditions hold, and jumps over one more instruction
+        // when they do not.
         code.extend(Vec::<Instruction>::from(SeccompRule::new(conditions)?));
         code.push(return_of(*verdict));
     }
@@ -158,10 +171,8 @@ fn leaf(decision: &Decision, default: Verdict, abi: Abi) -> Result<Vec<Instructi
 }
 
 fn condition(condition: &Condition, abi: Abi) -> Result<SeccompCondition, BackendError> {
-    let length = match abi {
-        Abi::X86_64 => SeccompCmpArgLen::Qword,
-        Abi::I386 | Abi::X32 => SeccompCmpArgLen::Dword,
-    };
+    let is_wide = abi.description().argument_mask == u64::MAX;
+    let length = if is_wide { SeccompCmpArgLen::Qword } else { SeccompCmpArgLen::Dword };
     let (operator, value) = match condition.operator {
         Operator::NotEqual => (SeccompCmpOp::Ne, condition.value),
         Operator::Less => (SeccompCmpOp::Lt, condition.value),

@@ -1,17 +1,19 @@
-//! Calls of rare paths, which nobody saw and which are allowed on request: they follow from how C libraries are written, not from
-//! what was recorded.
+//! Calls of rare paths, which nobody saw and which are allowed on request: they follow from how C
+//! libraries are written, not from what was recorded.
 
-/// Calls of paths that a test run hardly takes: failed assertions, shortage of memory, signals, loss of a service.
+/// Calls of paths that a test run hardly takes: failed assertions, shortage of memory, signals,
+/// loss of a service.
 ///
-/// Sources: glibc, `stdlib/abort.c`, `assert/assert.c`, `sysdeps/posix/libc_fatal.c`, `misc/syslog.c`, `nptl/pthread_kill.c`,
-/// `malloc/malloc.c`, `resolv/res_send.c`; musl, `src/exit/abort.c`, `src/signal/raise.c`, `src/misc/syslog.c`. Ends of
-/// threads and returns from signal handlers are in every profile already.
+/// Sources: glibc, `stdlib/abort.c`, `assert/assert.c`, `sysdeps/posix/libc_fatal.c`,
+/// `misc/syslog.c`, `nptl/pthread_kill.c`, `malloc/malloc.c`, `resolv/res_send.c`; musl,
+/// `src/exit/abort.c`, `src/signal/raise.c`, `src/misc/syslog.c`. Ends of threads and returns from
+/// signal handlers are in every profile already.
 pub const ERROR_PATHS: &[(&str, &str)] = &[
     ("connect", "reaches the system log, and name servers over TCP when UDP fails"),
     ("fdatasync", "makes data last before a program gives up, or at an orderly end"),
     ("fsync", "makes a file last before a program gives up, or at an orderly end"),
     ("ftruncate", "cuts a file back after a write that failed"),
-    ("getcwd", "names the folder in a message of an error"),
+    ("getcwd", "names the directory in a message of an error"),
     ("getpid", "abort() and raise() address a signal to their own process"),
     ("gettid", "abort() and raise() address a signal to their own thread"),
     ("kill", "ends other processes when one of them failed, or passes a signal on"),
@@ -38,8 +40,8 @@ pub(super) mod tests {
     use super::*;
     use crate::syscalls::{Abi, number};
 
-    /// Calls that give a program power over the kernel, the machine or other programs. Calls that are dangerous with some
-    /// arguments only (`socket`, `clone`) are not among them.
+    /// Calls that give a program power over the kernel, the machine or other programs. Calls that
+    /// are dangerous with some arguments only (`socket`, `clone`) are not among them.
     pub(in super::super) const DANGEROUS: &[&[&str]] = &[
         &["init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf"],
         &[

@@ -1,15 +1,16 @@
-//! What a pod needs to run under a profile: a `securityContext` of type Localhost, and the patch that gives it to a workload.
+//! What a pod needs to run under a profile: a `securityContext` of type Localhost, and the patch
+//! that gives it to a workload.
 //!
-//! The kubelet looks the file up below `<root>/seccomp` of the node that runs the pod (Kubernetes documentation,
-//! "Seccomp and Kubernetes"). The path in the pod is checked here as the API server checks it, so that a patch that was
-//! written is accepted.
+//! The kubelet looks the file up below `<root>/seccomp` of the node that runs the pod (Kubernetes
+//! documentation, "Seccomp and Kubernetes"). The path in the pod is checked here as the API server
+//! checks it, so that a patch that was written is accepted.
 
 use std::fmt::Write as _;
 
-/// The kubelet's root folder unless its `--root-dir` says otherwise.
+/// The kubelet's root directory unless its `--root-dir` says otherwise.
 pub const DEFAULT_KUBELET_ROOT: &str = "/var/lib/kubelet";
 
-/// The value of `localhostProfile`: a path below the kubelet's seccomp folder.
+/// The value of `localhostProfile`: a path below the kubelet's seccomp directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalhostProfile(String);
 
@@ -17,25 +18,25 @@ pub struct LocalhostProfile(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LocalhostProfileError {
     /// There is none.
-    #[error("the localhostProfile is empty: name the file below the kubelet's seccomp folder")]
+    #[error("the localhostProfile is empty: name the file below the kubelet's seccomp directory")]
     Empty,
     /// It begins at the root.
     #[error(
-        "the localhostProfile {path:?} must be a relative path: it counts from the kubelet's seccomp folder"
+        "the localhostProfile {path:?} must be a relative path: it counts from the kubelet's seccomp directory"
     )]
     Absolute {
         /// The path.
         path: String,
     },
-    /// It leaves the folder.
+    /// It leaves the directory.
     #[error(
-        "the localhostProfile {path:?} must not contain '..': the file lies below the kubelet's seccomp folder"
+        "the localhostProfile {path:?} must not contain '..': the file lies below the kubelet's seccomp directory"
     )]
     Backstep {
         /// The path.
         path: String,
     },
-    /// It names a folder, not a file.
+    /// It names a directory, not a file.
     #[error("the localhostProfile {path:?} names no file: end it with the file's name")]
     NoFile {
         /// The path.
@@ -104,15 +105,17 @@ pub struct Files<'a> {
     pub profile: &'a str,
     /// The patch.
     pub patch: &'a str,
-    /// The kubelet's root folder on the nodes ([`DEFAULT_KUBELET_ROOT`]).
+    /// The kubelet's root directory on the nodes ([`DEFAULT_KUBELET_ROOT`]).
     pub kubelet_root: &'a str,
 }
 
-/// The strategic merge patch that `kubectl patch --patch-file` takes, with which the pods of a workload run under the profile.
+/// The strategic merge patch that `kubectl patch --patch-file` takes, with which the pods of a
+/// workload run under the profile.
 ///
-/// Its form is that of what has a pod template in `spec.template` (Deployment, `ReplicaSet`, `StatefulSet`, `DaemonSet`, Job), and
-/// that of a `CronJob` when nothing else is meant. The list of containers is merged by their names (Kubernetes API reference,
-/// `PodSpec`: patch merge key `name`).
+/// Its form is that of what has a pod template in `spec.template` (Deployment, `ReplicaSet`,
+/// `StatefulSet`, `DaemonSet`, Job), and that of a `CronJob` when nothing else is meant. The list
+/// of containers is merged by their names (Kubernetes API reference, `PodSpec`: patch merge key
+/// `name`).
 pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &Subject) -> String {
     let root = files.kubelet_root.trim_end_matches('/');
     let place = quoted(&format!("{root}/seccomp/{}", localhost_profile.as_str()));
@@ -121,12 +124,12 @@ pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &
         None => (
             "pods".to_owned(),
             "# In the manifest of a pod, the lines from `securityContext` on belong below `spec`.
-# A container's own seccompProfile is stronger.",
+# A container's own seccompProfile overrides this one.",
         ),
         Some(container) => (
             format!("the container {} of pods", quoted(container)),
             "# In the manifest of a pod, the lines from `securityContext` on belong below the
-# container's entry. It is stronger than the pod's own. For an init container,
+# container's entry. They override the pod's own. For an init container,
 # write `initContainers` in the place of `containers`.",
         ),
     };
@@ -134,10 +137,10 @@ pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &
         "\
 # A patch that runs {what} under a learned seccomp profile.
 #
-# First, the file {file} goes on every node where a pod may run, as
+# 1. Copy the file {file} to every node where a pod may run, as
 #   {place}
-# The container runtime reads it each time a container starts: a container whose
-# file is missing is not created, a changed file counts from the next start on.
+# The container runtime reads the file each time a container starts. Without the
+# file a container is not created. A changed file takes effect at the next start.
 #
 {}#
 {notes}
@@ -160,16 +163,16 @@ fn commands(workloads: &[Workload], file: &str) -> String {
     let mut text = String::new();
     for job in &jobs {
         text += &format!(
-            "# The Job {} cannot be changed once it is made: it is made again, with these lines.\n",
+            "# The Job {} cannot be changed once it is made: make it again with these lines.\n",
             job.name
         );
     }
     if !others.is_empty() {
-        text.push_str("# Then, in this folder:\n");
+        text.push_str("# 2. In this directory:\n");
         text.extend(others.iter().map(|one| command(&one.namespace, one.resource, &one.name)));
     } else if jobs.is_empty() {
         text.push_str(
-            "# Then, in this folder, for what makes the pods (Deployment, StatefulSet, DaemonSet):\n",
+            "# 2. In this directory, patch what makes the pods (Deployment, StatefulSet, DaemonSet):\n",
         );
         text += &command("NAMESPACE", "KIND", "NAME");
         text.push_str("# A pod itself cannot be changed once it is made.\n");
@@ -220,8 +223,9 @@ securityContext:
 
 /// Text as a double-quoted YAML scalar on one line (YAML 1.2, section 7.3.1).
 ///
-/// Everything but printable ASCII is escaped, so that no text ends the line, leaves a comment or looks like other text.
-fn quoted(text: &str) -> String {
+/// Everything but printable ASCII is escaped, so that no text ends the line, leaves a comment or
+/// looks like other text.
+pub fn quoted(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 2);
     safe.push('"');
     for character in text.chars() {
@@ -285,7 +289,7 @@ mod tests {
         assert_eq!(quoted("\u{85}\u{2028}\u{202e}\u{1f600}"), r#""\x85\u2028\u202e\U0001f600""#);
     }
 
-    fn told(file: &str, subject: &Subject) -> String {
+    fn patch_of(file: &str, subject: &Subject) -> String {
         let localhost = LocalhostProfile::new("web.json").expect("a path");
         let files = Files { profile: "web.json", patch: file, kubelet_root: DEFAULT_KUBELET_ROOT };
         patch(&localhost, &files, subject)
@@ -323,7 +327,7 @@ mod tests {
     #[test]
     fn what_makes_the_pods_is_named_in_the_command() {
         let workloads = vec![workload("deployment", "web"), workload("statefulset", "db")];
-        let text = told("web.kubernetes.yaml", &Subject { workloads, container: None });
+        let text = patch_of("web.kubernetes.yaml", &Subject { workloads, container: None });
         for command in [
             "#   kubectl --namespace shop patch deployment web --patch-file web.kubernetes.yaml\n",
             "#   kubectl --namespace shop patch statefulset db --patch-file web.kubernetes.yaml\n",
@@ -335,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_job_is_made_again_and_a_cron_job_has_a_template_of_its_own() {
-        let of = |workloads| told("x.kubernetes.yaml", &Subject { workloads, container: None });
+        let of = |workloads| patch_of("x.kubernetes.yaml", &Subject { workloads, container: None });
         let text = of(vec![workload("job", "load")]);
         assert!(
             text.contains("The Job load cannot be changed") && !text.contains("kubectl"),

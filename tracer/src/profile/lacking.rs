@@ -1,4 +1,5 @@
-//! Which calls of a container runtime a profile lacks: without one of them a container may not start under it.
+//! Which calls of a container runtime a profile lacks: without one of them a container may not
+//! start under it.
 
 use super::{
     base::{BaseCall, Runtime},
@@ -18,13 +19,14 @@ pub struct Lacking {
 }
 
 impl Lacking {
-    /// What a profile lacks of a runtime's base set; None when it has all. A call that it allows for some arguments is not lacking.
+    /// What a profile lacks of a runtime's base set; None when it has all. A call that it allows
+    /// for some arguments is not lacking.
     pub fn of(runtime: Runtime, policy: &Policy) -> Option<Self> {
         let all = &runtime.base_set().calls;
         let is_refused = |call: &&BaseCall| {
-            let number = syscalls::number(Abi::X86_64, &call.name);
+            let number = syscalls::number(Abi::NATIVE, &call.name);
             let number = number.and_then(|number| u32::try_from(number).ok());
-            let verdict = number.and_then(|number| policy.always(Abi::X86_64, number));
+            let verdict = number.and_then(|number| policy.always(Abi::NATIVE, number));
             verdict.is_some_and(Verdict::refuses)
         };
         let calls: Vec<&BaseCall> = all.iter().filter(is_refused).collect();
@@ -47,23 +49,21 @@ pub fn runtimes_of(command: &str) -> &'static [Runtime] {
     }
 }
 
-/// Since which release a runtime makes a call of its base set: since then it opens `/proc` so that nobody can put another file system
-/// in its place.
+/// Since which release a runtime makes a call of its base set: since then it opens `/proc` so that
+/// nobody can put another file system in its place.
 pub fn since(runtime: Runtime, call: &str) -> Option<&'static str> {
-    match (runtime, call) {
-        (Runtime::Runc, "openat2" | "statx") => Some("1.2.8"),
-        _ => None,
-    }
+    let call = runtime.base_set().calls.iter().find(|known| known.name == call)?;
+    call.only.first().or(call.since.first()).map(String::as_str)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{oci, policy::Host};
+    use crate::profile::{oci, policy::RuleContext};
 
     fn policy(text: &str) -> Policy {
         let profile = oci::read(text.as_bytes()).expect("a profile");
-        Policy::new(&profile, &Host::default()).expect("a policy")
+        Policy::new(&profile, &RuleContext::default()).expect("a policy")
     }
 
     #[test]

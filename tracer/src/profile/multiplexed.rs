@@ -1,4 +1,5 @@
-//! Calls that i386 programs make through one entrance, which tells them apart by its first argument.
+//! Calls that i386 programs make through one entrance, which tells them apart by its first
+//! argument.
 
 use super::oci::{Condition, Operator};
 use crate::syscalls::{self, Abi};
@@ -71,8 +72,8 @@ pub(super) fn by_name(name: &str) -> Option<Multiplexed> {
 }
 
 impl Multiplexed {
-    /// The conditions on the entrance: its first argument is this call's. Others stay, though the entrance's arguments
-    /// are not the call's: that is what libseccomp makes of them.
+    /// The conditions on the entrance: its first argument is this call's. Others stay, though the
+    /// entrance's arguments are not the call's: that is what libseccomp makes of them.
     pub(super) fn conditions(self, conditions: &[Condition]) -> Vec<Condition> {
         let this =
             Condition { index: 0, value: self.first, value_two: 0, operator: Operator::Equal };
@@ -88,9 +89,9 @@ impl Entrance {
             Self::SocketCall => "socketcall",
             Self::Ipc => "ipc",
         };
-        let number =
-            syscalls::number(Abi::I386, name).and_then(|number| u32::try_from(number).ok());
-        number.expect("i386 has both, as the unit tests prove")
+        let number = Abi::multiplexing().find_map(|abi| syscalls::number(abi, name));
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        number.expect("an ABI that multiplexes has both, as the unit tests prove")
     }
 }
 

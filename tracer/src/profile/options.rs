@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{ArgumentChoice, DefaultAction, Runtime};
+use super::{DefaultAction, Runtime};
 use crate::syscalls;
 
-/// The choices for a derivation. The names to include and to exclude are known calls, and no name is in both.
+/// The choices for a derivation. The names to include and to exclude are known calls, and no name
+/// is in both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// What happens to a call that is not allowed.
     pub default_action: DefaultAction,
     /// The container runtimes that the profile has to start under.
     pub runtime: RuntimeChoice,
-    /// Make the filter for all three architectures, so that a call through an ABI that was not seen is refused instead of
-    /// killing the thread.
+    /// Make the filter for all three architectures, so that a call through an ABI that was not seen
+    /// is refused instead of killing the thread.
     pub all_architectures: bool,
     /// Allow the other forms of each seen call, which other C libraries and kernels use.
     pub alternatives: bool,
@@ -23,15 +24,30 @@ pub struct Options {
     pub denied: bool,
     /// How the profile looks at arguments.
     pub arguments: ArgumentChoice,
+    /// Calls that do not count as seen in a workload, because few recordings have them. What allows
+    /// them for another reason still does.
+    pub rare: BTreeSet<String>,
     include: BTreeSet<String>,
     exclude: BTreeSet<String>,
+}
+
+/// How a profile looks at arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArgumentChoice {
+    /// As the defaults do, and what was seen besides.
+    #[default]
+    Default,
+    /// What was seen alone, of all arguments of the table.
+    Observed,
+    /// Not at all: a call is allowed with all arguments or with none.
+    Off,
 }
 
 /// The container runtimes that a profile has to start under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RuntimeChoice {
-    /// runc and crun: those of Docker, Podman, containerd and CRI-O. youki needs calls that neither of them makes, and no
-    /// profile allows those for its sake unless it is chosen.
+    /// runc and crun: those of Docker, Podman, containerd and CRI-O. youki needs calls that neither
+    /// of them makes, and no profile allows those for its sake unless it is chosen.
     #[default]
     Any,
     /// runc alone.

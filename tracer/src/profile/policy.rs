@@ -1,37 +1,31 @@
 //! What a profile means on this machine: for each ABI and number, what happens to a call.
 //!
-//! The meaning is runc's (`libcontainer/seccomp/seccomp_linux.go`), which hands the rules to libseccomp:
-//! - A call through an ABI whose architecture is not listed kills the thread, whatever the default action is.
+//! The meaning is runc's (`libcontainer/seccomp/seccomp_linux.go`), which hands the rules to
+//! libseccomp:
+//! - A call through an ABI whose architecture is not listed kills the thread, whatever the default
+//!   action is.
 //! - A rule that does what happens by default is skipped, before anything else.
-//! - A rule with two conditions on one argument is taken apart: each of its conditions is a rule of its own.
-//! - A rule without conditions decides on its call, the first of several; else the rules with conditions do. A rule that
-//!   does something else than an earlier one, where that one's conditions hold as well, is an error. Where conditions
-//!   overlap in another way the earlier rule decides here, and an order of its own in libseccomp.
+//! - A rule with two conditions on one argument is taken apart: each of its conditions is a rule of
+//!   its own.
+//! - A rule without conditions decides on its call, the first of several; otherwise the rules with
+//!   conditions do. A rule is rejected if an earlier rule with the same or wider conditions has a
+//!   different action. Where conditions overlap in another way, the earlier rule decides here;
+//!   libseccomp has an order of its own.
 //! - The error number is EPERM unless it is given.
-//! - i386 programs reach some calls through `socketcall` and `ipc`: a rule on such a call counts there as well, by the
-//!   first argument (libseccomp's `arch-x86.c`).
+//! - i386 programs reach some calls through `socketcall` and `ipc`: a rule on such a call counts
+//!   there as well, by the first argument (libseccomp's `arch-x86.c`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use super::counting::{RuleContext, abis, counts};
 use super::{
-    Architecture, Errno,
-    capability::Capability,
-    multiplexed,
-    oci::{Action, Architectures, Condition, Constraint, Flag, Listed, OciProfile, Operator, Rule},
+    Errno, Profile, multiplexed,
+    oci::{self, Action, Condition, Flag, OciProfile, Operator, Rule},
 };
 use crate::{
     syscalls::{self, Abi},
     text::escape,
 };
-
-/// What the conditions of a profile (`includes`, `excludes`) are judged by. The machine's architecture is amd64.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
-    /// The capabilities of the bounding set.
-    pub capabilities: BTreeSet<Capability>,
-    /// The first two numbers of the kernel's version.
-    pub kernel: (u32, u32),
-}
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +34,7 @@ pub enum Verdict {
     Allow,
     /// It is made and logged.
     Log,
-    /// A tracer decides, and is told the number.
+    /// A tracer decides, and receives the number.
     Trace(u16),
     /// It fails with an error number.
     Errno(u16),
@@ -128,9 +122,8 @@ impl Policy {
     ///
     /// # Errors
     /// A rule needs another process, or contradicts another rule.
-    pub fn new(profile: &OciProfile, host: &Host) -> Result<Self, PolicyError> {
-        let default = verdict(profile.default_action, profile.default_errno)
-            .unwrap_or(Verdict::Errno(Errno::ENOSYS.get()));
+    pub fn new(profile: &OciProfile, context: &RuleContext) -> Result<Self, PolicyError> {
+        let default = default_verdict(profile);
         let abis = abis(&profile.architectures);
         let mut policy = Self {
             default,
@@ -139,15 +132,12 @@ impl Policy {
             unknown: BTreeSet::new(),
         };
         for (at, rule) in profile.syscalls.iter().enumerate() {
-            if !counts(rule, host) {
+            if !counts(rule, context) {
                 continue;
             }
             let verdict =
                 verdict(rule.action, rule.errno).ok_or(PolicyError::Notify { rule: at })?;
-            policy.add(rule, verdict).map_err(|(misfit, name)| match misfit {
-                Misfit::Conflict => PolicyError::Conflict { rule: at, name },
-                Misfit::TooMany => PolicyError::TooMany { rule: at, name },
-            })?;
+            policy.add(rule, verdict).map_err(|(misfit, name)| misfit.of(at, name))?;
         }
         Ok(policy)
     }
@@ -157,8 +147,8 @@ impl Policy {
         self.default
     }
 
-    /// Whether the profile gives this error number to a call on purpose: a rule says so, whatever the arguments are or for these, and
-    /// without the rule the caller would be ended.
+    /// Whether the profile gives this error number to a call on purpose: a rule says so, whatever
+    /// the arguments are or for these, and without the rule the caller would be ended.
     pub fn answers(&self, abi: Abi, number: u32, arguments: Option<&[u64; 6]>, errno: u16) -> bool {
         let verdict = match self.table(abi).and_then(|table| table.get(&number)) {
             Some(Decision::Always(verdict)) => Some(*verdict),
@@ -223,14 +213,14 @@ impl Policy {
         }
         for name in &rule.names {
             let shared = multiplexed::by_name(name);
-            if shared.is_none() && !syscalls::is_known(name) && !syscalls::is_foreign(name) {
+            if !is_name(name) {
                 self.unknown.insert(name.clone());
             }
             for (abi, table) in &mut self.tables {
                 for conditions in taken_apart(&rule.conditions) {
                     let number = syscalls::number(*abi, name).and_then(|it| u32::try_from(it).ok());
                     let misfit = |misfit| (misfit, name.clone());
-                    if let Some(call) = shared.filter(|_| *abi == Abi::I386) {
+                    if let Some(call) = shared.filter(|_| abi.description().multiplexes) {
                         let conditions = call.conditions(&conditions);
                         insert(table, call.entrance.number(), conditions, verdict)
                             .map_err(misfit)?;
@@ -248,7 +238,7 @@ impl Policy {
 impl Condition {
     /// Whether it holds. A filter for a 32-bit ABI compares the lower halves.
     fn holds(&self, abi: Abi, arguments: &[u64; 6]) -> bool {
-        let width = if abi == Abi::X86_64 { u64::MAX } else { u64::from(u32::MAX) };
+        let width = abi.description().argument_mask;
         let argument = arguments[usize::from(self.index)] & width;
         let (value, two) = (self.value & width, self.value_two & width);
         match self.operator {
@@ -261,6 +251,38 @@ impl Condition {
             Operator::MaskedEqual => argument & value == two & value,
         }
     }
+}
+
+/// What the rules of a profile make of each name, whatever the ABI: what is not here is left to the
+/// default. A name that no ABI has is among them.
+///
+/// # Errors
+/// As [`Policy::new`].
+pub fn by_name(
+    profile: &OciProfile,
+    context: &RuleContext,
+) -> Result<BTreeMap<String, Decision>, PolicyError> {
+    let default = default_verdict(profile);
+    let mut table = BTreeMap::new();
+    for (at, rule) in profile.syscalls.iter().enumerate() {
+        if !counts(rule, context) {
+            continue;
+        }
+        let verdict = verdict(rule.action, rule.errno).ok_or(PolicyError::Notify { rule: at })?;
+        for name in rule.names.iter().filter(|_| verdict != default) {
+            for conditions in taken_apart(&rule.conditions) {
+                insert(&mut table, name.clone(), conditions, verdict)
+                    .map_err(|misfit| misfit.of(at, name.clone()))?;
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// What a profile makes of a call that no rule is about.
+pub fn default_verdict(profile: &OciProfile) -> Verdict {
+    let default = verdict(profile.default_action, profile.default_errno);
+    default.unwrap_or(Verdict::Errno(Errno::ENOSYS.get()))
 }
 
 /// `None` for an action that needs another process.
@@ -278,36 +300,10 @@ fn verdict(action: Action, errno: Option<u16>) -> Option<Verdict> {
     })
 }
 
-/// The ABIs whose callers are not killed. The native one is always among them.
-fn abis(architectures: &Architectures) -> BTreeSet<Abi> {
-    let ours = |listed: &Listed| match listed {
-        Listed::Ours(architecture) => Some(architecture.abi()),
-        Listed::Foreign(_) => None,
-    };
-    let mut abis = BTreeSet::from([Abi::X86_64]);
-    match architectures {
-        Architectures::Listed(listed) => abis.extend(listed.iter().filter_map(ours)),
-        Architectures::Map(entries) => {
-            let native = Listed::Ours(Architecture::X86_64);
-            let entry = entries.iter().find(|entry| entry.architecture == native);
-            abis.extend(entry.into_iter().flat_map(|entry| &entry.others).filter_map(ours));
-        }
-    }
-    abis
-}
-
-/// Whether a rule counts on this machine, as Docker judges it (moby's `profiles/seccomp/seccomp_linux.go`).
-fn counts(rule: &Rule, host: &Host) -> bool {
-    const AMD64: &str = "amd64";
-    let Constraint { capabilities, architectures, min_kernel } = &rule.excludes;
-    let excluded = architectures.iter().any(|name| name == AMD64)
-        || !capabilities.is_disjoint(&host.capabilities)
-        || min_kernel.is_some_and(|oldest| host.kernel >= oldest);
-    let Constraint { capabilities, architectures, min_kernel } = &rule.includes;
-    let included = (architectures.is_empty() || architectures.iter().any(|name| name == AMD64))
-        && capabilities.is_subset(&host.capabilities)
-        && min_kernel.is_none_or(|oldest| host.kernel >= oldest);
-    included && !excluded
+/// Whether a name is a call of this or another processor, or one that i386 programs make through
+/// another call.
+pub fn is_name(name: &str) -> bool {
+    multiplexed::by_name(name).is_some() || syscalls::is_known(name) || syscalls::is_foreign(name)
 }
 
 /// The rules that a list of conditions stands for.
@@ -319,7 +315,18 @@ fn taken_apart(conditions: &[Condition]) -> Vec<Vec<Condition>> {
     vec![conditions.to_vec()]
 }
 
-/// The most alternatives of one call: each takes two instructions at least, and a filter has 4096 (`BPF_MAXINSNS`).
+impl Profile {
+    /// What the profile means, as it is written.
+    pub fn policy(&self) -> Policy {
+        let read = oci::read(oci::write(self).as_bytes());
+        let read = read.expect("what is written can be read, as the tests prove");
+        let policy = Policy::new(&read, &RuleContext::default());
+        policy.expect("what is written does not contradict itself, as the tests prove")
+    }
+}
+
+/// The most alternatives of one call: each takes two instructions at least, and a filter has 4096
+/// (`BPF_MAXINSNS`).
 const MOST_ALTERNATIVES: usize = 2048;
 
 /// Why a rule does not fit those before it.
@@ -330,10 +337,19 @@ enum Misfit {
     TooMany,
 }
 
+impl Misfit {
+    fn of(self, rule: usize, name: String) -> PolicyError {
+        match self {
+            Self::Conflict => PolicyError::Conflict { rule, name },
+            Self::TooMany => PolicyError::TooMany { rule, name },
+        }
+    }
+}
+
 /// Inserts a rule.
-fn insert(
-    table: &mut BTreeMap<u32, Decision>,
-    number: u32,
+fn insert<Call: Ord>(
+    table: &mut BTreeMap<Call, Decision>,
+    number: Call,
     conditions: Vec<Condition>,
     verdict: Verdict,
 ) -> Result<(), Misfit> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Architecture, Profile, Reason, is_seen};
-use crate::syscalls::{self, AMD64_NAMES, Abi};
+use super::{Profile, Reason, reason::is_seen};
+use crate::syscalls::{self, Abi, HOST};
 
 /// The numbers of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,28 +21,28 @@ pub struct Summary {
     /// Those of the added names for which there is no other reason than that they were inferred.
     pub inferred: usize,
     /// Architectures that the filter is not made for: a call through one of them kills its thread.
-    pub killed: Vec<Architecture>,
+    pub killed: Vec<Abi>,
 }
 
 impl Summary {
     /// Counts a profile.
     pub fn of(profile: &Profile) -> Self {
         let total = profile.allowed.len();
-        let native = |name: &&String| syscalls::number(Abi::X86_64, name).is_some();
+        let native = |name: &&String| syscalls::number(Abi::NATIVE, name).is_some();
         let allowed = profile.allowed.keys().filter(native).count();
-        let of_x86_64 = || profile.allowed.iter().filter(|(name, _)| native(name));
-        let seen = of_x86_64().filter(|(_, reasons)| is_seen(reasons)).count();
+        let of_native = || profile.allowed.iter().filter(|(name, _)| native(name));
+        let seen = of_native().filter(|(_, reasons)| is_seen(reasons)).count();
         let inferred =
             |reasons: &&BTreeSet<Reason>| reasons.iter().all(|reason| reason.is_inferred());
-        let absent = |architecture: &Architecture| !profile.architectures.contains(architecture);
+        let absent = |architecture: &Abi| !profile.architectures.contains(architecture);
         Self {
             allowed,
-            names: AMD64_NAMES,
+            names: HOST.native_names,
             foreign: total - allowed,
             seen,
             added: allowed - seen,
-            inferred: of_x86_64().map(|(_, reasons)| reasons).filter(inferred).count(),
-            killed: Architecture::ALL.into_iter().filter(absent).collect(),
+            inferred: of_native().map(|(_, reasons)| reasons).filter(inferred).count(),
+            killed: Abi::ALL.into_iter().filter(absent).collect(),
         }
     }
 

@@ -1,23 +1,20 @@
-//! Whether a container is another one started again: under its name, or by the workload that its pod is a replica of.
+//! Whether a container is another one started again: under its name, or by the workload that its
+//! pod is a replica of.
 
 use super::{
-    Cgroup, ContainerIdentity, Recording, ToldBy,
-    merge::{container, ran},
+    generated_names::workload,
+    identity::{ContainerIdentity, MembershipSource},
+    model::{Cgroup, Recording, ran},
 };
+use crate::cgroup_name::container_above;
 
-/// What generated suffixes of names consist of (`k8s.io/apimachinery`, `pkg/util/rand`): no vowels, and no digits like them.
-const SUFFIX_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-/// Length of the suffix that makes a pod's name unique (`k8s.io/apiserver`, `pkg/storage/names`).
-const SUFFIX_LENGTH: usize = 5;
-/// Lengths of the hash of a Deployment's template, a number of 32 bits in that alphabet.
-const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 6..=10;
-
-/// A late cgroup was started again in this recording, in a cgroup of its own that is whole.
+/// A late cgroup was started again in this recording, in a complete start of a cgroup of its own.
 pub(super) fn has_started_again(cgroups: &[Cgroup], late_starts: &[String], path: &str) -> bool {
-    let is_whole =
+    let is_complete_start =
         |cgroup: &&Cgroup| !cgroup.late_start && ran(cgroup) && !late_starts.contains(&cgroup.path);
-    late(cgroups, path)
-        .any(|late| cgroups.iter().filter(is_whole).any(|started| is_started_again(late, started)))
+    late(cgroups, path).any(|late| {
+        cgroups.iter().filter(is_complete_start).any(|started| is_started_again(late, started))
+    })
 }
 
 /// A cgroup holds what a late one of another recording does.
@@ -31,14 +28,16 @@ fn late<'a>(cgroups: &'a [Cgroup], path: &'a str) -> impl Iterator<Item = &'a Cg
 
 /// The same container of the same thing, and the same place below it.
 pub(super) fn is_started_again(late: &Cgroup, started: &Cgroup) -> bool {
-    let place = |cgroup: &'_ Cgroup| container(&cgroup.path).map(|(_, below)| below.to_owned());
+    let place =
+        |cgroup: &'_ Cgroup| container_above(&cgroup.path).map(|(_, below)| below.to_owned());
     let containers = late.container.as_ref().zip(started.container.as_ref());
     containers.is_some_and(|(late, started)| is_same(late, started))
         && place(late).is_some()
         && place(late) == place(started)
 }
 
-/// The same name, of the same image as far as images are told. What a user named is that user's word.
+/// The same name, of the same image as far as images are known. What a user named is that user's
+/// word.
 fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
     let agree = |one: &Option<String>, other: &Option<String>| {
         one.is_none() || other.is_none() || one == other
@@ -53,10 +52,11 @@ fn is_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
         && other.user.is_none()
 }
 
-/// Whether two pods have one name, or one owner. Where the API server reported only one of them, their names decide.
+/// Whether two pods have one name, or one owner. Where the API server reported only one of them,
+/// their names decide.
 fn is_of_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
     let is_told = |one: &ContainerIdentity| {
-        one.workload.as_ref().is_some_and(|workload| workload.told_by == ToldBy::Api)
+        one.workload.as_ref().is_some_and(|workload| workload.source == MembershipSource::Api)
     };
     let by_name = |one: &ContainerIdentity| one.pod.as_deref().map(workload).map(str::to_owned);
     if is_told(one) && is_told(other) {
@@ -64,30 +64,6 @@ fn is_of_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
         return one.made_by() == other.made_by() && kind(one) == kind(other);
     }
     by_name(one) == by_name(other)
-}
-
-/// The name of what made the pod: that of the pod less the generated suffixes. A pod that was named by hand, and one of a
-/// `StatefulSet`, keeps its name.
-pub fn workload(pod: &str) -> &str {
-    let Some(owner) = less_suffix(pod) else { return pod };
-    less_hash(owner).unwrap_or(owner)
-}
-
-/// A name less the suffix that makes it unique; None when it has none.
-pub fn less_suffix(name: &str) -> Option<&str> {
-    less_generated(name, SUFFIX_LENGTH..=SUFFIX_LENGTH)
-}
-
-/// The name of a `ReplicaSet` less the hash of its Deployment's template; None when it has none.
-pub fn less_hash(name: &str) -> Option<&str> {
-    less_generated(name, HASH_LENGTHS)
-}
-
-fn less_generated(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
-    let (owner, suffix) = name.rsplit_once('-')?;
-    let is_generated = lengths.contains(&suffix.len())
-        && suffix.bytes().all(|byte| SUFFIX_ALPHABET.contains(&byte));
-    (is_generated && !owner.is_empty()).then_some(owner)
 }
 
 #[cfg(test)]
@@ -138,12 +114,12 @@ mod tests {
 
     #[test]
     fn what_the_api_server_told_counts_more_than_names() {
-        let told = |pod: &str, owner: Option<(&str, &str)>| {
+        let of_workload = |pod: &str, owner: Option<(&str, &str)>| {
             let mut found = in_pod(if owner.is_some() { "a" } else { "b" }, pod);
             let workload = Workload {
                 kind: owner.map(|(kind, _)| kind.to_owned()),
                 name: owner.map(|(_, name)| name.to_owned()),
-                told_by: ToldBy::Api,
+                source: MembershipSource::Api,
             };
             found.container.as_mut().expect("a container").workload = Some(workload);
             found
@@ -159,11 +135,17 @@ mod tests {
             cgroup.path = format!("/kubepods/podc/{}", "c".repeat(64));
             cgroup
         };
-        assert!(again(told(one, web), moved(told(other, web))));
-        assert!(again(told("web-0", web), moved(told("web-1", web))), "replicas");
-        assert!(!again(told(one, web), told(other, None)), "a bare pod that is named so");
-        assert!(!again(told(one, web), moved(told(other, Some(("DaemonSet", "web"))))));
-        assert!(again(told(one, web), in_pod("b", other)), "told of one only");
+        assert!(again(of_workload(one, web), moved(of_workload(other, web))));
+        assert!(again(of_workload("web-0", web), moved(of_workload("web-1", web))), "replicas");
+        assert!(
+            !again(of_workload(one, web), of_workload(other, None)),
+            "a bare pod that is named so"
+        );
+        assert!(!again(
+            of_workload(one, web),
+            moved(of_workload(other, Some(("DaemonSet", "web"))))
+        ));
+        assert!(again(of_workload(one, web), in_pod("b", other)), "reported of one only");
     }
 
     #[test]
@@ -174,7 +156,7 @@ mod tests {
             late_and(started, "web-0")
         };
         assert!(other(|_| {}));
-        assert!(other(|identity| identity.image = None), "not told");
+        assert!(other(|identity| identity.image = None), "not reported");
         assert!(!other(|identity| identity.image = Some("nginx:2".to_owned())));
         assert!(!other(|identity| identity.name = Some("side".to_owned())));
         assert!(!other(|identity| identity.name = None));
@@ -183,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_is_not_whole_is_none() {
+    fn a_start_that_is_not_complete_is_none() {
         let mut failed = in_pod("b", "web-0");
         failed.calls.clear();
         assert!(!late_and(failed, "web-0"));

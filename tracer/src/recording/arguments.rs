@@ -2,52 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use tracer_ebpf::{
     ArgumentKey, Evidence,
     arguments::{MOST_VALUES, WatchedArgument},
-    kind,
 };
 
 use super::{
     Phase,
-    assembly::{seconds_between, until_nul},
-    is_false,
-    json::{MAX_SECONDS, MAX_TEXT},
+    argument::{Argument, ArgumentValue},
+    facts::seconds_between,
+    limits::{MAX_SECONDS, MAX_TEXT},
     phases::Phases,
 };
-use crate::{syscalls::Abi, text::escape_bytes};
-
-/// What was seen of one argument of a call. What is looked at stands in [`tracer_ebpf::arguments::ARGUMENTS`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Argument {
-    /// Which argument, from 0.
-    pub index: u8,
-    /// The bits of it that count. Two entries of one call may have one index and different masks.
-    pub mask: u64,
-    /// The values, cut to the mask, sorted, each once: those of the phases that the profile allows, or of the call's own phase when it is
-    /// in none of them. Empty when [`Self::any`] is set, and else never.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<ArgumentValue>,
-    /// More values were seen than are kept, or one could not be read or found no place: every value counts as seen.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub any: bool,
-}
-
-/// One value of an argument.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ArgumentValue {
-    /// The value, cut to the mask.
-    pub value: u64,
-    /// When it was first seen, in seconds since the recording began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_seen_seconds: Option<f64>,
-    /// Command name of the task that was first seen to pass it. Escaped on output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
-}
+use crate::{syscalls::Abi, text::escape_c_string};
 
 /// What the kernel side saw of one argument: its index in the table, and the ABI.
 type Place = (Abi, usize);
@@ -67,8 +34,8 @@ impl SeenValues {
         seen
     }
 
-    /// What was seen of the arguments of a call that was made, in the phases that count: times are told from `began`, in nanoseconds since
-    /// boot.
+    /// What was seen of the arguments of a call that was made, in the phases that count: times are
+    /// counted from `began`, in nanoseconds since boot.
     pub(super) fn of_call(&self, call: (Abi, i32), phases: &Phases, began: u64) -> Vec<Argument> {
         let Some(decision) = phases.calls.get(&call) else { return Vec::new() };
         let counts = |class: u16| {
@@ -114,18 +81,15 @@ fn argument<'a>(
         value,
         // What was seen while the program was being attached was seen at the beginning.
         first_seen_seconds: Some(seconds_between(began, evidence.first_seen).max(0.0)),
-        command: Some(escape_bytes(until_nul(&evidence.command))),
+        command: Some(escape_c_string(&evidence.command)),
     };
     let values = if any { Vec::new() } else { first.into_iter().map(value).collect() };
     Argument { index: entry.index, mask: entry.mask, values, any }
 }
 
 fn abi(of: u8) -> Abi {
-    match of {
-        kind::I386 => Abi::I386,
-        kind::X32 => Abi::X32,
-        _ => Abi::X86_64,
-    }
+    let known = Abi::ALL.into_iter().find(|abi| abi.description().argument_kind == of);
+    known.unwrap_or(Abi::NATIVE)
 }
 
 /// How many arguments a call has.

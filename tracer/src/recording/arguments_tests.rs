@@ -6,6 +6,7 @@ use super::{
     super::phases::{CgroupKind, decide},
     *,
 };
+use crate::text::escape;
 
 const SOCKET: i32 = 41;
 const CGROUP: u64 = 7;
@@ -77,8 +78,8 @@ fn values_are_those_of_the_phases_that_count() {
         counted(2, WORKLOAD, domain),
     ];
     let found = of_socket(&values, true);
-    let told: Vec<_> = found.iter().map(|one| (one.index, one.any, numbers(one))).collect();
-    assert_eq!(told, [(0, false, vec![2, 10]), (1, false, vec![1]), (2, false, vec![0])]);
+    let shown: Vec<_> = found.iter().map(|one| (one.index, one.any, numbers(one))).collect();
+    assert_eq!(shown, [(0, false, vec![2, 10]), (1, false, vec![1]), (2, false, vec![0])]);
     let [two, ten] = found[0].values.as_slice() else { panic!("{found:?}") };
     assert_eq!((two.first_seen_seconds, two.command.as_deref()), (Some(0.25), Some("web")));
     assert_eq!((ten.first_seen_seconds, ten.command.as_deref()), (Some(0.125), Some("first")));
@@ -108,8 +109,8 @@ fn too_many_values_of_one_class_are_any() {
         counted(most + 1, SET_UP, protocol),
     ]);
     let found = of_socket(&values, true);
-    let told: Vec<_> = found.iter().map(|one| (one.any, numbers(one))).collect();
-    assert_eq!(told, [(true, vec![]), (false, vec![1]), (false, vec![0])]);
+    let shown: Vec<_> = found.iter().map(|one| (one.any, numbers(one))).collect();
+    assert_eq!(shown, [(true, vec![]), (false, vec![1]), (false, vec![0])]);
     let unreadable =
         [value(1, WORKLOAD, kind, 9, "web"), counted(kind::UNREADABLE | 1, WORKLOAD, kind)];
     assert!(of_socket(&unreadable, true)[1].any);
@@ -154,7 +155,7 @@ fn the_table_is_that_of_the_kernel() {
 fn what_is_never_written_is_told() {
     let value = |value| ArgumentValue { value, first_seen_seconds: Some(0.5), command: None };
     let late = ArgumentValue { first_seen_seconds: Some(-1.0), ..value(1) };
-    let long = ArgumentValue { command: Some("x".repeat(MAX_TEXT + 1)), ..value(1) };
+    let long = ArgumentValue { command: Some(escape(&"x".repeat(MAX_TEXT + 1))), ..value(1) };
     let good = Argument { index: 5, mask: 7, values: vec![value(1), value(4)], any: false };
     let any = Argument { index: 5, mask: 3, values: Vec::new(), any: true };
     assert_eq!(mistaken(&[good.clone(), any.clone()]), None);

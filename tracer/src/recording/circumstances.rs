@@ -1,10 +1,11 @@
-//! What a refused call was made with, and what came next: a program that falls back to another call goes on, one that cannot do
-//! without it ends.
+//! What a refused call was made with, and what came next: a program that falls back to another call
+//! goes on, one that cannot do without it ends.
 
 use serde::{Deserialize, Serialize};
 use tracer_ebpf::{ThreadEnd, known};
 
-use super::{facts::Refused, made::Made};
+use super::{facts::DenialFacts, made::Made};
+use crate::text::Escaped;
 
 /// The part of an exit status that tells the signal, and where the exit code is (wait(2)).
 const SIGNAL_MASK: u32 = 0x7f;
@@ -19,22 +20,23 @@ const CALLS_MASK: u32 = u32::MAX >> tracer_ebpf::task_state::CALLS_SHIFT;
 pub struct Circumstances {
     /// Process id of the first caller, in the initial pid namespace.
     pub process: u32,
-    /// The six arguments of the first call, as they were in the registers: a call need not have so many. Absent without kernel
-    /// BTF.
+    /// The six arguments of the first call, as they were in the registers: a call need not have so
+    /// many. Absent without kernel BTF.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal")]
     pub arguments: Option<[u64; 6]>,
-    /// The first 64 bits of what its first argument points to, of a call of which these are looked at. Absent of other calls, and
-    /// when they could not be read.
+    /// The first 64 bits of what its first argument points to, of a call of which these are looked
+    /// at. Absent of other calls, and when they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hexadecimal_one")]
     pub pointed: Option<u64>,
     /// What came next, after the last one. Absent when that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Next>,
-    /// The same call with other values of the arguments that are looked at ([`crate::syscalls::arguments`]), in the order in which they
-    /// were first seen. What stands beside this is of the first value.
+    /// The same call with other values of the arguments that are looked at
+    /// ([`crate::syscalls::arguments`]), in the order in which they were first seen. What stands
+    /// beside this is of the first value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<OtherValues>,
-    /// Calls with further values, which are not told apart.
+    /// Calls with further values, which are not distinguished.
     #[serde(default, skip_serializing_if = "is_none")]
     pub untold: u64,
 }
@@ -62,7 +64,7 @@ pub struct OtherValues {
     /// When it was first refused with these, in seconds since the recording began.
     pub first_seen_seconds: f64,
     /// Command name of the first caller. Escaped on output.
-    pub command: String,
+    pub command: Escaped,
     /// How many calls.
     pub count: u64,
     /// See [`Circumstances::process`].
@@ -114,11 +116,11 @@ impl Circumstances {
     }
 
     /// From the kernel side's facts.
-    pub(super) fn of(refused: &Refused) -> Self {
-        let denial = &refused.denial;
+    pub(super) fn of(facts: &DenialFacts) -> Self {
+        let denial = &facts.denial;
         let before = (denial.last_thread >> 32) as u32;
         let made = |calls: u32| calls.wrapping_sub(before) & CALLS_MASK;
-        let next = match (&refused.end, refused.calls_now) {
+        let next = match (&facts.end, facts.calls_now) {
             (Some(end), _) => Some(Next::Ended {
                 after_seconds: end.time.saturating_sub(denial.last_seen) as f64 / 1e9,
                 calls: made(end.calls),
@@ -212,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(end: Option<ThreadEnd>, calls_now: Option<u32>) -> Refused {
+    fn facts_of(end: Option<ThreadEnd>, calls_now: Option<u32>) -> DenialFacts {
         let call = EvidenceKey { cgroup: 7, number: 83, class: 1, compat: 0, reserved: 0 };
         let denial = Denial {
             first_seen: 1_000,
@@ -222,13 +224,13 @@ mod tests {
             last_seen: 5_000_000,
             last_thread: 10 << 32 | 41,
         };
-        let key = DenialKey { call, verdict: 1, place: 0 };
-        Refused { key, denial, end, calls_now }
+        let key = DenialKey { call, outcome: 1, place: 0 };
+        DenialFacts { key, denial, end, calls_now }
     }
 
     fn ended(status: u32, whole: u32) -> Option<Next> {
         let end = ThreadEnd { time: 7_000_000, calls: 13, status, whole, reserved: 0 };
-        Circumstances::of(&refused(Some(end), None)).next
+        Circumstances::of(&facts_of(Some(end), None)).next
     }
 
     #[test]
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(ended(0, 1), how(Ending::Exit(0)));
         assert_eq!(ended(31 | 0x80, 1), how(Ending::Signal(31)), "with a core dump");
         assert_eq!(ended(0, 0), how(Ending::Thread));
-        let next = |calls| Circumstances::of(&refused(None, calls)).next;
+        let next = |calls| Circumstances::of(&facts_of(None, calls)).next;
         assert_eq!(next(Some(12)), Some(Next::WentOn));
         assert_eq!(next(Some(10)), None, "no call since");
         assert_eq!(next(None), None, "nobody knows the thread");
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn what_could_not_be_read_is_absent() {
         let of = |known| {
-            let mut facts = refused(None, None);
+            let mut facts = facts_of(None, None);
             facts.denial.values.known = known;
             let found = Circumstances::of(&facts);
             (found.arguments, found.pointed)
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_number_of_calls_may_begin_anew() {
-        let mut facts = refused(None, Some(1));
+        let mut facts = facts_of(None, Some(1));
         facts.denial.last_thread = u64::from(CALLS_MASK) << 32 | 41;
         assert_eq!(Circumstances::of(&facts).next, Some(Next::WentOn));
     }

@@ -1,17 +1,18 @@
-//! What makes a recording incomplete, in sentences. The one place that judges it, for what was just recorded and for what
-//! was merged.
+//! What makes a recording incomplete, in sentences. The one place that judges it, for what was just
+//! recorded and for what was merged.
 
 use super::{Attach, Departure, Host, Losses};
-use crate::text::{escape, escape_once};
+use crate::text::{Escaped, escape};
 
 /// Most paths that a sentence names.
 const PATHS_SHOWN: usize = 4;
 
-/// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint: `.
+/// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint:
+/// `.
 ///
-/// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not count. `contested` are the paths of
-/// cgroups that may be the target's, `departures` the processes that left the target. `host` is where runs
-/// of the kernel program were skipped, if any were.
+/// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not
+/// count. `contested` are the paths of cgroups that may be the target's, `departures` the processes
+/// that left the target. `host` is where runs of the kernel program were skipped, if any were.
 pub(super) fn reasons(
     losses: &Losses,
     late_starts: &[String],
@@ -28,17 +29,17 @@ pub(super) fn reasons(
     };
     lost(
         losses.table_full,
-        "calls that found no place in a kernel table",
+        "syscalls lost because a BPF map was full",
         "trace fewer cgroups at once",
     );
     lost(
         losses.evidence_full,
-        "calls that found no place in the table of what is known of each call",
-        "a program of the target makes thousands of different numbers, most of which are no system calls: record without it, or fewer targets at once",
+        "syscalls whose facts were lost because a BPF map was full",
+        "a program of the target makes calls of thousands of numbers, most of which are no syscalls: record without it, or record fewer targets at once",
     );
     lost(
         losses.arguments_full,
-        "cgroups of whose arguments some found no place in the table of the values that were seen",
+        "cgroups that lost values of arguments because a BPF map was full",
         "record fewer targets at once",
     );
     lost(
@@ -54,14 +55,10 @@ pub(super) fn reasons(
         "32-bit calls that could not be resolved",
         "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
     );
-    lost(
-        losses.unnamed,
-        "calls whose numbers are newer than this program's table",
-        "update tracer",
-    );
+    lost(losses.unnamed, "calls whose numbers this program's tables do not know", "update tracer");
     lost(
         losses.filtered,
-        "cgroups under a seccomp filter that may deny calls, which tracing does not see then",
+        "cgroups under a seccomp filter that may deny calls unseen",
         "record the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
     );
     lost(
@@ -71,7 +68,7 @@ pub(super) fn reasons(
     );
     lost(
         losses.replaced,
-        "watched cgroups that were removed and made again, so that the new ones were not seen",
+        "watched cgroups that were removed and made again, and not seen since",
         "name a cgroup above them, which stays",
     );
     lost(
@@ -81,27 +78,27 @@ pub(super) fn reasons(
     );
     lost(
         losses.unresolved,
-        "containers that may belong to the target and ended before their runtime told their names",
+        "containers that may belong to the target and ended before their runtime reported their names",
         "record again, with the container runtime's socket in its usual place or named (--docker-host, --cri-endpoint)",
     );
     lost(
         losses.unfinished,
-        "recordings that were written while they went on, so that later calls are missing",
-        "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): what is written then replaces this, or makes up for it when both are merged",
+        "unfinished recordings, which lack later calls",
+        "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): the new recording replaces this one, or completes it when both are merged",
     );
     if losses.contested > 0 {
-        let paths: Vec<String> =
+        let paths: Vec<Escaped> =
             contested.iter().take(PATHS_SHOWN).map(|path| escape(path)).collect();
         let paths = if paths.is_empty() { "unnamed".to_owned() } else { paths.join(", ") };
         reasons.push(format!(
-            "containers or pods whose name is carried by cgroups of which none can be told to be it: {} ({paths})\nhint: name the cgroup that is meant by its path; `tracer list -v` tells which runtimes were asked",
+            "containers or pods whose name several cgroups carry, and none for certain: {} ({paths})\nhint: name the right cgroup by its path; `tracer list -v` lists the runtimes that were asked",
             losses.contested
         ));
     }
     if losses.left > 0 {
         let lost = departures.iter().find(|departure| !departure.followed);
         let example = lost.map_or_else(String::new, |departure| {
-            let (command, to) = (escape_once(&departure.command), escape(&departure.to));
+            let (command, to) = (&departure.command, escape(&departure.to));
             format!(" ({command} went to {to})")
         });
         reasons.push(format!(
@@ -143,11 +140,11 @@ mod tests {
     #[test]
     fn skipped_runs_are_told_with_the_kernel_and_the_hook() {
         let losses = Losses { recursion_misses: 3, ..Losses::default() };
-        let told =
+        let shown =
             |attach| reasons(&losses, &[], &[], &[], false, &Host { attach, ..host() }).remove(0);
-        let raw = told(Some(Attach::Raw));
+        let raw = shown(Some(Attach::Raw));
         assert!(raw.contains("Linux 7.2.13") && raw.contains("tracefs"), "{raw}");
-        let classic = told(Some(Attach::Classic));
+        let classic = shown(Some(Attach::Classic));
         assert!(classic.contains("bpf(2)") && !classic.contains("tracefs"), "{classic}");
     }
 
@@ -175,9 +172,9 @@ mod tests {
             contested: 1,
             left: 1,
         };
-        let told = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
-        assert_eq!(told.len(), 15, "{told:#?}");
-        assert!(told.iter().all(|reason| reason.contains("\nhint: ")), "{told:#?}");
+        let shown = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
+        assert_eq!(shown.len(), 15, "{shown:#?}");
+        assert!(shown.iter().all(|reason| reason.contains("\nhint: ")), "{shown:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], &[], &[], true, &host()).len(),
             14,
@@ -196,8 +193,8 @@ mod tests {
     #[test]
     fn a_path_is_told_escaped() {
         let losses = Losses { late_start: 1, ..Losses::default() };
-        let told = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false, &host());
-        assert!(told[0].contains(r"/\x1b[2J"), "{told:?}");
+        let shown = reasons(&losses, &["/\u{1b}[2J".to_owned()], &[], &[], false, &host());
+        assert!(shown[0].contains(r"/\x1b[2J"), "{shown:?}");
     }
 
     #[test]
@@ -205,12 +202,12 @@ mod tests {
         let departure = |followed, to: &str| Departure {
             from: "/a".to_owned(),
             to: to.to_owned(),
-            command: "su".to_owned(),
+            command: escape("su"),
             processes: 2,
             followed,
         };
         let losses = Losses { left: 2, ..Losses::default() };
-        let told = reasons(
+        let shown = reasons(
             &losses,
             &[],
             &[],
@@ -218,6 +215,6 @@ mod tests {
             false,
             &host(),
         );
-        assert!(told[0].contains(r"(su went to /c\x07): 2"), "{told:?}");
+        assert!(shown[0].contains(r"(su went to /c\x07): 2"), "{shown:?}");
     }
 }

@@ -2,124 +2,114 @@
 
 use std::collections::BTreeMap;
 
-use tracer_ebpf::{OTHER_VALUES, arguments::MOST_VALUES, verdict};
+use tracer_ebpf::{OTHER_VALUES, arguments::MOST_VALUES, outcome::THREAD_KILLED};
 
 use super::{
-    Call, Circumstances, OtherValues, Phase, Recording, Refusal,
+    Call, Circumstances, DenyOutcome, OtherValues, Phase, Recording,
     arguments::SeenValues,
-    assembly::{Parts, seconds_between, until_nul},
-    facts::Refused,
+    facts::{DenialFacts, Logged, seconds_between},
+    input::AssemblyInput,
     made::{self, FirstSight, Made},
-    phases::{Phases, may_be_entering},
+    origin::may_be_entering,
+    phases::Phases,
 };
 use crate::{
     syscalls::{self, Abi},
-    text::escape_bytes,
+    text::{Escaped, escape_c_string},
 };
 
 /// Most values besides the first of which a recording has circumstances.
 const MOST_OTHERS: usize = MOST_VALUES - 1;
 
-/// A call that a filter logged and let through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Logged {
-    /// Id of the cgroup.
-    pub cgroup: u64,
-    /// The ABI it was called through.
-    pub abi: Abi,
-    /// The number in that ABI's table.
-    pub number: i32,
-    /// How it was refused.
-    pub refused: Refusal,
-    /// How often it was logged.
-    pub count: u64,
-    /// When it was first logged: nanoseconds since boot.
-    pub first_seen: u64,
-    /// Command name of the task that was first logged, escaped.
-    pub command: String,
-}
-
 /// What came of a call, from the kernel side's word for it.
-pub fn refusal(verdict: u32) -> Refusal {
-    match (verdict, u16::try_from(verdict)) {
-        (_, Ok(errno)) => Refusal::Errno(errno),
-        (verdict::THREAD_KILLED, _) => Refusal::ThreadKilled,
-        _ => Refusal::Signal,
+pub fn outcome(code: u32) -> DenyOutcome {
+    match (code, u16::try_from(code)) {
+        (_, Ok(errno)) => DenyOutcome::Errno(errno),
+        (THREAD_KILLED, _) => DenyOutcome::ThreadKilled,
+        _ => DenyOutcome::Signal,
     }
 }
 
-/// The denied calls of one cgroup, without the order of a recording. `values`: those that calls were made with there.
+/// The denied calls of one cgroup, without the order of a recording. `values`: those that calls
+/// were made with there.
 pub(super) fn calls(
-    parts: &Parts<'_>,
+    input: &AssemblyInput<'_>,
     cgroup: u64,
     phases: &Phases,
     values: &SeenValues,
 ) -> Vec<Call> {
-    let mut found: BTreeMap<(Abi, i32, Refusal), ByValues> = BTreeMap::new();
-    let mut take = |abi, number, refused, seen: Seen| {
+    let mut found: BTreeMap<(Abi, i32, DenyOutcome), ByValues> = BTreeMap::new();
+    let mut take = |abi, number, outcome, seen: DeniedValue| {
         let name = syscalls::name(abi, number);
         let values = made::values(abi, name, seen.made());
-        found.entry((abi, number, refused)).or_default().add(values, seen);
+        found.entry((abi, number, outcome)).or_default().add(values, seen);
     };
-    for refused in parts.snapshot.denials.iter().filter(|one| one.key.call.cgroup == cgroup) {
-        let (key, denial) = (&refused.key, &refused.denial);
+    for facts in input.snapshot.denials.iter().filter(|one| one.key.call.cgroup == cgroup) {
+        let (key, denial) = (&facts.key, &facts.denial);
         let (abi, number) = syscalls::classify(key.call.number, key.call.compat != 0);
-        let seen = Seen {
+        let seen = DeniedValue {
             first: denial.first_seen,
             last: denial.last_seen,
             count: denial.count,
-            command: escape_bytes(until_nul(&denial.command)),
-            during: refused_during(parts, cgroup, phases, refused),
-            circumstances: Some(Circumstances::of(refused)),
+            command: escape_c_string(&denial.command),
+            denied_in_phase: denied_phase(input, cgroup, phases, facts),
+            circumstances: Some(Circumstances::of(facts)),
             untold: key.place >= OTHER_VALUES,
         };
-        take(abi, number, refusal(key.verdict), seen);
+        take(abi, number, outcome(key.outcome), seen);
     }
-    for logged in parts.logged.iter().filter(|logged| logged.cgroup == cgroup) {
-        let seen = Seen {
+    for logged in input.logged.iter().filter(|logged| logged.cgroup == cgroup) {
+        let seen = DeniedValue {
             first: logged.first_seen,
             last: logged.first_seen,
             count: logged.count,
             command: logged.command.clone(),
-            during: logged_during(phases, logged),
+            denied_in_phase: logged_phase(phases, logged),
             circumstances: None,
             untold: false,
         };
-        take(logged.abi, logged.number, logged.refused, seen);
+        take(logged.abi, logged.number, logged.outcome, seen);
     }
-    let entries_skipped = parts.snapshot.entry_misses > 0;
-    let call = |((abi, number, refused), seen): ((Abi, i32, Refusal), ByValues)| {
-        let doubtful = entries_skipped && is_doubtful(refused, parts.host.btf);
-        let mut call = seen.call((abi, number, refused), doubtful, |time| {
-            seconds_between(parts.started_boot, time)
+    let entries_skipped = input.snapshot.entry_misses > 0;
+    let call = |((abi, number, outcome), seen): ((Abi, i32, DenyOutcome), ByValues)| {
+        let doubtful = entries_skipped && is_doubtful(outcome, input.host.btf);
+        let mut call = seen.call((abi, number, outcome), doubtful, |time| {
+            seconds_between(input.started_boot, time)
         });
-        if refused == Refusal::Logged {
-            // The log does not tell what it was made with. It was made, so that the value is among those.
-            call.arguments = values.of_call((abi, number), phases, parts.started_boot);
+        if outcome == DenyOutcome::Logged {
+            // The log does not tell what it was made with. It was made, so that the value is among
+            // those.
+            call.arguments = values.of_call((abi, number), phases, input.started_boot);
         }
         call
     };
     found.into_iter().map(call).collect()
 }
 
-/// The phase in which a call was refused. The command's name is asked only where the facts do not decide, for it is a label here: no
-/// profile of a recording depends on it.
-fn refused_during(parts: &Parts<'_>, cgroup: u64, phases: &Phases, refused: &Refused) -> Phase {
-    let class = refused.key.call.class;
-    let command = escape_bytes(until_nul(&refused.denial.command));
-    match phases.during(class) {
+/// The phase in which a call was refused. The command's name is asked only where the facts do not
+/// decide, for it is a label here: no profile of a recording depends on it.
+fn denied_phase(
+    input: &AssemblyInput<'_>,
+    cgroup: u64,
+    phases: &Phases,
+    facts: &DenialFacts,
+) -> Phase {
+    let class = facts.key.call.class;
+    let command = escape_c_string(&facts.denial.command);
+    match phases.denied_phase(class) {
         Phase::Workload if may_be_entering(class) && is_a_runtimes(&command) => {
             Phase::ContainerInit
         }
-        // How many filters a task has before the container's is not known where its start was not seen.
-        Phase::Setup if parts.late.contains(&cgroup) => Phase::ContainerInit,
+        // How many filters a task has before the container's is not known where its start was not
+        // seen.
+        Phase::Setup if input.late.contains(&cgroup) => Phase::ContainerInit,
         phase => phase,
     }
 }
 
-/// The phase in which a logged call was made: it was made, so that it was seen. Of one that may be both the runtime's and the
-/// workload's the command's name tells.
-fn logged_during(phases: &Phases, logged: &Logged) -> Phase {
+/// The phase in which a logged call was made: it was made, so that it was seen. Of one that may be
+/// both the runtime's and the workload's the command's name tells.
+fn logged_phase(phases: &Phases, logged: &Logged) -> Phase {
     let call = (logged.abi, logged.number);
     let is_runtimes = !phases.is_in(call, Phase::Workload) || is_a_runtimes(&logged.command);
     if phases.may_be_a_runtimes(call) && is_runtimes {
@@ -129,18 +119,19 @@ fn logged_during(phases: &Phases, logged: &Logged) -> Phase {
     }
 }
 
-/// The names of the tasks of runc and crun that make calls under the container's filter. Any program can take them.
+/// The names of the tasks of runc and crun that make calls under the container's filter. Any
+/// program can take them.
 pub fn is_a_runtimes(command: &str) -> bool {
     command.starts_with("runc:[") || matches!(command, "runc" | "crun")
 }
 
-/// A refusal that a call looks like of which only the exit was seen. What killed a thread or waits for it as a signal is
-/// seen for itself, and without BTF the signal is not.
-fn is_doubtful(refused: Refusal, btf: bool) -> bool {
-    match refused {
-        Refusal::Errno(_) => true,
-        Refusal::Signal => !btf,
-        Refusal::ThreadKilled | Refusal::Logged => false,
+/// A refusal that a call looks like of which only the exit was seen. What killed a thread or waits
+/// for it as a signal is seen for itself, and without BTF the signal is not.
+fn is_doubtful(outcome: DenyOutcome, btf: bool) -> bool {
+    match outcome {
+        DenyOutcome::Errno(_) => true,
+        DenyOutcome::Signal => !btf,
+        DenyOutcome::ThreadKilled | DenyOutcome::Logged => false,
     }
 }
 
@@ -151,16 +142,16 @@ pub(super) fn doubt(recording: &mut Recording) {
     }
     let btf = recording.host.btf;
     for call in recording.cgroups.iter_mut().flat_map(|cgroup| &mut cgroup.calls) {
-        call.doubtful |= call.refused.is_some_and(|refused| is_doubtful(refused, btf));
+        call.doubtful |= call.outcome.is_some_and(|outcome| is_doubtful(outcome, btf));
     }
 }
 
 /// One denied call, by the values of its arguments that are looked at.
 #[derive(Default)]
-struct ByValues(BTreeMap<(bool, Vec<u64>), Seen>);
+struct ByValues(BTreeMap<(bool, Vec<u64>), DeniedValue>);
 
 impl ByValues {
-    fn add(&mut self, values: Vec<u64>, seen: Seen) {
+    fn add(&mut self, values: Vec<u64>, seen: DeniedValue) {
         let values = if seen.untold { Vec::new() } else { values };
         self.0.entry((seen.untold, values)).and_modify(|known| known.add(&seen)).or_insert(seen);
     }
@@ -168,17 +159,17 @@ impl ByValues {
     /// The entry of a recording.
     fn call(
         self,
-        (abi, number, refused): (Abi, i32, Refusal),
+        (abi, number, outcome): (Abi, i32, DenyOutcome),
         doubtful: bool,
         seconds: impl Fn(u64) -> f64,
     ) -> Call {
-        let mut seen: Vec<Seen> = self.0.into_values().collect();
+        let mut seen: Vec<DeniedValue> = self.0.into_values().collect();
         seen.sort_by_key(|one| (one.untold, one.first));
         let name = syscalls::name(abi, number);
         let sights: Vec<_> = seen.iter().map(|one| one.sight(&seconds)).collect();
         let arguments = made::of_calls(abi, name, &sights);
         let count = seen.iter().fold(0, |sum: u64, one| sum.saturating_add(one.count));
-        let during = seen.iter().map(|one| one.during).max();
+        let denied_in_phase = seen.iter().map(|one| one.denied_in_phase).max();
         let mut rest = seen.into_iter();
         let first = rest.next();
         let mut circumstances = first.as_ref().and_then(|first| first.circumstances.clone());
@@ -197,8 +188,8 @@ impl ByValues {
             first_seen_seconds: first.as_ref().map(|first| seconds(first.first)),
             command: first.map(|first| first.command),
             ambiguous: false,
-            refused: Some(refused),
-            during,
+            outcome: Some(outcome),
+            denied_in_phase,
             doubtful,
             circumstances,
             arguments,
@@ -207,18 +198,18 @@ impl ByValues {
 }
 
 /// What is known of one denied call, with one value.
-struct Seen {
+struct DeniedValue {
     first: u64,
     last: u64,
     count: u64,
-    command: String,
-    during: Phase,
+    command: Escaped,
+    denied_in_phase: Phase,
     circumstances: Option<Circumstances>,
     /// It stands for several values.
     untold: bool,
 }
 
-impl Seen {
+impl DeniedValue {
     /// What it was called with.
     fn made(&self) -> Made {
         self.circumstances.as_ref().map(Circumstances::made).unwrap_or_default()
@@ -231,8 +222,9 @@ impl Seen {
 
     /// Adds it to what is known of the call with its first value.
     fn put_beside(self, known: &mut Circumstances, seconds: impl Fn(u64) -> f64) {
-        let told = self.circumstances.filter(|_| !self.untold && known.others.len() < MOST_OTHERS);
-        let Some(Circumstances { process, arguments, pointed, next, .. }) = told else {
+        let known_values =
+            self.circumstances.filter(|_| !self.untold && known.others.len() < MOST_OTHERS);
+        let Some(Circumstances { process, arguments, pointed, next, .. }) = known_values else {
             known.untold = known.untold.saturating_add(self.count);
             return;
         };
@@ -249,7 +241,7 @@ impl Seen {
 
     fn add(&mut self, other: &Self) {
         self.count += other.count;
-        self.during = self.during.max(other.during);
+        self.denied_in_phase = self.denied_in_phase.max(other.denied_in_phase);
         let (first, last) = (other.first < self.first, other.last > self.last);
         self.circumstances = match (&self.circumstances, &other.circumstances) {
             (Some(own), Some(other)) => {
@@ -267,7 +259,8 @@ impl Seen {
     }
 }
 
-/// A denied call, once for each of its values. One that was made with more values than are told apart comes once more without any.
+/// A denied call, once for each of its values. One that was made with more values than are kept
+/// apart comes once more without any.
 pub fn by_values(call: &Call) -> Vec<Call> {
     let Some(known) = &call.circumstances else { return vec![call.clone()] };
     let others = known.others.iter().fold(known.untold, |sum, one| sum.saturating_add(one.count));
@@ -323,98 +316,5 @@ pub fn all(recording: &Recording) -> impl Iterator<Item = (&str, &Call)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SOCKET: (Abi, i32, Refusal) = (Abi::X86_64, 41, Refusal::Errno(1));
-
-    fn seen(first: u64, count: u64, arguments: Option<[u64; 6]>) -> Seen {
-        let circumstances = Circumstances {
-            process: first as u32,
-            arguments,
-            pointed: None,
-            next: None,
-            others: Vec::new(),
-            untold: 0,
-        };
-        Seen {
-            first,
-            last: first,
-            count,
-            command: format!("at{first}"),
-            during: Phase::Workload,
-            circumstances: Some(circumstances),
-            untold: false,
-        }
-    }
-
-    fn socket(family: u64) -> Option<[u64; 6]> {
-        Some([family, 1, 0, 9, 9, 9])
-    }
-
-    fn gathered(call: (Abi, i32, Refusal), all: Vec<Seen>) -> Call {
-        let mut by_values = ByValues::default();
-        for one in all {
-            let values = made::values(call.0, syscalls::name(call.0, call.1), one.made());
-            by_values.add(values, one);
-        }
-        by_values.call(call, false, |time| time as f64)
-    }
-
-    fn told(call: &Call) -> Vec<(Option<u64>, Option<u64>, Option<String>)> {
-        let family = |call: &Call| Some(call.circumstances.as_ref()?.arguments?[0]);
-        by_values(call).into_iter().map(|one| (family(&one), one.count, one.command)).collect()
-    }
-
-    #[test]
-    fn values_stand_in_the_order_of_time_and_counts_add_up() {
-        let all = vec![seen(7, 2, socket(38)), seen(3, 1, socket(40)), seen(9, 5, socket(38))];
-        let call = gathered(SOCKET, all);
-        assert_eq!((call.count, call.command.as_deref()), (Some(8), Some("at3")));
-        let at =
-            |family, count, command: &str| (Some(family), Some(count), Some(command.to_owned()));
-        assert_eq!(told(&call), [at(40, 1, "at3"), at(38, 7, "at7")]);
-        let families = &call.arguments[0];
-        assert_eq!((families.index, families.any), (0, false));
-        let values: Vec<u64> = families.values.iter().map(|one| one.value).collect();
-        assert_eq!(values, [38, 40]);
-        assert_eq!(families.values[0].first_seen_seconds, Some(7.0));
-        assert_eq!(call.arguments.len(), 3);
-        assert_eq!(call.arguments[1].values.len(), 1);
-    }
-
-    #[test]
-    fn what_does_not_count_tells_nothing_apart() {
-        let garbage = Some([40 | 1 << 40, 0x8_0801, 1 << 32, 1, 2, 3]);
-        let call = gathered(SOCKET, vec![seen(1, 1, socket(40)), seen(2, 1, garbage)]);
-        assert_eq!(told(&call).len(), 1);
-        let mkdir = (Abi::X86_64, 83, Refusal::Errno(1));
-        let call = gathered(mkdir, vec![seen(1, 1, socket(1)), seen(2, 1, socket(2))]);
-        assert_eq!((told(&call).len(), call.count), (1, Some(2)));
-        assert!(call.arguments.is_empty());
-    }
-
-    #[test]
-    fn values_that_are_not_told_apart_are_counted() {
-        let all = (0..16).map(|at| seen(at, 1, socket(at))).collect();
-        let call = gathered(SOCKET, all);
-        assert_eq!((told(&call).len(), call.arguments[0].any), (16, false));
-        // More than the kernel side tells apart, or than two classes together have.
-        let further = Seen { untold: true, ..seen(30, 4, socket(99)) };
-        let all = (0..17).map(|at| seen(at, 1, socket(at))).chain([further]).collect();
-        let call = gathered(SOCKET, all);
-        let told = told(&call);
-        assert_eq!((told.len(), &told[16]), (17, &(None, Some(5), None)));
-        assert!(call.arguments[0].any && call.arguments[0].values.is_empty());
-        assert_eq!(call.count, Some(21));
-        let last = by_values(&call).pop().expect("the rest");
-        assert!(last.arguments.iter().all(|argument| argument.any));
-    }
-
-    #[test]
-    fn without_arguments_every_value_counts() {
-        let call = gathered(SOCKET, vec![seen(1, 3, None)]);
-        assert_eq!(told(&call), [(None, Some(3), Some("at1".to_owned()))]);
-        assert!(call.arguments.iter().all(|argument| argument.any));
-    }
-}
+#[path = "denied_tests.rs"]
+mod tests;

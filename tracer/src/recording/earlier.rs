@@ -1,4 +1,5 @@
-//! What an earlier recording is worth beside a later one: whether both are of one thing, and what the later one holds as well.
+//! What an earlier recording is worth beside a later one: whether both are of one thing, and what
+//! the later one holds as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use super::{
     Call, Cgroup, ContainerIdentity, Losses, Recording, Target, TargetKind,
     merge::{is_recorded_again, merge},
 };
-use crate::text::escape;
+use crate::text::{Escaped, escape};
 
 /// Why a later recording is not merged with an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,29 +21,30 @@ pub enum Difference {
         later: String,
     },
     /// A process id means another process next time.
-    #[error("it is of a process id, which may be another process's by now")]
+    #[error("it is of a process id, which another process may have by now")]
     Process,
     /// One name stands for another container.
     #[error("its container is {earlier}, and that of this recording {later}")]
     Container {
-        /// The container of the earlier one, escaped.
-        earlier: String,
-        /// That of the later one, escaped.
-        later: String,
+        /// The container of the earlier one.
+        earlier: Escaped,
+        /// That of the later one.
+        later: Escaped,
     },
     /// A container was made of another image.
     #[error("the image of {container} was {earlier}, and is {later}")]
     Image {
-        /// What the container is called, escaped.
-        container: String,
-        /// The image in the earlier one, escaped.
-        earlier: String,
-        /// The image in the later one, escaped.
-        later: String,
+        /// What the container is called.
+        container: Escaped,
+        /// The image in the earlier one.
+        earlier: Escaped,
+        /// The image in the later one.
+        later: Escaped,
     },
 }
 
-/// Why two recordings are not of the same targets and images; None when they are, as far as images are told.
+/// Why two recordings are not of the same targets and images; None when they are, as far as images
+/// are known.
 pub fn difference(earlier: &Recording, later: &Recording) -> Option<Difference> {
     let named = [earlier, later].map(|recording| recording.targets.iter().map(name).collect());
     let [before, after]: [BTreeSet<(String, &str)>; 2] = named;
@@ -99,8 +101,8 @@ pub fn joined(earlier: &Recording, later: &Recording, accept_late_start: bool) -
     Recording { targets: folded(&merged.targets), ..merged }
 }
 
-/// The earlier recording without the cgroups of which the later one shows as much: what was saved of a run that went on, and late
-/// cgroups that did nothing since.
+/// The earlier recording without the cgroups of which the later one shows as much: what was saved
+/// of a run that went on, and late cgroups that did nothing since.
 fn less_repeated(earlier: &Recording, later: &Recording) -> Recording {
     let mut places: BTreeMap<usize, usize> = BTreeMap::new();
     let mut cgroups = Vec::new();
@@ -117,7 +119,8 @@ fn less_repeated(earlier: &Recording, later: &Recording) -> Recording {
     Recording { targets: earlier.targets.iter().map(moved).collect(), cgroups, ..earlier.clone() }
 }
 
-/// Each target once: what several recordings tell of it together. The last one's runtime and image count.
+/// Each target once: what several recordings tell of it together. The last one's runtime and image
+/// count.
 pub(super) fn folded(targets: &[Target]) -> Vec<Target> {
     let mut found: Vec<Target> = Vec::new();
     for target in targets {
@@ -137,7 +140,8 @@ pub(super) fn folded(targets: &[Target]) -> Vec<Target> {
     found
 }
 
-/// What a target is called, and its kind. The part of a container is called by its image as well where there are several.
+/// What a target is called, and its kind. The part of a container is called by its image as well
+/// where there are several.
 fn name(target: &Target) -> (String, &'static str) {
     let image = target.image.as_ref().map(|image| format!(" of {image}"));
     let bare = image.and_then(|image| target.name.strip_suffix(&image)).unwrap_or(&target.name);
@@ -152,7 +156,8 @@ fn name(target: &Target) -> (String, &'static str) {
     (bare.to_owned(), kind)
 }
 
-/// The images of each container, by the name that its replicas share; None for one that was not told.
+/// The images of each container, by the name that its replicas share; None for one that was not
+/// known.
 fn images(recording: &Recording) -> BTreeMap<String, BTreeSet<Option<&str>>> {
     let mut found: BTreeMap<String, BTreeSet<Option<&str>>> = BTreeMap::new();
     for identity in recording.cgroups.iter().filter_map(|cgroup| cgroup.container.as_ref()) {
@@ -162,7 +167,8 @@ fn images(recording: &Recording) -> BTreeMap<String, BTreeSet<Option<&str>>> {
     found
 }
 
-/// Both are one cgroup, seen from the same moment of its life on, and this one shows every call that the earlier one does.
+/// Both are one cgroup, seen from the same moment of its life on, and this one shows every call
+/// that the earlier one does.
 fn shows_as_much(later: &Cgroup, earlier: &Cgroup) -> bool {
     let is_counted = |one: &Call, other: &Call| match (one.count, other.count) {
         (Some(one), Some(other)) => other >= one,
@@ -170,7 +176,9 @@ fn shows_as_much(later: &Cgroup, earlier: &Cgroup) -> bool {
     };
     let is_shown = |call: &Call| {
         let is_same = |other: &&Call| {
-            let key = |call: &Call| (call.abi, call.number, call.phase, call.refused, call.during);
+            let key = |call: &Call| {
+                (call.abi, call.number, call.phase, call.outcome, call.denied_in_phase)
+            };
             key(call) == key(other) && is_counted(call, other)
         };
         later.calls.iter().any(|other| is_same(&other))

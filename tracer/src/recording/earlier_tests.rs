@@ -26,7 +26,7 @@ fn pod(image: Option<&str>) -> Recording {
 #[test]
 fn recordings_of_one_target_and_image_are_of_one_thing() {
     assert_eq!(difference(&pod(Some("nginx:1")), &pod(Some("nginx:1"))), None);
-    assert_eq!(difference(&pod(None), &pod(Some("nginx:1"))), None, "images need not be told");
+    assert_eq!(difference(&pod(None), &pod(Some("nginx:1"))), None, "images need not be known");
     let empty = of("shop/web-0", TargetKind::Pod, Vec::new());
     assert_eq!(difference(&pod(Some("nginx:1")), &empty), None, "it did not come");
     let workload =
@@ -37,23 +37,23 @@ fn recordings_of_one_target_and_image_are_of_one_thing() {
 
 #[test]
 fn another_target_or_image_or_process_is_another_thing() {
-    let told = |earlier: &Recording, later: &Recording| {
+    let text_of = |earlier: &Recording, later: &Recording| {
         difference(earlier, later).expect("they differ").to_string()
     };
     let other = of("shop/web-1\u{1b}", TargetKind::Pod, Vec::new());
     assert_eq!(
-        told(&pod(None), &other),
+        text_of(&pod(None), &other),
         r"it is of shop/web-0, and this recording of shop/web-1\x1b"
     );
     assert_eq!(
-        told(&pod(Some("nginx:1")), &pod(Some("nginx:2"))),
+        text_of(&pod(Some("nginx:1")), &pod(Some("nginx:2"))),
         "the image of shop/web-0/nginx was nginx:1, and is nginx:2"
     );
     let process = of("pid:7", TargetKind::Process, Vec::new());
-    assert!(told(&process, &process).contains("process id"));
+    assert!(text_of(&process, &process).contains("process id"));
     let by_id = |name: &str| of("4f2a", TargetKind::Container, vec![cgroup("/a", name)]);
     assert_eq!(
-        told(&by_id("web"), &by_id("db")),
+        text_of(&by_id("web"), &by_id("db")),
         "its container is web, and that of this recording db"
     );
     assert_eq!(difference(&by_id("web"), &by_id("web")), None);

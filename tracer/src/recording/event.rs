@@ -3,8 +3,11 @@
 use serde::Serialize;
 use tracer_ebpf::arguments::ARGUMENTS;
 
-use super::{Phase, Refusal};
-use crate::syscalls::{Abi, arguments};
+use super::{DenyOutcome, Phase};
+use crate::{
+    syscalls::{Abi, arguments},
+    text::Escaped,
+};
 
 /// A call of the target that was seen, or refused in this way, for the first time in its cgroup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -12,7 +15,7 @@ pub struct NewCall {
     /// Seconds since the recording began.
     pub seconds: f64,
     /// Path of the cgroup, escaped.
-    pub cgroup: String,
+    pub cgroup: Escaped,
     /// The ABI it was called through.
     pub abi: Abi,
     /// The number in that ABI's table.
@@ -20,19 +23,20 @@ pub struct NewCall {
     /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'static str>,
-    /// How it was made, of a denied call whose arguments are looked at: `socket(AF_VSOCK, SOCK_STREAM, 0)`.
+    /// How it was made, of a denied call whose arguments are looked at: `socket(AF_VSOCK,
+    /// SOCK_STREAM, 0)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invocation: Option<String>,
     /// Process id in the initial pid namespace.
     pub pid: u32,
     /// Command name, escaped.
-    pub command: String,
-    /// How it was refused: of a denied call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Refusal>,
-    /// The phase in which it was refused, as far as it is known by then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub during: Option<Phase>,
+    pub command: Escaped,
+    /// What the filter did with it: of a denied call.
+    #[serde(rename = "refused", skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<DenyOutcome>,
+    /// The phase in which it was denied, as far as it is known by then.
+    #[serde(rename = "during", skip_serializing_if = "Option::is_none")]
+    pub denied_in_phase: Option<Phase>,
     /// The value that is new, of a call that was seen before with other ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argument: Option<NewValue>,
@@ -45,12 +49,14 @@ pub struct NewValue {
     pub index: u8,
     /// The bits of it that count.
     pub mask: u64,
-    /// The value, cut to the mask. None: there are too many, or it could not be read, and from now on every value counts as seen.
+    /// The value, cut to the mask. None: there are too many, or it could not be read, and from now
+    /// on every value counts as seen.
     pub value: Option<u64>,
 }
 
 impl NewValue {
-    /// Another entry of the table has the same bits of the argument, and more: a line about that tells as much.
+    /// Another entry of the table has the same bits of the argument, and more: a line about that
+    /// tells as much.
     pub fn is_part_of_another(&self, call: Option<&str>) -> bool {
         ARGUMENTS.iter().filter(|entry| Some(entry.call) == call).any(|entry| {
             entry.index == self.index
@@ -61,7 +67,8 @@ impl NewValue {
 }
 
 impl NewCall {
-    /// The call for people: how it was made, its name, or its number, with the ABI when that is not x86_64.
+    /// The call for people: how it was made, its name, or its number, with the ABI when that is not
+    /// the native one.
     pub fn display(&self) -> String {
         let mut name = self.name.map_or_else(|| format!("syscall_{}", self.number), str::to_owned);
         if let Some(invocation) = &self.invocation {
@@ -72,7 +79,7 @@ impl NewCall {
             name = format!("{name}({}{value})", "_, ".repeat(usize::from(index)));
         }
         match self.abi {
-            Abi::X86_64 => name,
+            Abi::NATIVE => name,
             abi => format!("{name} ({})", abi.name()),
         }
     }

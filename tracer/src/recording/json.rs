@@ -1,200 +1,34 @@
 //! Reading and writing recording files.
 //!
-//! The form is described by `docs/recording.schema.json`. A file is evidence that someone hands in: what is read is checked
-//! before anything is derived from it, and no text of it reaches an error message unescaped.
+//! The form is described by `docs/recording.schema.json`. A file is evidence that someone hands in:
+//! what is read is checked before anything is derived from it, and no text of it reaches an error
+//! message unescaped.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
     Call, Cgroup, Circumstances, ContainerIdentity, Losses, Phase, Recording, VERSION, Workload,
-    arguments, denied, event::NewCall,
+    arguments, denied,
+    event::NewCall,
+    limits::{MAX_SECONDS, MAX_TEXT},
+    parser_message::plain,
 };
+pub use super::{limits::MAX_BYTES, recording_error::RecordingError};
 use crate::{
-    encoding::{self, EncodingError},
-    syscalls::{self, Abi},
-    text,
+    encoding, syscalls,
+    text::{Escaped, escape},
 };
 
-/// The largest file that is read, in bytes.
-pub const MAX_BYTES: usize = 256 << 20;
-/// The longest time, in seconds: a thousand years, more than any number of merged recordings takes.
-pub(super) const MAX_SECONDS: f64 = 3.2e10;
-/// The longest text of a recording, in bytes: names, paths, sentences. A path has at most 4096 bytes (`PATH_MAX`), and
-/// several times as many when it is escaped.
-pub const MAX_TEXT: usize = 64 << 10;
-/// The longest argument of a command, in bytes: the kernel takes 128 KiB (`MAX_ARG_STRLEN`), escaped.
+/// The longest argument of a command, in bytes: the kernel takes 128 KiB (`MAX_ARG_STRLEN`),
+/// escaped.
 pub const MAX_ARGUMENT: usize = 1 << 20;
-
-/// Why a file is not read as a recording.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecordingError {
-    /// Larger than anything this program writes.
-    #[error("{bytes} bytes are more than a recording has (at most {MAX_BYTES})")]
-    TooLarge {
-        /// The size.
-        bytes: usize,
-    },
-    /// The bytes are no text.
-    #[error("{error}")]
-    Encoding {
-        /// What they are.
-        error: EncodingError,
-    },
-    /// JSON, and no object.
-    #[error("not a recording of tracer: it is {found}, and a recording is an object")]
-    NoObject {
-        /// What is there.
-        found: &'static str,
-    },
-    /// Not JSON.
-    #[error("not JSON: line {line}, column {column}: {message}")]
-    NotJson {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
-    /// The JSON ends too early.
-    #[error("truncated: the file ends in line {line}, column {column}, before the recording does")]
-    Truncated {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// JSON of another form.
-    #[error("not a recording of tracer: line {line}, column {column}: {message}")]
-    NotARecording {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
-    /// JSON without the version that every recording has.
-    #[error("not a recording of tracer: it has no \"version\" that is a number from 1")]
-    NoVersion,
-    /// Written by a newer program, in a form that this one does not know.
-    #[error("the recording has version {found}, this program reads {VERSION}: use a newer tracer")]
-    NewerVersion {
-        /// Its version.
-        found: u64,
-    },
-    /// A target has a cgroup that the recording does not.
-    #[error("target {target:?} names cgroup {index}, but the recording has {cgroups}")]
-    CgroupIndex {
-        /// The target's name.
-        target: String,
-        /// The index.
-        index: usize,
-        /// How many cgroups there are.
-        cgroups: usize,
-    },
-    /// A text is longer than anything this program writes.
-    #[error("{field} has {bytes} bytes, more than the {limit} that a recording allows")]
-    LongText {
-        /// Which text.
-        field: &'static str,
-        /// Its length.
-        bytes: usize,
-        /// The longest that is allowed.
-        limit: usize,
-    },
-    /// A number goes by another name than its own.
-    #[error("call {number} of {} is {expected:?}, but the recording calls it {name:?}", abi.name())]
-    WrongName {
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-        /// The name that the number has.
-        expected: &'static str,
-        /// The name that the recording gives.
-        name: String,
-    },
-    /// A number without a name goes by one that another number has.
-    #[error("call {number} of {} has no name that this program knows, but the recording calls it {name:?}, which is call {known}", abi.name())]
-    NameOfAnother {
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-        /// The name that the recording gives.
-        name: String,
-        /// The number that has this name.
-        known: i32,
-    },
-    /// A time that is none.
-    #[error("{field} is {seconds}, which is no time that a recording takes")]
-    Time {
-        /// Which one.
-        field: &'static str,
-        /// Its value.
-        seconds: String,
-    },
-    /// Something is missing that this program does not know how to judge.
-    #[error(
-        "the recording counts a loss that this program does not know: {kind:?}: use a newer tracer"
-    )]
-    UnknownLoss {
-        /// What it is called.
-        kind: String,
-    },
-    /// A call comes twice in a cgroup.
-    #[error("call {number} of {} comes twice in cgroup {path:?}", abi.name())]
-    DuplicateCall {
-        /// The cgroup.
-        path: String,
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-    },
-    /// A call that was not denied, and that is in doubt: only a denial can be.
-    #[error("call {number} of {} in cgroup {path:?}: only a denied call can be \"doubtful\"", abi.name())]
-    Doubtful {
-        /// The cgroup.
-        path: String,
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-    },
-    /// What a call says of its arguments is nothing that is ever written.
-    #[error("call {number} of {} in cgroup {path:?}: of its \"arguments\", {wrong}", abi.name())]
-    Arguments {
-        /// The cgroup.
-        path: String,
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-        /// What is wrong with them.
-        wrong: &'static str,
-    },
-    /// A denied call without the way it was refused, or another call with one.
-    #[error("call {number} of {} in cgroup {path:?}: only a denied call has \"refused\", \"during\" and \"circumstances\", and it has the first two", abi.name())]
-    Refused {
-        /// The cgroup.
-        path: String,
-        /// The ABI.
-        abi: Abi,
-        /// The number.
-        number: i32,
-    },
-}
 
 /// Writes a recording: the same bytes for the same recording, a newline at the end.
 pub fn to_json(recording: &Recording) -> String {
-    let mut text = serde_json::to_string_pretty(recording).expect("a recording has a JSON form");
-    text.push('\n');
-    text
+    crate::json::pretty(recording)
 }
 
 /// A first sight of a call as one line of JSON.
@@ -202,13 +36,6 @@ pub fn event_line(event: &NewCall) -> String {
     let mut line = serde_json::to_string(event).expect("an event has a JSON form");
     line.push('\n');
     line
-}
-
-/// What a command tells, as JSON.
-pub fn checks(checks: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(checks).expect("checks have a JSON form");
-    text.push('\n');
-    text
 }
 
 /// Reads a recording and checks it.
@@ -229,7 +56,7 @@ pub fn from_json(bytes: &[u8]) -> Result<Recording, RecordingError> {
     Ok(recording)
 }
 
-/// What is well-formed and no object is told so.
+/// Well-formed JSON that is no object has an error of its own.
 fn check_object(bytes: &[u8]) -> Result<(), RecordingError> {
     let found = match bytes.trim_ascii().first() {
         Some(b'[') => "a list",
@@ -243,7 +70,8 @@ fn check_object(bytes: &[u8]) -> Result<(), RecordingError> {
     Err(RecordingError::NoObject { found })
 }
 
-/// The one field that every version has. Read first, so that a file of a newer form is told from a broken one.
+/// The one field that every version has. Read first, so that a file of a newer form is
+/// distinguished from a broken one.
 #[derive(Deserialize)]
 struct Header {
     version: Option<Value>,
@@ -259,7 +87,8 @@ fn check_version(bytes: &[u8]) -> Result<(), RecordingError> {
     }
 }
 
-/// A loss of a kind that this program does not know would be dropped in silence. None of it is no loss.
+/// A loss of a kind that this program does not know would be dropped in silence. None of it is no
+/// loss.
 fn check_losses(losses: Option<&Map<String, Value>>) -> Result<(), RecordingError> {
     let known = serde_json::to_value(Losses::default()).expect("losses have a JSON form");
     let unknown = losses
@@ -291,9 +120,8 @@ fn check_times(recording: &Recording) -> Result<(), RecordingError> {
 
 fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
     let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let position = format!(" at line {line} column {column}");
-    let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
+    let message = encoding::without_position(&error.to_string(), line, column);
+    let message = Escaped::joined(&plain(&message));
     match error.classify() {
         // So the parser calls a number that is cut off after its sign or point.
         Category::Syntax
@@ -304,6 +132,11 @@ fn refused(error: &serde_json::Error, bytes: &[u8]) -> RecordingError {
         }
         Category::Eof => RecordingError::Truncated { line, column },
         Category::Data => RecordingError::NotARecording { line, column, message },
+        // So the parser calls a number in the place of a word.
+        Category::Syntax if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
+            let message = escape("another kind of value is expected");
+            RecordingError::NotARecording { line, column, message }
+        }
         Category::Syntax | Category::Io => RecordingError::NotJson { line, column, message },
     }
 }
@@ -327,12 +160,12 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
     for call in &cgroup.calls {
         let (abi, number) = (call.abi, call.number);
         let path = || cgroup.path.clone();
-        if !seen.insert((abi, number, call.refused)) {
+        if !seen.insert((abi, number, call.outcome)) {
             return Err(RecordingError::DuplicateCall { path: path(), abi, number });
         }
         let denied = call.phase == Phase::Denied;
-        if call.refused.is_some() != denied
-            || call.during.is_some() != denied
+        if call.outcome.is_some() != denied
+            || call.denied_in_phase.is_some() != denied
             || call.circumstances.is_some() && !denied
         {
             return Err(RecordingError::Refused { path: path(), abi, number });
@@ -348,7 +181,8 @@ fn check_calls(cgroup: &Cgroup) -> Result<(), RecordingError> {
     Ok(())
 }
 
-/// A name that this program does not know may come from a newer one; a known number has but one name.
+/// A name that this program does not know may come from a newer one; a known number has but one
+/// name.
 fn check_name(call: &Call) -> Result<(), RecordingError> {
     let (abi, number) = (call.abi, call.number);
     match (&call.name, syscalls::name(abi, number)) {
@@ -390,9 +224,9 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
         }) = &cgroup.container
         {
             let workload = workload.as_ref();
-            let told =
+            let texts =
                 |of: fn(&Workload) -> &Option<String>| workload.and_then(|one| of(one).as_ref());
-            for text in [told(|one| &one.kind), told(|one| &one.name)].into_iter().flatten() {
+            for text in [texts(|one| &one.kind), texts(|one| &one.name)].into_iter().flatten() {
                 bounded("a text of a container's \"workload\"", text)?;
             }
             bounded("a container's \"id\"", id)?;

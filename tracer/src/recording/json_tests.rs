@@ -1,7 +1,12 @@
 //! Tests of [`super`].
 
 use super::*;
-use crate::recording::{Attach, Host, Losses, Refusal, Target, TargetKind};
+use crate::{
+    encoding::EncodingError,
+    recording::{Attach, DenyOutcome, Host, Losses, Target, TargetKind},
+    syscalls::Abi,
+    text::escape,
+};
 
 fn call(abi: Abi, number: i32) -> Call {
     Call {
@@ -12,19 +17,19 @@ fn call(abi: Abi, number: i32) -> Call {
         count: Some(3),
         other_phases: Vec::new(),
         first_seen_seconds: Some(0.25),
-        command: Some("web".into()),
+        command: Some(escape("web")),
         ambiguous: false,
-        refused: None,
-        during: None,
+        outcome: None,
+        denied_in_phase: None,
         doubtful: false,
         circumstances: None,
         arguments: Vec::new(),
     }
 }
 
-fn denied(abi: Abi, number: i32, refused: Refusal) -> Call {
-    let during = Some(Phase::Workload);
-    Call { phase: Phase::Denied, refused: Some(refused), during, ..call(abi, number) }
+fn denied(abi: Abi, number: i32, outcome: DenyOutcome) -> Call {
+    let denied_in_phase = Some(Phase::Workload);
+    Call { phase: Phase::Denied, outcome: Some(outcome), denied_in_phase, ..call(abi, number) }
 }
 
 fn recording() -> Recording {
@@ -166,19 +171,24 @@ fn a_call_comes_once_in_a_cgroup() {
 #[test]
 fn a_call_is_denied_once_in_each_way() {
     let mut recording = recording();
-    let calls = [Refusal::Errno(38), Refusal::Errno(1), Refusal::Signal, Refusal::ThreadKilled];
-    recording.cgroups[0].calls.extend(calls.map(|refused| denied(Abi::X86_64, 257, refused)));
+    let calls = [
+        DenyOutcome::Errno(38),
+        DenyOutcome::Errno(1),
+        DenyOutcome::Signal,
+        DenyOutcome::ThreadKilled,
+    ];
+    recording.cgroups[0].calls.extend(calls.map(|outcome| denied(Abi::X86_64, 257, outcome)));
     assert_eq!(read(&recording).as_ref(), Ok(&recording));
     assert!(to_json(&recording).contains("\"errno\": 38"));
-    recording.cgroups[0].calls.push(denied(Abi::X86_64, 257, Refusal::Signal));
+    recording.cgroups[0].calls.push(denied(Abi::X86_64, 257, DenyOutcome::Signal));
     let error = read(&recording).expect_err("twice");
     assert!(matches!(error, RecordingError::DuplicateCall { number: 257, .. }), "{error:?}");
 }
 
 #[test]
 fn only_a_denied_call_says_how() {
-    let lacks = Call { refused: None, ..denied(Abi::X86_64, 1, Refusal::Signal) };
-    let has = Call { phase: Phase::Setup, ..denied(Abi::X86_64, 1, Refusal::Signal) };
+    let lacks = Call { outcome: None, ..denied(Abi::X86_64, 1, DenyOutcome::Signal) };
+    let has = Call { phase: Phase::Setup, ..denied(Abi::X86_64, 1, DenyOutcome::Signal) };
     for wrong in [lacks, has] {
         let mut recording = recording();
         recording.cgroups[0].calls.push(wrong);
@@ -194,7 +204,7 @@ fn only_a_denied_call_can_be_doubtful() {
         recording.cgroups[0].calls.push(Call { doubtful: true, ..call });
         read(&recording).map(drop)
     };
-    assert_eq!(doubtful(denied(Abi::X86_64, 1, Refusal::Errno(1))), Ok(()));
+    assert_eq!(doubtful(denied(Abi::X86_64, 1, DenyOutcome::Errno(1))), Ok(()));
     let error = doubtful(call(Abi::X86_64, 1)).expect_err("it was made");
     assert!(matches!(error, RecordingError::Doubtful { number: 1, .. }), "{error:?}");
 }
@@ -270,9 +280,9 @@ fn a_number_without_a_name_has_no_name_of_another() {
 fn denials_beside_skipped_runs_are_doubtful_in_recordings_that_do_not_know_doubt() {
     let mut old = recording();
     old.cgroups[0].calls = vec![
-        denied(Abi::X86_64, 83, Refusal::Errno(14)),
-        denied(Abi::X86_64, 84, Refusal::ThreadKilled),
-        denied(Abi::X86_64, 85, Refusal::Signal),
+        denied(Abi::X86_64, 83, DenyOutcome::Errno(14)),
+        denied(Abi::X86_64, 84, DenyOutcome::ThreadKilled),
+        denied(Abi::X86_64, 85, DenyOutcome::Signal),
     ];
     let doubtful = |recording: &Recording| -> Vec<i32> {
         let read = read(recording).expect("a recording");

@@ -1,4 +1,5 @@
-//! Who made a call first, and when: in the phase that counts for it. Labels for people; losing one changes no result.
+//! Who made a call first, and when: in the phase that counts for it. Labels for people; losing one
+//! changes no result.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +8,7 @@ use tracer_ebpf::{Evidence, EvidenceKey};
 use super::phases::Phases;
 use crate::{
     syscalls::{self, Abi},
-    text::escape_bytes,
+    text::{Escaped, escape_c_string},
 };
 
 /// Who was first seen to make a call, and when.
@@ -16,13 +17,14 @@ pub struct Label {
     /// Nanoseconds since boot.
     pub time: u64,
     /// Command name, escaped.
-    pub command: String,
+    pub command: Escaped,
 }
 
 /// What labels are kept by: cgroup id, ABI, number.
 pub type LabelKey = (u64, Abi, i32);
 
-/// First sights of calls, each by the class of its task (`tracer_ebpf::class`): the runtime's and the workload's are apart.
+/// First sights of calls, each by the class of its task (`tracer_ebpf::class`): the runtime's and
+/// the workload's are apart.
 pub type Labels = HashMap<LabelKey, BTreeMap<u16, Label>>;
 
 /// Adds a first sight.
@@ -47,20 +49,20 @@ fn earlier(classes: &mut BTreeMap<u16, Label>, class: u16, label: Label) {
     }
 }
 
-/// The same of one cgroup's calls that were recorded one by one, which no event need have told.
+/// The same of one cgroup's calls that were recorded one by one, which no event need have reported.
 pub(super) fn of_evidence(evidence: &[(EvidenceKey, Evidence)]) -> Labels {
     let mut labels = Labels::new();
     for (key, seen) in evidence {
         let (abi, number) = syscalls::classify(key.number, key.compat != 0);
-        let command = seen.command.split(|byte| *byte == 0).next().unwrap_or_default();
-        let label = Label { time: seen.first_seen, command: escape_bytes(command) };
+        let label = Label { time: seen.first_seen, command: escape_c_string(&seen.command) };
         add(&mut labels, (key.cgroup, abi, number), key.class, label);
     }
     labels
 }
 
-/// The first sight of a call among those on which the facts decide as they do on the call as a whole. None when none of
-/// these was told: then it is not known, though an earlier phase's may be.
+/// The first sight of a call among those on which the facts decide as they do on the call as a
+/// whole. None when none of these was reported: then it is not known, though an earlier phase's may
+/// be.
 pub(super) fn first<'a>(
     sources: [&'a Labels; 2],
     call: LabelKey,
@@ -81,6 +83,7 @@ mod tests {
         super::phases::{CgroupKind, decide},
         *,
     };
+    use crate::text::escape;
 
     const READ: i32 = 0;
     const MOUNT: i32 = 165;
@@ -105,18 +108,18 @@ mod tests {
         decide(&record, evidence, CgroupKind::Container)
     }
 
-    fn told(of_events: &[(i32, u16, u64, &str)], number: i32) -> Option<(u64, String)> {
+    fn first_sight(of_events: &[(i32, u16, u64, &str)], number: i32) -> Option<(u64, String)> {
         let evidence = [seen(READ, SET_UP, 20, "runc"), seen(MOUNT, SET_UP, 30, "runc")];
         let phases = container(&evidence);
         let mut labels = Labels::new();
         for (number, class, time, command) in of_events {
-            let label = Label { time: *time, command: (*command).to_owned() };
+            let label = Label { time: *time, command: escape(command) };
             add(&mut labels, (7, Abi::X86_64, *number), *class, label);
         }
         let call = (7, Abi::X86_64, number);
         let of_evidence = of_evidence(&evidence);
         let label = first([&labels, &of_evidence], call, &phases)?;
-        Some((label.time, label.command.clone()))
+        Some((label.time, label.command.to_string()))
     }
 
     #[test]
@@ -124,15 +127,19 @@ mod tests {
         let host = (READ, class::HOST | class::FORKED, 15, "runc");
         let first = (READ, class::PARENT_OUTSIDE, 40, "app");
         let later = (READ, class::STARTED, 50, "other");
-        assert_eq!(told(&[host, first, later], READ), Some((40, "app".to_owned())));
-        assert_eq!(told(&[later, host, first], READ), Some((40, "app".to_owned())), "any order");
-        assert_eq!(told(&[], MOUNT), Some((30, "runc".to_owned())), "evidence has its own");
+        assert_eq!(first_sight(&[host, first, later], READ), Some((40, "app".to_owned())));
+        assert_eq!(
+            first_sight(&[later, host, first], READ),
+            Some((40, "app".to_owned())),
+            "any order"
+        );
+        assert_eq!(first_sight(&[], MOUNT), Some((30, "runc".to_owned())), "evidence has its own");
     }
 
     #[test]
     fn what_was_not_told_of_the_phase_is_absent() {
-        assert_eq!(told(&[], READ), None);
-        assert_eq!(told(&[(READ, class::HOST, 15, "runc")], READ), None);
+        assert_eq!(first_sight(&[], READ), None);
+        assert_eq!(first_sight(&[(READ, class::HOST, 15, "runc")], READ), None);
     }
 
     #[test]
@@ -142,16 +149,16 @@ mod tests {
         let phases = container(&evidence);
         let mut labels = Labels::new();
         let call = (7, Abi::X86_64, READ);
-        add(&mut labels, call, 0, Label { time: 40, command: "app".to_owned() });
+        add(&mut labels, call, 0, Label { time: 40, command: escape("app") });
         let of_evidence = of_evidence(&evidence);
-        let label = first([&labels, &of_evidence], call, &phases).expect("told");
+        let label = first([&labels, &of_evidence], call, &phases).expect("reported");
         assert_eq!((label.time, label.command.as_str()), (40, "app"));
     }
 
     #[test]
     fn what_is_taken_away_leaves_the_others() {
         let mut labels = Labels::new();
-        let label = |time| Label { time, command: String::new() };
+        let label = |time| Label { time, command: Escaped::default() };
         let call = (7, Abi::X86_64, READ);
         add(&mut labels, call, 0, label(2));
         add(&mut labels, call, class::HOST, label(1));

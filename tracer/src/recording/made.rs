@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use tracer_ebpf::arguments::{MOST_VALUES, Source, WatchedArgument};
 
-use super::arguments::{Argument, ArgumentValue};
-use crate::syscalls::{Abi, arguments::watched};
+use super::argument::{Argument, ArgumentValue};
+use crate::{
+    syscalls::{Abi, arguments::watched},
+    text::Escaped,
+};
 
 /// What one call was made with, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub(super) struct FirstSight<'a> {
     /// When that was first seen, in seconds since the recording began.
     pub(super) seconds: Option<f64>,
     /// By which command.
-    pub(super) command: Option<&'a str>,
+    pub(super) command: Option<&'a Escaped>,
 }
 
 /// The arguments of a call that was made with these, in the order of time.
@@ -61,7 +64,7 @@ pub(super) fn of_calls(abi: Abi, name: Option<&str>, sights: &[FirstSight<'_>]) 
         let value = |(value, first): (u64, &FirstSight<'_>)| ArgumentValue {
             value,
             first_seen_seconds: first.seconds,
-            command: first.command.map(str::to_owned),
+            command: first.command.cloned(),
         };
         any |= values.len() > MOST_VALUES;
         let values = if any { Vec::new() } else { values.into_iter().map(value).collect() };

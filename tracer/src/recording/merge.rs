@@ -1,63 +1,71 @@
 //! One recording of several: what a workload was seen to do in any of them.
 //!
-//! Cgroups and targets stand side by side, also those of one path: two recordings do not tell whether they are of one boot
-//! of one machine, and cgroup ids mean nothing across boots. Losses add up. A call that was lost in one recording may be one
-//! that no other shows, so no recording makes up for another's losses, with one exception: a start.
+//! Cgroups and targets stand side by side, also those of one path: two recordings do not tell
+//! whether they are of one boot of one machine, and cgroup ids mean nothing across boots. Losses
+//! add up. A call that was lost in one recording may be one that no other shows, so no recording
+//! makes up for another's losses, with one exception: a start.
 //!
 //! # Covered late starts
-//! Processes that ran before tracing began have made the calls of their start unseen. When another recording holds a whole
-//! start of the same thing, those calls are known, and the late start no longer counts. A **whole start** is a cgroup that
-//! was empty or absent when its recording began, or that was emptied and started again in it, and in which the workload
-//! made a call: a container that failed while it was set up is none. It covers a late cgroup
+//! Processes that ran before tracing began have made the calls of their start unseen. When another
+//! recording holds a complete start of the same thing, those calls are known, and the late start no
+//! longer counts. A **complete start** is a cgroup that was empty or absent when its recording
+//! began, or that was emptied and started again in it, and in which the workload made a call: a
+//! container that failed while it was set up is none. It covers a late cgroup
 //! - of the **same path**;
-//! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup driver may have changed. A
-//!   start where a user may make cgroups covers its own path only: its name is that user's word;
-//! - of the **same container started again** ([`again`](super::again)): by its runtime's name, or by that of a replica of its pod, and of the
-//!   same image. So a restart within one recording covers a late start as well;
-//! - of a container or pod that was **named alike** as a target, when its recording knows of no late start of that and shows
-//!   at least as many cgroups of it as the late recording: a pod is not covered by the start of one of its containers. A
-//!   name that is the beginning of the container's id may mean another one in another recording, and does not count.
+//! - of the **same container**, whose id is in both paths, in the same place below it: the cgroup
+//!   driver may have changed. A start where a user may make cgroups covers its own path only: its
+//!   name is that user's word;
+//! - of the **same container started again** ([`again`](super::again)): by its runtime's name, or
+//!   by that of a replica of its pod, and of the same image. So a restart within one recording
+//!   covers a late start as well;
+//! - of a container or pod that was **named alike** as a target, when its recording knows of no
+//!   late start of that and shows at least as many cgroups of it as the late recording: a pod is
+//!   not covered by the start of one of its containers. A name that is the beginning of the
+//!   container's id may mean another one in another recording, and does not count.
 //!
-//! Targets of other kinds are covered by path alone: a process id, or a cgroup above many, may hold something else next time.
-//! When in doubt a late start stays a loss: whoever knows better accepts it.
+//! Targets of other kinds are covered by path alone: a process id, or a cgroup above many, may hold
+//! something else next time. When in doubt a late start stays a loss: whoever knows better accepts
+//! it.
 //!
 //! # Recordings that broke off
-//! What was written while a recording went on (a snapshot, or what a killed tracer left) lacks what came later. When a
-//! recording that began later and was ended holds a whole start of every cgroup in which that one saw a workload, the workload was
-//! recorded again from its start to an end, and the loss no longer counts.
+//! What was written while a recording went on (a snapshot, or what a killed tracer left) lacks what
+//! came later. When a recording that began later and was ended holds a complete start of every
+//! cgroup in which that one saw a workload, the workload was recorded again from its start to an
+//! end, and the loss no longer counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Cgroup, Losses, Phase, Recording, Target, TargetKind,
     again::{is_late_one_of, is_started_again},
     completeness,
+    model::{Cgroup, Losses, Recording, Target, TargetKind, ran},
 };
-use crate::text::escape;
-
-/// The digits of a container's id.
-const CONTAINER_ID_DIGITS: usize = 64;
+use crate::{cgroup_name::container_above, text::escape};
 
 /// Merges recordings; None of none.
 ///
-/// What a recording has but one of (program, host) is the first one's, the beginning the earliest, the duration the sum.
-/// The command is kept when one recording alone has one. A recording that is given twice counts once. What was derived
-/// from the parts is dropped. Whether the result is complete is judged anew, with `accept_late_start`.
+/// What a recording has but one of (program, host) is the first one's, the beginning the earliest,
+/// the duration the sum. The command is kept when one recording alone has one. A recording that is
+/// given twice counts once. What was derived from the parts is dropped. Whether the result is
+/// complete is judged anew, with `accept_late_start`.
 pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Recording> {
-    let parts = distinct(recordings);
-    let mut merged = parts.first()?.clone();
+    let parts = distinct(recordings, &repetitions(recordings));
+    let mut merged = Recording { derived: None, ..(*parts.first()?).clone() };
     for part in &parts[1..] {
         append(&mut merged, part);
     }
     merged.host.btf = parts.iter().all(|part| part.host.btf);
     let mut commands = parts.iter().filter_map(|part| part.command.as_ref());
     merged.command = commands.next().filter(|_| commands.next().is_none()).cloned();
-    merged.late_starts = uncovered(&parts).into_iter().collect();
-    merged.losses.unfinished = broken_off(&parts);
+    let open: BTreeSet<String> =
+        (0..parts.len()).flat_map(|index| open_late_starts(&parts, index)).cloned().collect();
+    merged.late_starts = open.into_iter().collect();
+    let unfinished = (0..parts.len()).map(|index| unfinished(&parts, index));
+    merged.losses.unfinished = unfinished.fold(0, u64::saturating_add);
     let contested: BTreeSet<String> =
         parts.iter().flat_map(|part| &part.contested).cloned().collect();
     merged.contested = contested.into_iter().collect();
-    let nameless: u64 = parts.iter().map(unknown_late_starts).fold(0, u64::saturating_add);
+    let nameless = parts.iter().copied().map(unknown_late_starts).fold(0, u64::saturating_add);
     merged.losses.late_start = nameless.saturating_add(merged.late_starts.len() as u64);
     let skipped = parts.iter().find(|part| part.losses.recursion_misses > 0);
     merged.incomplete_reasons = completeness::reasons(
@@ -66,23 +74,104 @@ pub fn merge(recordings: &[Recording], accept_late_start: bool) -> Option<Record
         &merged.contested,
         &merged.departures,
         accept_late_start,
-        &skipped.unwrap_or(&merged).host,
+        skipped.map_or(&merged.host, |part| &part.host),
     );
-    merged.incomplete_reasons.extend(parts.iter().flat_map(unexplained));
+    merged.incomplete_reasons.extend(parts.iter().copied().flat_map(unexplained));
     merged.complete = merged.incomplete_reasons.is_empty();
     Some(merged)
 }
 
-/// Each recording once, without what was derived from it.
-fn distinct(recordings: &[Recording]) -> Vec<Recording> {
-    let mut parts: Vec<Recording> = Vec::new();
-    for recording in recordings {
-        let part = Recording { derived: None, ..recording.clone() };
-        if !parts.contains(&part) {
-            parts.push(part);
+/// For each recording, the place of the first one that holds the same evidence, when there is one
+/// before it. What was derived does not count.
+pub(super) fn repetitions(recordings: &[Recording]) -> Vec<Option<usize>> {
+    // Of many recordings few began at the same time: only those are compared.
+    let mut begun: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut same = Vec::with_capacity(recordings.len());
+    for (index, recording) in recordings.iter().enumerate() {
+        let others = begun.entry(&recording.started).or_default();
+        let is_same = |other: &&usize| has_same_evidence(&recordings[**other], recording);
+        let first = others.iter().find(is_same).copied();
+        if first.is_none() {
+            others.push(index);
         }
+        same.push(first);
     }
-    parts
+    same
+}
+
+/// Every field is taken apart here, so that a new one cannot be forgotten.
+fn has_same_evidence(one: &Recording, other: &Recording) -> bool {
+    let Recording {
+        version,
+        tracer,
+        started,
+        duration_seconds,
+        host,
+        targets,
+        cgroups,
+        losses,
+        late_starts,
+        contested,
+        departures,
+        complete,
+        incomplete_reasons,
+        command,
+        derived: _,
+    } = one;
+    let is_same_run = (version, tracer, started, duration_seconds, host, targets, losses)
+        == (
+            &other.version,
+            &other.tracer,
+            &other.started,
+            &other.duration_seconds,
+            &other.host,
+            &other.targets,
+            &other.losses,
+        );
+    let is_as_complete = (late_starts, contested, departures, complete, incomplete_reasons)
+        == (
+            &other.late_starts,
+            &other.contested,
+            &other.departures,
+            &other.complete,
+            &other.incomplete_reasons,
+        );
+    is_same_run && is_as_complete && *command == other.command && *cgroups == other.cgroups
+}
+
+/// Each recording once.
+fn distinct<'a>(recordings: &'a [Recording], same: &[Option<usize>]) -> Vec<&'a Recording> {
+    recordings.iter().zip(same).filter(|(_, same)| same.is_none()).map(|(one, _)| one).collect()
+}
+
+/// What each recording lacks and no other makes up for, in sentences; nothing of one that is there
+/// already. `same` is what [`repetitions`] gives for the recordings.
+pub(super) fn missing(
+    recordings: &[Recording],
+    same: &[Option<usize>],
+    accept_late_start: bool,
+) -> Vec<Vec<String>> {
+    let parts = distinct(recordings, same);
+    let mut of_parts = (0..parts.len()).map(|index| {
+        let part = parts[index];
+        let late: Vec<String> = open_late_starts(&parts, index).cloned().collect();
+        let losses = Losses {
+            late_start: unknown_late_starts(part).saturating_add(late.len() as u64),
+            unfinished: unfinished(&parts, index),
+            ..part.losses
+        };
+        let (contested, departures, host) = (&part.contested, &part.departures, &part.host);
+        let mut reasons =
+            completeness::reasons(&losses, &late, contested, departures, accept_late_start, host);
+        reasons.extend(unexplained(part));
+        reasons
+    });
+    same.iter()
+        .map(|same| match same {
+            Some(_) => Vec::new(),
+            None => of_parts.next().unwrap_or_default(),
+        })
+        .collect()
 }
 
 /// Puts the evidence of a part behind what is there.
@@ -144,45 +233,50 @@ fn unknown_late_starts(recording: &Recording) -> u64 {
     recording.losses.late_start.saturating_sub(recording.late_starts.len() as u64)
 }
 
-/// Why a recording calls itself incomplete though it has no loss that this program knows: a newer one may have written it.
+/// Why a recording calls itself incomplete though it has no loss that this program knows: a newer
+/// one may have written it.
 fn unexplained(part: &Recording) -> Vec<String> {
     if part.complete || part.losses != Losses::default() {
         return Vec::new();
     }
-    let told = match part.incomplete_reasons.as_slice() {
-        [] => "it does not say why".to_owned(),
+    let why = match part.incomplete_reasons.as_slice() {
+        [] => "it gives no reason".to_owned(),
         reasons => reasons.iter().map(|reason| escape(reason)).collect::<Vec<_>>().join("; "),
     };
     vec![format!(
-        "the recording of {} is incomplete: {told}\nhint: record again",
+        "the recording of {} is incomplete: {why}\nhint: record again",
         escape(&part.started)
     )]
 }
 
-/// Paths of the late starts that no other part covers.
-fn uncovered(parts: &[Recording]) -> BTreeSet<String> {
-    let mut paths = BTreeSet::new();
-    for (index, part) in parts.iter().enumerate() {
-        let others = || parts.iter().enumerate().filter(|(at, _)| *at != index);
-        let late = part.late_starts.iter();
-        let open = late.filter(|path| !others().any(|(_, other)| covers(other, part, path)));
-        paths.extend(open.cloned());
+/// Paths of the late starts of a part that no other part covers.
+fn open_late_starts<'a>(
+    parts: &'a [&Recording],
+    index: usize,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    let part = parts[index];
+    let others = move || parts.iter().enumerate().filter(move |(at, _)| *at != index);
+    let is_open = move |path: &&String| !others().any(|(_, other)| covers(other, part, path));
+    part.late_starts.iter().filter(is_open)
+}
+
+/// The recordings in a part that broke off; none when a later one that was ended holds the whole
+/// again.
+fn unfinished(parts: &[&Recording], index: usize) -> u64 {
+    let part = parts[index];
+    match part.losses.unfinished {
+        0 => 0,
+        _ if parts.iter().any(|other| is_recorded_again(part, other)) => 0,
+        count => count,
     }
-    paths
 }
 
-/// Recordings that broke off, without those of which a later one that was ended holds the whole again.
-fn broken_off(parts: &[Recording]) -> u64 {
-    let is_open = |part: &&Recording| !parts.iter().any(|other| is_recorded_again(part, other));
-    let open = parts.iter().filter(is_open).map(|part| part.losses.unfinished);
-    open.fold(0, u64::saturating_add)
-}
-
-/// The other recording holds a whole start of everything in which the part saw a workload, and an end.
+/// The other recording holds a complete start of everything in which the part saw a workload, and
+/// an end.
 pub(super) fn is_recorded_again(part: &Recording, other: &Recording) -> bool {
     let is_again = |cgroup: &Cgroup| {
         let is_users = cgroup.container.as_ref().is_some_and(|one| one.user.is_some());
-        let started = |one: &&Cgroup| !one.late_start && is_whole(other, one);
+        let started = |one: &&Cgroup| !one.late_start && is_complete_start(other, one);
         other.cgroups.iter().filter(started).any(|started| {
             started.path == cgroup.path || !is_users && is_started_again(cgroup, started)
         })
@@ -194,34 +288,29 @@ pub(super) fn is_recorded_again(part: &Recording, other: &Recording) -> bool {
         && part.cgroups.iter().filter(|cgroup| ran(cgroup)).all(is_again)
 }
 
-/// Whether a recording holds a whole start of what the late cgroup of another one is.
-fn covers(whole: &Recording, late: &Recording, path: &str) -> bool {
-    let started = whole.cgroups.iter().filter(|cgroup| is_whole(whole, cgroup));
+/// Whether a recording holds a complete start of what the late cgroup of another one is.
+fn covers(complete: &Recording, late: &Recording, path: &str) -> bool {
+    let started = complete.cgroups.iter().filter(|cgroup| is_complete_start(complete, cgroup));
     let same_place = |started: &Cgroup| {
         let is_users = started.container.as_ref().is_some_and(|one| one.user.is_some());
-        let place = container(path).filter(|_| !is_users);
+        let place = container_above(path).filter(|_| !is_users);
         started.path == path
-            || place.is_some_and(|place| container(&started.path) == Some(place))
+            || place.is_some() && place == container_above(&started.path)
             || is_late_one_of(late, path, started)
     };
     started.into_iter().any(same_place)
-        || targets_of(late, path).any(|target| covers_by_name(whole, late, target, path))
+        || targets_of(late, path).any(|target| covers_by_name(complete, late, target, path))
 }
 
 /// Whether the start of a cgroup was recorded, and went as far as the workload.
-fn is_whole(recording: &Recording, cgroup: &Cgroup) -> bool {
+fn is_complete_start(recording: &Recording, cgroup: &Cgroup) -> bool {
     let pending = recording.late_starts.contains(&cgroup.path);
     let restarted = unknown_late_starts(recording) == 0;
     ran(cgroup) && !pending && (!cgroup.late_start || restarted)
 }
 
-/// The workload made a call in it.
-pub(super) fn ran(cgroup: &Cgroup) -> bool {
-    cgroup.calls.iter().any(|call| call.phase == Phase::Workload)
-}
-
-/// The targets that a late cgroup belongs to. In recordings of earlier versions one that made no call is in no target's list: it
-/// belongs to the only one.
+/// The targets that a late cgroup belongs to. In recordings of earlier versions one that made no
+/// call is in no target's list: it belongs to the only one.
 fn targets_of<'a>(late: &'a Recording, path: &'a str) -> impl Iterator<Item = &'a Target> {
     let only = late.targets.len() == 1;
     late.targets
@@ -236,12 +325,15 @@ fn cgroups_of<'a>(
     target.cgroups.iter().filter_map(|index| recording.cgroups.get(*index))
 }
 
-fn covers_by_name(whole: &Recording, late: &Recording, target: &Target, path: &str) -> bool {
-    if !is_stable_name(target, path) || unknown_late_starts(whole) > 0 {
+fn covers_by_name(complete: &Recording, late: &Recording, target: &Target, path: &str) -> bool {
+    if !is_stable_name(target, path) || unknown_late_starts(complete) > 0 {
         return false;
     }
     let is_late = |other: &Target| {
-        whole.late_starts.iter().any(|late| targets_of(whole, late).any(|found| found == other))
+        complete
+            .late_starts
+            .iter()
+            .any(|late| targets_of(complete, late).any(|found| found == other))
     };
     // What was started while it was recorded, in a cgroup elsewhere, is a later one.
     let parent = |path: &str| path.rsplit_once('/').map(|(parent, _)| parent.to_owned());
@@ -252,8 +344,9 @@ fn covers_by_name(whole: &Recording, late: &Recording, target: &Target, path: &s
     let mut known: BTreeSet<&str> = late_paths.map(|cgroup| cgroup.path.as_str()).collect();
     known.insert(path);
     let alike = |other: &&Target| other.name == target.name && other.kind == target.kind;
-    whole.targets.iter().filter(alike).filter(|other| !is_late(other)).any(|other| {
-        let started = cgroups_of(whole, other).filter(|cgroup| is_whole(whole, cgroup));
+    complete.targets.iter().filter(alike).filter(|other| !is_late(other)).any(|other| {
+        let started =
+            cgroups_of(complete, other).filter(|cgroup| is_complete_start(complete, cgroup));
         let started: BTreeSet<&str> = started.map(|cgroup| cgroup.path.as_str()).collect();
         started.len() >= known.len()
     })
@@ -264,33 +357,9 @@ fn is_stable_name(target: &Target, path: &str) -> bool {
     let name = target.name.rsplit(':').next().unwrap_or_default();
     match target.kind {
         TargetKind::Pod => true,
-        TargetKind::Container => !container(path).is_some_and(|(id, _)| id.starts_with(name)),
+        TargetKind::Container => !container_above(path).is_some_and(|(id, _)| id.starts_with(name)),
         TargetKind::Path | TargetKind::Process | TargetKind::Unit | TargetKind::Command => false,
     }
-}
-
-/// The container that a path is in, and the path below it. The cgroups of container monitors (`conmon`) carry the id as
-/// well, and are none; nor are those of Podman's pods.
-pub(super) fn container(path: &str) -> Option<(&str, &str)> {
-    let (mut below, mut above) = (path.trim_start_matches('/'), "");
-    while !below.is_empty() {
-        let (component, rest) = below.split_once('/').unwrap_or((below, ""));
-        let is_pods = above == "libpod_parent" && component.len() == CONTAINER_ID_DIGITS;
-        if let Some(id) = container_id(component).filter(|_| !is_pods) {
-            return Some((id, rest));
-        }
-        (below, above) = (rest, component);
-    }
-    None
-}
-
-/// The id in `docker-ID.scope`, `cri-containerd-ID.scope`, `...:cri-containerd:ID`, `ID`.
-fn container_id(component: &str) -> Option<&str> {
-    let name = component.strip_suffix(".scope").unwrap_or(component);
-    let (engine, id) = name.split_at_checked(name.len().checked_sub(CONTAINER_ID_DIGITS)?)?;
-    let is_set_off = engine.is_empty() || engine.ends_with(['-', ':']);
-    let digits = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (is_set_off && digits && !engine.contains("conmon")).then_some(id)
 }
 
 #[cfg(test)]

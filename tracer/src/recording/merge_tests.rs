@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    recording::{Call, CommandOutcome, Derived, Host, VERSION},
+    recording::{Call, CommandOutcome, Derived, Host, Phase, VERSION},
     syscalls::{self, Abi},
 };
 
@@ -20,8 +20,8 @@ fn call(name: &str, phase: Phase) -> Call {
         first_seen_seconds: None,
         command: None,
         ambiguous: false,
-        refused: None,
-        during: None,
+        outcome: None,
+        denied_in_phase: None,
         doubtful: false,
         circumstances: None,
         arguments: Vec::new(),
@@ -49,7 +49,7 @@ fn target(kind: TargetKind, name: &str, cgroups: &[usize]) -> Target {
 }
 
 /// A recording of one target with these cgroups, complete.
-fn whole(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
+fn complete(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
     Recording {
         version: VERSION,
         tracer: "0.1.0".into(),
@@ -77,7 +77,7 @@ fn whole(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
 
 /// The same, begun late: the first cgroup's start was not seen.
 fn late(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
-    let mut recording = whole(kind, name, paths);
+    let mut recording = complete(kind, name, paths);
     recording.cgroups[0].late_start = true;
     recording.late_starts = vec![paths[0].to_owned()];
     recording.losses.late_start = 1;
@@ -98,9 +98,9 @@ fn merged(parts: &[Recording]) -> Recording {
 }
 
 /// Whether the second makes up for the late start of the first, in either order.
-fn is_covered(late: &Recording, whole: &Recording) -> bool {
-    let result = merged(&[late.clone(), whole.clone()]);
-    let turned = merged(&[whole.clone(), late.clone()]);
+fn is_covered(late: &Recording, complete: &Recording) -> bool {
+    let result = merged(&[late.clone(), complete.clone()]);
+    let turned = merged(&[complete.clone(), late.clone()]);
     assert_eq!(result.complete, turned.complete, "the order does not matter");
     assert_eq!(result.complete, result.late_starts.is_empty());
     assert_eq!(result.losses.late_start, result.late_starts.len() as u64);
@@ -113,7 +113,7 @@ use TargetKind::{Container, Path, Pod, Process, Unit};
 #[test]
 fn one_recording_stays_as_it_is() {
     assert_eq!(merge(&[], false), None);
-    for recording in [whole(Path, "/a", &["/a", "/a/b"]), late(Path, "/a", &["/a"])] {
+    for recording in [complete(Path, "/a", &["/a", "/a/b"]), late(Path, "/a", &["/a"])] {
         assert_eq!(merged(std::slice::from_ref(&recording)), recording);
         assert_eq!(merged(&[recording.clone(), recording.clone()]), recording, "twice");
     }
@@ -121,9 +121,9 @@ fn one_recording_stays_as_it_is() {
 
 #[test]
 fn three_stand_side_by_side() {
-    let mut one = whole(Path, "/a", &["/a", "/a/b"]);
-    let mut two = whole(Unit, "b.service", &["/b.service"]);
-    let three = whole(Path, "/a", &["/a"]);
+    let mut one = complete(Path, "/a", &["/a", "/a/b"]);
+    let mut two = complete(Unit, "b.service", &["/b.service"]);
+    let three = complete(Path, "/a", &["/a"]);
     one.losses.table_full = 1;
     two.losses = Losses { table_full: u64::MAX, compat: 2, ..Losses::default() };
     two.started = "2025-12-31T00:00:00Z".into();
@@ -153,10 +153,10 @@ fn three_stand_side_by_side() {
 
 #[test]
 fn losses_are_never_covered() {
-    let mut lossy = whole(Path, "/a", &["/a"]);
+    let mut lossy = complete(Path, "/a", &["/a"]);
     lossy.losses.filtered = 1;
     lossy.complete = false;
-    let result = merged(&[lossy, whole(Path, "/a", &["/a"])]);
+    let result = merged(&[lossy, complete(Path, "/a", &["/a"])]);
     assert!(!result.complete);
     assert_eq!(result.incomplete_reasons.len(), 1);
     assert!(result.incomplete_reasons[0].contains("filter"), "{result:?}");
@@ -164,10 +164,10 @@ fn losses_are_never_covered() {
 
 #[test]
 fn a_reason_that_is_not_known_is_kept() {
-    let mut newer = whole(Path, "/a", &["/a"]);
+    let mut newer = complete(Path, "/a", &["/a"]);
     newer.complete = false;
     newer.incomplete_reasons = vec!["7 calls fell\u{1b}[2J".into()];
-    let result = merged(&[newer.clone(), whole(Path, "/b", &["/b"])]);
+    let result = merged(&[newer.clone(), complete(Path, "/b", &["/b"])]);
     assert!(!result.complete);
     assert!(result.incomplete_reasons[0].contains(r"7 calls fell\x1b[2J"), "{result:?}");
     newer.incomplete_reasons.clear();
@@ -178,15 +178,15 @@ fn a_reason_that_is_not_known_is_kept() {
 fn a_start_of_the_same_path_covers() {
     let lost = late(Path, "/a/web", &["/a/web"]);
     assert!(!merged(std::slice::from_ref(&lost)).complete);
-    assert!(is_covered(&lost, &whole(Path, "/a", &["/a/other", "/a/web"])));
-    assert!(!is_covered(&lost, &whole(Path, "/a", &["/a/other"])));
-    assert!(!is_covered(&lost, &whole(Path, "/a", &["/a/web/below"])));
+    assert!(is_covered(&lost, &complete(Path, "/a", &["/a/other", "/a/web"])));
+    assert!(!is_covered(&lost, &complete(Path, "/a", &["/a/other"])));
+    assert!(!is_covered(&lost, &complete(Path, "/a", &["/a/web/below"])));
     assert!(!is_covered(&lost, &late(Path, "/a", &["/a/web"])), "late as well");
 }
 
 #[test]
 fn a_start_that_did_not_reach_the_workload_does_not_cover() {
-    let mut failed = whole(Path, "/a", &["/a"]);
+    let mut failed = complete(Path, "/a", &["/a"]);
     failed.cgroups[0].calls =
         vec![call("mount", Phase::Setup), call("capset", Phase::ContainerInit)];
     assert!(!is_covered(&late(Path, "/a", &["/a"]), &failed));
@@ -194,7 +194,7 @@ fn a_start_that_did_not_reach_the_workload_does_not_cover() {
 
 #[test]
 fn a_restart_in_place_covers_unless_late_starts_are_without_name() {
-    let mut restarted = whole(Path, "/a", &["/a"]);
+    let mut restarted = complete(Path, "/a", &["/a"]);
     restarted.cgroups[0].late_start = true;
     assert!(is_covered(&late(Path, "/a", &["/a"]), &restarted));
     restarted.losses.late_start = 1;
@@ -212,51 +212,51 @@ fn two_recordings_cover_each_other() {
 
 #[test]
 fn a_cgroup_that_made_no_call_is_covered_as_well() {
-    let mut silent = whole(Path, "/p", &["/p/a"]);
+    let mut silent = complete(Path, "/p", &["/p/a"]);
     silent.late_starts = vec!["/p/silent".into()];
     silent.losses.late_start = 1;
-    assert!(is_covered(&silent, &whole(Path, "/p", &["/p/silent"])));
-    assert!(!is_covered(&silent, &whole(Path, "/p", &["/p/a"])));
+    assert!(is_covered(&silent, &complete(Path, "/p", &["/p/silent"])));
+    assert!(!is_covered(&silent, &complete(Path, "/p", &["/p/a"])));
 }
 
 #[test]
 fn the_same_container_elsewhere_covers() {
     let (scope, plain) = (format!("/system.slice/docker-{ID}.scope"), format!("/docker/{ID}"));
     let lost = late(Container, "web", &[&scope]);
-    assert!(is_covered(&lost, &whole(Path, "/docker", &[&plain])));
-    assert!(!is_covered(&lost, &whole(Path, "/docker", &[&format!("/docker/{OTHER}")])));
-    assert!(!is_covered(&lost, &whole(Path, "/docker", &[&format!("{plain}/init.scope")])));
+    assert!(is_covered(&lost, &complete(Path, "/docker", &[&plain])));
+    assert!(!is_covered(&lost, &complete(Path, "/docker", &[&format!("/docker/{OTHER}")])));
+    assert!(!is_covered(&lost, &complete(Path, "/docker", &[&format!("{plain}/init.scope")])));
     let monitor = format!("/machine.slice/libpod-conmon-{ID}.scope");
-    assert!(!is_covered(&lost, &whole(Path, "/machine.slice", &[&monitor])));
+    assert!(!is_covered(&lost, &complete(Path, "/machine.slice", &[&monitor])));
     let pod = format!("/libpod_parent/{ID}");
     for path in [pod.clone(), format!("{pod}/conmon")] {
-        assert!(!is_covered(&lost, &whole(Path, "/libpod_parent", &[&path])), "{path}");
+        assert!(!is_covered(&lost, &complete(Path, "/libpod_parent", &[&path])), "{path}");
     }
     let in_pod = format!("/libpod_parent/{OTHER}/libpod-{ID}");
-    assert!(is_covered(&lost, &whole(Path, "/libpod_parent", &[&in_pod])));
+    assert!(is_covered(&lost, &complete(Path, "/libpod_parent", &[&in_pod])));
 }
 
 #[test]
 fn a_container_of_the_same_name_covers() {
     let (old, new) = (format!("/docker/{ID}"), format!("/docker/{OTHER}"));
     let lost = late(Container, "docker:web", &[&old]);
-    assert!(is_covered(&lost, &whole(Container, "docker:web", &[&new])));
-    assert!(!is_covered(&lost, &whole(Container, "docker:db", &[&new])));
-    assert!(!is_covered(&lost, &whole(Pod, "docker:web", &[&new])));
+    assert!(is_covered(&lost, &complete(Container, "docker:web", &[&new])));
+    assert!(!is_covered(&lost, &complete(Container, "docker:db", &[&new])));
+    assert!(!is_covered(&lost, &complete(Pod, "docker:web", &[&new])));
     // The beginning of an id: two containers may share it.
     let typed = late(Container, "docker:0123", &[&old]);
-    assert!(!is_covered(&typed, &whole(Container, "docker:0123", &[&new])));
-    assert!(is_covered(&typed, &whole(Container, "docker:0123", &[&old])));
+    assert!(!is_covered(&typed, &complete(Container, "docker:0123", &[&new])));
+    assert!(is_covered(&typed, &complete(Container, "docker:0123", &[&old])));
 }
 
 #[test]
 fn a_pod_is_covered_by_as_many_containers() {
     let lost = late(Pod, "shop/web", &["/pod1/a", "/pod1/b"]);
-    assert!(is_covered(&lost, &whole(Pod, "shop/web", &["/pod2/a", "/pod2/b"])));
-    assert!(!is_covered(&lost, &whole(Pod, "shop/web", &["/pod2/a"])));
+    assert!(is_covered(&lost, &complete(Pod, "shop/web", &["/pod2/a", "/pod2/b"])));
+    assert!(!is_covered(&lost, &complete(Pod, "shop/web", &["/pod2/a"])));
     // However often it was started since.
     let restarted = late(Pod, "shop/web", &["/pod1/a", "/pod2/a", "/pod3/a"]);
-    assert!(is_covered(&restarted, &whole(Pod, "shop/web", &["/pod4/a"])));
+    assert!(is_covered(&restarted, &complete(Pod, "shop/web", &["/pod4/a"])));
     let half = late(Pod, "shop/web", &["/pod2/a", "/pod2/b", "/pod2/c"]);
     let result = merged(&[lost, half]);
     assert_eq!(result.late_starts, ["/pod1/a", "/pod2/a"]);
@@ -266,7 +266,7 @@ fn a_pod_is_covered_by_as_many_containers() {
 fn other_names_do_not_cover() {
     for kind in [Path, Process, Unit, TargetKind::Command] {
         let lost = late(kind, "pid:7", &["/a"]);
-        assert!(!is_covered(&lost, &whole(kind, "pid:7", &["/b"])), "{kind:?}");
+        assert!(!is_covered(&lost, &complete(kind, "pid:7", &["/b"])), "{kind:?}");
     }
 }
 
@@ -275,7 +275,7 @@ fn a_late_start_is_accepted_on_request_only() {
     let lost = late(Path, "/a", &["/a"]);
     let result = merge(std::slice::from_ref(&lost), true).expect("one");
     assert!(result.complete && result.incomplete_reasons.is_empty());
-    assert_eq!(result.losses.late_start, 1, "it is still told");
+    assert_eq!(result.losses.late_start, 1, "it still counts");
     assert!(!merged(&[result]).complete, "what was accepted once is judged anew");
     let mut lossy = lost;
     lossy.losses.table_full = 1;
@@ -286,35 +286,18 @@ fn a_late_start_is_accepted_on_request_only() {
 fn the_merge_of_merges_is_that_of_the_parts() {
     let parts = [
         late(Path, "/a", &["/a"]),
-        whole(Path, "/b", &["/b"]),
+        complete(Path, "/b", &["/b"]),
         late(Path, "/c", &["/c"]),
-        whole(Path, "/a", &["/a"]),
+        complete(Path, "/a", &["/a"]),
     ];
     let pairs = [merged(&parts[..2]), merged(&parts[2..])];
     assert_eq!(merged(&pairs), merged(&parts));
     assert_eq!(merged(&parts).late_starts, ["/c"]);
 }
 
-#[test]
-fn ids_are_found_as_engines_write_them() {
-    let names = [
-        format!("/docker/{ID}"),
-        format!("/system.slice/docker-{ID}.scope"),
-        format!("/kubepods.slice/x.slice/cri-containerd-{ID}.scope"),
-        format!("/system.slice/kubepods-pod1.slice:cri-containerd:{ID}"),
-    ];
-    for name in names {
-        assert_eq!(container(&name), Some((ID, "")), "{name}");
-        assert_eq!(container(&format!("{name}/a/b")), Some((ID, "a/b")), "{name}");
-    }
-    for other in ["/", "", "/a/b.scope", "/é0123", &format!("/x{ID}"), &ID.to_uppercase()] {
-        assert_eq!(container(other), None, "{other}");
-    }
-}
-
 /// What a killed tracer left.
 fn broken_off(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
-    let mut recording = whole(kind, name, paths);
+    let mut recording = complete(kind, name, paths);
     recording.losses.unfinished = 1;
     recording.complete = false;
     recording.incomplete_reasons = vec!["it broke off".into()];
@@ -325,7 +308,7 @@ fn broken_off(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
 fn a_recording_that_broke_off_is_made_up_for_by_a_later_one_from_start_to_end() {
     let left = broken_off(Path, "/a", &["/a/x", "/a/y"]);
     let again = |paths: &[&str], started: &str| {
-        let mut again = whole(Path, "/a", paths);
+        let mut again = complete(Path, "/a", paths);
         again.started = started.to_owned();
         let merged = merge(&[left.clone(), again], false).expect("one");
         (merged.losses.unfinished, merged.complete)

@@ -1,17 +1,15 @@
 //! Takes a recording apart: one for each container, or for each target.
 //!
-//! What is known of a cgroup goes with it, a late start as well. A loss of which it is not known whose it is counts against
-//! every part.
+//! What is known of a cgroup goes with it, a late start as well. A loss of which it is not known
+//! whose it is counts against every part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::{cgroup_name::container_above, cgroup_path::is_at_or_below};
+
 use super::{
-    Cgroup, ContainerIdentity, Departure, Losses, Recording, Target, TargetKind,
-    assembly::{is_at_or_below, unnamed},
-    completeness,
-    departures::left,
-    earlier::folded,
-    merge::container,
+    Cgroup, ContainerIdentity, Departure, Losses, Recording, Target, TargetKind, assembly::unnamed,
+    completeness, departures::left, earlier::folded,
 };
 
 /// A part of a recording, which is one by itself.
@@ -25,8 +23,8 @@ pub struct Part {
     pub recording: Recording,
 }
 
-/// A recording for each container, by name: those that were made again under their name are one, and so are those of the replicas
-/// of a workload's pod when they are of one image.
+/// A recording for each container, by name: those that were made again under their name are one,
+/// and so are those of the replicas of a workload's pod when they are of one image.
 pub fn by_container(recording: &Recording, accept_late_start: bool) -> Vec<Part> {
     let mut containers: BTreeMap<String, BTreeMap<Option<&str>, Vec<usize>>> = BTreeMap::new();
     for (index, cgroup) in recording.cgroups.iter().enumerate() {
@@ -80,8 +78,8 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
     let late_starts: Vec<String> = whole.late_starts.iter().filter(late).cloned().collect();
     let contested: Vec<String> =
         whole.contested.iter().filter(|path| is_of(path, &cgroups)).cloned().collect();
-    let names: BTreeSet<&str> =
-        contested.iter().filter_map(|path| container(path)).map(|(id, _)| id).collect();
+    let names: BTreeSet<String> =
+        contested.iter().filter_map(|path| container_above(path)).map(|(id, _)| id).collect();
     // What left another part's cgroups, and was not followed, is no loss of this one.
     let of_part = |departure: &&Departure| {
         cgroups.iter().any(|cgroup| cgroup.path == departure.from)
@@ -121,13 +119,14 @@ fn part(whole: &Recording, target: Target, accept_late_start: bool) -> Recording
     }
 }
 
-/// Whether a late start is one of these cgroups. Recordings of earlier versions say nothing more of a late cgroup that made no
-/// call than its path: that tells the container, and without one it may be everybody's.
+/// Whether a late start is one of these cgroups. Recordings of earlier versions say nothing more of
+/// a late cgroup that made no call than its path: that tells the container, and without one it may
+/// be everybody's.
 fn is_late_start_of(path: &str, cgroups: &[Cgroup], whole: &[Cgroup]) -> bool {
     let has = |cgroups: &[Cgroup]| cgroups.iter().any(|cgroup| cgroup.path == path);
-    match container(path) {
+    match container_above(path) {
         _ if has(whole) => has(cgroups),
-        Some((id, _)) => is_of(path, cgroups) || cgroups.iter().any(|one| one.path.contains(id)),
+        Some((id, _)) => is_of(path, cgroups) || cgroups.iter().any(|one| one.path.contains(&id)),
         None => is_of(path, cgroups) || !is_of(path, whole),
     }
 }
@@ -141,7 +140,8 @@ fn is_of(path: &str, cgroups: &[Cgroup]) -> bool {
     })
 }
 
-/// The containers that ran before the recording began, were not started since and made no call; by name.
+/// The containers that ran before the recording began, were not started since and made no call; by
+/// name.
 pub fn silent(recording: &Recording) -> Vec<String> {
     let mut calls: BTreeMap<String, bool> = BTreeMap::new();
     for cgroup in &recording.cgroups {
@@ -189,8 +189,8 @@ pub(super) mod tests {
                 first_seen_seconds: None,
                 command: None,
                 ambiguous: false,
-                refused: None,
-                during: None,
+                outcome: None,
+                denied_in_phase: None,
                 doubtful: false,
                 circumstances: None,
                 arguments: Vec::new(),
@@ -235,14 +235,14 @@ pub(super) mod tests {
     fn containers_of_one_name_are_one_part() {
         let whole = recording(vec![cgroup("/a", "web"), cgroup("/b", "db"), cgroup("/c", "web")]);
         let parts = by_container(&whole, false);
-        let told: Vec<(&str, Vec<&str>)> = parts
+        let shown: Vec<(&str, Vec<&str>)> = parts
             .iter()
             .map(|part| {
                 let paths = part.recording.cgroups.iter().map(|cgroup| cgroup.path.as_str());
                 (part.label.as_str(), paths.collect())
             })
             .collect();
-        assert_eq!(told, [("db", vec!["/b"]), ("web", vec!["/a", "/c"])]);
+        assert_eq!(shown, [("db", vec!["/b"]), ("web", vec!["/a", "/c"])]);
         assert_eq!(parts[1].recording.targets[0].cgroups, [0, 1]);
         assert_eq!(parts[1].recording.targets[0].kind, TargetKind::Container);
     }
@@ -261,8 +261,8 @@ pub(super) mod tests {
         let of = |image: &str| {
             let cgroups = vec![replica("/a", first, "nginx:1"), replica("/b", second, image)];
             let parts = by_container(&recording(cgroups), false);
-            let told = parts.iter().map(|part| (part.label.clone(), part.recording.cgroups.len()));
-            told.collect::<Vec<_>>()
+            let shown = parts.iter().map(|part| (part.label.clone(), part.recording.cgroups.len()));
+            shown.collect::<Vec<_>>()
         };
         assert_eq!(of("nginx:1"), [("shop/web/nginx".to_owned(), 2)]);
         let [one, two] = ["shop/web/nginx of nginx:1", "shop/web/nginx of nginx:2"];
@@ -306,11 +306,11 @@ pub(super) mod tests {
         };
         let mut whole = recording(vec![cgroup(&a, "web"), cgroup(&b, "db"), idle(&c, "idle")]);
         whole.late_starts = vec![c.clone()];
-        let told = |db: &[&String]| {
+        let shown = |db: &[&String]| {
             [("db".to_owned(), db.iter().map(|one| (*one).clone()).collect::<Vec<_>>())]
         };
         let found = late(by_container(&whole, false));
-        assert_eq!(found[..1], told(&[]));
+        assert_eq!(found[..1], shown(&[]));
         assert_eq!(found[1], ("idle".to_owned(), vec![c.clone()]));
         assert_eq!(found[2], ("web".to_owned(), Vec::new()));
         assert_eq!(silent(&whole), ["idle"]);

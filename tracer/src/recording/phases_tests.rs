@@ -1,5 +1,7 @@
 //! Tests of [`super`].
 
+use tracer_ebpf::{NativeSets, executable};
+
 use super::*;
 
 const READ: i32 = 0;
@@ -24,7 +26,8 @@ fn phase(phases: &Phases, number: i32) -> Option<Phase> {
     phases.calls.get(&(Abi::X86_64, number)).map(|decision| decision.phase)
 }
 
-/// A container as runc makes it, unconfined: the workload reads, and the runtime mounts and enters its root.
+/// A container as runc makes it, unconfined: the workload reads, and the runtime mounts and enters
+/// its root.
 fn unconfined() -> (CgroupRecord, Vec<(EvidenceKey, Evidence)>) {
     let mut record = empty();
     set(&mut record.container, 0, READ);
@@ -147,8 +150,8 @@ fn a_runtime_that_forks_inside_a_filtered_container_is_not_workload() {
     assert_eq!(phase(&phases, 273), Some(Phase::Workload), "nothing says who it is");
 }
 
-/// As runc 1.1 makes a container with a user namespace: its parent passes the sources of mounts from the container's mount
-/// namespace (46 sends them).
+/// As runc 1.1 makes a container with a user namespace: its parent passes the sources of mounts
+/// from the container's mount namespace (46 sends them).
 fn passing(bits: u16) -> (EvidenceKey, Evidence) {
     let parent = class::PARENT_HOST | class::HOST_PROCESSES | bits;
     seen(46, parent, executable::INTERNAL, 25)
@@ -289,7 +292,7 @@ fn the_phase_of_a_refused_call_is_told_before_the_rest_is_known() {
         (class::HOST | 1, Unknown, Phase::Workload),
         (1, Unknown, Phase::Workload),
     ] {
-        assert_eq!(during(class, kind), expected, "{class:#x} {kind:?}");
+        assert_eq!(denied_phase(class, kind), expected, "{class:#x} {kind:?}");
     }
 }
 
@@ -301,14 +304,14 @@ fn a_runtime_that_enters_a_container_of_unknown_kind_is_told_by_what_it_is_refus
     let outside = executable::INTERNAL << class::EXECUTABLE_SHIFT | class::STARTED | 1;
     let entering = outside | class::FORKED | class::PARENT_HOST;
     let unknown = decide(&record, &[], CgroupKind::Unknown);
-    assert_eq!(unknown.during(entering), Phase::ContainerInit, "its start was not seen");
+    assert_eq!(unknown.denied_phase(entering), Phase::ContainerInit, "its start was not seen");
     assert_eq!(unknown.decision(entering).phase, Phase::Workload, "and nothing is left out");
     for class in [outside | class::FORKED, outside | class::PARENT_HOST, entering | class::HOST, 1]
     {
-        assert_eq!(unknown.during(class), Phase::Workload, "{class:#x}");
+        assert_eq!(unknown.denied_phase(class), Phase::Workload, "{class:#x}");
     }
     let host = decide(&record, &[], CgroupKind::Host);
-    assert_eq!(host.during(entering), Phase::Workload, "a command's own doing");
+    assert_eq!(host.denied_phase(entering), Phase::Workload, "a command's own doing");
 }
 
 #[test]
@@ -328,7 +331,8 @@ fn passed(phases: &Phases) -> Vec<i32> {
 #[test]
 fn what_passed_the_container_s_filter_is_what_was_made_under_it() {
     let mut record = empty();
-    // A workload that loads a filter of its own later: what it made before passed the container's as well.
+    // A workload that loads a filter of its own later: what it made before passed the container's
+    // as well.
     set(&mut record.container, 1, READ);
     set(&mut record.container, 2, 39);
     record.first_seen = [0, 50, 60, 0];

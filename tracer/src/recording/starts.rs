@@ -3,26 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Cgroup, Recording,
     again::has_started_again,
-    merge::{container, ran},
+    model::{Cgroup, Recording, ran},
 };
+use crate::cgroup_name::container_above;
 
 /// What a recording shows of a container's starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Starts {
+pub struct StartCount {
     /// What the container is called; not escaped.
     pub label: String,
-    /// Starts that were recorded from their first call to one of the workload.
-    pub whole: usize,
-    /// Its start was not seen, and none since.
+    /// Complete starts: recorded from their first call to one of the workload.
+    pub complete: usize,
+    /// Late start: its start was not seen, and none since.
     pub late: bool,
     /// Exec sessions or probes are among its calls.
     pub exec_sessions: bool,
 }
 
-/// The starts of each container, by name; what has no name is told by its id.
-pub fn starts(recording: &Recording) -> Vec<Starts> {
+/// The starts of each container, by name, or by its id when it has no name.
+pub fn starts(recording: &Recording) -> Vec<StartCount> {
     let mut containers: BTreeMap<String, Vec<&Cgroup>> = BTreeMap::new();
     for cgroup in &recording.cgroups {
         if let Some(identity) = &cgroup.container {
@@ -33,51 +33,52 @@ pub fn starts(recording: &Recording) -> Vec<Starts> {
     containers.retain(|_, cgroups| cgroups.iter().any(|cgroup| !is_silent(cgroup)));
     containers
         .into_iter()
-        .map(|(label, cgroups)| Starts {
+        .map(|(label, cgroups)| StartCount {
             label,
-            whole: whole(recording, &cgroups),
+            complete: complete_starts(recording, &cgroups),
             late: cgroups.iter().any(|cgroup| recording.late_starts.contains(&cgroup.path)),
             exec_sessions: cgroups.iter().any(|cgroup| cgroup.exec_sessions),
         })
         .collect()
 }
 
-/// Pods that a recording shows a whole start of, and all that it shows.
+/// How many pods a recording shows a complete start of, and how many it shows at all.
 pub fn pods(recording: &Recording) -> (usize, usize) {
     let of = |cgroups: &mut dyn Iterator<Item = &Cgroup>| {
         let identities = cgroups.filter_map(|cgroup| cgroup.container.as_ref());
         let names = identities.filter_map(|one| Some((one.namespace.clone()?, one.pod.clone()?)));
         names.collect::<BTreeSet<_>>().len()
     };
-    let mut whole = recording.cgroups.iter().filter(|cgroup| !cgroup.late_start && ran(cgroup));
-    (of(&mut whole), of(&mut recording.cgroups.iter()))
+    let mut complete = recording.cgroups.iter().filter(|cgroup| !cgroup.late_start && ran(cgroup));
+    (of(&mut complete), of(&mut recording.cgroups.iter()))
 }
 
 fn is_silent(cgroup: &Cgroup) -> bool {
     cgroup.late_start && cgroup.calls.is_empty()
 }
 
-/// A container that is started again has another cgroup. The cgroups that it makes below its own say nothing: systemd in it makes a
-/// service's again and again. Only when its own never ran a workload (all of it moved below) they count, each place by itself.
-fn whole(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
+/// A container that is started again has another cgroup. The cgroups that it makes below its own
+/// say nothing: systemd in it makes a service's again and again. Only when its own never ran a
+/// workload (all of it moved below) they count, each place by itself.
+fn complete_starts(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
     let new: BTreeSet<&str> = cgroups
         .iter()
         .filter(|cgroup| !cgroup.late_start)
         .map(|cgroup| cgroup.path.as_str())
         .collect();
-    let is_whole = |cgroup: &&&Cgroup| {
+    let is_complete = |cgroup: &&&Cgroup| {
         // Started again in its place, if not in a new one.
         let again = !recording.late_starts.contains(&cgroup.path)
             && !new.contains(cgroup.path.as_str())
             && !has_started_again(&recording.cgroups, &recording.late_starts, &cgroup.path);
         ran(cgroup) && (!cgroup.late_start || again)
     };
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for cgroup in cgroups.iter().filter(is_whole) {
-        let place = container(&cgroup.path).map_or("", |(_, below)| below);
-        *places.entry(place).or_default() += 1;
+    let mut starts: BTreeMap<&str, usize> = BTreeMap::new();
+    for cgroup in cgroups.iter().filter(is_complete) {
+        let below = container_above(&cgroup.path).map_or("", |(_, below)| below);
+        *starts.entry(below).or_default() += 1;
     }
-    places.get("").copied().or_else(|| places.into_values().max()).unwrap_or_default()
+    starts.get("").copied().or_else(|| starts.into_values().max()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     fn counted(recording: &Recording) -> Vec<(String, usize, bool)> {
-        starts(recording).into_iter().map(|one| (one.label, one.whole, one.late)).collect()
+        starts(recording).into_iter().map(|one| (one.label, one.complete, one.late)).collect()
     }
 
     #[test]
@@ -100,8 +101,8 @@ mod tests {
             again,
             cgroup("/elsewhere", "db"),
         ]);
-        let told = [("db".to_owned(), 1, false), ("web".to_owned(), 3, false)];
-        assert_eq!(counted(&found), told);
+        let expected = [("db".to_owned(), 1, false), ("web".to_owned(), 3, false)];
+        assert_eq!(counted(&found), expected);
     }
 
     #[test]
@@ -109,11 +110,11 @@ mod tests {
         let path = format!("/docker/{}", "a".repeat(64));
         let inner = || cgroup(&format!("{path}/service"), "web");
         let own = cgroup(&path, "web");
-        let told = [("web".to_owned(), 1, false)];
-        assert_eq!(counted(&recording(vec![own, inner(), inner(), inner(), inner()])), told);
-        let told = [("web".to_owned(), 2, false)];
+        let expected = [("web".to_owned(), 1, false)];
+        assert_eq!(counted(&recording(vec![own, inner(), inner(), inner(), inner()])), expected);
+        let expected = [("web".to_owned(), 2, false)];
         let moved = recording(vec![inner(), inner()]);
-        assert_eq!(counted(&moved), told, "the workload runs below its own cgroup only");
+        assert_eq!(counted(&moved), expected, "the workload runs below its own cgroup only");
     }
 
     #[test]

@@ -1,46 +1,49 @@
-//! Calls that a filter logs and lets through: they look like any other to the kernel side, and are known by the kernel's
-//! audit records alone.
+//! Calls that a filter logs and lets through. To the kernel side they look like any other: only the
+//! kernel's audit records show them.
 
-use std::{collections::BTreeMap, os::fd::AsFd, time::Duration};
+use std::{
+    collections::BTreeMap,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use tokio::time::timeout;
 
-use super::{Observers, events::Sightings, setup::boot_time};
+use super::{clock::boot_time, config::Observers, events::EventHandler};
 use crate::{
-    audit::{Action, AuditedCall, Record, parse_record},
-    kernel::{AuditLog, AuditMessage, Processes, Readiness, Recorder},
-    recording::{
-        Phase, Refusal,
-        denied::{Logged, is_a_runtimes},
-        event::NewCall,
-    },
+    audit::{AuditRecord, AuditedCall, FilterAction, parse_record},
+    bpf::{Processes, Recorder},
+    cgroup_path::CgroupPath,
+    recording::{DenyOutcome, Phase, denied::is_a_runtimes, event::NewCall, facts::Logged},
+    sys::{AsyncFdWait, AuditMessage, AuditSocket},
     syscalls::{self, Abi},
     target::cgroup::CgroupRoot,
 };
 
-/// No record for so long: all are there.
+/// When no record came for so long, all have come.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The audit records of the target.
 pub(super) struct Audit {
-    log: Option<(AuditLog, Readiness)>,
+    socket: Option<(AuditSocket, AsyncFdWait)>,
     processes: Processes,
-    logged: BTreeMap<(u64, Abi, i32, Refusal), Logged>,
-    /// Threads that a filter kills are not seen by the kernel side.
+    logged: BTreeMap<(u64, Abi, i32, DenyOutcome), Logged>,
+    /// The kernel side does not see threads that a filter kills; their audit records are used.
     killed_threads: bool,
     /// Why records may be missing.
     pub(super) missing: Option<String>,
 }
 
 impl Audit {
-    /// Begins to read. That it cannot be done is no failure: it is told at the end.
+    /// Begins to read. A kernel without audit is no failure: the outcome says why records are
+    /// missing.
     pub(super) fn start(recorder: &mut Recorder) -> Result<Self> {
         let mut missing = None;
-        let log = match AuditLog::open() {
-            Ok(log) => {
-                let ready = Readiness::to_read(log.as_fd()).context("epoll")?;
-                Some((log, ready))
+        let socket = match AuditSocket::open() {
+            Ok(socket) => {
+                let ready = AsyncFdWait::readable(socket.as_fd()).context("epoll")?;
+                Some((socket, ready))
             }
             Err(reason) => {
                 missing = Some(reason.to_string());
@@ -49,27 +52,28 @@ impl Audit {
         };
         let killed_threads = !recorder.sees_killed_threads();
         let (processes, logged) = (recorder.processes()?, BTreeMap::new());
-        Ok(Self { log, processes, logged, killed_threads, missing })
+        Ok(Self { socket, processes, logged, killed_threads, missing })
     }
 
-    /// Waits until there is something to take.
+    /// Waits until there is a record.
     pub(super) async fn ready(&self) {
-        match &self.log {
+        match &self.socket {
             // An error is that of a runtime which is shutting down.
             Some((_, ready)) => drop(ready.ready().await),
             None => std::future::pending().await,
         }
     }
 
-    /// Waits for the records that are on their way: a kernel thread sends them, a moment after the call was made.
+    /// Reads the records that are on their way: a kernel thread sends them, a moment after the
+    /// call.
     pub(super) async fn settle(
         &mut self,
-        sightings: &Sightings,
+        events: &mut EventHandler,
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         while timeout(SETTLE, self.ready()).await.is_ok() {
-            self.take(sightings, root, observers)?;
+            self.poll(events, root, observers)?;
         }
         Ok(())
     }
@@ -79,23 +83,23 @@ impl Audit {
         self.logged.values().cloned().collect()
     }
 
-    /// Takes every record that is there, and shows the new ones of the target.
-    pub(super) fn take(
+    /// Reads every record that is there, and shows the new ones of the target.
+    pub(super) fn poll(
         &mut self,
-        sightings: &Sightings,
+        events: &mut EventHandler,
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         loop {
-            let Some((log, _)) = &mut self.log else { return Ok(()) };
-            match log.take().context("reading audit records")? {
+            let Some((socket, _)) = &mut self.socket else { return Ok(()) };
+            match socket.poll().context("reading audit records")? {
                 Some(AuditMessage::Seccomp(text)) => {
                     let record = parse_record(&text);
                     let Some(record) = record else {
                         self.missing = Some("an audit record could not be read".to_owned());
                         continue;
                     };
-                    self.take_record(&record, sightings, root, observers)?;
+                    self.handle(&record, events, root, observers)?;
                 }
                 Some(AuditMessage::Other) => {}
                 Some(AuditMessage::Lost) => {
@@ -106,25 +110,25 @@ impl Audit {
         }
     }
 
-    fn take_record(
+    fn handle(
         &mut self,
-        record: &Record,
-        sightings: &Sightings,
+        record: &AuditRecord,
+        events: &mut EventHandler,
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
-        let refused = match record.action {
-            Action::Log => Refusal::Logged,
-            Action::KillThread if self.killed_threads => Refusal::ThreadKilled,
-            // The others are seen on their way out of the kernel.
+        let outcome = match record.action {
+            FilterAction::Log => DenyOutcome::Logged,
+            FilterAction::KillThread if self.killed_threads => DenyOutcome::ThreadKilled,
+            // The kernel side sees the others at their exit from the kernel.
             _ => return Ok(()),
         };
         let AuditedCall::Known(abi, number) = record.call else { return Ok(()) };
-        let Some((cgroup, path)) = self.cgroup(record.pid, sightings, root) else { return Ok(()) };
-        if !sightings.selecting.is_selected(&path) {
+        let Some((cgroup, path)) = self.cgroup(record.pid, events, root) else { return Ok(()) };
+        if !events.tracker.is_selected(&path) {
             return Ok(());
         }
-        let key = (cgroup, abi, number, refused);
+        let key = (cgroup, abi, number, outcome);
         if let Some(known) = self.logged.get_mut(&key) {
             known.count += 1;
             return Ok(());
@@ -132,12 +136,12 @@ impl Audit {
         let first_seen = boot_time()?;
         let command = record.command.clone();
         let logged =
-            Logged { cgroup, abi, number, refused, count: 1, first_seen, command: command.clone() };
+            Logged { cgroup, abi, number, outcome, count: 1, first_seen, command: command.clone() };
         self.logged.insert(key, logged);
         // As far as it is known by now.
-        let during = if is_a_runtimes(&command) { Phase::ContainerInit } else { Phase::Workload };
+        let phase = if is_a_runtimes(&command) { Phase::ContainerInit } else { Phase::Workload };
         let new = NewCall {
-            seconds: sightings.seconds(first_seen),
+            seconds: events.seconds(first_seen),
             cgroup: crate::text::escape(&path),
             abi,
             number,
@@ -145,23 +149,28 @@ impl Audit {
             invocation: None,
             pid: record.pid,
             command,
-            refused: Some(refused),
-            during: Some(during),
+            outcome: Some(outcome),
+            denied_in_phase: Some(phase),
             argument: None,
         };
-        sightings.show(&new, observers);
+        events.show(&new, Instant::now(), observers);
         Ok(())
     }
 
-    /// The cgroup of a process that may have ended: by where it is now, else by where the kernel side saw
-    /// it first.
-    fn cgroup(&self, pid: u32, sightings: &Sightings, root: &CgroupRoot) -> Option<(u64, String)> {
+    /// The cgroup of a process that may have ended: the one that it is in now, else the one in
+    /// which the kernel side saw it first.
+    fn cgroup(
+        &self,
+        pid: u32,
+        events: &EventHandler,
+        root: &CgroupRoot,
+    ) -> Option<(u64, CgroupPath)> {
         if let Ok(path) = root.of_process(pid)
             && let Ok(id) = root.id(&path)
         {
             return Some((id, path));
         }
         let id = self.processes.cgroup(pid)?;
-        Some((id, sightings.names.paths.get(&id)?.clone()))
+        Some((id, events.names.paths.get(&id)?.clone()))
     }
 }

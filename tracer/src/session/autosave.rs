@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_millis(500);
 /// At most, unless saving takes long.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Nothing else is done meanwhile: names are not asked for. So many times as long as a save took, the next one does not come.
+/// The session does nothing else while it saves; only names are asked for. The next save comes
+/// after so many times the time that the last one took.
 const REST: u32 = 20;
 
 /// Decides when the recording so far is saved.
@@ -22,18 +23,18 @@ impl Autosave {
         Self { due: now, period: FIRST, saved: 0 }
     }
 
-    /// Whether it shall be saved now that so many different calls were seen; it counts as saved then.
-    pub(super) fn is_due(&mut self, now: Instant, sights: usize) -> bool {
-        if sights == self.saved || now < self.due {
+    /// Whether to save now that so many different calls were seen; if so, they count as saved.
+    pub(super) fn is_due(&mut self, now: Instant, seen: usize) -> bool {
+        if seen == self.saved || now < self.due {
             return false;
         }
-        self.saved = sights;
+        self.saved = seen;
         self.due = now + self.period;
         self.period = (2 * self.period).min(LONGEST);
         true
     }
 
-    /// It was saved, from the one moment to the other.
+    /// Notes that a save lasted from the one moment to the other.
     pub(super) fn took(&mut self, from: Instant, to: Instant) {
         self.due = self.due.max(to + REST * to.duration_since(from));
     }

@@ -1,122 +1,48 @@
-//! The end of what is watched: targets that are gone, roots that were made again, a command that has to end.
+//! The end of what is watched: targets that are gone, and a command that has to end.
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracer_ebpf::MAX_ROOT_LEVEL;
 
 use super::{
-    Observers, Session, Stop,
-    command::CommandGroup,
-    ended,
-    setup::root_of,
-    stops::{Asked, StopSignal, Stops},
-};
-use crate::{
-    recording::assembly::{Selection, is_at_or_below},
-    target::cgroup::CgroupRoot,
-    text::escape,
+    child::{CommandGroup, ended},
+    config::{Observers, Stop},
+    signals::{SignalRequest, Signals, StopSignal},
+    state::Session,
 };
 
-/// How long a command may take to end after it was told to.
+/// How long a command may take to end after the signal.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long the other processes of a command may take to end after it did: most are told to by its end.
+/// How long the other processes of a command may take to end after it did. Its end makes most of
+/// them end.
 const REST: Duration = Duration::from_secs(1);
-/// How often it is looked whether they have.
+/// How often the session looks whether they have.
 const LOOK: Duration = Duration::from_millis(10);
-/// Most roots that the kernel side takes.
-const MAX_ROOTS: usize = 64;
-
-/// The cgroups that are watched, with everything below them.
-pub(super) struct Roots(Vec<Root>);
-
-struct Root {
-    path: String,
-    id: u64,
-    /// Another cgroup has its path now, and is not watched.
-    replaced: bool,
-}
-
-impl Roots {
-    /// The roots for some targets; everything, when some may come to be anywhere.
-    pub(super) fn of(root: &CgroupRoot, selections: &[Selection], anywhere: bool) -> Result<Self> {
-        let mut paths: Vec<String> = Vec::new();
-        for selection in selections {
-            let wanted = selection.paths.iter().map(|path| root_of(path, selection.kind));
-            paths.extend(wanted.map(|path| root.nearest(&path)));
-        }
-        if anywhere {
-            paths.push("/".to_owned());
-        }
-        paths.sort();
-        paths.dedup_by(|path, before| is_at_or_below(path, before));
-        if paths.len() > MAX_ROOTS {
-            bail!(
-                "{} separate cgroups were named; at most {MAX_ROOTS} can be watched at once\nhint: name a cgroup above them",
-                paths.len()
-            );
-        }
-        if let Some(deep) = paths.iter().find(|path| level(path) > MAX_ROOT_LEVEL) {
-            bail!(
-                "the cgroup {} is at level {} of the hierarchy; at most {MAX_ROOT_LEVEL} can be watched\nhint: name a cgroup above it",
-                escape(deep),
-                level(deep)
-            );
-        }
-        let roots = paths.into_iter().map(|path| {
-            let id = root.id(&path)?;
-            Ok(Root { path, id, replaced: false })
-        });
-        Ok(Self(roots.collect::<Result<_>>()?))
-    }
-
-    /// Their ids.
-    pub(super) fn ids(&self) -> Vec<u64> {
-        self.0.iter().map(|root| root.id).collect()
-    }
-
-    /// Looks whether one was removed and made again.
-    pub(super) fn look(&mut self, root: &CgroupRoot) {
-        for watched in &mut self.0 {
-            watched.replaced |= root.id(&watched.path).is_ok_and(|id| id != watched.id);
-        }
-    }
-
-    /// How many were.
-    pub(super) fn replaced(&self) -> u64 {
-        self.0.iter().filter(|root| root.replaced).count() as u64
-    }
-}
-
-/// How deep a cgroup lies in the hierarchy; its root has level 0.
-fn level(path: &str) -> u32 {
-    path.split('/').filter(|name| !name.is_empty()).count() as u32
-}
 
 impl Session<'_> {
-    /// Every target's cgroup is gone, and none of them is awaited for a start that can be recorded whole.
+    /// Every target's cgroup is gone, and none of them is awaited for a complete start.
     pub(super) fn targets_ended(&mut self, observers: &mut Observers<'_>) -> bool {
-        if self.request.wait {
+        if self.config.wait {
             return false;
         }
         let mut paths =
-            self.sightings.selecting.selections.iter().flat_map(|selection| &selection.paths);
-        if paths.any(|path| self.request.root.id(path).is_ok()) {
+            self.events.tracker.selections.iter().flat_map(|selection| &selection.paths);
+        if paths.any(|path| self.config.root.id(path).is_ok()) {
             return false;
         }
-        let selecting = &self.sightings.selecting;
+        let tracker = &self.events.tracker;
         if self.late.is_pending()
-            && self.removal.is_final(&selecting.selections, |path| selecting.territory(path))
+            && self.removal.is_final(&tracker.selections, |path| tracker.identities.territory(path))
         {
-            observers.live.line("the target is gone for good: it will not start again");
+            observers.live.line("the target has ended and will not start again");
             return true;
         }
         if self.late.is_pending() && !self.awaiting {
             self.awaiting = true;
             observers.live.line(
-                "the target is gone; its start was not seen, so its next one is awaited (Ctrl-C stops)",
+                "the target has ended; its start was not seen: waiting for it to start again (Ctrl-C to stop)",
             );
         }
         !self.late.is_pending()
@@ -126,7 +52,7 @@ impl Session<'_> {
     pub(super) async fn end_command(
         &mut self,
         stop: Stop,
-        stops: &mut Stops,
+        signals: &mut Signals,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         let Some(command) = &mut self.command else { return Ok(()) };
@@ -145,29 +71,30 @@ impl Session<'_> {
                     status?;
                     return Ok(());
                 }
-                ready = self.sightings.ready() => ready?,
-                asked = stops.next() => match (asked, &self.command) {
+                ready = self.stream.ready() => ready?,
+                request = signals.next() => match (request, &self.command) {
                     // The files are about to be written anyway.
-                    (Asked::Snapshot, _) => {}
-                    (Asked::Stop(StopSignal { signal: Signal::SIGINT, .. }), _) | (Asked::Stop(_), None) => {
-                        return self.kill_command("interrupted again: the command is killed", observers).await;
+                    (SignalRequest::Snapshot, _) => {}
+                    (SignalRequest::Stop(StopSignal { signal: Signal::SIGINT, .. }), _) | (SignalRequest::Stop(_), None) => {
+                        return self.kill_command("interrupted again: killing the command", observers).await;
                     }
-                    (Asked::Stop(again), Some(_)) if again.from_terminal => {}
-                    (Asked::Stop(again), Some(command)) => command.send(again.signal),
+                    (SignalRequest::Stop(again), Some(_)) if again.from_terminal => {}
+                    (SignalRequest::Stop(again), Some(command)) => command.send(again.signal),
                 },
                 () = sleep_until(grace) => {
-                    return self.kill_command("the command did not end in time: it is killed", observers).await;
+                    return self.kill_command("the command did not end in time: killing it", observers).await;
                 }
             }
-            self.take(observers)?;
+            self.poll(observers)?;
         }
     }
 
-    /// Waits a moment for the other processes of a command that ended by itself, and records what they do.
+    /// Waits a moment for the other processes of a command that ended by itself, and records what
+    /// they do.
     pub(super) async fn await_rest(
         &mut self,
         stop: Stop,
-        stops: &mut Stops,
+        signals: &mut Signals,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         let patience = Instant::now() + REST;
@@ -176,10 +103,10 @@ impl Session<'_> {
         };
         while stop == Stop::CommandEnded && left(&self.group) && Instant::now() < patience {
             tokio::select! {
-                _ = stops.next() => return Ok(()),
+                _ = signals.next() => return Ok(()),
                 () = sleep(LOOK) => {}
             }
-            self.take(observers)?;
+            self.poll(observers)?;
         }
         Ok(())
     }
@@ -192,5 +119,24 @@ impl Session<'_> {
         }
         ended(&mut self.command).await?;
         Ok(())
+    }
+
+    /// Processes of the command that still run; at least one when they cannot be counted.
+    pub(super) fn left_running(&self, observers: &Observers<'_>) -> u64 {
+        let (left, line) = match self.group.as_ref().map_or(Ok(0), CommandGroup::processes) {
+            Ok(0) => return 0,
+            Ok(left) => (
+                left,
+                format!(
+                    "{left} processes of the command still run; tracer does not watch them any more"
+                ),
+            ),
+            Err(error) => (
+                1,
+                format!("tracer cannot see whether processes of the command still run: {error}"),
+            ),
+        };
+        observers.live.line(&line);
+        left as u64
     }
 }

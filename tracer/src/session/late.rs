@@ -1,4 +1,5 @@
-//! Late starts: cgroups that held processes when tracing began, and whether they were started again since.
+//! Late starts: cgroups that held processes when tracing began, and whether they were started again
+//! since.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    kernel::Readiness,
+    cgroup_path::CgroupPath,
+    sys::AsyncFdWait,
     target::{
         cgroup::CgroupRoot,
         watch::{CgroupEvents, CgroupState},
@@ -32,22 +34,23 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// The late cgroups of a session.
 pub(super) struct Late {
     /// Their paths, by id.
-    paths: BTreeMap<u64, String>,
+    paths: BTreeMap<u64, CgroupPath>,
     /// Paths of which a whole start was recorded since.
-    restarted: BTreeSet<String>,
-    /// Ids of those that took in a process which had been started before tracing began: that is no start.
+    restarted: BTreeSet<CgroupPath>,
+    /// Ids of those that took in a process which had been started before tracing began: that is no
+    /// start.
     impure: BTreeSet<u64>,
-    restarts: UnboundedReceiver<String>,
+    restarts: UnboundedReceiver<CgroupPath>,
     /// Keeps the channel open when nothing is watched.
-    _sender: UnboundedSender<String>,
+    _sender: UnboundedSender<CgroupPath>,
 }
 
 impl Late {
-    /// Takes the populated cgroups, and watches each for the moment at which it is empty and started again. `began`: when tracing
-    /// did, in nanoseconds since boot.
+    /// Takes the populated cgroups, and watches each for the moment at which it is empty and
+    /// started again. `began`: when tracing did, in nanoseconds since boot.
     pub(super) fn watch(
         root: &CgroupRoot,
-        paths: BTreeMap<u64, String>,
+        paths: BTreeMap<u64, CgroupPath>,
         began: u64,
     ) -> Result<Self> {
         let (sender, restarts) = unbounded_channel();
@@ -57,7 +60,7 @@ impl Late {
             tokio::spawn(async move {
                 if watched.restart().await {
                     // Nobody listens any more when the recording has ended.
-                    let _ = sender.send(watched.events.path().to_owned());
+                    let _ = sender.send(watched.events.path().into());
                 }
             });
         }
@@ -76,9 +79,10 @@ impl Late {
         self.paths.values().any(|path| !restarted.contains(path))
     }
 
-    /// Paths of which a whole start was recorded since: every process that came was started after tracing began.
-    pub(super) fn restarted(&self) -> BTreeSet<String> {
-        let impure = |path: &String| {
+    /// Paths of which a whole start was recorded since: every process that came was started after
+    /// tracing began.
+    pub(super) fn restarted(&self) -> BTreeSet<CgroupPath> {
+        let impure = |path: &CgroupPath| {
             self.paths.iter().any(|(id, late)| late == path && self.impure.contains(id))
         };
         self.restarted.iter().filter(|path| !impure(path)).cloned().collect()
@@ -91,10 +95,11 @@ impl Late {
         }
     }
 
-    /// A cgroup made its first call: if it has the path of a late one and is another, that was started anew.
+    /// A cgroup made its first call: if it has the path of a late one and is another, that was
+    /// started anew.
     pub(super) fn announced(&mut self, id: u64, path: &str) {
         if !self.paths.contains_key(&id) && self.paths.values().any(|late| late == path) {
-            self.restarted.insert(path.to_owned());
+            self.restarted.insert(path.into());
             let before: Vec<u64> =
                 self.paths.iter().filter(|(_, late)| *late == path).map(|(id, _)| *id).collect();
             before.iter().for_each(|id| {
@@ -129,7 +134,7 @@ struct Watched {
     events: CgroupEvents,
     /// The state when the watching began.
     state: CgroupState,
-    changes: Readiness,
+    changes: AsyncFdWait,
     directory: PathBuf,
     /// When tracing began, in nanoseconds since boot.
     began: u64,
@@ -144,11 +149,12 @@ impl Watched {
         };
         // Reading arms the descriptor: without it the kernel reports a change at once.
         let Ok(state) = events.read() else { return Ok(None) };
-        let changes = Readiness::of_priority(events.as_fd()).context("epoll")?;
+        let changes = AsyncFdWait::priority(events.as_fd()).context("epoll")?;
         Ok(Some(Self { events, state, changes, directory, began }))
     }
 
-    /// Waits until the cgroup was empty and holds processes again; false when that cannot happen any more.
+    /// Waits until the cgroup was empty and holds processes again; false when that cannot happen
+    /// any more.
     async fn restart(&self) -> bool {
         let mut known = self.state;
         loop {
@@ -166,8 +172,8 @@ impl Watched {
     }
 }
 
-/// Every process in a cgroup itself was started after tracing began. One of which that cannot be told was not: those of another pid
-/// namespace are all 0. One that ended meanwhile is none.
+/// Every process in a cgroup itself was started after tracing began. One whose start is not known
+/// was not: those of another pid namespace are all 0. One that ended meanwhile is none.
 fn all_new(directory: &Path, began: u64) -> bool {
     let Ok(processes) = fs::read_to_string(directory.join("cgroup.procs")) else { return false };
     processes.lines().all(|process| match started(process) {
@@ -176,7 +182,8 @@ fn all_new(directory: &Path, began: u64) -> bool {
     })
 }
 
-/// When a process was started, in nanoseconds since boot, rounded down to clock ticks (`proc_pid_stat(5)`, field 22).
+/// When a process was started, in nanoseconds since boot, rounded down to clock ticks
+/// (`proc_pid_stat(5)`, field 22).
 fn started(process: &str) -> Option<u64> {
     const FIELDS_BEHIND_THE_NAME: usize = 19;
     let text = fs::read_to_string(Path::new("/proc").join(process).join("stat")).ok()?;
@@ -185,8 +192,8 @@ fn started(process: &str) -> Option<u64> {
     ticks.checked_mul(1_000_000_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// The kernel tells of changes only: a state that is told but unchanged was another one in between. That was either
-/// empty, or frozen. An empty moment alone is no start: processes may leave and come back.
+/// The kernel reports changes only: a reported state that is unchanged was another one in between,
+/// either empty or frozen. An empty moment alone is no start: processes may leave and come back.
 fn started_again(before: CgroupState, now: CgroupState, all_new: impl FnOnce() -> bool) -> bool {
     use CgroupState::Present;
     match (before, now) {

@@ -4,11 +4,16 @@ use std::collections::HashMap;
 
 use tracer_ebpf::MoveEvent;
 
-use crate::{recording::departures::Move, text::escape_bytes};
+use crate::{
+    cgroup_path::CgroupPath,
+    recording::facts::Move,
+    text::{escape_c_string, until_nul},
+};
 
-/// Most different moves that are kept. What is beyond, and was not followed, is counted as one that nothing is known of.
+/// Most different moves that are kept. A move beyond, of a process that is not followed, counts as
+/// lost.
 const MAX_MOVES: usize = 1 << 14;
-/// Visited cgroups from which on it is looked which of them are gone.
+/// From so many visited cgroups on, those that are gone are forgotten.
 const MANY_VISITED: usize = 1 << 10;
 
 /// What was seen of processes that were moved.
@@ -19,14 +24,14 @@ pub(super) struct Moves {
     /// Index in `seen` by the two cgroups and whether it was followed.
     places: HashMap<(u64, u64, bool), usize>,
     /// Paths of the cgroups that followed processes went to, by id.
-    visited: HashMap<u64, String>,
+    visited: HashMap<u64, CgroupPath>,
     /// Moves that were not kept.
     pub(super) lost: u64,
 }
 
 impl Moves {
-    /// Takes one. Who came from no tracked cgroup left none.
-    pub(super) fn take(&mut self, event: &MoveEvent) {
+    /// Adds a move. A process that came from no tracked cgroup left none.
+    pub(super) fn add(&mut self, event: &MoveEvent) {
         if event.from == 0 {
             return;
         }
@@ -38,7 +43,7 @@ impl Moves {
         }
         let path = until_nul(&event.path);
         if followed && event.home != event.to {
-            self.visited.insert(event.to, String::from_utf8_lossy(path).into_owned());
+            self.visited.insert(event.to, String::from_utf8_lossy(path).into_owned().into());
         }
         if self.seen.len() == MAX_MOVES {
             self.lost += u64::from(!followed);
@@ -48,10 +53,10 @@ impl Moves {
         self.seen.push(Move {
             from: event.from,
             to: event.to,
-            path: (!path.is_empty()).then(|| String::from_utf8_lossy(path).into_owned()),
+            path: (!path.is_empty()).then(|| String::from_utf8_lossy(path).into_owned().into()),
             followed,
             processes: 1,
-            command: escape_bytes(until_nul(&event.command)),
+            command: escape_c_string(&event.command),
         });
     }
 
@@ -60,8 +65,8 @@ impl Moves {
         &self.seen
     }
 
-    /// Takes out the visited cgroups that are gone, when many were visited.
-    pub(super) fn take_gone(&mut self, is_gone: impl Fn(u64, &str) -> bool) -> Vec<u64> {
+    /// Removes the visited cgroups that are gone, when many were visited, and returns their ids.
+    pub(super) fn drain_gone(&mut self, is_gone: impl Fn(u64, &str) -> bool) -> Vec<u64> {
         if self.visited.len() < MANY_VISITED {
             return Vec::new();
         }
@@ -80,10 +85,6 @@ impl Moves {
     }
 }
 
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,10 +100,10 @@ mod tests {
     fn moves_of_one_kind_are_counted_together() {
         let mut moves = Moves::default();
         for event in [event(1, 2, 1), event(1, 2, 1), event(1, 2, 0), event(0, 1, 1)] {
-            moves.take(&event);
+            moves.add(&event);
         }
-        let told: Vec<_> = moves.all().iter().map(|one| (one.followed, one.processes)).collect();
-        assert_eq!(told, [(true, 2), (false, 1)]);
+        let counted: Vec<_> = moves.all().iter().map(|one| (one.followed, one.processes)).collect();
+        assert_eq!(counted, [(true, 2), (false, 1)]);
         assert_eq!(moves.all()[0].command, r"a\x1bb");
         assert_eq!(moves.all()[0].path.as_deref(), Some("/x"));
         moves.forget(|cgroup| cgroup == 1);

@@ -5,18 +5,20 @@ use std::collections::{HashMap, HashSet};
 use tracer_ebpf::CgroupEvent;
 
 use crate::{
-    recording::assembly::UNKNOWN_NAME,
+    cgroup_path::{CgroupPath, UNKNOWN_NAME},
     target::cgroup::{CgroupNode, CgroupRoot},
+    text::until_nul,
 };
 
 /// What is known of the hierarchy.
 #[derive(Default)]
 pub(super) struct Names {
     /// Path of each known cgroup.
-    pub(super) paths: HashMap<u64, String>,
-    /// New cgroups whose parents were gone when they were announced. What the parents announced is taken next.
+    pub(super) paths: HashMap<u64, CgroupPath>,
+    /// New cgroups whose parents were gone when they were announced. What the parents announced is
+    /// taken next.
     waiting: Vec<CgroupEvent>,
-    /// Cgroups with `?ID` in their paths for names that were never told.
+    /// Cgroups with `?ID` in their paths for names that were never reported.
     gapped: HashSet<u64>,
 }
 
@@ -26,14 +28,14 @@ impl Names {
         self.paths.extend(nodes.iter().map(|node| (node.id, node.path.clone())));
     }
 
-    /// Places new cgroups whose parents are known or can still be found, by one look at the file system for all of them.
-    /// Those of the last time whose parents were not even announced since are placed by what is known. Returns the paths of all
-    /// that were placed.
+    /// Places new cgroups whose parents are known or can still be found, by one look at the file
+    /// system for all of them. Those of the last time whose parents were not even announced since
+    /// are placed by what is known. Returns the paths of all that were placed.
     pub(super) fn place(
         &mut self,
         events: Vec<CgroupEvent>,
         root: &CgroupRoot,
-    ) -> Vec<(u64, String)> {
+    ) -> Vec<(u64, CgroupPath)> {
         let mut placed = Vec::new();
         let mut unplaced = self.place_known(events, &mut placed);
         let mut waited = std::mem::take(&mut self.waiting);
@@ -52,7 +54,7 @@ impl Names {
     }
 
     /// Places what is left, at the end.
-    pub(super) fn place_the_rest(&mut self) -> Vec<(u64, String)> {
+    pub(super) fn place_the_rest(&mut self) -> Vec<(u64, CgroupPath)> {
         let mut placed = Vec::new();
         let waiting = std::mem::take(&mut self.waiting);
         self.place_by_what_is_known(waiting, &mut placed);
@@ -68,7 +70,7 @@ impl Names {
     fn place_known(
         &mut self,
         mut events: Vec<CgroupEvent>,
-        placed: &mut Vec<(u64, String)>,
+        placed: &mut Vec<(u64, CgroupPath)>,
     ) -> Vec<CgroupEvent> {
         // Parents first.
         events.sort_by_key(depth);
@@ -82,12 +84,12 @@ impl Names {
         unplaced
     }
 
-    fn place_below_parent(&mut self, event: &CgroupEvent) -> Option<String> {
+    fn place_below_parent(&mut self, event: &CgroupEvent) -> Option<CgroupPath> {
         if let Some(path) = self.paths.get(&event.cgroup) {
             return Some(path.clone());
         }
         let (name, parent) = (name(event)?, parent(event)?);
-        let path = format!("{}/{name}", self.paths.get(parent)?.trim_end_matches('/'));
+        let path = self.paths.get(parent)?.join(&name);
         if self.gapped.contains(parent) {
             self.gapped.insert(event.cgroup);
         }
@@ -95,7 +97,8 @@ impl Names {
         Some(path)
     }
 
-    /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that `is_gone` says. Tells the ids of the latter.
+    /// Forgets cgroups: those of `freed` that wait for a place, and of the others those that
+    /// `is_gone` says. Tells the ids of the latter.
     pub(super) fn forget(
         &mut self,
         freed: &HashSet<u64>,
@@ -111,7 +114,7 @@ impl Names {
     fn place_by_what_is_known(
         &mut self,
         mut events: Vec<CgroupEvent>,
-        placed: &mut Vec<(u64, String)>,
+        placed: &mut Vec<(u64, CgroupPath)>,
     ) {
         events.sort_by_key(depth);
         for event in events {
@@ -125,27 +128,27 @@ impl Names {
         }
     }
 
-    fn place_with_gaps(&self, event: &CgroupEvent) -> Option<String> {
-        // So deep that the ancestors above it were not told: some name is missing then.
+    fn place_with_gaps(&self, event: &CgroupEvent) -> Option<CgroupPath> {
+        // So deep that the ancestors above it were not reported: some name is missing then.
         let is_deep = event.ancestors.iter().all(|ancestor| *ancestor != 0);
         let deep = || is_deep.then_some(event.ancestors.len());
         let own = depth(event).or_else(deep)?;
         let known =
             (0..own).rev().find(|level| self.paths.contains_key(&event.ancestors[*level]))?;
-        let mut path = self.paths.get(&event.ancestors[known])?.trim_end_matches('/').to_owned();
+        let mut path = self.paths.get(&event.ancestors[known])?.clone();
         for ancestor in &event.ancestors[known + 1..own] {
-            path.push_str(&format!("/{UNKNOWN_NAME}{ancestor}"));
+            path = path.join(&format!("{UNKNOWN_NAME}{ancestor}"));
         }
         if depth(event).is_none() {
-            path.push_str(&format!("/{UNKNOWN_NAME}0"));
+            path = path.join(&format!("{UNKNOWN_NAME}0"));
         }
-        path.push('/');
-        path.push_str(&name(event).unwrap_or_else(|| format!("{UNKNOWN_NAME}{}", event.cgroup)));
-        Some(path)
+        let own = name(event).unwrap_or_else(|| format!("{UNKNOWN_NAME}{}", event.cgroup));
+        Some(path.join(&own))
     }
 }
 
-/// Level of the cgroup itself among its ancestors. None when the task had been moved before they were read.
+/// Level of the cgroup itself among its ancestors. None when the task had been moved before they
+/// were read.
 fn depth(event: &CgroupEvent) -> Option<usize> {
     event.ancestors.iter().position(|ancestor| *ancestor == event.cgroup)
 }
@@ -156,7 +159,7 @@ fn parent(event: &CgroupEvent) -> Option<&u64> {
 
 /// The cgroup's own name; None when the kernel side could not read it.
 fn name(event: &CgroupEvent) -> Option<String> {
-    let bytes = event.name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let bytes = until_nul(&event.name);
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
@@ -215,10 +218,10 @@ mod tests {
         names.waiting.push(event(&[1, 8, 9], b"parent"));
         assert_eq!(
             names.place_the_rest(),
-            [(9, "/?8/parent".to_owned()), (10, "/?8/parent/leaf".to_owned())]
+            [(9, "/?8/parent".into()), (10, "/?8/parent/leaf".into())]
         );
         assert!(!names.is_placed(9) && !names.is_placed(10) && names.is_placed(5));
-        names.paths.insert(12, "/?12".to_owned());
+        names.paths.insert(12, "/?12".into());
         assert!(names.is_placed(12), "a name of somebody's choice");
     }
 

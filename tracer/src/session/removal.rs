@@ -1,4 +1,5 @@
-//! Whether a target that is gone can start again in its cgroup: a container that its runtime has removed cannot.
+//! Decides whether a target that is gone can start again in its cgroup: a container that its
+//! runtime has removed cannot.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +7,11 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 
 use crate::{
-    recording::{TargetKind, assembly::Selection},
+    cgroup_path::CgroupPath,
+    recording::{TargetKind, selection::Selection},
     target::{
-        inventory::{Answer, ContainerState, Inventory, Source},
-        names::Engine,
+        inventory::Inventory,
+        report::{Answer, AskedRuntime, ContainerState},
         runtime::{Addresses, ask},
         territory::{Territory, containers_in},
     },
@@ -18,7 +20,7 @@ use crate::{
 /// How often the runtimes are asked.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Asks the runtimes, in the background, and keeps what they said last.
+/// Asks the runtimes, in the background, and keeps their last answer.
 pub(super) struct Removal {
     addresses: Addresses,
     asked: Option<JoinHandle<Inventory>>,
@@ -31,8 +33,9 @@ impl Removal {
         Self { addresses, asked: None, since: None, answer: None }
     }
 
-    /// None of the targets, whose cgroups are all gone, will be made again. Asks the runtimes when it takes them to know that.
-    /// `territory` tells in whose a cgroup is.
+    /// Whether none of the targets, whose cgroups are all gone, will be made again. Asks the
+    /// runtimes when only they know that. `territory` says in whose part of the hierarchy a cgroup
+    /// is.
     pub(super) fn is_final(
         &mut self,
         selections: &[Selection],
@@ -47,7 +50,7 @@ impl Removal {
                 // The cgroup of a pod is there as long as the pod is.
                 TargetKind::Pod => true,
                 TargetKind::Container => answer.is_some_and(|answer| {
-                    let is_removed = |path: &String| is_removed(path, answer, territory(path));
+                    let is_removed = |path: &CgroupPath| is_removed(path, answer, territory(path));
                     selection.paths.iter().all(is_removed)
                 }),
                 _ => false,
@@ -68,7 +71,8 @@ impl Removal {
     }
 }
 
-/// The container of a cgroup will not run again, by what the runtimes say now. Kubernetes never starts one again: it makes another.
+/// Whether the container of a cgroup will not run again, by the last answer of the runtimes.
+/// Kubernetes never starts one again: it makes another.
 fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> bool {
     let Some((_, name)) = containers_in(path).last() else { return false };
     if let Some(territory) = territory.filter(|territory| !territory.is_hosts()) {
@@ -79,15 +83,9 @@ fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> b
     if let Some(known) = answer.container(&name.id) {
         return known.pod.is_some() && known.state == ContainerState::Exited;
     }
-    let may_know = |source: &&Source| {
-        matches!(
-            (name.engine, source.name),
-            (Engine::Docker | Engine::Unknown, "docker")
-                | (Engine::Podman | Engine::Unknown, "podman" | "podman's storage")
-                | (Engine::Docker | Engine::Containerd | Engine::Crio | Engine::Unknown, "CRI")
-        )
-    };
-    let answers = || answer.sources.iter().filter(may_know).map(|source| &source.answer);
+    let may_know =
+        |asked: &&AskedRuntime| asked.user.is_none() && asked.name.may_have_made(name.engine);
+    let answers = || answer.asked.iter().filter(may_know).map(|asked| &asked.answer);
     answers().any(|answer| matches!(answer, Answer::Containers(_)))
         && !answers().any(|answer| matches!(answer, Answer::Failed(_)))
 }
@@ -95,16 +93,19 @@ fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::inventory::{Container, Pod, Told};
+    use crate::target::names::Engine;
+    use crate::target::pod::Pod;
+    use crate::target::report::{Container, RuntimeName, RuntimeReport};
 
-    fn source(name: &'static str, answer: Answer) -> Source {
-        Source { name, address: String::new(), answer, time: Duration::ZERO }
+    fn docker(answer: Answer) -> AskedRuntime {
+        let (name, address) = (RuntimeName::Docker, crate::text::Escaped::default());
+        AskedRuntime { name, user: None, address, answer, time: Duration::ZERO }
     }
 
-    fn answer(sources: Vec<Source>, containers: Vec<Container>) -> Inventory {
+    fn answer(asked: Vec<AskedRuntime>, containers: Vec<Container>) -> Inventory {
         let mut answer = Inventory::default();
-        answer.add(Told { containers, ..Told::default() });
-        answer.sources = sources;
+        answer.add(RuntimeReport { containers, ..RuntimeReport::default() });
+        answer.asked = asked;
         answer
     }
 
@@ -112,24 +113,31 @@ mod tests {
     fn a_container_is_removed_when_its_runtime_answers_and_does_not_know_it() {
         let id = "a".repeat(64);
         let path = |name: &str| format!("/x/{name}{id}");
-        let docker = || vec![source("docker", Answer::Containers(0))];
-        let refused = || source("docker", Answer::Failed("no".into()));
-        assert!(is_removed(&path("docker-"), &answer(docker(), vec![]), None));
-        assert!(is_removed(&path(""), &answer(docker(), vec![]), None), "anybody's");
+        let answers = || vec![docker(Answer::Containers(0))];
+        let refused = || docker(Answer::Failed("no".into()));
+        assert!(is_removed(&path("docker-"), &answer(answers(), vec![]), None));
+        assert!(is_removed(&path(""), &answer(answers(), vec![]), None), "anybody's");
         assert!(
-            !is_removed(&path("libpod-"), &answer(docker(), vec![]), None),
+            !is_removed(&path("libpod-"), &answer(answers(), vec![]), None),
             "podman is not there"
         );
-        assert!(!is_removed(&path("nerdctl-"), &answer(docker(), vec![]), None), "nobody is asked");
+        assert!(
+            !is_removed(&path("nerdctl-"), &answer(answers(), vec![]), None),
+            "no runtime is asked"
+        );
         assert!(!is_removed(&path("docker-"), &answer(vec![refused()], vec![]), None));
         assert!(!is_removed(&path("docker-"), &answer(vec![], vec![]), None));
-        assert!(!is_removed("/x/y", &answer(docker(), vec![]), None), "no container");
+        assert!(!is_removed("/x/y", &answer(answers(), vec![]), None), "no container");
         let users = Territory { user: 1000, container: None };
-        let of_user = |path: &str, told: &Inventory| is_removed(path, told, Some(users.clone()));
-        let mut told = answer(docker(), vec![]);
-        assert!(!of_user(&path("docker-"), &told), "the host's Docker does not know it anyway");
-        told.add_of_user(1000, Told::default());
-        assert!(of_user(&path("docker-"), &told));
+        let of_user =
+            |path: &str, answer: &Inventory| is_removed(path, answer, Some(users.clone()));
+        let mut inventory = answer(answers(), vec![]);
+        assert!(
+            !of_user(&path("docker-"), &inventory),
+            "the host's Docker does not know it anyway"
+        );
+        inventory.add_of_user(1000, RuntimeReport::default());
+        assert!(of_user(&path("docker-"), &inventory));
         let known = |state, pod| Container {
             engine: Engine::Docker,
             id: id.clone(),
@@ -138,19 +146,19 @@ mod tests {
             pod,
             image: None,
         };
-        let mut told = answer(docker(), vec![]);
+        let mut inventory = answer(answers(), vec![]);
         let containers = vec![known(ContainerState::Exited, None)];
-        told.add_of_user(1000, Told { containers, ..Told::default() });
-        assert!(!of_user(&path("docker-"), &told), "it may start again");
-        let pod = || Some(Pod { namespace: "a".into(), name: "b".into(), uid: "c".into() });
+        inventory.add_of_user(1000, RuntimeReport { containers, ..RuntimeReport::default() });
+        assert!(!of_user(&path("docker-"), &inventory), "it may start again");
+        let pod = || Some(Pod { namespace: "a".into(), name: "b".into(), uid: None });
         for (state, pod, removed) in [
             (ContainerState::Exited, None, false),
             (ContainerState::Created, None, false),
             (ContainerState::Exited, pod(), true),
             (ContainerState::Created, pod(), false),
         ] {
-            let told = answer(docker(), vec![known(state, pod)]);
-            assert_eq!(is_removed(&path("docker-"), &told, None), removed, "{state:?}");
+            let inventory = answer(answers(), vec![known(state, pod)]);
+            assert_eq!(is_removed(&path("docker-"), &inventory, None), removed, "{state:?}");
         }
     }
 }

@@ -1,51 +1,56 @@
-//! What a session begins with: which cgroups are watched, and what is said about it.
+//! The beginning of a session: which cgroups to watch, and the lines that say so.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, time::Instant};
 
-use anyhow::{Context, Result};
-use nix::time::{ClockId, clock_gettime};
+use anyhow::Result;
 
-use super::{CommandGroup, Purpose, Request, ending::Roots, selecting::Selecting};
+use super::{
+    child::CommandGroup,
+    config::{Purpose, SessionConfig},
+    roots::Roots,
+    tracker::TargetTracker,
+};
 use crate::{
-    kernel::{ARGUMENT_VALUE_ENTRIES, Hook, Options, Recorder},
+    bpf::{ARGUMENT_VALUE_ENTRIES, Hook, Options, Recorder},
+    cgroup_path::CgroupPath,
     live::Live,
-    recording::{Attach, TargetKind, assembly::Selection, phases::CgroupKind},
+    recording::{Attach, TargetKind, selection::Selection},
     target::{
         cgroup::{CgroupRoot, CgroupTree, populated},
-        names::kind,
         territory::monitor_in,
     },
     text::escape,
 };
 
-/// Most cgroups of one target that are told at the beginning.
-const PLACES_TOLD: usize = 8;
+/// Most cgroups of one target that are shown at the beginning.
+const PLACES_SHOWN: usize = 8;
 
-/// Cgroups that may come and go at once on a machine of which every cgroup is watched, before those that are no target's are dismissed.
-const EXPECTED_ANYWHERE: usize = 1 << 13;
+/// Cgroups that may come and go at once when every cgroup of the machine is watched, before those
+/// that are no target's are dismissed.
+const EXPECTED_IN_WHOLE_HIERARCHY: usize = 1 << 13;
 
 /// The targets, the command's own cgroup among them.
-pub(super) fn selections(request: &Request, group: Option<&CommandGroup>) -> Vec<Selection> {
-    let command = group.zip(request.command.as_ref()).map(|(group, command)| Selection {
+pub(super) fn selections(config: &SessionConfig, group: Option<&CommandGroup>) -> Vec<Selection> {
+    let command = group.zip(config.command.as_ref()).map(|(group, command)| Selection {
         name: command.name(),
         kind: TargetKind::Command,
         paths: vec![group.path.clone()],
         without: Vec::new(),
     });
-    request.selections.iter().cloned().chain(command).collect()
+    config.targets.selections.iter().cloned().chain(command).collect()
 }
 
 /// The cgroups of the targets that hold processes now: paths by id.
 pub(super) fn populated_below(
-    request: &Request,
+    config: &SessionConfig,
     selections: &[Selection],
-) -> Result<BTreeMap<u64, String>> {
+) -> Result<BTreeMap<u64, CgroupPath>> {
     let mut found = BTreeMap::new();
     for path in selections.iter().flat_map(|selection| &selection.paths) {
-        if request.wait && request.root.id(path).is_err() {
+        if config.wait && config.root.id(path).is_err() {
             continue;
         }
-        let nodes = populated(&request.root, path)?;
+        let nodes = populated(&config.root, path)?;
         found.extend(
             nodes
                 .into_iter()
@@ -56,64 +61,68 @@ pub(super) fn populated_below(
     Ok(found)
 }
 
-/// It is a container's monitor, below the target's own cgroup.
+/// The cgroup is that of a container's monitor, below the target's own cgroup.
 fn is_monitor_below(path: &str, target: &str) -> bool {
     monitor_in(path).is_some_and(|monitor| monitor.len() > target.len())
 }
 
-/// Takes the targets' cgroups that are there by now into the selections; paths of those that hold processes, by id: calls
-/// of theirs may have been made before tracing began. Containers that may be the target's are among them.
-pub(super) fn take_arrived(selecting: &mut Selecting, tree: &CgroupTree) -> BTreeMap<u64, String> {
+/// Selects the targets' cgroups that exist by now. Returns the paths of those that hold processes,
+/// by id: they may have made calls before tracing began. Containers that may be the target's are
+/// among them.
+pub(super) fn select_arrived(
+    tracker: &mut TargetTracker,
+    tree: &CgroupTree,
+    now: Instant,
+) -> BTreeMap<u64, CgroupPath> {
     for node in &tree.nodes {
-        selecting.place(node.id, &node.path);
+        tracker.on_cgroup(node.id, &node.path, now);
     }
-    let may_be = |path: &str| selecting.is_selected(path) || selecting.is_undecided(path);
+    let may_be = |path: &str| tracker.is_selected(path) || tracker.is_undecided(path);
     let populated = tree.nodes.iter().filter(|node| node.occupied && may_be(&node.path));
     populated.map(|node| (node.id, node.path.clone())).collect()
 }
 
 /// The cgroups that exist now at and above the paths of the selections: ids by path.
-pub(super) fn standing(root: &CgroupRoot, selections: &[Selection]) -> BTreeMap<String, u64> {
+pub(super) fn standing(root: &CgroupRoot, selections: &[Selection]) -> BTreeMap<CgroupPath, u64> {
     let paths = selections.iter().flat_map(|selection| &selection.paths);
-    let above = paths.flat_map(|path| Path::new(path).ancestors().filter_map(Path::to_str));
-    let mut paths: Vec<&str> = above.collect();
+    let mut paths: Vec<&str> = paths.flat_map(CgroupPath::ancestors).collect();
     paths.sort_unstable();
     paths.dedup();
-    paths.into_iter().filter_map(|path| Some((path.to_owned(), root.id(path).ok()?))).collect()
+    paths.into_iter().filter_map(|path| Some((path.into(), root.id(path).ok()?))).collect()
 }
 
 pub(super) fn options(
-    request: &Request,
+    config: &SessionConfig,
     selections: &[Selection],
     roots: &Roots,
     tree: &CgroupTree,
 ) -> Options {
     Options {
         roots: roots.ids(),
-        targets: tops(request, selections),
-        btf: request.btf,
-        counts: request.counts,
-        denied: request.denied,
-        hook: request.hook,
-        fall_back: request.fall_back,
-        cgroups_expected: tree.nodes.len().max(if request.anywhere {
-            EXPECTED_ANYWHERE
+        targets: tops(config, selections),
+        btf: config.btf,
+        counts: config.counts,
+        denied: config.denied,
+        hook: config.hook,
+        fall_back: config.fall_back,
+        cgroups_expected: tree.nodes.len().max(if config.targets.watch_whole_hierarchy {
+            EXPECTED_IN_WHOLE_HIERARCHY
         } else {
             0
         }),
         argument_values: ARGUMENT_VALUE_ENTRIES,
-        log: request.log,
+        log: config.log,
     }
 }
 
 /// Ids of the uppermost cgroups of the targets, those that are there.
-pub(super) fn tops(request: &Request, selections: &[Selection]) -> Vec<u64> {
+fn tops(config: &SessionConfig, selections: &[Selection]) -> Vec<u64> {
     let paths = selections.iter().flat_map(|selection| &selection.paths);
-    paths.filter_map(|path| request.root.id(path).ok()).collect()
+    paths.filter_map(|path| config.root.id(path).ok()).collect()
 }
 
-/// The processes that are in a cgroup, or below it, now, each with its cgroup's id; none when their ids are not those of the initial pid
-/// namespace, which the kernel side knows them by.
+/// The processes that are in a cgroup, or below it, now, each with its cgroup's id. None when
+/// tracer is not in the initial pid namespace, whose process ids the kernel side uses.
 pub(super) fn processes_below(root: &CgroupRoot, path: &str) -> Vec<(u32, u64)> {
     if !is_initial_pid_namespace() {
         return Vec::new();
@@ -133,32 +142,34 @@ fn is_initial_pid_namespace() -> bool {
     fs::metadata("/proc/self/ns/pid").is_ok_and(|metadata| metadata.ino() == INITIAL)
 }
 
-/// The cgroup to watch for a target: its parent, so that a target that is removed and made again is seen as well. The
-/// root of the hierarchy is too much for that, and a command's own cgroup is made only once.
-pub(super) fn root_of(path: &str, kind: TargetKind) -> String {
-    let parent = Path::new(path).parent().and_then(Path::to_str).filter(|parent| *parent != "/");
-    match (kind, parent) {
-        (TargetKind::Command, _) | (_, None) => path.to_owned(),
-        (_, Some(parent)) => parent.to_owned(),
+/// Shows how the recording begins: what the kernel refused, where the targets are, and that it
+/// runs.
+pub(super) fn announce(
+    recorder: &Recorder,
+    config: &SessionConfig,
+    selections: &[Selection],
+    live: &Live,
+) {
+    if let Err(reason) = recorder.btf() {
+        live.line(&format!("warning: no kernel BTF: {reason}; command names decide the phases, and 32-bit calls are lost"));
     }
+    show_attached(recorder, config, live);
+    for line in places(selections) {
+        live.line(&line);
+    }
+    for line in &config.targets.notes {
+        live.line(line);
+    }
+    live.line(&announcement(config, selections));
 }
 
-/// What the names in a path say of the cgroup.
-pub(super) fn cgroup_kind(path: &str) -> CgroupKind {
-    match kind(path) {
-        TargetKind::Container | TargetKind::Pod => CgroupKind::Container,
-        TargetKind::Unit => CgroupKind::Host,
-        TargetKind::Path | TargetKind::Process | TargetKind::Command => CgroupKind::Unknown,
-    }
-}
-
-/// What the kernel refused; where the programs are attached, when the log is wanted.
-pub(super) fn tell_attached(recorder: &Recorder, request: &Request, live: &mut Live) {
-    let lost = recorder.attached() == Attach::Raw && request.hook != Hook::Raw;
-    for refusal in recorder.refusals().iter().filter(|_| lost || request.log) {
+/// Shows what the kernel refused, and with the log also where the programs are attached.
+fn show_attached(recorder: &Recorder, config: &SessionConfig, live: &Live) {
+    let lost = recorder.attached() == Attach::Raw && config.hook != Hook::Raw;
+    for refusal in recorder.refusals().iter().filter(|_| lost || config.log) {
         live.line(&format!("warning: {}", escape(refusal)));
     }
-    if request.log {
+    if config.log {
         live.line(match recorder.attached() {
             Attach::Raw => "attached to raw tracepoints",
             Attach::Classic => "attached to classic tracepoints",
@@ -166,11 +177,11 @@ pub(super) fn tell_attached(recorder: &Recorder, request: &Request, live: &mut L
     }
 }
 
-/// Which cgroups the targets are that are not paths themselves.
-pub(super) fn places(selections: &[Selection]) -> Vec<String> {
+/// A line for each cgroup of the targets that are not paths themselves.
+fn places(selections: &[Selection]) -> Vec<String> {
     let is_found = |selection: &&Selection| {
         matches!(selection.kind, TargetKind::Pod | TargetKind::Container | TargetKind::Unit)
-            && selection.paths.len() <= PLACES_TOLD
+            && selection.paths.len() <= PLACES_SHOWN
     };
     let line = |selection: &Selection, path: &str| {
         format!("{} is {}", escape(&selection.name), escape(path))
@@ -179,34 +190,15 @@ pub(super) fn places(selections: &[Selection]) -> Vec<String> {
     found.flat_map(|one| one.paths.iter().map(move |path| line(one, path))).collect()
 }
 
-pub(super) fn announcement(request: &Request, selections: &[Selection]) -> String {
-    let names: Vec<String> = selections.iter().map(|selection| escape(&selection.name)).collect();
+fn announcement(config: &SessionConfig, selections: &[Selection]) -> String {
+    let names: Vec<_> = selections.iter().map(|selection| escape(&selection.name)).collect();
     let names = names.join(", ");
-    match (request.purpose, &request.command) {
+    match (config.purpose, &config.command) {
         (Purpose::Record, Some(_)) => format!("recording {names}"),
         (Purpose::Record, None) => {
             format!("recording {names}; press Ctrl-C to stop and write the profile")
         }
         (Purpose::Verify, Some(_)) => format!("verifying {names}"),
         (Purpose::Verify, None) => format!("verifying {names}; press Ctrl-C to stop"),
-    }
-}
-
-/// Nanoseconds since boot, on the clock of the kernel side's `bpf_ktime_get_boot_ns`.
-pub(super) fn boot_time() -> Result<u64> {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("clock_gettime")?;
-    Ok(Duration::from(now).as_nanos() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_watched_from_its_parent_unless_that_is_everything() {
-        assert_eq!(root_of("/system.slice/nginx.service", TargetKind::Unit), "/system.slice");
-        assert_eq!(root_of("/top", TargetKind::Path), "/top");
-        assert_eq!(root_of("/", TargetKind::Path), "/");
-        assert_eq!(root_of("/a/tracer-1", TargetKind::Command), "/a/tracer-1");
     }
 }

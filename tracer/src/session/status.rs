@@ -1,44 +1,50 @@
-//! The status line of a recording.
+//! What the status line of a recording shows.
+
+use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{Observers, Session};
-use crate::text::escape;
+use super::{config::Observers, state::Session};
+use crate::{live::Status, text::escape};
 
 impl Session<'_> {
-    /// Brings the status line up to date. What other cgroups do that are watched beside the targets is nobody's business.
-    pub(super) fn show_status(&mut self, observers: &mut Observers<'_>) -> Result<()> {
+    /// Brings the status line up to date. It counts the targets' calls, not those of other cgroups
+    /// that are watched beside them.
+    pub(super) fn show_status(
+        &mut self,
+        now: Instant,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
         if !observers.live.has_status_line() {
             return Ok(());
         }
-        let snapshot = self.recorder.drain()?;
-        let names = &self.sightings.names;
-        let is_targets = |id: &u64| {
-            names.paths.get(id).is_some_and(|path| self.sightings.selecting.is_selected(path))
+        let events = &self.events;
+        let is_targets = |id: u64| {
+            let path = events.names.paths.get(&id);
+            path.is_some_and(|path| events.tracker.is_selected(path))
         };
-        let targets = || snapshot.cgroups.iter().filter(|cgroup| is_targets(&cgroup.id));
-        let without_values = targets()
-            .filter(|cgroup| cgroup.record.flags & tracer_ebpf::flags::VALUES_LOST != 0)
-            .count();
-        let counted = targets().filter_map(|cgroup| cgroup.counts.as_ref());
-        let total = self.request.counts.then(|| counted.flat_map(|counts| counts.iter()).sum());
-        let stats = &snapshot.stats;
-        let lost = stats.calls_lost
-            + stats.evidence_lost
-            + without_values as u64
-            + snapshot.recursion_misses;
-        observers.live.status(self.awaited().as_deref(), total, lost);
+        let totals = self.recorder.totals(is_targets)?;
+        let activity = &self.events.activity;
+        observers.live.status(&Status {
+            awaited: self.awaited().as_deref(),
+            calls: activity.calls,
+            denied: activity.denied,
+            last_denied: activity.last_denied.as_deref(),
+            quiet_for: activity.quiet_for(now),
+            calls_per_second: totals.calls.map(|calls| self.rate.at(now, calls)),
+            losses: totals.losses,
+        });
         Ok(())
     }
 
-    /// The targets, when none of them is there.
+    /// The targets' names, when no cgroup of a target exists.
     fn awaited(&self) -> Option<String> {
-        let selections = &self.sightings.selecting.selections;
+        let selections = &self.events.tracker.selections;
         let mut paths = selections.iter().flat_map(|selection| &selection.paths);
-        if paths.any(|path| self.request.root.id(path).is_ok()) {
+        if paths.any(|path| self.config.root.id(path).is_ok()) {
             return None;
         }
-        let names: Vec<String> = selections.iter().map(|one| escape(&one.name)).collect();
+        let names: Vec<_> = selections.iter().map(|one| escape(&one.name)).collect();
         Some(names.join(", "))
     }
 }

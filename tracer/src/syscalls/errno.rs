@@ -1,5 +1,7 @@
 //! Names of error numbers, as in `include/uapi/asm-generic/errno-base.h` and `errno.h`.
 
+use super::LONGEST;
+
 /// The name of an error number on x86.
 pub fn name(number: u16) -> Option<&'static str> {
     let place = NAMES.binary_search_by_key(&number, |(number, _)| *number).ok()?;
@@ -19,6 +21,9 @@ pub fn number(name: &str) -> Option<u16> {
 
 /// The known name that is most like a name, when one is.
 pub fn closest(name: &str) -> Option<&'static str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let name = name.to_uppercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
     let likely = NAMES.iter().map(|(_, known)| (likeness(known), *known));

@@ -1,7 +1,8 @@
 //! Calls that other processors have and no x86 one: a profile for several machines names them.
 
-/// Sorted. From libseccomp's `seccomp-syscalls.h` (2.5.4): the names that it resolves on none of x86, x86_64 and x32; and
-/// `riscv_hwprobe`, which came with Linux 6.4 (`arch/riscv/include/uapi/asm/unistd.h`).
+/// Sorted. From libseccomp's `seccomp-syscalls.h` (2.5.4): the names that it resolves on none of
+/// x86, x86_64 and x32; and `riscv_hwprobe`, which came with Linux 6.4
+/// (`arch/riscv/include/uapi/asm/unistd.h`).
 const NAMES: [&str; 31] = [
     "arm_fadvise64_64",
     "arm_sync_file_range",

@@ -4,9 +4,12 @@ use super::{Abi, entries, is_known};
 
 /// How alike two names must be, from 0 to 1, for one to be proposed for the other.
 const ALIKE: f64 = 0.7;
+/// The longest word that is compared with names, in bytes: no name is like a longer one, and the time
+/// of a comparison grows with the word.
+pub const LONGEST: usize = 128;
 
-/// Functions of the C library whose system call has another name (the "C library/kernel differences" of section 2 of the
-/// Linux manual).
+/// Functions of the C library whose system call has another name (the "C library/kernel
+/// differences" of section 2 of the Linux manual).
 const FUNCTIONS: [(&str, &str); 6] = [
     ("fstatat", "newfstatat"),
     ("pread", "pread64"),
@@ -18,8 +21,12 @@ const FUNCTIONS: [(&str, &str); 6] = [
 
 /// The known name that is most like a name, when one is.
 ///
-/// Prefixes that headers and kernel sources put before a name (`__NR_`, `SYS_`, `sys_`) do not count, nor does case.
+/// Prefixes that headers and kernel sources put before a name (`__NR_`, `SYS_`, `sys_`) do not
+/// count, nor does case.
 pub fn closest(name: &str) -> Option<&'static str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let lower = name.to_lowercase();
     let bare = ["__nr_", "sys_", "__x64_sys_"].iter().find_map(|prefix| lower.strip_prefix(prefix));
     let wanted = bare.unwrap_or(&lower);

@@ -1,102 +1,87 @@
 //! System call ABIs, numbers and names.
 //!
-//! An x86_64 kernel answers calls of three ABIs, each with a table of its own, so a number means nothing without the ABI
-//! it was called through: 96 is `gettimeofday` for a 64-bit caller and `getpriority` for a 32-bit one. Everything here
-//! takes the ABI and the number in that ABI's table; [`classify`] makes the pair from what the kernel reports.
-//!
-//! Names are the kernel's, as in `arch/x86/entry/syscalls/syscall_{32,64}.tbl`; libseccomp spells them the same. A number
-//! without a name stays a number: a made-up name in a profile would be ignored by every container runtime, silently.
+//! Everything here takes an ABI and the number in that ABI's table; [`classify`] makes the pair
+//! from what the kernel reports. The ABIs, their tables and all that is particular to them are
+//! data: [`architecture`] describes the form, and a module for each architecture holds the values.
+//! A number without a name stays a number: every container runtime would silently ignore a made-up
+//! name in a profile.
 
+pub mod architecture;
 pub mod arguments;
 pub mod errno;
 mod foreign;
-mod forms;
 mod hint;
-mod table;
-mod x32;
+mod x86;
 
-use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, sync::LazyLock};
 
+pub use architecture::{Abi, AbiDescription, Architecture};
 pub use foreign::is_foreign;
-pub use forms::form_of_i386;
-pub use hint::closest;
-pub use table::AMD64_NAMES;
+pub use hint::{LONGEST, closest};
 
-/// The bit that marks a call of the x32 ABI (`__X32_SYSCALL_BIT` in `arch/x86/include/uapi/asm/unistd.h`).
-const X32_BIT: i32 = 0x4000_0000;
-
-/// The ABI a system call was made through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Abi {
-    /// 64-bit calls: `syscall`.
-    #[serde(rename = "x86_64")]
-    X86_64,
-    /// 32-bit calls: `int 0x80` or SYSENTER, also from a 64-bit process.
-    I386,
-    /// 64-bit calls with 32-bit pointers: bit 30 of the number is set.
-    X32,
-}
+/// The architecture that this program runs on and makes profiles for.
+pub const HOST: &Architecture = &x86::X86_64;
 
 impl Abi {
     /// Every ABI, in their order.
     pub const ALL: [Self; 3] = [Self::X86_64, Self::I386, Self::X32];
 
+    /// The ABI of the machine's own programs.
+    pub const NATIVE: Self = HOST.abis[0].abi;
+
+    /// What is particular to it.
+    pub fn description(self) -> &'static AbiDescription {
+        &HOST.abis[self as usize]
+    }
+
     /// The ABI's name, as recordings spell it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::I386 => "i386",
-            Self::X32 => "x32",
-        }
+        self.description().name
+    }
+
+    /// The token of its architecture in profiles.
+    pub fn seccomp_arch(self) -> &'static str {
+        self.description().seccomp_arch
+    }
+
+    /// The ABIs some of whose calls can be reached through `socketcall` and `ipc` as well.
+    pub fn multiplexing() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|abi| abi.description().multiplexes)
     }
 }
 
 /// The ABI and the number in its table, of a number as the kernel reports it.
 ///
-/// `compat` says that the call came through a 32-bit entry (`TS_COMPAT` of the task's `thread_info.status`). Negative
-/// numbers are no calls of any table; they stay as they are.
+/// `compat` says that the call came through a 32-bit entry (`TS_COMPAT` of the task's
+/// `thread_info.status`). Negative numbers are no calls of any table; they stay as they are.
 pub fn classify(number: i32, compat: bool) -> (Abi, i32) {
-    if compat {
-        (Abi::I386, number)
-    } else if number >= 0 && number & X32_BIT != 0 {
-        (Abi::X32, number & !X32_BIT)
-    } else {
-        (Abi::X86_64, number)
-    }
+    (HOST.classify)(number, compat)
 }
 
 /// What [`classify`] makes the pair of.
 pub fn as_the_kernel_shows(abi: Abi, number: i32) -> (i32, bool) {
-    match abi {
-        Abi::X86_64 => (number, false),
-        Abi::I386 => (number, true),
-        Abi::X32 => (number | X32_BIT, false),
-    }
+    let AbiDescription { number_bit, compat, .. } = abi.description();
+    (number | number_bit, *compat)
 }
 
 /// The name of a number in an ABI's table.
 pub fn name(abi: Abi, number: i32) -> Option<&'static str> {
     let number = usize::try_from(number).ok()?;
-    match abi {
-        Abi::X86_64 => table::x86_64(number),
-        Abi::I386 => table::i386(number),
-        Abi::X32 => x32::name(number),
-    }
+    (abi.description().name_of)(number)
 }
 
 /// The number of a name in an ABI's table.
 pub fn number(abi: Abi, name: &str) -> Option<i32> {
-    entries(abi).find_map(|(number, entry)| (entry == name).then_some(number))
+    // A profile of hundreds of names is looked up in each ABI, again and again.
+    static NUMBERS: LazyLock<[HashMap<&str, i32>; 3]> = LazyLock::new(|| {
+        Abi::ALL.map(|abi| entries(abi).map(|(number, name)| (name, number)).collect())
+    });
+    NUMBERS[abi as usize].get(name).copied()
 }
 
 /// Every number that has a name in an ABI's table, with its name, in ascending order.
 pub fn entries(abi: Abi) -> impl Iterator<Item = (i32, &'static str)> {
-    let end = match abi {
-        Abi::X86_64 | Abi::I386 => table::END,
-        Abi::X32 => x32::END,
-    };
-    (0..end).filter_map(move |number| Some((number, name(abi, number)?)))
+    (0..abi.description().end).filter_map(move |number| Some((number, name(abi, number)?)))
 }
 
 /// Whether any of the ABIs has a call of this name.
@@ -105,16 +90,23 @@ pub fn is_known(name: &str) -> bool {
 }
 
 /// Whether a number without a name can be a call that a kernel newer than the tables defines.
-///
-/// New calls get the number after the newest, the same in all three ABIs. The gaps below are never filled: comments in
-/// `syscall_64.tbl` keep 387 to 423 out of use, and 512 to 547 are x32's.
-pub fn may_be_newer(_abi: Abi, number: i32) -> bool {
-    (table::NEWEST + 1..table::END).contains(&number)
+pub fn may_be_newer(number: i32) -> bool {
+    let (newest, end) = HOST.newest;
+    (newest + 1..end).contains(&number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn descriptions_are_in_the_order_of_the_abis() {
+        assert_eq!(HOST.abis.len(), Abi::ALL.len());
+        for abi in Abi::ALL {
+            assert_eq!(abi.description().abi, abi);
+        }
+        assert_eq!(Abi::NATIVE, Abi::ALL[0]);
+    }
 
     #[test]
     fn classify_tells_the_three_abis_apart() {
@@ -167,13 +159,11 @@ mod tests {
 
     #[test]
     fn only_numbers_after_the_newest_may_be_newer_calls() {
-        for abi in Abi::ALL {
-            for number in [-1, 0, 337, 400, 423, 471, 512, 547, 548, i32::MIN, i32::MAX] {
-                assert!(!may_be_newer(abi, number), "{} {number}", abi.name());
-            }
-            assert!(may_be_newer(abi, 472));
-            assert!(may_be_newer(abi, 511));
+        for number in [-1, 0, 337, 400, 423, 471, 512, 547, 548, i32::MIN, i32::MAX] {
+            assert!(!may_be_newer(number), "{number}");
         }
+        assert!(may_be_newer(472));
+        assert!(may_be_newer(511));
     }
 
     #[test]

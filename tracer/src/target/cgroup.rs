@@ -1,8 +1,10 @@
-//! The cgroup v2 file system: where it is mounted, what is in it, where a process or a typed path is.
+//! The cgroup v2 file system: where it is mounted, what is in it, where a process or a typed path
+//! is.
 //!
-//! Paths are those of `/proc/PID/cgroup`, which are those below the mount point unless the mount shows only a part of
-//! the hierarchy. The id of a cgroup is the inode number of its directory: what `bpf_get_current_cgroup_id()` gives
-//! (cgroups(7), kernel `kernel/cgroup/cgroup.c`, `cgroup_id`).
+//! Paths are those of `/proc/PID/cgroup`, which are those below the mount point unless the mount
+//! shows only a part of the hierarchy. The id of a cgroup is the inode number of its directory:
+//! what `bpf_get_current_cgroup_id()` gives (cgroups(7), kernel `kernel/cgroup/cgroup.c`,
+//! `cgroup_id`).
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -13,6 +15,7 @@ use rustix::io::Errno;
 
 use super::error::{CgroupError, Operation};
 use super::mountinfo::{self, CgroupMount, CgroupVersion};
+use crate::cgroup_path::{self, CgroupPath};
 
 /// How many children the message about a missing path names.
 const CHILDREN_SHOWN: usize = 12;
@@ -21,7 +24,8 @@ const CHILDREN_SHOWN: usize = 12;
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
     proc: PathBuf,
-    /// How this process's cgroup namespace spells the root of the hierarchy, when that lies above it: `/../..`.
+    /// How this process's cgroup namespace spells the root of the hierarchy, when that lies above
+    /// it: `/../..`.
     above: Option<PathBuf>,
     mount: CgroupMount,
     mounts: Vec<CgroupMount>,
@@ -31,7 +35,7 @@ pub struct CgroupRoot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupNode {
     /// Path in the hierarchy, `/` for the root. A label where the name is not UTF-8.
-    pub path: String,
+    pub path: CgroupPath,
     /// Inode number of the directory: the kernel's id of the cgroup.
     pub id: u64,
     /// Processes or threads were in it, not counting those below it.
@@ -104,27 +108,28 @@ impl CgroupRoot {
     }
 
     /// The cgroup of a process or thread.
-    pub fn of_process(&self, process: u32) -> Result<String, CgroupError> {
+    pub fn of_process(&self, process: u32) -> Result<CgroupPath, CgroupError> {
         self.membership(&process.to_string(), process)
     }
 
     /// The cgroup of this program.
-    pub fn own(&self) -> Result<String, CgroupError> {
+    pub fn own(&self) -> Result<CgroupPath, CgroupError> {
         self.membership("self", std::process::id())
     }
 
-    /// The cgroup that a typed path means: a path in the hierarchy, or the file-system path of a directory in it.
-    pub fn locate(&self, typed: &str) -> Result<String, CgroupError> {
+    /// The cgroup that a typed path means: a path in the hierarchy, or the file-system path of a
+    /// directory in it.
+    pub fn locate(&self, typed: &str) -> Result<CgroupPath, CgroupError> {
         let path = self.place(typed)?;
         if self.directory(&path)?.is_dir() {
             Ok(path)
         } else {
-            Err(self.not_found(typed, Path::new(&path)))
+            Err(self.not_found(typed, path.as_ref()))
         }
     }
 
     /// The same whether or not there is such a cgroup.
-    pub fn place(&self, typed: &str) -> Result<String, CgroupError> {
+    pub fn place(&self, typed: &str) -> Result<CgroupPath, CgroupError> {
         let path = normalised(typed)?;
         let mount = self
             .mounts
@@ -141,14 +146,13 @@ impl CgroupRoot {
             Ok(_) => path,
             Err(_) => self.mount.hierarchy_path(path.strip_prefix("/").unwrap_or(&path)),
         };
-        Ok(path.to_string_lossy().into_owned())
+        Ok(path.to_string_lossy().into_owned().into())
     }
 
     /// The nearest cgroup at or above a path that exists.
-    pub fn nearest(&self, path: &str) -> String {
+    pub fn nearest(&self, path: &str) -> CgroupPath {
         let exists = |path: &&str| self.directory(path).is_ok_and(|directory| directory.is_dir());
-        let above = Path::new(path).ancestors().filter_map(Path::to_str).find(exists);
-        above.unwrap_or("/").to_owned()
+        cgroup_path::ancestors(path).find(exists).map_or_else(CgroupPath::root, CgroupPath::from)
     }
 
     /// All cgroups.
@@ -161,7 +165,7 @@ impl CgroupRoot {
         self.mounts.iter().filter(|mount| mount.version == CgroupVersion::V1)
     }
 
-    fn membership(&self, entry: &str, process: u32) -> Result<String, CgroupError> {
+    fn membership(&self, entry: &str, process: u32) -> Result<CgroupPath, CgroupError> {
         let file = self.proc.join(entry).join("cgroup");
         let text = fs::read(&file).map_err(|source| match Errno::from_io_error(&source) {
             Some(Errno::NOENT | Errno::SRCH) => CgroupError::NoProcess { process },
@@ -179,11 +183,11 @@ impl CgroupRoot {
     }
 
     /// A path as this process's cgroup namespace shows it, as a path in the mounted hierarchy.
-    fn translated(&self, path: String) -> Result<String, CgroupError> {
-        let Some(above) = &self.above else { return Ok(path) };
+    fn translated(&self, path: String) -> Result<CgroupPath, CgroupError> {
+        let Some(above) = &self.above else { return Ok(path.into()) };
         match Path::new(&path).strip_prefix(above) {
-            Ok(below) => Ok(Path::new("/").join(below).to_string_lossy().into_owned()),
-            // Inside the namespace: where its root lies in the hierarchy cannot be told.
+            Ok(below) => Ok(Path::new("/").join(below).to_string_lossy().into_owned().into()),
+            // Inside the namespace: where its root lies in the hierarchy is not known.
             Err(_) => Err(CgroupError::InsideNamespace { path }),
         }
     }
@@ -211,11 +215,11 @@ impl CgroupRoot {
                 return CgroupError::NotACgroup { path: typed.to_owned(), unified };
             }
         }
-        let ancestor = &self.nearest(&path.to_string_lossy());
-        let mut children = self.directory(ancestor).map(|at| children(&at)).unwrap_or_default();
+        let ancestor = self.nearest(&path.to_string_lossy());
+        let mut children = self.directory(&ancestor).map(|at| children(&at)).unwrap_or_default();
         let more = children.len().saturating_sub(CHILDREN_SHOWN);
         children.truncate(CHILDREN_SHOWN);
-        CgroupError::Missing { path: typed.to_owned(), ancestor: ancestor.clone(), children, more }
+        CgroupError::Missing { path: typed.to_owned(), ancestor: ancestor.into(), children, more }
     }
 }
 
@@ -243,7 +247,7 @@ pub fn populated(root: &CgroupRoot, path: &str) -> Result<Vec<CgroupNode>, Cgrou
         .map_err(|source| CgroupError::io(Operation::Examine, &top, source))?
         .dev();
     let mut nodes = Vec::new();
-    let mut pending = vec![(top, path.to_owned())];
+    let mut pending = vec![(top, CgroupPath::from(path))];
     while let Some((directory, path)) = pending.pop() {
         let Ok(metadata) = fs::metadata(&directory) else { continue };
         if metadata.dev() != device {
@@ -254,11 +258,10 @@ pub fn populated(root: &CgroupRoot, path: &str) -> Result<Vec<CgroupNode>, Cgrou
         else {
             continue;
         };
-        let below = path.trim_end_matches('/');
         for name in subdirectories(&directory)
             .map_err(|source| CgroupError::io(Operation::List, &directory, source))?
         {
-            let child = format!("{below}/{}", name.to_string_lossy());
+            let child = path.join(&name.to_string_lossy());
             pending.push((directory.join(name), child));
         }
         nodes.push(CgroupNode { path, id: metadata.ino(), occupied });
@@ -267,14 +270,16 @@ pub fn populated(root: &CgroupRoot, path: &str) -> Result<Vec<CgroupNode>, Cgrou
     Ok(nodes)
 }
 
-/// The path in the `0::` line of a `/proc/PID/cgroup`. Lines of cgroup v1 stand beside it on hybrid hosts.
+/// The path in the `0::` line of a `/proc/PID/cgroup`. Lines of cgroup v1 stand beside it on hybrid
+/// hosts.
 fn unified_line(text: &[u8]) -> Option<String> {
     text.split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"0::"))
         .map(|path| String::from_utf8_lossy(path).into_owned())
 }
 
-/// An absolute path without empty and `.` components; `..` is refused, for it would not mean what it seems to.
+/// An absolute path without empty and `.` components; `..` is refused, for it would not mean what
+/// it seems to.
 fn normalised(typed: &str) -> Result<PathBuf, CgroupError> {
     let mut path = PathBuf::from("/");
     for component in Path::new(typed).components() {
@@ -287,8 +292,8 @@ fn normalised(typed: &str) -> Result<PathBuf, CgroupError> {
     Ok(path)
 }
 
-/// Is a process or thread in the cgroup itself? `cgroup.procs` of a threaded cgroup cannot be read: `cgroup.threads`
-/// can (Documentation/admin-guide/cgroup-v2.rst, "Threads").
+/// Is a process or thread in the cgroup itself? `cgroup.procs` of a threaded cgroup cannot be read:
+/// `cgroup.threads` can (Documentation/admin-guide/cgroup-v2.rst, "Threads").
 fn occupied(directory: &Path) -> io::Result<bool> {
     let holds_any = |name: &str| {
         let mut byte = [0];
@@ -302,7 +307,8 @@ fn occupied(directory: &Path) -> io::Result<bool> {
     }
 }
 
-/// A cgroup that is removed while it is read: ENOENT when its files are opened, ENODEV when they are read.
+/// A cgroup that is removed while it is read: ENOENT when its files are opened, ENODEV when they
+/// are read.
 fn vanished<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

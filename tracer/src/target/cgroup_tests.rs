@@ -123,7 +123,7 @@ fn a_mount_that_shows_a_part_of_the_hierarchy() {
     for typed in ["/init", "/docker/ab/init", &full] {
         assert_eq!(root.locate(typed).expect(typed), "/docker/ab/init");
     }
-    let paths: Vec<String> =
+    let paths: Vec<CgroupPath> =
         root.tree().expect("a tree").nodes.into_iter().map(|node| node.path).collect();
     assert_eq!(paths, ["/docker/ab", "/docker/ab/init"]);
 }
@@ -160,8 +160,9 @@ fn hosts_without_cgroup_v2() {
     ));
 }
 
-/// A real cgroup below the one that the tests run in; none, with the reason, where that cannot be made.
-fn fresh() -> Option<(CgroupRoot, String, FreshCgroup)> {
+/// A real cgroup below the one that the tests run in; none, with the reason, where that cannot be
+/// made.
+fn fresh() -> Option<(CgroupRoot, CgroupPath, FreshCgroup)> {
     let made = CgroupRoot::find(Path::new("/proc")).and_then(|root| {
         let own = root.own()?;
         let fresh = FreshCgroup::create_below(&root, &own)?;

@@ -1,33 +1,17 @@
-//! Which cgroups carry the name of a container or a pod, and which of them has it rightfully. Pure.
+//! Keeps the cgroups that carry the name of a container or a pod, and decides which of them has it
+//! rightfully. Pure.
 //!
-//! The name of a cgroup is chosen by whoever made it ([`territory`](super::territory)). Of several that carry one container's
-//! id or one pod's UID, the one in the territory of the host, or of the runtime that told of it, is meant. A name that only
-//! others carry is theirs when no runtime is known to tell otherwise: that is how a rootless container is found.
+//! Whoever makes a cgroup chooses its name ([`territory`](super::territory)). When several cgroups
+//! carry one container's id or one pod's UID, the one in the territory of the host, or of the
+//! runtime that reported it, is meant. Cgroups elsewhere have a name rightfully when no runtime is
+//! known that contradicts: that is how a rootless container is found.
 
 use std::collections::BTreeMap;
 
 use super::inventory::Inventory;
-use super::names::{self, PodUid};
-use super::territory::{Home, Territory, tops};
-
-/// What a cgroup's name carries.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Carried {
-    /// The id of a container.
-    Container(String),
-    /// The UID of a pod.
-    Pod(PodUid),
-}
-
-impl Carried {
-    /// The id; of a UID the digits.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Container(id) => id,
-            Self::Pod(uid) => uid.digits(),
-        }
-    }
-}
+use super::names::{self, Carried, carried};
+use super::territory::{Home, Territory};
+use crate::cgroup_path::{CgroupPath, leaf, levels};
 
 /// Whether a cgroup is what its name says, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,61 +20,64 @@ pub enum Standing {
     Rightful,
     /// Another one is.
     Outdone,
-    /// It or another one may be; or its runtime cannot have made it there, and no other one is known.
+    /// It or another one may be; or its runtime cannot have made it there, and no other cgroup of
+    /// that name is known.
     Contested,
 }
 
 /// How likely a cgroup is what its name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Likelihood {
-    /// The runtime that told of it makes no containers there.
+    /// The runtime that reported it makes no containers there.
     No,
-    /// Nobody told.
+    /// No runtime reported it.
     Maybe,
     /// It is the host's, or where its runtime lives.
     Yes,
 }
 
-/// All cgroups that were seen to carry the name of a container or a pod, those that are gone among them.
+/// All cgroups that were seen to carry the name of a container or a pod, those that are gone among
+/// them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    by_name: BTreeMap<Carried, BTreeMap<String, Territory>>,
+    by_name: BTreeMap<Carried, BTreeMap<CgroupPath, Territory>>,
     /// Those with the names of units.
-    units: BTreeMap<String, Territory>,
+    units: BTreeMap<CgroupPath, Territory>,
 }
 
 impl Claims {
-    /// Takes in a cgroup and those above it; what is new of them. `territory` is asked for those.
-    pub fn take(&mut self, path: &str, territory: impl Fn(&str) -> Territory) -> Vec<Carried> {
+    /// Adds a cgroup and those above it. Returns the names that these carry as new ones;
+    /// `territory` is asked for those only.
+    pub fn add(&mut self, path: &str, territory: impl Fn(&str) -> Territory) -> Vec<Carried> {
         let (mut new, mut above) = (Vec::new(), Vec::new());
-        for top in tops(path) {
+        for top in levels(path) {
             for name in carried(top) {
-                // Inside itself it is what is above.
+                // Inside itself, the name means the cgroup above.
                 if above.contains(&name) {
                     continue;
                 }
                 let paths = self.by_name.entry(name.clone()).or_default();
                 if !paths.contains_key(top) {
-                    paths.insert(top.to_owned(), territory(top));
+                    paths.insert(top.into(), territory(top));
                     new.push(name.clone());
                 }
                 above.push(name);
             }
-            if names::unit(names::leaf(top).1).is_some() && !self.units.contains_key(top) {
-                self.units.insert(top.to_owned(), territory(top));
+            if names::unit(leaf(top)).is_some() && !self.units.contains_key(top) {
+                self.units.insert(top.into(), territory(top));
             }
         }
         new
     }
 
     /// The cgroups that carry a name.
-    pub fn paths(&self, name: &Carried) -> impl Iterator<Item = &str> {
-        self.by_name.get(name).into_iter().flatten().map(|(path, _)| path.as_str())
+    pub fn paths(&self, name: &Carried) -> impl Iterator<Item = &CgroupPath> {
+        self.by_name.get(name).into_iter().flatten().map(|(path, _)| path)
     }
 
     /// The names that more than the host's one cgroup carries.
     pub fn doubtful(&self) -> impl Iterator<Item = &Carried> {
-        let is_doubtful = |paths: &BTreeMap<String, Territory>| {
+        let is_doubtful = |paths: &BTreeMap<CgroupPath, Territory>| {
             paths.len() > 1 || paths.values().any(|territory| !territory.is_hosts())
         };
         self.by_name.iter().filter(move |(_, paths)| is_doubtful(paths)).map(|(name, _)| name)
@@ -117,7 +104,7 @@ impl Claims {
         let Some((paths, own)) = paths.and_then(|paths| Some((paths, paths.get(path)?))) else {
             return Standing::Rightful;
         };
-        let homes = inventory.homes(name.text());
+        let homes = inventory.homes(name);
         let best = paths.values().map(|territory| likelihood(territory, homes)).max();
         if Some(likelihood(own, homes)) != best {
             return Standing::Outdone;
@@ -138,23 +125,15 @@ impl Claims {
     }
 }
 
-/// What a cgroup's name carries. The one-component form of a pod's container carries both.
-pub fn carried(path: &str) -> impl Iterator<Item = Carried> {
-    let (parent, last) = names::leaf(path);
-    let container = names::container(parent, last).map(|name| name.id);
-    // Told apart from a container's by nothing but its place.
-    let id = container.or_else(|| names::podman_pod(parent, last).map(str::to_owned));
-    id.map(Carried::Container).into_iter().chain(names::pod(last).map(Carried::Pod))
-}
-
 fn likelihood(territory: &Territory, homes: &[Home]) -> Likelihood {
     if territory.is_hosts() {
         return Likelihood::Yes;
     }
-    let told: Vec<Option<bool>> = homes.iter().map(|home| home.may_make_in(territory)).collect();
-    if told.contains(&Some(true)) {
+    let possible: Vec<Option<bool>> =
+        homes.iter().map(|home| home.may_make_in(territory)).collect();
+    if possible.contains(&Some(true)) {
         Likelihood::Yes
-    } else if told.is_empty() || told.contains(&None) {
+    } else if possible.is_empty() || possible.contains(&None) {
         Likelihood::Maybe
     } else {
         Likelihood::No

@@ -1,8 +1,9 @@
-//! Tests of who has a name rightfully.
+//! Tests of which cgroup has a name rightfully.
 
 use super::*;
-use crate::target::inventory::{Container, ContainerState, Pod, Told};
-use crate::target::names::Engine;
+use crate::target::names::{Engine, PodUid};
+use crate::target::pod::Pod;
+use crate::target::report::{Container, ContainerState, RuntimeReport};
 
 const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
@@ -18,15 +19,15 @@ fn territory(path: &str) -> Territory {
 fn claims(paths: &[&str]) -> Claims {
     let mut claims = Claims::default();
     for path in paths {
-        claims.take(path, territory);
+        claims.add(path, territory);
     }
     claims
 }
 
-/// The container `b` and a pod are told of by somebody who lives there as that user.
-fn told(home: Option<(u32, Option<&str>)>) -> Inventory {
+/// A runtime that lives there as that user reports the container `b` and a pod.
+fn reported(home: Option<(u32, Option<&str>)>) -> Inventory {
     let mut inventory = Inventory::default();
-    inventory.add(Told {
+    inventory.add(RuntimeReport {
         containers: vec![Container {
             engine: Engine::Docker,
             id: id('b'),
@@ -35,9 +36,9 @@ fn told(home: Option<(u32, Option<&str>)>) -> Inventory {
             pod: None,
             image: None,
         }],
-        pods: vec![Pod { namespace: "shop".into(), name: "web".into(), uid: UID.into() }],
+        pods: vec![Pod { namespace: "shop".into(), name: "web".into(), uid: PodUid::parse(UID) }],
         sandboxes: Vec::new(),
-        home: home.map(|(user, path)| Home { user, path: path.map(str::to_owned) }),
+        home: home.map(|(user, path)| Home { user, path: path.map(Into::into) }),
         facts: Vec::new(),
     });
     inventory
@@ -60,14 +61,14 @@ fn the_hosts_cgroup_comes_before_those_of_users_and_containers() {
         format!("/docker/{}/{}", id('a'), id('b')),
     );
     for home in [None, Some((0, None)), Some((0, Some("/system.slice/docker.service")))] {
-        let inventory = told(home);
+        let inventory = reported(home);
         let found = standings(&[&users, &host, &inside], &inventory);
         assert_eq!(found, [Outdone, Rightful, Outdone], "{home:?}");
     }
 }
 
 #[test]
-fn without_the_hosts_the_runtime_that_told_decides() {
+fn without_the_hosts_the_runtime_that_reported_it_decides() {
     let users = format!("/user.slice/u1/{}", id('b'));
     let node = format!("/docker/{}", id('a'));
     let inside = format!("{node}/kubepods/{}", id('b'));
@@ -89,7 +90,7 @@ fn without_the_hosts_the_runtime_that_told_decides() {
         (Some((0, None)), vec![&inside, &other], vec![Contested, Contested]),
     ] {
         let paths: Vec<&str> = paths.into_iter().map(String::as_str).collect();
-        assert_eq!(standings(&paths, &told(home)), expected, "{home:?} {paths:?}");
+        assert_eq!(standings(&paths, &reported(home)), expected, "{home:?} {paths:?}");
     }
 }
 
@@ -113,7 +114,7 @@ fn a_pod_may_have_several_cgroups_of_one_maker() {
     let users = format!("/user.slice/u1/pod{UID}");
     let paths = [own(&id('a')), own(&id('c')), users];
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let (claims, inventory) = (claims(&paths), told(None));
+    let (claims, inventory) = (claims(&paths), reported(None));
     let name = Carried::Pod(PodUid::parse(UID).expect("a UID"));
     let found: Vec<Standing> =
         paths.iter().map(|path| claims.standing(path, &name, &inventory)).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong with cgroups.
+//! Errors of the cgroup file system, each with its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,9 +78,10 @@ pub enum CgroupError {
         /// The mount.
         mount_point: PathBuf,
     },
-    /// The cgroup is in the cgroup namespace of this process, whose place in the mounted hierarchy is not shown.
+    /// The cgroup is in the cgroup namespace of this process, whose place in the mounted hierarchy
+    /// is not shown.
     #[error(
-        "the place of the cgroup {} cannot be told from inside a cgroup namespace\n\nhint: run tracer on the host, or give its \
+        "the place of the cgroup {} is not visible from inside a cgroup namespace\n\nhint: run tracer on the host, or give its \
          container the host's cgroup namespace (docker run --cgroupns=host)",
         escape(.path)
     )]
@@ -175,7 +176,7 @@ fn shown_children(children: &[String], more: usize) -> String {
     if children.is_empty() {
         return "there are none".to_owned();
     }
-    let names: Vec<String> = children.iter().map(|name| escape(name)).collect();
+    let names: Vec<_> = children.iter().map(|name| escape(name)).collect();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("there are {}{rest}", names.join(", "))
 }

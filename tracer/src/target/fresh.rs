@@ -10,8 +10,10 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use super::cgroup::CgroupRoot;
 use super::error::{CgroupError, Operation};
 use super::held::HeldCgroup;
+use crate::cgroup_path::{CgroupPath, join};
 
-/// How often emptying and removing is tried again: a process that forks while it is moved leaves its child behind.
+/// How often emptying and removing is tried again: a process that forks while it is moved leaves
+/// its child behind.
 const ATTEMPTS: u32 = 50;
 
 /// Pause between two attempts.
@@ -19,10 +21,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A cgroup that this program made, and removes.
 ///
-/// Dropping it removes it when it is empty; [`FreshCgroup::remove`] also moves processes out and reports errors.
+/// Dropping it removes it when it is empty; [`FreshCgroup::remove`] also moves processes out and
+/// reports errors.
 #[derive(Debug)]
 pub struct FreshCgroup {
-    path: String,
+    path: CgroupPath,
     directory: PathBuf,
     /// It, and the one that it is in. What is mounted over their paths changes nothing.
     held: HeldCgroup,
@@ -33,7 +36,8 @@ pub struct FreshCgroup {
 }
 
 impl FreshCgroup {
-    /// Creates a cgroup with a name that nobody else has below `parent`, usually [`CgroupRoot::own`].
+    /// Creates a cgroup with a name that nobody else has below `parent`, usually
+    /// [`CgroupRoot::own`].
     pub fn create_below(root: &CgroupRoot, parent: &str) -> Result<Self, CgroupError> {
         let directory_above = root.directory(parent)?;
         let above = HeldCgroup::open(&directory_above)
@@ -44,7 +48,7 @@ impl FreshCgroup {
             .map_err(|source| CgroupError::io(Operation::Create, &directory, source))?;
         let held = HeldCgroup::open(&directory)
             .map_err(|source| CgroupError::io(Operation::Open, &directory, source))?;
-        let path = format!("{}/{name}", parent.trim_end_matches('/'));
+        let path = join(parent, &name);
         let id = root.id(&path)?;
         Ok(Self { path, directory, held, above, name: name.into(), id, removed: false })
     }
@@ -59,15 +63,16 @@ impl FreshCgroup {
         self.id
     }
 
-    /// Opens `cgroup.procs` for writing: a process that writes `0` joins, also one that has just been forked.
+    /// Opens `cgroup.procs` for writing: a process that writes `0` joins, also one that has just
+    /// been forked.
     pub fn open_processes(&self) -> Result<File, CgroupError> {
         self.held
             .open_to_write("cgroup.procs")
             .map_err(|source| CgroupError::io(Operation::Open, &self.directory, source))
     }
 
-    /// Moves what is still in it, or below it, to the one that it was made in, and removes it. Returns how many
-    /// processes were moved.
+    /// Moves what is still in it, or below it, to the one that it was made in, and removes it.
+    /// Returns how many processes were moved.
     ///
     /// # Errors
     /// It is still there.
@@ -87,14 +92,14 @@ impl FreshCgroup {
             }
             std::thread::sleep(PAUSE);
         }
-        Err(CgroupError::NotEmptied { path: self.path.clone() })
+        Err(CgroupError::NotEmptied { path: self.path.to_string() })
     }
 }
 
 impl Drop for FreshCgroup {
     fn drop(&mut self) {
         if !self.removed {
-            // Nobody is left to tell; a cgroup with processes in it stays.
+            // An error cannot be reported from here; a cgroup with processes in it stays.
             let _ = self.above.remove_below(&self.name);
         }
     }

@@ -1,10 +1,10 @@
-//! What the user typed to name a target. Pure.
+//! Reads what the user typed to name a target. Pure.
 
 use thiserror::Error;
 
-use super::inventory::Container;
 use super::membership::Group;
-use super::names::{self, Engine, PodUid};
+use super::names::{self, PodUid};
+use super::scope::EngineScope;
 use super::selector::Selector;
 use super::workload::{self, is_label, is_pod_name};
 use crate::text::escape;
@@ -17,7 +17,8 @@ const ID_MAX: usize = 64;
 pub struct TargetSpec {
     /// As typed.
     pub text: String,
-    /// What the text can mean, never empty. Several meanings are tried together; what exists decides.
+    /// What the text can mean, never empty. Several meanings are tried together; what exists
+    /// decides.
     pub meanings: Vec<Meaning>,
 }
 
@@ -37,7 +38,8 @@ pub enum Meaning {
         /// The pod's name.
         pod: String,
     },
-    /// A pod's name without its namespace: what was meant can be told, but nothing is found by it.
+    /// A pod's name without its namespace: the message can say what was meant, but no pod is found
+    /// by it.
     PodWithoutNamespace(String),
     /// A container of a pod, by their names in Kubernetes.
     PodContainer {
@@ -48,7 +50,8 @@ pub enum Meaning {
         /// The container's name.
         container: String,
     },
-    /// Pods by what made them, by the beginning of their names or by labels; or one container of each.
+    /// Pods by what made them, by the beginning of their names or by labels; or one container of
+    /// each.
     Workload {
         /// Which pods.
         group: Group,
@@ -80,55 +83,9 @@ pub enum Meaning {
     },
 }
 
-/// Whose containers are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineScope {
-    /// Anyone's.
-    Any,
-    /// `docker:`
-    Docker,
-    /// `podman:`
-    Podman,
-    /// `cri:`, whatever serves Kubernetes.
-    Cri,
-    /// `docker:user@1000/` and `podman:user@1000/`: those of the engines that this user runs without root.
-    OfUser(u32),
-}
-
-impl EngineScope {
-    /// Can a container of this engine be meant? One whose engine the name does not tell always can.
-    pub fn admits(self, engine: Engine) -> bool {
-        match self {
-            Self::Any => true,
-            _ if engine == Engine::Unknown => true,
-            Self::Docker => engine == Engine::Docker,
-            Self::Podman => engine == Engine::Podman,
-            Self::OfUser(_) => matches!(engine, Engine::Docker | Engine::Podman),
-            Self::Cri => matches!(engine, Engine::Containerd | Engine::Crio | Engine::Docker),
-        }
-    }
-
-    /// That of a container's engine.
-    pub fn of(container: &Container) -> Self {
-        match container.engine {
-            _ if container.pod.is_some() => Self::Cri,
-            Engine::Docker => Self::Docker,
-            Engine::Podman => Self::Podman,
-            _ => Self::Any,
-        }
-    }
-
-    /// Can this container be meant by its name? `cri:` means containers of pods.
-    pub fn admits_named(self, container: &Container) -> bool {
-        match self {
-            Self::Cri => container.pod.is_some(),
-            _ => self.admits(container.engine),
-        }
-    }
-}
-
 impl TargetSpec {
-    /// The same; the name of a container may as well be that of one that this user runs without root.
+    /// The same; the name of a container may as well be that of one that this user runs without
+    /// root.
     #[must_use]
     pub fn also_of_user(mut self, user: u32) -> Self {
         let bare = self.meanings.iter().find_map(|meaning| match meaning {
@@ -148,13 +105,13 @@ impl TargetSpec {
     /// The same, of pods with certain labels only; the recording names it so.
     ///
     /// # Errors
-    /// It does not mean a number of pods.
-    pub fn narrowed(mut self, wanted: &Selector) -> Result<Self, GrammarError> {
+    /// The target is not a number of pods.
+    pub fn narrowed(mut self, selector: &Selector) -> Result<Self, GrammarError> {
         let [Meaning::Workload { group, .. }] = self.meanings.as_mut_slice() else {
             return Err(GrammarError::NotManyPods { text: self.text });
         };
-        group.selector.clone_from(wanted);
-        self.text = format!("{} -l {wanted}", self.text);
+        group.selector.clone_from(selector);
+        self.text = format!("{} -l {selector}", self.text);
         Ok(self)
     }
 
@@ -168,7 +125,7 @@ impl TargetSpec {
 }
 
 impl Meaning {
-    /// Does only a container runtime know what is meant?
+    /// Whether only a container runtime knows the container or pod of that name.
     pub fn is_name(&self) -> bool {
         matches!(
             self,
@@ -228,7 +185,7 @@ pub enum GrammarError {
     },
     /// A selector for something that is not a number of pods.
     #[error(
-        "labels select among pods, and `{}` is one thing\n\nhint: write --cgroup 'NAMESPACE/*' -l app=web; -l also narrows NAMESPACE/BEGINNING* and NAMESPACE/deployment/NAME",
+        "labels select among pods, and `{}` is no group of pods\n\nhint: write --cgroup 'NAMESPACE/*' -l app=web; -l also narrows NAMESPACE/BEGINNING* and NAMESPACE/deployment/NAME",
         escape(.text)
     )]
     NotManyPods {
@@ -278,7 +235,8 @@ impl std::str::FromStr for TargetSpec {
     }
 }
 
-/// The meanings of an id as Kubernetes writes it, behind the name of its runtime (`containerID` in the status of a pod).
+/// The meanings of an id as Kubernetes writes it, behind the name of its runtime (`containerID` in
+/// the status of a pod).
 fn with_scheme(text: &str, scheme: &str, id: &str) -> Result<Vec<Meaning>, GrammarError> {
     let scope = match scheme {
         "docker" => EngineScope::Docker,
@@ -372,7 +330,8 @@ fn forced_container(scope: EngineScope, value: &str) -> Result<Vec<Meaning>, Gra
     Ok(meanings)
 }
 
-/// As systemctl does: a name without a suffix is a service. `user@UID/NAME` is one of the manager of that user.
+/// As systemctl does: a name without a suffix is a service. `user@UID/NAME` is one of the manager
+/// of that user.
 fn unit(value: &str) -> Result<Meaning, GrammarError> {
     let (user, name) = of_user(value).map_or((None, value), |(user, name)| (Some(user), name));
     let full = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
@@ -409,7 +368,8 @@ fn workload(text: &str) -> Option<Meaning> {
     Some(Meaning::Workload { group, container })
 }
 
-/// A namespace and a container's name are DNS labels of at most 63 characters, a pod's name is a DNS subdomain of at most 253.
+/// A namespace and a container's name are DNS labels of at most 63 characters, a pod's name is a
+/// DNS subdomain of at most 253.
 fn pod_name(text: &str) -> Option<Meaning> {
     let mut parts = text.split('/');
     let (namespace, pod) = (parts.next()?, parts.next()?);

@@ -119,8 +119,8 @@ fn what_fits_no_form_is_refused() {
         assert!(matches!(refuse(text), GrammarError::NotAContainer { .. }), "{text}");
     }
     for text in ["system.slice/x.y", "kubepods/burstable/podx/y"] {
-        let told = refuse(text).to_string();
-        assert!(told.contains(&format!("begins with a slash: /{text}")), "{told}");
+        let message = refuse(text).to_string();
+        assert!(message.contains(&format!("begins with a slash: /{text}")), "{message}");
     }
     assert!(!refuse("rkt://ab").to_string().contains("begins with a slash"));
     for text in ["unit:a.socket", "unit:x/a", "unit:user@x/a", "unit:user@1/a/b", "unit:user@+1/a"]

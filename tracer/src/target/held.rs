@@ -1,4 +1,5 @@
-//! A cgroup by its open directory: what is mounted over its path later, or made at it, changes nothing.
+//! A cgroup by its open directory: what is mounted over its path later, or made at it, changes
+//! nothing.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -55,7 +56,7 @@ impl HeldCgroup {
     /// The processes that are in it and in those below it; none of one that was removed.
     ///
     /// # Errors
-    /// It cannot be told.
+    /// A cgroup cannot be read.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
         let mut found = Vec::new();
         self.each(0, &mut |cgroup, below| {
@@ -70,7 +71,7 @@ impl HeldCgroup {
     /// Moves the processes that are in it or below it to another one. Returns how many there were.
     ///
     /// # Errors
-    /// One could not be moved, or it cannot be told which there are.
+    /// A process could not be moved, or a cgroup cannot be read.
     pub fn empty_into(&self, other: &Self) -> io::Result<usize> {
         let mut moved = 0;
         for process in self.processes()? {
@@ -84,7 +85,8 @@ impl HeldCgroup {
         Ok(moved)
     }
 
-    /// Removes the cgroup of that name below it, and those below that; false when one of them is in use.
+    /// Removes the cgroup of that name below it, and those below that; false when one of them is in
+    /// use.
     ///
     /// # Errors
     /// What the kernel said.
@@ -102,8 +104,8 @@ impl HeldCgroup {
         Ok(removed && remove(self, name)?)
     }
 
-    /// Visits those below it first, then itself. Each is visited as (it, None), and as (the one above it, its name) once
-    /// everything below it was visited.
+    /// Visits those below it first, then itself. Each is visited as (it, None), and as (the one
+    /// above it, its name) once everything below it was visited.
     fn each(
         &self,
         depth: usize,

@@ -1,4 +1,4 @@
-//! What can be traced on this host: from the cgroups, under the names that runtimes told.
+//! Lists what can be traced on this host: the cgroups, under the names that runtimes report.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::cgroup::{CgroupRoot, CgroupTree};
-use super::inventory::{Container, Inventory, Pod};
-use super::named::name_of_user;
+use super::inventory::Inventory;
 use super::names;
 use super::owner;
+use super::pod::Pod;
+use super::report::Container;
 use super::territory::Territory;
+use crate::cgroup_path::{CgroupPath, is_at_or_below, leaf};
 use crate::recording::TargetKind;
 
 /// A pod, a container or a unit that holds processes.
@@ -18,8 +20,9 @@ use crate::recording::TargetKind;
 pub struct Traceable {
     /// What it is.
     pub kind: TargetKind,
-    /// What `--cgroup` takes for it: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, the name of a container or a unit of the
-    /// system, `unit:user@UID/NAME`; the id or UID when no name is known, the path of any other unit.
+    /// What `--cgroup` takes for it: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, the name of a
+    /// container or a unit of the system, `unit:user@UID/NAME`; the id or UID when no name is
+    /// known, the path of any other unit.
     pub name: String,
     /// A container's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,11 +36,11 @@ pub struct Traceable {
     /// UID of that pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<String>,
-    /// Who made the container, as it told itself or the name of its cgroup tells.
+    /// The engine that made the container, as it reports itself or as the name of the cgroup says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// Path of its cgroup.
-    pub cgroup: String,
+    pub cgroup: CgroupPath,
     /// Processes in it and below.
     pub processes: usize,
     /// The filters of its first process; of a pod those of its containers' first ones.
@@ -45,7 +48,7 @@ pub struct Traceable {
 }
 
 impl Traceable {
-    /// It has a name that nobody told.
+    /// Whether no runtime reports its name.
     pub fn is_nameless(&self) -> bool {
         match self.kind {
             TargetKind::Container => self.container.is_none(),
@@ -63,7 +66,7 @@ pub enum Seccomp {
     Unconfined,
     /// Strict mode: read, write, exit and sigreturn only.
     Strict,
-    /// So many filters; kernels before 5.9 do not tell how many.
+    /// So many filters; kernels before 5.9 do not show how many.
     Filters(Option<u32>),
     /// A pod of whose containers each has others.
     Mixed,
@@ -85,8 +88,8 @@ impl std::fmt::Display for Seccomp {
     }
 }
 
-/// Everything that can be traced, sorted by cgroup. What ends meanwhile is left out, and so are the containers that hold the
-/// namespaces of pods.
+/// Everything that can be traced, sorted by cgroup. What ends meanwhile is left out, and so are the
+/// containers that hold the namespaces of pods.
 pub fn traceables(tree: &CgroupTree, inventory: &Inventory) -> Vec<Traceable> {
     let named = |path: &str| {
         let one = named(path, inventory)?;
@@ -103,10 +106,11 @@ pub fn traceables(tree: &CgroupTree, inventory: &Inventory) -> Vec<Traceable> {
     named.flatten().collect()
 }
 
-/// What the name of a cgroup says, and what runtimes told of that; its processes are still to be counted. None for a
-/// cgroup that is no target of its own: a slice, one that a workload made, a pause container.
+/// What the name of a cgroup says, with what runtimes report of that; its processes are still to be
+/// counted. None for a cgroup that is no target of its own: a slice, one that a workload made, a
+/// pause container.
 fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
-    let (parent, last) = names::leaf(path);
+    let last = leaf(path);
     let uid = path.split('/').rev().find_map(names::pod);
     let known_pod = uid.as_ref().and_then(|uid| inventory.pod(uid)).map(Pod::path);
     let mut found = Traceable {
@@ -117,11 +121,11 @@ fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
         pod: known_pod.or_else(|| uid.as_ref().map(ToString::to_string)),
         pod_uid: uid.as_ref().map(ToString::to_string),
         runtime: None,
-        cgroup: path.to_owned(),
+        cgroup: path.into(),
         processes: 0,
         seccomp: Seccomp::Unknown,
     };
-    if let Some(name) = names::container(parent, last) {
+    if let Some(name) = names::container(path) {
         if inventory.sandboxes.contains(&name.id) {
             return None;
         }
@@ -151,7 +155,7 @@ fn named(path: &str, inventory: &Inventory) -> Option<Traceable> {
     Some(found)
 }
 
-/// The same, with the name that an engine of the user told in whose tree it is.
+/// The same, with the name that an engine of the user reports in whose tree it is.
 fn with_name_of_user(
     mut one: Traceable,
     inventory: &Inventory,
@@ -162,7 +166,7 @@ fn with_name_of_user(
     if let Some(id) = nameless {
         let territory = territory(&one.cgroup);
         if let Some(known) = inventory.of_user(id, &territory) {
-            one.name = name_of_user(territory.user, known);
+            one.name = known.name_of_user(territory.user);
             one.container = Some(known.name.clone());
             one.runtime = Some(known.engine.to_string());
         }
@@ -175,9 +179,7 @@ fn processes(tree: &CgroupTree, path: &str) -> Vec<u32> {
     let start = tree.nodes.partition_point(|node| node.path.as_str() < path);
     // Sorted by path, what is below stands behind it, next to names that only begin alike.
     let near = tree.nodes[start..].iter().take_while(|node| node.path.starts_with(path));
-    let below = near.filter(|node| {
-        node.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let below = near.filter(|node| is_at_or_below(&node.path, path));
     below
         .filter(|node| node.occupied)
         .flat_map(|node| own_processes(&tree.root, &node.path))
@@ -192,8 +194,8 @@ fn own_processes(root: &CgroupRoot, path: &str) -> Vec<u32> {
     text.unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// Whether a process is under a filter, of those in the cgroups for which `holds` is true. None when there are none, or when some
-/// cannot be looked up and none of the others is.
+/// Whether a process is under a filter, of those in the cgroups for which `holds` is true. None
+/// when there are none, or when some cannot be looked up and none of the others is.
 pub fn is_filtered(tree: &CgroupTree, holds: impl Fn(&str) -> bool) -> Option<bool> {
     let nodes = tree.nodes.iter().filter(|node| node.occupied && holds(&node.path));
     let processes = nodes.flat_map(|node| own_processes(&tree.root, &node.path));
@@ -212,11 +214,9 @@ pub fn is_filtered(tree: &CgroupTree, holds: impl Fn(&str) -> bool) -> Option<bo
 
 /// What the containers of a pod have, but for the one that holds its namespaces.
 fn seccomp_of_pod(tree: &CgroupTree, path: &str, inventory: &Inventory) -> Seccomp {
-    let above = format!("{path}/");
-    let containers = tree.nodes.iter().filter(|node| {
-        let (parent, last) = names::leaf(&node.path);
-        let name = node.path.strip_prefix(&above).and_then(|_| names::container(parent, last));
-        name.is_some_and(|name| !inventory.sandboxes.contains(&name.id))
+    let below = tree.nodes.iter().filter(|node| is_at_or_below(&node.path, path));
+    let containers = below.filter(|node| {
+        names::container(&node.path).is_some_and(|name| !inventory.sandboxes.contains(&name.id))
     });
     let first = |path: &str| processes(tree, path).first().copied();
     let mut found: Vec<Seccomp> = containers
@@ -251,13 +251,13 @@ fn seccomp_of(status: &str) -> Seccomp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inventory::{ContainerState, Told};
-    use super::super::names::Engine;
+    use super::super::names::{Engine, PodUid};
+    use super::super::report::{ContainerState, RuntimeReport};
     use super::*;
 
     #[test]
-    fn the_filters_of_a_process_are_told() {
-        for (status, told) in [
+    fn the_filters_of_a_process_are_read() {
+        for (status, shown) in [
             ("Name:\tx\nSeccomp:\t0\nSeccomp_filters:\t0\n", "unconfined"),
             ("Seccomp:\t1\n", "strict"),
             ("Seccomp:\t2\nSeccomp_filters:\t1\n", "1 filter"),
@@ -265,16 +265,16 @@ mod tests {
             ("Seccomp:\t2\n", "filtered"),
             ("", "unknown"),
         ] {
-            assert_eq!(seccomp_of(status).to_string(), told, "{status:?}");
+            assert_eq!(seccomp_of(status).to_string(), shown, "{status:?}");
         }
     }
 
     #[test]
-    fn names_tell_what_can_be_traced() {
+    fn what_can_be_traced_is_listed_by_name() {
         let id = "0123456789abcdef".repeat(4);
         let uid = "123e4567-e89b-12d3-a456-426614174000";
         let pod = format!("/kubepods/burstable/pod{uid}");
-        let told = |path: &str, inventory: &Inventory| {
+        let listed = |path: &str, inventory: &Inventory| {
             let one = named(path, inventory)?;
             Some((
                 one.kind,
@@ -284,34 +284,34 @@ mod tests {
                 one.is_nameless(),
             ))
         };
-        let nobody = Inventory::default();
+        let empty = Inventory::default();
         let some = |kind, name: &str, runtime: Option<&str>, pod: Option<&str>, nameless| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
             Some((kind, name.to_owned(), owned(runtime), owned(pod), nameless))
         };
         let (container, unit) = (TargetKind::Container, TargetKind::Unit);
         let inside = format!("{pod}/{id}");
-        assert_eq!(told(&pod, &nobody), some(TargetKind::Pod, uid, None, Some(uid), true));
+        assert_eq!(listed(&pod, &empty), some(TargetKind::Pod, uid, None, Some(uid), true));
         assert_eq!(
-            told(&inside, &nobody),
+            listed(&inside, &empty),
             some(container, &id, Some("container"), Some(uid), true)
         );
         let docker = format!("/docker/{id}");
-        assert_eq!(told(&docker, &nobody), some(container, &id, Some("docker"), None, true));
+        assert_eq!(listed(&docker, &empty), some(container, &id, Some("docker"), None, true));
         let service = "/system.slice/x.service";
-        assert_eq!(told(service, &nobody), some(unit, "x.service", None, None, false));
+        assert_eq!(listed(service, &empty), some(unit, "x.service", None, None, false));
         let manager = "/user.slice/user-1000.slice/user@1000.service";
         for (path, name) in [
             (format!("{manager}/app.slice/x.service"), "unit:user@1000/x.service".to_owned()),
             (format!("{service}/x.service"), format!("path:{service}/x.service")),
         ] {
-            assert_eq!(told(&path, &nobody), some(unit, &name, None, None, false));
+            assert_eq!(listed(&path, &empty), some(unit, &name, None, None, false));
         }
-        assert_eq!(told("/system.slice", &nobody), None);
-        assert_eq!(told("/whatever", &nobody), None);
-        let known = Pod { namespace: "shop".into(), name: "web-0".into(), uid: uid.into() };
+        assert_eq!(listed("/system.slice", &empty), None);
+        assert_eq!(listed("/whatever", &empty), None);
+        let known = Pod { namespace: "shop".into(), name: "web-0".into(), uid: PodUid::parse(uid) };
         let mut inventory = Inventory::default();
-        inventory.add(Told {
+        inventory.add(RuntimeReport {
             containers: vec![Container {
                 engine: Engine::Containerd,
                 id: id.clone(),
@@ -322,16 +322,16 @@ mod tests {
             }],
             pods: vec![known],
             sandboxes: vec!["f".repeat(64)],
-            ..Told::default()
+            ..RuntimeReport::default()
         });
         let web = Some("shop/web-0");
-        assert_eq!(told(&pod, &inventory), some(TargetKind::Pod, "shop/web-0", None, web, false));
+        assert_eq!(listed(&pod, &inventory), some(TargetKind::Pod, "shop/web-0", None, web, false));
         assert_eq!(
-            told(&inside, &inventory),
+            listed(&inside, &inventory),
             some(container, "shop/web-0/app", Some("containerd"), web, false)
         );
         assert_eq!(
-            told(&format!("{pod}/{}", "f".repeat(64)), &inventory),
+            listed(&format!("{pod}/{}", "f".repeat(64)), &inventory),
             None,
             "a pause container"
         );

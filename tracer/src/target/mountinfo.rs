@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 pub struct CgroupMount {
     /// Which cgroup file system.
     pub version: CgroupVersion,
-    /// The cgroup that the mount shows at its mount point, as the reader's cgroup namespace names it; `/` is all.
+    /// The cgroup that the mount shows at its mount point, as the reader's cgroup namespace names
+    /// it; `/` is all.
     pub root: PathBuf,
     /// Where it is mounted.
     pub mount_point: PathBuf,
@@ -33,15 +34,16 @@ impl CgroupMount {
         if below.as_os_str().is_empty() { self.root.clone() } else { self.root.join(below) }
     }
 
-    /// The root, when it lies above the reader's cgroup namespace (`cgroup_namespaces(7)`): only `..` components.
+    /// The root, when it lies above the reader's cgroup namespace (`cgroup_namespaces(7)`): only
+    /// `..` components.
     pub fn above_namespace(&self) -> Option<PathBuf> {
         let mut components = self.root.components().skip(1).peekable();
         components.peek()?;
         components.all(|component| component == Component::ParentDir).then(|| self.root.clone())
     }
 
-    /// The mount with its root as seen from a root above the reader's namespace; none for a v2 mount whose place
-    /// below that cannot be told.
+    /// The mount with its root as seen from a root above the reader's namespace; none for a v2
+    /// mount whose place below that is not known.
     pub fn seen_from(self, above: &Path) -> Option<Self> {
         if self.version == CgroupVersion::V1 {
             return Some(self);
@@ -69,8 +71,8 @@ pub fn cgroup_mounts(mountinfo: &[u8]) -> Vec<CgroupMount> {
         .collect()
 }
 
-/// The v2 mount to work with: one that shows all of the hierarchy before one that shows a part, the usual places
-/// before others.
+/// The v2 mount to work with: one that shows all of the hierarchy before one that shows a part, the
+/// usual places before others.
 pub fn choose_v2(mounts: &[CgroupMount]) -> Option<&CgroupMount> {
     mounts.iter().filter(|mount| mount.version == CgroupVersion::V2).min_by_key(|mount| {
         // What lies above the reader's cgroup namespace shows more than the namespace's root does.
@@ -126,7 +128,8 @@ impl Entry {
     }
 }
 
-/// What a path leads to: on each mount point the mount that lies there, and what was mounted on that.
+/// What a path leads to: on each mount point the mount that lies there, and what was mounted on
+/// that.
 struct Visible<'a> {
     /// By the mount below (none for those that the reader's root is on) and the mount point.
     mounted: HashMap<(Option<u32>, &'a Path), u32>,
@@ -167,7 +170,8 @@ fn number(field: &[u8]) -> Option<u32> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-/// The kernel writes space, tab, newline and backslash in paths as `\040`, `\011`, `\012`, `\134` (`mangle_path`).
+/// The kernel writes space, tab, newline and backslash in paths as `\040`, `\011`, `\012`, `\134`
+/// (`mangle_path`).
 fn path(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -1,4 +1,4 @@
-//! Who may make cgroups where, by the owners of directories.
+//! Finds out who may make cgroups where, by the owners of directories.
 
 use std::fs;
 use std::io;
@@ -8,16 +8,17 @@ use std::path::Path;
 use tokio::net::UnixStream;
 
 use super::cgroup::CgroupRoot;
-use super::territory::{ANYBODY, Home, Territory, tops, user_of_manager};
+use super::territory::{ANYBODY, Home, Territory, user_of_manager};
+use crate::cgroup_path::{CgroupPath, levels};
 
 /// Writable by the group; by all.
 const GROUP_WRITABLE: u32 = 0o020;
 const WRITABLE: u32 = 0o002;
 
-/// In whose territory a cgroup is. It may be gone: who may remove a cgroup may make it, so that the first directory on the way
-/// down that is not root's is still there, unless root removed it.
+/// In whose territory a cgroup is. It may be gone: who may remove a cgroup may make it, so that the
+/// first directory on the way down that is not root's is still there, unless root removed it.
 pub fn territory(root: &CgroupRoot, path: &str) -> Territory {
-    let above = tops(path).filter(|top| top.len() < path.len());
+    let above = levels(path).filter(|top| top.len() < path.len());
     let user = above.map_while(|top| owner(root, top).ok()).find(|user| *user != 0);
     Territory::new(path, user.or_else(|| user_of_manager(path)))
 }
@@ -31,14 +32,14 @@ fn owner(root: &CgroupRoot, path: &str) -> io::Result<u32> {
     Ok(if is_shared { ANYBODY } else { found.uid() })
 }
 
-/// Where whoever keeps a folder of this host lives.
-pub fn home_of_folder(folder: &Path) -> Option<Home> {
-    let user = fs::metadata(folder).ok()?.uid();
-    Some(Home { user, path: Some("/".to_owned()) })
+/// Where the owner of a directory of this host lives.
+pub fn home_of_directory(directory: &Path) -> Option<Home> {
+    let user = fs::metadata(directory).ok()?.uid();
+    Some(Home { user, path: Some(CgroupPath::root()) })
 }
 
-/// Where whoever serves a socket lives, by the process that began to listen on it (unix(7), `SO_PEERCRED`); None when it
-/// cannot be connected to.
+/// Where the server of a socket lives, by the process that began to listen on it (unix(7),
+/// `SO_PEERCRED`); None when nothing accepts a connection.
 pub async fn home(root: Option<&CgroupRoot>, socket: &Path) -> Option<Home> {
     let peer = UnixStream::connect(socket).await.ok()?.peer_cred().ok()?;
     // 0 for a process of another pid namespace.

@@ -1,7 +1,7 @@
-//! From what the user named to cgroups.
+//! Finds the cgroups of what the user named.
 //!
-//! Works on a snapshot of the hierarchy and on what the runtimes told; only processes and typed paths are looked up in the
-//! file system.
+//! Works on a snapshot of the hierarchy and on what the runtimes reported; only processes and typed
+//! paths are looked up in the file system.
 
 use std::fmt::Write as _;
 
@@ -12,30 +12,18 @@ use super::claims::Claims;
 use super::error::CgroupError;
 use super::grammar::{Meaning, TargetSpec};
 use super::inventory::Inventory;
-use super::named::{self, NameError};
-use super::names::{self, ContainerName};
+use super::known::{Known, Match};
+use super::matcher::{SHORT_ID, TargetMatcher};
+use super::names;
+use super::not_found::{self, NameError};
 use super::owner;
 use super::territory::Territory;
-use super::wanted::{Known, SHORT_ID, Verdict, Wanted};
-use crate::recording::TargetKind;
+use crate::cgroup_path::CgroupPath;
+use crate::recording::{TargetKind, selection::Selection};
 use crate::text::escape;
 
 /// How many candidates the message about an ambiguous name lists.
 const CANDIDATES_SHOWN: usize = 10;
-
-/// A target that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResolvedTarget {
-    /// As the user typed it.
-    pub name: String,
-    /// What kind of thing it is.
-    pub kind: TargetKind,
-    /// Its cgroups, by their paths in the hierarchy: never empty, none below another. Everything below them belongs
-    /// to the target, but for `without`.
-    pub cgroups: Vec<String>,
-    /// Cgroups of pause containers in it: they and what is below are not the target's.
-    pub without: Vec<String>,
-}
 
 /// One of several things that a name can mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +31,7 @@ pub struct Candidate {
     /// How to name it without ambiguity.
     pub name: String,
     /// Its cgroup.
-    pub path: String,
+    pub path: CgroupPath,
 }
 
 /// Why a target could not be found.
@@ -51,8 +39,8 @@ pub struct Candidate {
 pub enum ResolveError {
     /// Nothing fits.
     #[error(
-        "no {} `{}` is running\n\nhint: `tracer list` shows what runs; --wait awaits what does not yet{}",
-        wanted(.meanings),
+        "no {} `{}` is running\n\nhint: `tracer list` shows what runs here; --wait waits for what does not run yet{}",
+        looked_for(.meanings),
         escape(.text),
         unit_hint(.meanings)
     )]
@@ -72,18 +60,18 @@ pub enum ResolveError {
     },
     /// A cgroup carries the name, where its runtime makes none.
     #[error(
-        "the cgroup {} carries the name of `{}` and lies where its runtime makes no containers{}\n\nhint: if you trust whoever made it, name the path itself",
+        "the cgroup {} carries the name of `{}` and lies where its runtime makes no containers{}\n\nhint: if you trust the maker of the cgroup, name its path",
         escape(.path), escape(.text), .territory.remark()
     )]
     Foreign {
         /// As typed.
         text: String,
         /// The cgroup.
-        path: String,
+        path: CgroupPath,
         /// Where it lies.
         territory: Territory,
     },
-    /// The runtimes know no container or pod of that name that runs.
+    /// No runtime knows a running container or pod of that name.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The process is not in a cgroup of its own.
@@ -106,7 +94,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// There is nothing of that name now; it may come.
+    /// Whether nothing has that name now, and something may have it later.
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Name(reason) => {
@@ -117,26 +105,27 @@ impl ResolveError {
         }
     }
 
-    /// What there is instead, in one line.
+    /// What exists instead, in one line.
     pub fn state(&self) -> String {
         let message = self.to_string();
         message.lines().next().unwrap_or_default().to_owned()
     }
 }
 
-/// Finds the cgroups of what the user named. Names need an inventory; without one, no name is known.
+/// Finds the cgroups of what the user named: at least one, and none below another. Names need an
+/// inventory; without one, no name is known.
 pub fn resolve(
     spec: &TargetSpec,
     tree: &CgroupTree,
     inventory: &Inventory,
-) -> Result<ResolvedTarget, ResolveError> {
+) -> Result<Selection, ResolveError> {
     let mut claims = Claims::default();
     for node in &tree.nodes {
-        claims.take(&node.path, |top| owner::territory(&tree.root, top));
+        claims.add(&node.path, |top| owner::territory(&tree.root, top));
     }
     let known = Known { inventory, claims: &claims };
-    let (mut found, mut contested): (Vec<Match>, Vec<String>) = (Vec::new(), Vec::new());
-    // As Docker does: who has the name is meant, not who has an id that begins so.
+    let (mut found, mut contested): (Vec<Found>, Vec<CgroupPath>) = (Vec::new(), Vec::new());
+    // As Docker does: a container with that name is meant before one whose id begins so.
     let meanings = spec.meanings.iter();
     let (beginnings, others): (Vec<_>, Vec<_>) = meanings.partition(|one| is_beginning(one));
     for meaning in others.into_iter().chain(beginnings) {
@@ -145,7 +134,7 @@ pub fn resolve(
         }
         for one in look_up(meaning, tree, &known, &mut contested)? {
             // The beginning of a container's id may be its name as well.
-            if !found.iter().any(|known| known.cgroups == one.cgroups) {
+            if !found.iter().any(|known| known.paths == one.paths) {
                 found.push(one);
             }
         }
@@ -156,12 +145,12 @@ pub fn resolve(
         0 if contested.is_empty() => return Err(absent(spec, tree, inventory)),
         0 => return Err(doubtful(spec, contested, &claims)),
         _ => {
-            let candidates = found.into_iter().flat_map(Match::candidates).collect();
+            let candidates = found.into_iter().flat_map(Found::candidates).collect();
             return Err(ResolveError::Ambiguous { text: text(), candidates });
         }
     }
-    let Match { kind, cgroups, without, .. } = found.remove(0);
-    Ok(ResolvedTarget { name: text(), kind, cgroups, without })
+    let Found { kind, paths, without, .. } = found.remove(0);
+    Ok(Selection { name: text(), kind, paths, without })
 }
 
 /// The beginning of an id, so few digits that a name may as well be meant.
@@ -171,16 +160,16 @@ fn is_beginning(meaning: &Meaning) -> bool {
 
 /// Why nothing fits.
 fn absent(spec: &TargetSpec, tree: &CgroupTree, inventory: &Inventory) -> ResolveError {
-    let named = named::why_absent(spec, inventory, paths_without_slash(&spec.text, tree));
-    named.map_or_else(
+    let reason = not_found::why_absent(spec, inventory, paths_without_slash(&spec.text, tree));
+    reason.map_or_else(
         || ResolveError::NotFound { text: spec.text.clone(), meanings: spec.meanings.clone() },
         ResolveError::Name,
     )
 }
 
 /// The cgroups whose paths were typed without the slash, or begin so.
-fn paths_without_slash(text: &str, tree: &CgroupTree) -> Vec<String> {
-    let typed = format!("/{text}");
+fn paths_without_slash(text: &str, tree: &CgroupTree) -> Vec<CgroupPath> {
+    let typed = CgroupPath::root().join(text);
     if tree.node(&typed).is_some() {
         return vec![typed];
     }
@@ -189,52 +178,55 @@ fn paths_without_slash(text: &str, tree: &CgroupTree) -> Vec<String> {
         return Vec::new();
     }
     let depth = typed.matches('/').count();
-    let fits = |path: &&str| path.starts_with(&typed) && path.matches('/').count() == depth;
-    tree.nodes.iter().map(|node| node.path.as_str()).filter(fits).map(str::to_owned).collect()
+    let fits =
+        |path: &&CgroupPath| path.starts_with(typed.as_str()) && path.matches('/').count() == depth;
+    tree.nodes.iter().map(|node| &node.path).filter(fits).cloned().collect()
 }
 
-/// Why nothing is taken though there are cgroups that carry the name.
-fn doubtful(spec: &TargetSpec, mut paths: Vec<String>, claims: &Claims) -> ResolveError {
+/// Why no cgroup is taken, though some carry the name.
+fn doubtful(spec: &TargetSpec, mut paths: Vec<CgroupPath>, claims: &Claims) -> ResolveError {
     let text = spec.text.clone();
     if let [_] = paths.as_slice() {
         let path = paths.remove(0);
         let territory = claims.territory(&path).cloned().unwrap_or_default();
         return ResolveError::Foreign { text, path, territory };
     }
-    let candidate = |path: String| Candidate { name: format!("path:{path}"), path };
+    let candidate = |path: CgroupPath| Candidate { name: format!("path:{path}"), path };
     ResolveError::Ambiguous { text, candidates: paths.into_iter().map(candidate).collect() }
 }
 
 /// One thing that fits.
-struct Match {
+struct Found {
     kind: TargetKind,
+    /// How to name it without ambiguity.
     name: String,
-    cgroups: Vec<String>,
-    without: Vec<String>,
+    paths: Vec<CgroupPath>,
+    without: Vec<CgroupPath>,
 }
 
-impl Match {
-    fn new(kind: TargetKind, name: String, cgroup: String) -> Self {
-        Self { kind, name, cgroups: vec![cgroup], without: Vec::new() }
+impl Found {
+    fn new(kind: TargetKind, name: String, path: CgroupPath) -> Self {
+        Self { kind, name, paths: vec![path], without: Vec::new() }
     }
 
     fn candidates(self) -> impl Iterator<Item = Candidate> {
         let name = self.name;
-        self.cgroups.into_iter().map(move |path| Candidate { name: name.clone(), path })
+        self.paths.into_iter().map(move |path| Candidate { name: name.clone(), path })
     }
 }
 
-/// What a meaning fits; cgroups that carry the name, of which none can be told to be meant, are put aside.
+/// Everything that a meaning fits. Cgroups that carry the name, when it is not known which one of
+/// them is meant, are put aside.
 fn look_up(
     meaning: &Meaning,
     tree: &CgroupTree,
     known: &Known<'_>,
-    contested: &mut Vec<String>,
-) -> Result<Vec<Match>, ResolveError> {
+    contested: &mut Vec<CgroupPath>,
+) -> Result<Vec<Found>, ResolveError> {
     let kind = match meaning {
         Meaning::Path(typed) => {
             let path = tree.root.locate(typed)?;
-            return Ok(vec![Match::new(TargetKind::Path, path.clone(), path)]);
+            return Ok(vec![Found::new(TargetKind::Path, path.to_string(), path)]);
         }
         Meaning::Process(process) => return Ok(vec![of_process(*process, tree)?]),
         Meaning::PodWithoutNamespace(_) => return Ok(Vec::new()),
@@ -244,39 +236,39 @@ fn look_up(
         | Meaning::ContainerName { .. } => TargetKind::Container,
         Meaning::Unit(_) | Meaning::UserUnit { .. } => TargetKind::Unit,
     };
-    let wanted = Wanted::meaning(meaning);
-    let (mut cgroups, mut without) = (Vec::new(), Vec::new());
+    let matcher = TargetMatcher::from_meaning(meaning);
+    let (mut paths, mut without) = (Vec::new(), Vec::new());
     for node in &tree.nodes {
-        match wanted.judge(&node.path, known) {
-            Verdict::Target(top) => push_new(&mut cgroups, top),
-            Verdict::Pause(top) => push_new(&mut without, top),
-            Verdict::Rival { path, contested: true } => push_new(contested, path),
-            Verdict::Rival { .. } | Verdict::Undecided | Verdict::Other => {}
+        match matcher.matches(&node.path, known) {
+            Match::Target(top) => push_new(&mut paths, top),
+            Match::Pause(top) => push_new(&mut without, top),
+            Match::Rival { path, contested: true } => push_new(contested, path),
+            Match::Rival { .. } | Match::Undecided | Match::Other => {}
         }
     }
     Ok(match kind {
         // A pod is one thing however many cgroups it has.
-        TargetKind::Pod if cgroups.is_empty() => Vec::new(),
-        TargetKind::Pod => vec![Match { kind, name: pod_name(meaning), cgroups, without }],
+        TargetKind::Pod if paths.is_empty() => Vec::new(),
+        TargetKind::Pod => vec![Found { kind, name: pod_name(meaning), paths, without }],
         TargetKind::Unit => {
-            cgroups.into_iter().map(|path| Match::new(kind, format!("path:{path}"), path)).collect()
+            paths.into_iter().map(|path| Found::new(kind, format!("path:{path}"), path)).collect()
         }
-        _ => cgroups
+        _ => paths
             .into_iter()
-            .map(|path| Match::new(kind, container_name(meaning, &path, known), path))
+            .map(|path| Found::new(kind, container_name(meaning, &path, known), path))
             .collect(),
     })
 }
 
-fn of_process(process: u32, tree: &CgroupTree) -> Result<Match, ResolveError> {
+fn of_process(process: u32, tree: &CgroupTree) -> Result<Found, ResolveError> {
     let path = tree.root.of_process(process)?;
     if path == "/" {
-        let directory = crate::text::escape_path(tree.root.mount_point());
+        let directory = crate::text::escape_path(tree.root.mount_point()).into();
         return Err(ResolveError::InRoot { process, v1: tree.root.has_v1(), directory });
     }
     // A cgroup that this program cannot reach is found out now, not when tracing begins.
     tree.root.id(&path)?;
-    Ok(Match::new(TargetKind::Process, format!("pid:{process}"), path))
+    Ok(Found::new(TargetKind::Process, format!("pid:{process}"), path))
 }
 
 /// How to name a pod without ambiguity.
@@ -290,7 +282,7 @@ fn pod_name(meaning: &Meaning) -> String {
 
 /// How to name a container without ambiguity.
 fn container_name(meaning: &Meaning, path: &str, known: &Known<'_>) -> String {
-    let id = container_of(path).map(|name| name.id).unwrap_or_default();
+    let id = names::container(path).map(|name| name.id).unwrap_or_default();
     match known.inventory.container(&id).filter(|_| meaning.is_name()) {
         None => id,
         Some(container) if container.pod.is_some() => container.full_name(),
@@ -298,18 +290,14 @@ fn container_name(meaning: &Meaning, path: &str, known: &Known<'_>) -> String {
     }
 }
 
-fn push_new(paths: &mut Vec<String>, path: String) {
+fn push_new(paths: &mut Vec<CgroupPath>, path: CgroupPath) {
     if !paths.contains(&path) {
         paths.push(path);
     }
 }
 
-fn container_of(path: &str) -> Option<ContainerName> {
-    let (parent, last) = names::leaf(path);
-    names::container(parent, last)
-}
-
-/// Units of users' managers and of containers have names of their own, and static pods have two UIDs.
+/// Units of users' managers and of containers have names of their own, and static pods have two
+/// UIDs.
 fn unit_hint(meanings: &[Meaning]) -> &'static str {
     match meanings {
         [Meaning::PodUid(_), ..] => {
@@ -323,7 +311,7 @@ fn unit_hint(meanings: &[Meaning]) -> &'static str {
 }
 
 /// What was looked for, in words.
-fn wanted(meanings: &[Meaning]) -> String {
+fn looked_for(meanings: &[Meaning]) -> String {
     let mut words: Vec<&str> = meanings
         .iter()
         .map(|meaning| match meaning {

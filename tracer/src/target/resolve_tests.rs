@@ -1,8 +1,10 @@
 //! Tests of the resolver on hierarchies made of plain files.
 
 use super::*;
-use crate::target::inventory::{Container, ContainerState, Pod, Told};
-use crate::target::names::Engine;
+use crate::target::listing::traceables;
+use crate::target::names::{Engine, PodUid};
+use crate::target::pod::Pod;
+use crate::target::report::{Container, ContainerState, RuntimeReport};
 use crate::target::testing::FakeHost;
 
 const WEB: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -10,15 +12,15 @@ const OTHER: &str = "01234567000000000000000000000000000000000000000000000000000
 const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
 const HASH: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
-fn resolve_in(host: &FakeHost, text: &str) -> Result<ResolvedTarget, ResolveError> {
+fn resolve_in(host: &FakeHost, text: &str) -> Result<Selection, ResolveError> {
     let tree = host.root().tree().expect("a tree");
     resolve(&text.parse().expect("a target"), &tree, &Inventory::default())
 }
 
-fn cgroups(host: &FakeHost, text: &str) -> Vec<String> {
+fn cgroups(host: &FakeHost, text: &str) -> Vec<CgroupPath> {
     let target = resolve_in(host, text).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(target.name, text);
-    target.cgroups
+    target.paths
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn processes_and_paths() {
 
 /// The container `WEB` is app of the pod shop/web-0 with the UID, `OTHER` its pause container.
 fn inventory() -> Inventory {
-    let pod = Pod { namespace: "shop".into(), name: "web-0".into(), uid: UID.into() };
+    let pod = Pod { namespace: "shop".into(), name: "web-0".into(), uid: PodUid::parse(UID) };
     let container = |id: &str, engine, name: &str, pod| Container {
         engine,
         id: id.to_owned(),
@@ -160,20 +162,20 @@ fn inventory() -> Inventory {
         image: None,
     };
     let mut inventory = Inventory::default();
-    inventory.add(Told {
+    inventory.add(RuntimeReport {
         containers: vec![
             container(WEB, Engine::Containerd, "app", Some(pod.clone())),
             container(&"a".repeat(64), Engine::Docker, "db", None),
         ],
         pods: vec![pod],
         sandboxes: vec![OTHER.to_owned()],
-        ..Told::default()
+        ..RuntimeReport::default()
     });
     inventory
 }
 
 #[test]
-fn names_are_those_that_runtimes_told() {
+fn names_are_those_that_runtimes_report() {
     let host = FakeHost::new();
     let pod = format!("/kubepods/pod{UID}");
     host.cgroup(&format!("{pod}/{WEB}"), &[10]);
@@ -183,25 +185,33 @@ fn names_are_those_that_runtimes_told() {
     for text in ["shop/web-0", UID] {
         let target = found(text).expect(text);
         assert_eq!(target.kind, TargetKind::Pod);
-        assert_eq!(target.cgroups, std::slice::from_ref(&pod), "{text}");
+        assert_eq!(target.paths, std::slice::from_ref(&pod), "{text}");
         assert_eq!(target.without, [format!("{pod}/{OTHER}")], "{text}: the pause container");
     }
     for text in ["shop/web-0/app", "cri:app", "app", "0123456789ab"] {
         let target = found(text).expect(text);
         assert_eq!(target.kind, TargetKind::Container);
-        assert_eq!(target.cgroups, [format!("{pod}/{WEB}")], "{text}");
+        assert_eq!(target.paths, [format!("{pod}/{WEB}")], "{text}");
     }
-    let told = |text: &str| found(text).expect_err(text).to_string();
-    assert!(told("docker:db").starts_with("the container `db` has ended\n"), "{}", told("db"));
-    assert!(told("dbb").starts_with("no container is named `dbb`; there is db"), "{}", told("dbb"));
+    let message = |text: &str| found(text).expect_err(text).to_string();
+    assert!(
+        message("docker:db").starts_with("the container `db` has ended\n"),
+        "{}",
+        message("db")
+    );
+    assert!(
+        message("dbb").starts_with("no container is named `dbb`; there is db"),
+        "{}",
+        message("dbb")
+    );
     for text in ["web-0", "pod:web-0", "pod/web-0"] {
-        assert!(told(text).contains("; there is shop/web-0"), "{}", told(text));
+        assert!(message(text).contains("; there is shop/web-0"), "{}", message(text));
     }
     assert!(!found("pod:web-0").expect_err("no namespace").is_absence(), "it never comes");
-    assert!(told("pod:web-0").contains("without its namespace"), "{}", told("pod:web-0"));
+    assert!(message("pod:web-0").contains("without its namespace"), "{}", message("pod:web-0"));
     let offered = "; there is shop/statefulset/web, shop/web-0\n";
-    assert!(told("shop/web").contains(offered), "{}", told("shop/web"));
-    assert!(told("shop/web-0/ap").contains("; there is shop/web-0/app"));
+    assert!(message("shop/web").contains(offered), "{}", message("shop/web"));
+    assert!(message("shop/web-0/ap").contains("; there is shop/web-0/app"));
 }
 
 #[test]
@@ -212,9 +222,9 @@ fn a_name_is_meant_before_an_id_that_begins_so() {
     host.cgroup(&format!("/docker/{beginning}"), &[11]);
     let tree = host.root().tree().expect("a tree");
     let found = resolve(&"db".parse().expect("a target"), &tree, &inventory()).expect("found");
-    assert_eq!(found.cgroups, [format!("/docker/{}", "a".repeat(64))]);
-    let nobody = resolve(&"db".parse().expect("a target"), &tree, &Inventory::default());
-    assert_eq!(nobody.expect("by its id").cgroups, [format!("/docker/{beginning}")]);
+    assert_eq!(found.paths, [format!("/docker/{}", "a".repeat(64))]);
+    let without_names = resolve(&"db".parse().expect("a target"), &tree, &Inventory::default());
+    assert_eq!(without_names.expect("by its id").paths, [format!("/docker/{beginning}")]);
 }
 
 #[test]
@@ -228,9 +238,40 @@ fn a_path_without_its_slash_is_offered_with_it() {
         ("jobs/one".to_owned(), "/jobs/one".to_owned()),
         ("jobs".to_owned(), "/jobs".to_owned()),
     ] {
-        let told = resolve_in(&host, &typed).expect_err(&typed).to_string();
-        assert!(told.contains(&format!("; there is {path}\n")), "{typed}: {told}");
+        let message = resolve_in(&host, &typed).expect_err(&typed).to_string();
+        assert!(message.contains(&format!("; there is {path}\n")), "{typed}: {message}");
     }
-    let told = resolve_in(&host, "job").expect_err("nothing").to_string();
-    assert!(!told.contains("there is"), "{told}");
+    let message = resolve_in(&host, "job").expect_err("nothing").to_string();
+    assert!(!message.contains("there is"), "{message}");
+}
+
+/// Every name that `tracer list` shows is a target, and means the cgroup that it is shown for.
+#[test]
+fn what_is_listed_resolves_to_its_cgroup() {
+    let host = FakeHost::new();
+    let (pod, unknown) = (format!("/kubepods/pod{UID}"), "b".repeat(64));
+    let manager = "/user.slice/user-1000.slice/user@1000.service";
+    let service = "/system.slice/nginx.service";
+    for (path, process) in [
+        (format!("{pod}/{WEB}"), 10),
+        (format!("{pod}/{OTHER}"), 11),
+        (format!("/docker/{}", "a".repeat(64)), 12),
+        (format!("/machine.slice/libpod-{unknown}.scope"), 13),
+        (service.to_owned(), 14),
+        (format!("{manager}/app.slice/web.service"), 15),
+        (format!("{service}/inner.service"), 16),
+    ] {
+        host.cgroup(&path, &[process]);
+    }
+    let tree = host.root().tree().expect("a tree");
+    let listed = traceables(&tree, &inventory());
+    let names: Vec<&str> = listed.iter().map(|one| one.name.as_str()).collect();
+    for name in ["shop/web-0", "shop/web-0/app", "db", &unknown, "nginx.service"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    for one in &listed {
+        let spec = one.name.parse().expect("a target");
+        let found = resolve(&spec, &tree, &inventory()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(found.paths, [one.cgroup.as_str()], "{}", one.name);
+    }
 }

@@ -1,8 +1,8 @@
 //! Label selectors, as `kubectl -l` takes them. Pure.
 //!
-//! The language is that of `k8s.io/apimachinery`, `pkg/labels`: requirements with commas between them, of which each must hold.
-//! `!=` and `notin` hold for pods that lack the label as well. Labels are compared as text: which texts may be labels is the API
-//! server's business.
+//! The language is that of `k8s.io/apimachinery`, `pkg/labels`: requirements with commas between
+//! them, of which each must hold. `!=` and `notin` hold for pods that lack the label as well.
+//! Labels are compared as text: which texts may be labels is the API server's business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -125,7 +125,7 @@ fn requirement(text: &str) -> Result<Requirement, String> {
         let demand = match word.trim() {
             "in" => Demand::In(values),
             "notin" => Demand::NotIn(values),
-            _ => return Err("before a parenthesis stands `in` or `notin`".to_owned()),
+            _ => return Err("write `in` or `notin` before a parenthesis".to_owned()),
         };
         (key, demand)
     } else if let Some((key, value)) = text.split_once("!=") {

@@ -1,12 +1,14 @@
-//! In whose part of the hierarchy a cgroup lies: who, besides root, could have made it. Pure.
+//! Says in whose part of the hierarchy a cgroup lies: which user, besides root, could have made it.
+//! Pure.
 //!
-//! Whoever may write to a cgroup's directory makes cgroups below it, with names of any kind (cgroups(7), "Cgroups
-//! delegation"). systemd gives such directories to the managers of users and to services with `Delegate=`; a container with a
-//! writable cgroup file system has its own.
+//! Whoever may write to a cgroup's directory makes cgroups below it, with names of any kind
+//! (cgroups(7), "Cgroups delegation"). systemd gives such directories to the managers of users and
+//! to services with `Delegate=`; a container with a writable cgroup file system has its own.
 
 use super::names::{self, ContainerName};
+use crate::cgroup_path::{CgroupPath, components, leaf, levels, parent};
 
-/// Stands for whoever may write to a directory that is not its owner's alone.
+/// Stands for every user, where others than its owner may write to a directory.
 pub const ANYBODY: u32 = u32::MAX;
 
 /// A part of the hierarchy.
@@ -15,13 +17,13 @@ pub struct Territory {
     /// The user who may make cgroups in it, as root may: 0 when root alone may.
     pub user: u32,
     /// Cgroup of the innermost container that it is in.
-    pub container: Option<String>,
+    pub container: Option<CgroupPath>,
 }
 
 impl Territory {
     /// That of a cgroup, by the first user other than root who owns a cgroup above it.
     pub fn new(path: &str, user: Option<u32>) -> Self {
-        let container = containers_above(path).last().map(|(top, _)| top.to_owned());
+        let container = containers_above(path).last().map(|(top, _)| top.into());
         Self { user: user.unwrap_or_default(), container }
     }
 
@@ -43,22 +45,22 @@ impl Territory {
             user => Some(format!("in a tree of user {user}")),
         };
         let container = self.container.as_ref().map(|_| "inside another container".to_owned());
-        let told: Vec<String> = user.into_iter().chain(container).collect();
-        if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+        let remarks: Vec<String> = user.into_iter().chain(container).collect();
+        if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
     }
 }
 
-/// Where a container runtime lives, and whom it runs as: it makes its containers there.
+/// Where a container runtime lives, and the user that it runs as: it makes its containers there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// The user that it runs as.
     pub user: u32,
     /// Its own cgroup; None when its process cannot be looked up from here.
-    pub path: Option<String>,
+    pub path: Option<CgroupPath>,
 }
 
 impl Home {
-    /// Whether the runtime can have made a container in a territory; None when that cannot be told.
+    /// Whether the runtime can have made a container in a territory; None when that is not known.
     pub fn may_make_in(&self, territory: &Territory) -> Option<bool> {
         if territory.user != 0 && territory.user != self.user {
             return Some(false);
@@ -73,15 +75,12 @@ impl Home {
 
 /// A cgroup in the path has the name of a pod's.
 pub fn is_in_pod_cgroup(path: &str) -> bool {
-    tops(path).any(|top| names::pod(names::leaf(top).1).is_some())
+    components(path).any(|name| names::pod(name).is_some())
 }
 
 /// The containers in a path, with their cgroups, from the top.
 pub fn containers_in(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
-    tops(path).filter_map(|top| {
-        let (parent, last) = names::leaf(top);
-        Some((top, names::container(parent, last)?))
-    })
+    levels(path).filter_map(|top| Some((top, names::container(top)?)))
 }
 
 /// Those above a cgroup.
@@ -89,24 +88,17 @@ fn containers_above(path: &str) -> impl Iterator<Item = (&str, ContainerName)> {
     containers_in(path).filter(move |(top, _)| top.len() < path.len())
 }
 
-/// The cgroup of a container's monitor that a path is in. A workload may give its own cgroups any names: inside a container
-/// there is none.
+/// The cgroup of a container's monitor that a path is in. A workload may give its own cgroups any
+/// names: inside a container there is none.
 pub fn monitor_in(path: &str) -> Option<&str> {
-    let is_monitor = |top: &&str| names::is_monitor(names::leaf(top).1);
-    tops(path).find(is_monitor).filter(|top| containers_in(top).next().is_none())
+    let is_monitor = |top: &&str| names::is_monitor(leaf(top));
+    levels(path).find(is_monitor).filter(|top| containers_in(top).next().is_none())
 }
 
-/// The cgroup of a path and those above it but the root, from the top.
-pub fn tops(path: &str) -> impl Iterator<Item = &str> {
-    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
-    ends.filter_map(|end| path.get(..end))
-}
-
-/// The user whose manager has a cgroup above this one, by the names that systemd gives (`user@.service`).
+/// The user whose manager has a cgroup above this one, by the names that systemd gives
+/// (`user@.service`).
 pub(super) fn user_of_manager(path: &str) -> Option<u32> {
-    let (above, _) = path.rsplit_once('/')?;
-    above
-        .split('/')
+    components(parent(path)?)
         .find_map(|name| name.strip_prefix("user@")?.strip_suffix(".service")?.parse().ok())
 }
 
@@ -122,7 +114,7 @@ mod tests {
         let node = format!("/docker/{outer}");
         assert_eq!(Territory::new(&node, None), HOST);
         let path = format!("{node}/kubepods/pod1/{inner}");
-        assert_eq!(Territory::new(&path, None).container, Some(node));
+        assert_eq!(Territory::new(&path, None).container, Some(CgroupPath::from(node)));
         let path = format!("{path}/deep");
         assert_eq!(Territory::new(&path, Some(7)).container.as_deref(), path.strip_suffix("/deep"));
         assert_eq!(Territory::new("/user.slice", Some(7)), Territory { user: 7, container: None });
@@ -131,14 +123,14 @@ mod tests {
     #[test]
     fn a_runtime_makes_containers_where_it_lives() {
         let node = format!("/docker/{}", "a".repeat(64));
-        let inside = Territory { user: 0, container: Some(node.clone()) };
+        let inside = Territory { user: 0, container: Some(CgroupPath::from(node.as_str())) };
         let users = Territory { user: 1000, container: None };
-        let home = |user, path: Option<&str>| Home { user, path: path.map(str::to_owned) };
+        let home = |user, path: Option<&str>| Home { user, path: path.map(CgroupPath::from) };
         let host = home(0, Some("/system.slice/containerd.service"));
         let nodes = home(0, Some(&format!("{node}/system.slice/containerd.service")));
         let rootless = home(1000, Some("/user.slice/user-1000.slice/user@1000.service/x.service"));
         let unknown = home(0, None);
-        for (home, territory, told) in [
+        for (home, territory, expected) in [
             (&host, &HOST, Some(true)),
             (&host, &inside, Some(false)),
             (&host, &users, Some(false)),
@@ -150,7 +142,7 @@ mod tests {
             (&unknown, &inside, None),
             (&unknown, &users, Some(false)),
         ] {
-            assert_eq!(home.may_make_in(territory), told, "{home:?} {territory:?}");
+            assert_eq!(home.may_make_in(territory), expected, "{home:?} {territory:?}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::cgroup::CgroupRoot;
 
-/// A folder with a `/proc` and a cgroup mount in it.
+/// A directory with a `/proc` and a cgroup mount in it.
 pub(crate) struct FakeHost {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     mounts: String,
 }
 
@@ -22,7 +22,7 @@ impl FakeHost {
 
     pub(crate) fn without_mounts() -> Self {
         let host = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
+            directory: tempfile::tempdir().expect("a temporary directory"),
             mounts: "1 1 0:1 / / rw - ext4 /dev/sda rw\n".to_owned(),
         };
         host.write_mounts();
@@ -66,7 +66,7 @@ impl FakeHost {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        Path::new(self.folder.path()).join(name)
+        Path::new(self.directory.path()).join(name)
     }
 
     pub(crate) fn root(&self) -> CgroupRoot {
@@ -75,7 +75,7 @@ impl FakeHost {
 
     fn write_mounts(&self) {
         let own = self.proc().join("self");
-        fs::create_dir_all(&own).expect("a folder for the table");
+        fs::create_dir_all(&own).expect("a directory for the table");
         fs::write(own.join("mountinfo"), &self.mounts).expect("the mount table");
     }
 }

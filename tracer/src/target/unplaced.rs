@@ -1,27 +1,27 @@
-//! Whether a cgroup may be a target's although its path is not wholly known. Pure.
+//! Decides whether a cgroup may belong to a target although its path is not wholly known. Pure.
 //!
-//! A cgroup that vanishes within milliseconds tells its own name and the ids of those above it, not their names. What is
-//! known leads away from a target nearly always, and only what does not is a loss of the target's:
-//! - a **path** has a name at each level. A cgroup with an unknown name is not the one that has this path now, when that
-//!   one is the older: ids grow with each cgroup that is made (`fs/kernfs/dir.c`, `__kernfs_new_node`), and no two have one
-//!   path at once.
-//! - a **container's** first process is put into the cgroup that carries the container's id, which is announced then, or
-//!   into the cgroup `container` below it (crun with systemd).
-//! - the cgroup of a **pod** holds no process. It is made below a cgroup of the kubelet's, and the container's right below it.
-//! - the cgroup of a **unit** lies in that of a slice; its first process may be put into a cgroup below it
-//!   (systemd.resource-control(5), `DelegateSubgroup=`).
+//! Of a cgroup that vanishes within milliseconds, only its own name and the ids of the cgroups
+//! above it are known, not their names. That nearly always rules out a target. A cgroup for which
+//! it does not is a loss of the target:
+//! - a **path** has a name at each level. A cgroup with an unknown name is not the one that has
+//!   this path now, when that one is the older: ids grow with each cgroup that is made
+//!   (`fs/kernfs/dir.c`, `__kernfs_new_node`), and no two have one path at once.
+//! - a **container's** first process is put into the cgroup that carries the container's id, which
+//!   is announced then, or into the cgroup `container` below it (crun with systemd).
+//! - the cgroup of a **pod** holds no process. It is made below a cgroup of the kubelet's, and the
+//!   container's right below it.
+//! - the cgroup of a **unit** lies in that of a slice; its first process may be put into a cgroup
+//!   below it (systemd.resource-control(5), `DelegateSubgroup=`).
 
 use std::collections::BTreeMap;
 
 use super::{
     inventory::Inventory,
+    matcher::TargetMatcher,
     names::{self, ContainerName},
-    wanted::Wanted,
 };
-use crate::recording::{
-    TargetKind,
-    assembly::{Selection, UNKNOWN_NAME},
-};
+use crate::cgroup_path::{CgroupPath, UNKNOWN_NAME, components};
+use crate::recording::{TargetKind, selection::Selection};
 
 /// The cgroup that crun makes below a container's, with systemd (`run.oci.systemd.subgroup`).
 const SUBGROUP: &str = "container";
@@ -38,45 +38,43 @@ enum Component<'a> {
     Unknown(u64),
 }
 
-/// What the judgement needs to know.
+/// The targets, as far as they are known.
 pub struct Targets<'a> {
     /// Where the targets' cgroups are.
     pub selections: &'a [Selection],
-    /// The rules for those that are followed.
-    pub wanted: &'a [Wanted],
-    /// What runtimes told.
+    /// The matchers of those that are followed.
+    pub matchers: &'a [TargetMatcher],
+    /// What runtimes reported.
     pub inventory: &'a Inventory,
     /// The cgroups that exist at and above the selections' paths: ids by path.
-    pub standing: &'a BTreeMap<String, u64>,
+    pub standing: &'a BTreeMap<CgroupPath, u64>,
 }
 
 impl Targets<'_> {
-    /// Whether the cgroup of that path may be a target's. `?ID` in the path stands for the name of the cgroup
-    /// with that id, `?0` for some names.
+    /// Whether the cgroup of that path may be a target's. `?ID` in the path stands for the name of
+    /// the cgroup with that id, `?0` for some names.
     pub fn may_hold(&self, path: &str) -> bool {
         let components: Vec<Component<'_>> = components(path).map(Component::of).collect();
-        // The cgroup of a container is announced each time that it is made, so that its name is known.
+        // The cgroup of a container is announced each time that it is made, so that its name is
+        // known.
         let is_container = |selection: &Selection| {
-            let of_name = |wanted: &Wanted| wanted.name == selection.name;
-            self.wanted
-                .iter()
-                .filter(|wanted| of_name(wanted))
-                .any(|wanted| wanted.kind() == TargetKind::Container)
+            let mut matchers = self.matchers.iter().filter(|one| one.name == selection.name);
+            matchers.any(|matcher| matcher.kind() == TargetKind::Container)
         };
         let others = self.selections.iter().filter(|selection| !is_container(selection));
         let mut roots = others.flat_map(|selection| &selection.paths);
         roots.any(|root| self.may_be_below(root, &components))
-            || self.wanted.iter().any(|wanted| may_be_of(wanted, &components, self.inventory))
+            || self.matchers.iter().any(|one| may_be_of(one, &components, self.inventory))
     }
 
     /// Whether it may be at or below the cgroup of a path.
     fn may_be_below(&self, root: &str, found: &[Component<'_>]) -> bool {
-        let mut above = String::new();
+        let mut above = CgroupPath::root();
         let levels = found.iter().position(|one| *one == Component::Unknown(MANY));
         // Where levels are missing, names cannot be compared any more.
         let comparable = levels.unwrap_or(usize::MAX);
         components(root).take(comparable).enumerate().all(|(level, name)| {
-            above = format!("{above}/{name}");
+            above = above.join(name);
             match found.get(level) {
                 None => false,
                 Some(Component::Known(known)) => *known == name,
@@ -88,20 +86,21 @@ impl Targets<'_> {
     }
 }
 
-/// Whether it may be of something that is followed by its name or id. What the known names say was judged before.
-fn may_be_of(wanted: &Wanted, found: &[Component<'_>], inventory: &Inventory) -> bool {
+/// Whether it may belong to a target that is followed by its name or id. The known names were
+/// matched before.
+fn may_be_of(matcher: &TargetMatcher, found: &[Component<'_>], inventory: &Inventory) -> bool {
     use Component::{Known, Unknown};
-    let is_unit = wanted.kind() == TargetKind::Unit;
+    let is_unit = matcher.kind() == TargetKind::Unit;
     match found {
         [.., Unknown(_)] => true,
         [.., Known(above), Unknown(_), Known(_)] if is_unit => above.ends_with(".slice"),
         [.., Unknown(_), Known(SUBGROUP)] => !is_unit,
         [above @ .., Unknown(_), Known(name)] => {
-            let container = names::container(None, name);
+            let container = names::container(name);
             let is_kubelets =
                 |one: &Component<'_>| matches!(one, Known(name) if name.starts_with("kubepods"));
             container.is_some_and(|container: ContainerName| {
-                above.iter().any(is_kubelets) && wanted.may_have(&container, inventory)
+                above.iter().any(is_kubelets) && matcher.may_be_above(&container, inventory)
             })
         }
         _ => false,
@@ -115,15 +114,13 @@ impl<'a> Component<'a> {
     }
 }
 
-fn components(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|component| !component.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::inventory::{Container, ContainerState, Pod, Told};
-    use super::super::names::Engine;
+    use super::super::names::{Engine, PodUid};
+    use super::super::pod::Pod;
+    use super::super::report::{Container, ContainerState, RuntimeReport};
     use super::*;
+    use crate::cgroup_path::levels;
 
     const UID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
@@ -133,9 +130,9 @@ mod tests {
 
     fn inventory() -> Inventory {
         let mut inventory = Inventory::default();
-        let pod =
-            Pod { namespace: "shop".into(), name: "other".into(), uid: UID.replace('1', "2") };
-        inventory.add(Told {
+        let uid = PodUid::parse(&UID.replace('1', "2"));
+        let pod = Pod { namespace: "shop".into(), name: "other".into(), uid };
+        inventory.add(RuntimeReport {
             containers: vec![Container {
                 engine: Engine::Containerd,
                 id: id('c'),
@@ -146,27 +143,26 @@ mod tests {
             }],
             pods: Vec::new(),
             sandboxes: vec![id('d')],
-            ..Told::default()
+            ..RuntimeReport::default()
         });
         inventory
     }
 
     /// Of a target that has one cgroup, which exists and has the id 50, as has each above it.
     fn may_be(target: &str, root: Option<&str>, path: &str) -> bool {
-        let wanted = match target {
-            "all" => Some(Wanted::all_containers()),
-            text => Wanted::new(&text.parse().expect("a target")),
+        let matcher = match target {
+            "all" => Some(TargetMatcher::all_containers()),
+            text => TargetMatcher::new(&text.parse().expect("a target")),
         };
-        let kind = wanted.as_ref().map_or(TargetKind::Path, Wanted::kind);
-        let paths: Vec<String> = root.into_iter().map(str::to_owned).collect();
-        let ends = root.unwrap_or_default().match_indices('/').map(|(at, _)| at).skip(1);
-        let ends = ends.chain(root.map(str::len));
-        let standing = ends.map(|end| (root.unwrap_or_default()[..end].to_owned(), 50)).collect();
-        let name = wanted.as_ref().map_or(target, |wanted| &wanted.name).to_owned();
+        let kind = matcher.as_ref().map_or(TargetKind::Path, TargetMatcher::kind);
+        let paths: Vec<CgroupPath> = root.into_iter().map(CgroupPath::from).collect();
+        let levels = root.into_iter().flat_map(levels);
+        let standing = levels.map(|level| (CgroupPath::from(level), 50)).collect();
+        let name = matcher.as_ref().map_or(target, |matcher| &matcher.name).to_owned();
         let selection = Selection { name, kind, paths, without: Vec::new() };
         Targets {
             selections: &[selection],
-            wanted: wanted.as_slice(),
+            matchers: matcher.as_slice(),
             inventory: &inventory(),
             standing: &standing,
         }
@@ -203,9 +199,9 @@ mod tests {
         };
         let targets = Targets {
             selections: &[selection],
-            wanted: &[],
+            matchers: &[],
             inventory: &Inventory::default(),
-            standing: &BTreeMap::from([("/a".to_owned(), 10)]),
+            standing: &BTreeMap::from([("/a".into(), 10)]),
         };
         for (path, may) in
             [("/a/?60", true), ("/?60/b", false), ("/a/?60/x", true), ("/a/x/?60", false)]

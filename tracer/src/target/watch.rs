@@ -1,4 +1,4 @@
-//! Tells when a cgroup becomes empty, is populated again, or is removed.
+//! Reports when a cgroup becomes empty, is populated again, or is removed.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -8,20 +8,22 @@ use rustix::io::Errno;
 
 use super::cgroup::CgroupRoot;
 use super::error::{CgroupError, Operation};
+use crate::cgroup_path::CgroupPath;
 
 /// An open `cgroup.events`.
 ///
-/// The descriptor reports `POLLPRI` when the state changes, and again after each change only once [`read`] has been
-/// called (kernel `fs/kernfs/file.c`, `kernfs_generic_poll`); for use in tokio's `AsyncFd` with
-/// `Interest::PRIORITY`: the descriptor is the same one, and open, for as long as the value lives. The removal of
-/// the directory may not be reported on every kernel: the cgroup was empty before, so that whoever waits for its end
-/// reads again from time to time while it is empty.
+/// The descriptor reports `POLLPRI` when the state changes, and again after each change only once
+/// [`read`] has been called (kernel `fs/kernfs/file.c`, `kernfs_generic_poll`); for use in tokio's
+/// `AsyncFd` with `Interest::PRIORITY`: the descriptor is the same one, and open, for as long as
+/// the value lives. The removal of the directory may not be reported on every kernel: the cgroup
+/// was empty before, so that whoever waits for its end reads again from time to time while it is
+/// empty.
 ///
 /// [`read`]: CgroupEvents::read
 #[derive(Debug)]
 pub struct CgroupEvents {
     file: File,
-    path: String,
+    path: CgroupPath,
 }
 
 /// The state of a cgroup.
@@ -39,13 +41,13 @@ pub enum CgroupState {
 }
 
 impl CgroupEvents {
-    /// Opens the events of a cgroup; none for the root of the hierarchy, which never becomes empty and has no such
-    /// file.
+    /// Opens the events of a cgroup; none for the root of the hierarchy, which never becomes empty
+    /// and has no such file.
     pub fn open(root: &CgroupRoot, path: &str) -> Result<Option<Self>, CgroupError> {
         let directory = root.directory(path)?;
         let file = directory.join("cgroup.events");
         match File::open(&file) {
-            Ok(file) => Ok(Some(Self { file, path: path.to_owned() })),
+            Ok(file) => Ok(Some(Self { file, path: path.into() })),
             Err(error) => match Errno::from_io_error(&error) {
                 Some(Errno::NOENT) if directory.is_dir() => Ok(None),
                 _ => Err(CgroupError::io(Operation::Open, &file, error)),

@@ -1,11 +1,12 @@
-//! Pods by what made them: the name of each tells, for controllers make names by rule. Pure.
+//! Recognises the workload of a pod by the pod's name: controllers name pods by rule. Pure.
 //!
-//! The rules: a Deployment's pod is `NAME-HASH-SUFFIX`, a `ReplicaSet`'s, `DaemonSet`'s or Job's `NAME-SUFFIX` (of an indexed Job
-//! `NAME-INDEX-SUFFIX`), a `CronJob`'s `NAME-TIME-SUFFIX`, a `StatefulSet`'s `NAME-ORDINAL` (Kubernetes `pkg/controller`).
+//! The rules: a Deployment's pod is `NAME-HASH-SUFFIX`, a `ReplicaSet`'s, `DaemonSet`'s or Job's
+//! `NAME-SUFFIX` (of an indexed Job `NAME-INDEX-SUFFIX`), a `CronJob`'s `NAME-TIME-SUFFIX`, a
+//! `StatefulSet`'s `NAME-ORDINAL` (Kubernetes `pkg/controller`).
 
 use std::fmt;
 
-use crate::recording::again::{less_hash, less_suffix};
+use crate::recording::generated_names::{less_hash, less_suffix};
 
 /// Pods that are meant together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,8 +104,8 @@ impl WorkloadKind {
 }
 
 impl Pods {
-    /// What a pod can be named by: its owners as far as they are known, else the likeliest by its name; nothing of one that was named
-    /// by hand.
+    /// What a pod can be named by: its owners as far as they are known, else the likeliest by its
+    /// name; nothing of one that was named by hand.
     pub fn of_pod(pod: &str, owners: &[(WorkloadKind, String)]) -> Vec<Self> {
         if !owners.is_empty() {
             let of = |(kind, name): &(WorkloadKind, String)| Self::Of {

@@ -1,4 +1,5 @@
-//! The C libraries, each in a root file system of its release, and the functions compiled with each.
+//! The C libraries, each in a root file system of its release, and the functions compiled with
+//! each.
 
 use std::{
     fs,
@@ -36,9 +37,9 @@ enum Kind {
 /// Fetches and compiles what is not there yet.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<Vec<Library>> {
     let mut releases = Releases::new(workspace);
-    let folder = workspace.target().join("alternatives");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("failed to create {}", folder.display()))?;
+    let directory = workspace.target().join("alternatives");
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("failed to create {}", directory.display()))?;
     let mut libraries = Vec::new();
     for release in RELEASES {
         let tree = Tree { release, name: "c-libraries", packages: PACKAGES.into() };
@@ -53,7 +54,7 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<Vec<Library>> {
                 package: format!("{package} {version}"),
                 release: release.name().to_owned(),
             };
-            let program = folder.join(format!("{}-{}", kind.name(), release.name()));
+            let program = directory.join(format!("{}-{}", kind.name(), release.name()));
             compile(workspace, kind, &unpacked.root, &program)?;
             libraries.push(Library { named, program });
         }
@@ -74,8 +75,8 @@ impl Kind {
         }
     }
 
-    /// The folders of headers, in their order, and what stands around the source when it is linked. glibc's program is started by
-    /// the loader of its release, musl's is static.
+    /// The directories of headers, in their order, and what stands around the source when it is
+    /// linked. glibc's program is started by the loader of its release, musl's is static.
     fn parts(self, root: &Path) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>) {
         match self {
             Self::Glibc => {
@@ -100,11 +101,11 @@ impl Kind {
                 )
             }
             Self::Musl => {
-                let folder = root.join("usr/lib/x86_64-linux-musl");
+                let directory = root.join("usr/lib/x86_64-linux-musl");
                 (
                     vec![root.join("usr/include/x86_64-linux-musl")],
-                    vec!["-static".into(), folder.join("crt1.o"), folder.join("crti.o")],
-                    vec![folder.join("libc.a"), "-lgcc".into(), folder.join("crtn.o")],
+                    vec!["-static".into(), directory.join("crt1.o"), directory.join("crti.o")],
+                    vec![directory.join("libc.a"), "-lgcc".into(), directory.join("crtn.o")],
                 )
             }
         }
@@ -119,8 +120,8 @@ fn compile(workspace: &Workspace, kind: Kind, root: &Path, program: &Path) -> Re
     let mut compile: Command = workspace.command("gcc");
     compile.args(["-O1", "-w", "-fno-pie", "-no-pie", "-nostdlib", "-nostdinc", "-o"]);
     compile.arg(program);
-    for folder in headers.iter().map(PathBuf::as_path).chain([Path::new(own_headers.trim())]) {
-        compile.arg("-isystem").arg(folder);
+    for directory in headers.iter().map(PathBuf::as_path).chain([Path::new(own_headers.trim())]) {
+        compile.arg("-isystem").arg(directory);
     }
     compile.args(before).arg(workspace.root().join(SOURCE)).args(after);
     let title =

@@ -1,6 +1,8 @@
-//! Makes the table of calls of which one stands for another, by runs: the same functions of several C libraries.
+//! Makes the table of calls of which one stands for another, by runs: the same functions of several
+//! C libraries.
 //!
-//! [`libraries`] fetches and compiles, [`runs`] traces, [`pairs`] compares, [`table`] reads and writes the table.
+//! [`libraries`] fetches and compiles, [`runs`] traces, [`pairs`] compares, [`table`] reads and
+//! writes the table.
 
 mod libraries;
 mod pairs;
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_by_pair() {
+    fn what_changed_is_listed_by_pair() {
         let table = |of: &str, call: &str| -> Table {
             let text = format!(
                 r#"{{"libraries":[],"kernel":"6","forms":[],"programs":[],"open":[],"runs":[{{"of":"{of}",

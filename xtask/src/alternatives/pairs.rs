@@ -1,9 +1,9 @@
-//! From what was seen to pairs: which call tells that another library makes another one.
+//! From what was seen to pairs: which call shows that another library makes another one.
 //!
-//! Of two libraries, the calls of a function that only one makes are compared. Where it is one call, it stands for all
-//! that only the other makes. Where there are several, calls are paired that are named after each other (`tgkill`, `tkill`).
-//! What start-up and allocation need follows from every program, and so from `execve`. What follows from no call is
-//! kept as open.
+//! Of two libraries, the calls of a function that only one makes are compared. Where it is one
+//! call, it stands for all that only the other makes. Where there are several, calls are paired
+//! that are named after each other (`tgkill`, `tkill`). What start-up and allocation need follows
+//! from every program, and so from `execve`. What follows from no call is kept as open.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::{
 
 /// What allocators and buffers need.
 const MEMORY: [&str; 7] = ["brk", "getrandom", "madvise", "mmap", "mprotect", "mremap", "munmap"];
-/// Starts every program, and so tells nothing of it.
+/// Starts every program, and so says nothing about it.
 const EXECUTE: &str = "execve";
 /// What programs, threads and libraries do for themselves, whatever they are asked for.
 const TELLS_NOTHING: [&str; 6] =
@@ -162,12 +162,13 @@ fn compare(
     memory.into_iter().map(|call| pair(EXECUTE, call)).chain(pairs).collect()
 }
 
-/// The calls that only the one that was seen makes; or the only one that it makes at all, but for those of every start.
+/// The calls that only the one that was seen makes; or the only one that it makes at all, but for
+/// those of every start.
 fn signs<'run>(seen: &Maker<'run>, made: &Maker<'run>) -> Vec<&'run str> {
-    let telling = |call: &&str| {
+    let meaningful = |call: &&str| {
         !MEMORY.contains(call) && !TELLS_NOTHING.contains(call) && !STANDING.contains(call)
     };
-    let all: Vec<&str> = seen.calls.iter().map(String::as_str).filter(telling).collect();
+    let all: Vec<&str> = seen.calls.iter().map(String::as_str).filter(meaningful).collect();
     let own: Vec<&str> = all.iter().copied().filter(|call| !made.calls.contains(*call)).collect();
     match all[..] {
         [only] if own.is_empty() && !seen.start.contains(only) => vec![only],
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_forms() {
+    fn names_show_forms() {
         for (one, other) in
             [("tkill", "tgkill"), ("open", "openat"), ("clone3", "clone"), ("newfstatat", "stat")]
         {

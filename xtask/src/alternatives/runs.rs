@@ -36,7 +36,8 @@ const NEWER: [(u32, &str); 10] = [
     (464, "getxattrat"),
     (468, "file_getattr"),
 ];
-/// Calls that kernels or filters may lack, so that libraries have another way; of those that strace knows by name.
+/// Calls that kernels or filters may lack, so that libraries have another way; of those that strace
+/// knows by name.
 const MAY_BE_MISSING: [&str; 10] = [
     "clone3",
     "close_range",
@@ -78,7 +79,7 @@ pub(crate) fn observe(
     libraries: &[Library],
     functions: &[String],
 ) -> Result<Observed> {
-    let folder = workspace.target().join("alternatives/runs");
+    let directory = workspace.target().join("alternatives/runs");
     let functions: Vec<&str> =
         [START].into_iter().chain(functions.iter().map(String::as_str)).collect();
     let jobs: Vec<Job<'_>> = functions
@@ -88,7 +89,7 @@ pub(crate) fn observe(
         })
         .collect();
     let mut observed = Observed::default();
-    for (job, calls) in perform(workspace, libraries, &folder, &jobs)? {
+    for (job, calls) in perform(workspace, libraries, &directory, &jobs)? {
         let of_function = observed.calls.entry(job.function.to_owned()).or_default();
         of_function.resize(libraries.len(), Calls::new());
         of_function[job.library] = calls;
@@ -101,7 +102,7 @@ pub(crate) fn observe(
             missing.map(|name| Job { without: Some(name), ..*job })
         })
         .collect();
-    for (job, calls) in perform(workspace, libraries, &folder, &fallbacks)? {
+    for (job, calls) in perform(workspace, libraries, &directory, &fallbacks)? {
         let missing = job.without.context("a call is missing")?;
         observed.without.insert((job.function.to_owned(), job.library, missing.to_owned()), calls);
     }
@@ -119,7 +120,7 @@ struct Job<'name> {
 fn perform<'name>(
     workspace: &Workspace,
     libraries: &[Library],
-    folder: &Path,
+    directory: &Path,
     jobs: &[Job<'name>],
 ) -> Result<Vec<(Job<'name>, Calls)>> {
     let queue = Mutex::new(jobs.iter().enumerate());
@@ -130,7 +131,7 @@ fn perform<'name>(
                 loop {
                     let next = queue.lock().ok().and_then(|mut queue| queue.next());
                     let Some((index, job)) = next else { return };
-                    let calls = repeated(workspace, &libraries[job.library], folder, index, job);
+                    let calls = repeated(workspace, &libraries[job.library], directory, index, job);
                     let Ok(mut results) = results.lock() else { return };
                     results.push((index, calls.map(|calls| (*job, calls))));
                 }
@@ -145,17 +146,17 @@ fn perform<'name>(
 fn repeated(
     workspace: &Workspace,
     library: &Library,
-    folder: &Path,
+    directory: &Path,
     index: usize,
     job: &Job<'_>,
 ) -> Result<Calls> {
     let mut calls = Calls::new();
     for _ in 0..REPETITIONS {
-        let folder = folder.join(index.to_string());
-        let trace = traced(workspace, library, &folder, job)
+        let directory = directory.join(index.to_string());
+        let trace = traced(workspace, library, &directory, job)
             .with_context(|| format!("{} of {}", job.function, library.named.name))?;
         calls.extend(parse(&trace, job.function == START)?);
-        fs::remove_dir_all(&folder).context("failed to remove the folder of a run")?;
+        fs::remove_dir_all(&directory).context("failed to remove the directory of a run")?;
     }
     Ok(calls)
 }
@@ -164,25 +165,25 @@ fn repeated(
 fn traced(
     workspace: &Workspace,
     library: &Library,
-    folder: &Path,
+    directory: &Path,
     job: &Job<'_>,
 ) -> Result<String> {
     // What a run that was interrupted left.
-    let _ = fs::remove_dir_all(folder);
-    let work = folder.join("work");
-    fs::create_dir_all(&work).context("failed to create the folder of a run")?;
-    for path in [work.join("file"), folder.join("input")] {
+    let _ = fs::remove_dir_all(directory);
+    let work = directory.join("work");
+    fs::create_dir_all(&work).context("failed to create the directory of a run")?;
+    for path in [work.join("file"), directory.join("input")] {
         fs::write(path, "a line of text\nand another\n").context("failed to write an input")?;
     }
-    let trace = folder.join("trace");
+    let trace = directory.join("trace");
     let mut strace = workspace.command("timeout");
     strace.args(["--kill-after=5", BOUND, "strace", "-f", "-qq", "-o"]).arg(&trace);
     if let Some(missing) = job.without {
         strace.arg(format!("--inject={missing}:error=ENOSYS"));
     }
     strace.arg(&library.program).arg(job.function).current_dir(&work);
-    strace.stdin(File::open(folder.join("input")).context("failed to open the input")?);
-    strace.stdout(File::create(folder.join("output")).context("failed to create the output")?);
+    strace.stdin(File::open(directory.join("input")).context("failed to open the input")?);
+    strace.stdout(File::create(directory.join("output")).context("failed to create the output")?);
     // The status is the function's, which may end as it likes.
     strace.stderr(Stdio::null()).status().context("failed to start strace")?;
     let bytes = fs::read(&trace).context("strace wrote nothing: is it installed?")?;

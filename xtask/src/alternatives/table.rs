@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// What tracer embeds. `runs` and `open` are made by this tool, `programs` and `forms` are written by people.
+/// What tracer embeds. `runs` and `open` are made by this tool, `programs` and `forms` are written
+/// by people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
@@ -15,10 +16,10 @@ pub(crate) struct Table {
     pub(crate) kernel: String,
     /// A call that was seen, and one that another library makes in its place.
     pub(crate) runs: Vec<Pair>,
-    /// What a library makes and nothing in the other's calls tells.
+    /// What a library makes and nothing in the other's calls shows.
     pub(crate) open: Vec<Open>,
     /// What newer versions of programs make.
-    pub(crate) programs: Vec<Program>,
+    pub(crate) programs: Vec<ProgramChange>,
     /// Forms of one call, by the sources of libraries.
     pub(crate) forms: Vec<Forms>,
 }
@@ -54,7 +55,7 @@ pub(crate) struct Open {
 /// A call that a newer version of a program makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Program {
+pub(crate) struct ProgramChange {
     pub(crate) of: String,
     pub(crate) call: String,
     pub(crate) seen_with: String,

@@ -1,8 +1,9 @@
-//! What the Kubernetes of the tests is made of: a root file system for its one node, from Debian's packages, and the programs of
-//! Kubernetes itself, which Debian has as sources only.
+//! What the Kubernetes of the tests is made of: a root file system for its one node, from Debian's
+//! packages, and the programs of Kubernetes itself, which Debian has as sources only.
 //!
-//! The root file system is one of [`releases`]; the programs are in `cluster` in the target folder. Nothing is installed on this
-//! machine. What is there is not downloaded or built again, unless the recipe changed; removing the folder is the way to newer versions.
+//! The root file system is one of [`releases`]; the programs are in `cluster` in the target
+//! directory. Nothing is installed on this machine. What is there is not downloaded or built again,
+//! unless the recipe changed; removing the directory is the way to newer versions.
 //!
 //! [`releases`]: crate::releases
 
@@ -19,7 +20,7 @@ use crate::{
 };
 use kubernetes::Kubernetes;
 
-/// The variable that tells the tests where it is.
+/// The variable that gives the tests its path.
 const VARIABLE: &str = "TRACER_TEST_CLUSTER";
 
 /// What the node runs, and what sets it up: a shell, mounts, addresses, keys.
@@ -38,7 +39,7 @@ const NODE: [&str; 12] = [
     "util-linux",
 ];
 
-/// What the test program is told of.
+/// What the test program can use.
 pub(crate) struct Cluster {
     root: PathBuf,
     programs: PathBuf,
@@ -53,7 +54,8 @@ impl Cluster {
     }
 }
 
-/// Finds it, and downloads and builds what is missing when that is asked for. `None` when something is missing and is not asked for.
+/// Finds it, and downloads and builds what is missing when that is asked for. `None` when something
+/// is missing and is not asked for.
 pub(crate) fn set_up(workspace: &Workspace, install: bool) -> Result<Option<Cluster>> {
     let mut releases = Releases::new(workspace);
     let kubernetes = Kubernetes::new(workspace);

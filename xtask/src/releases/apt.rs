@@ -1,4 +1,5 @@
-//! Debian's archive, asked by this machine's apt with a state of its own: what is installed here plays no part.
+//! Debian's archive, asked by this machine's apt with a state of its own: what is installed here
+//! plays no part.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ pub(crate) type Suites<'name> = (&'name str, &'name [&'name str]);
 /// The archive's packages.
 pub(crate) struct Apt<'workspace> {
     workspace: &'workspace Workspace,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 /// Which lists of the archive are read.
@@ -59,23 +60,23 @@ impl<'workspace> Apt<'workspace> {
     /// Reads the package lists of the suites, from the mirror that this machine uses.
     pub(crate) fn open(
         workspace: &'workspace Workspace,
-        folder: &Path,
+        directory: &Path,
         suites: &[Suites<'_>],
         lists: Lists,
     ) -> Result<Self> {
         let texts = SOURCES.map(|path| fs::read_to_string(path).unwrap_or_default());
         let sources = sources(&texts.concat(), suites, lists)?;
         for name in ["lists/partial", "cache/archives/partial"] {
-            let folder = folder.join(name);
-            fs::create_dir_all(&folder)
-                .with_context(|| format!("failed to create {}", folder.display()))?;
+            let directory = directory.join(name);
+            fs::create_dir_all(&directory)
+                .with_context(|| format!("failed to create {}", directory.display()))?;
         }
         for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
-            let path = folder.join(name);
+            let path = directory.join(name);
             fs::write(&path, text)
                 .with_context(|| format!("failed to write {}", path.display()))?;
         }
-        let apt = Self { workspace, folder: folder.to_owned() };
+        let apt = Self { workspace, directory: directory.to_owned() };
         let names: Vec<&str> = suites.iter().flat_map(|(_, suites)| *suites).copied().collect();
         let title = format!("{} of Debian: {}", lists.title(), names.join(", "));
         command::quiet(&title, apt.command("apt-get").arg("update"))?;
@@ -85,7 +86,7 @@ impl<'workspace> Apt<'workspace> {
     /// An apt program with the private state.
     fn command(&self, program: &str) -> Command {
         let mut command = self.workspace.command(program);
-        let path = |name: &str| self.folder.join(name).display().to_string();
+        let path = |name: &str| self.directory.join(name).display().to_string();
         for (option, value) in [
             ("Dir::State", path("")),
             ("Dir::State::lists", path("lists")),
@@ -101,7 +102,7 @@ impl<'workspace> Apt<'workspace> {
             ("Acquire::Check-Valid-Until", "false".into()),
             ("Acquire::Languages", "none".into()),
             ("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", "false".into()),
-            // The user of apt's own downloads may have no access to this folder.
+            // The user of apt's own downloads may have no access to this directory.
             ("APT::Sandbox::User", "root".into()),
         ] {
             command.arg("-o").arg(format!("{option}={value}"));
@@ -115,8 +116,8 @@ impl<'workspace> Apt<'workspace> {
         Ok(names.lines().map(str::to_owned).collect())
     }
 
-    /// The packages with everything that they depend on, down to the C library. Those of the preferred suite come first,
-    /// where one is named; else the newest.
+    /// The packages with everything that they depend on, down to the C library. Those of the
+    /// preferred suite come first, where one is named; else the newest.
     pub(crate) fn closure(&self, names: &[&str], preferred: Option<&str>) -> Result<Vec<Package>> {
         let mut simulate = self.command("apt-get");
         simulate.args(["install", "--simulate", "--quiet=2", "--no-install-recommends"]);
@@ -151,11 +152,16 @@ impl<'workspace> Apt<'workspace> {
         Ok(packages)
     }
 
-    /// Downloads the packages into the folder; apt verifies them.
-    pub(crate) fn download(&self, title: &str, packages: &[Package], folder: &Path) -> Result<()> {
+    /// Downloads the packages into the directory; apt verifies them.
+    pub(crate) fn download(
+        &self,
+        title: &str,
+        packages: &[Package],
+        directory: &Path,
+    ) -> Result<()> {
         let mut download = self.command("apt-get");
         download.arg("download").args(packages.iter().map(|package| &package.selector));
-        command::quiet(title, download.current_dir(folder))
+        command::quiet(title, download.current_dir(directory))
     }
 
     /// The newest source package of that name.
@@ -175,16 +181,16 @@ impl<'workspace> Apt<'workspace> {
         newest.with_context(|| format!("the index has no source package {name}"))
     }
 
-    /// Downloads the files of a source package into the folder; apt verifies them.
+    /// Downloads the files of a source package into the directory; apt verifies them.
     pub(crate) fn download_source(
         &self,
         title: &str,
         source: &Source,
-        folder: &Path,
+        directory: &Path,
     ) -> Result<()> {
         let mut download = self.command("apt-get");
         download.args(["source", "--download-only", &source.selector]);
-        command::quiet(title, download.current_dir(folder))
+        command::quiet(title, download.current_dir(directory))
     }
 }
 
@@ -236,7 +242,8 @@ fn sources(lists: &str, suites: &[Suites<'_>], kind: Lists) -> Result<String> {
     Ok(lines)
 }
 
-/// `Inst NAME (VERSION ORIGIN [ARCHITECTURE])`, as a simulated installation says it, as `NAME=VERSION`.
+/// `Inst NAME (VERSION ORIGIN [ARCHITECTURE])`, as a simulated installation says it, as
+/// `NAME=VERSION`.
 fn selector(line: &str) -> Option<String> {
     let mut words = line.strip_prefix("Inst ")?.split(' ');
     let name = words.next()?;
@@ -244,7 +251,8 @@ fn selector(line: &str) -> Option<String> {
     Some(format!("{name}={version}"))
 }
 
-/// `NAME | VERSION | BASE SUITE/COMPONENT ARCHITECTURE Packages`: the version, when the suite is the wanted one.
+/// `NAME | VERSION | BASE SUITE/COMPONENT ARCHITECTURE Packages`: the version, when the suite is
+/// the wanted one.
 fn version<'line>(line: &'line str, suite: &str) -> Option<&'line str> {
     let mut columns = line.split('|').map(str::trim);
     let (_name, version, place) = (columns.next()?, columns.next()?, columns.next()?);

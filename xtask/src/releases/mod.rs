@@ -1,8 +1,10 @@
-//! Root file systems with programs of other releases of Debian: packages with everything that they depend on, unpacked
-//! below `releases` in the target folder. Nothing is installed on this machine, and no script of a package is run.
+//! Root file systems with programs of other releases of Debian: packages with everything that they
+//! depend on, unpacked below `releases` in the target directory. Nothing is installed on this
+//! machine, and no script of a package is run.
 //!
-//! [`apt`] asks the archive, with a state of its own; [`store`] keeps what was downloaded, with its checksums. What is there is
-//! not downloaded again; removing the folder is the way to newer versions.
+//! [`apt`] asks the archive, with a state of its own; [`store`] keeps what was downloaded, with its
+//! checksums. What is there is not downloaded again; removing the directory is the way to newer
+//! versions.
 
 pub(crate) mod apt;
 pub(crate) mod store;
@@ -24,7 +26,7 @@ const USERS: [(&str, &str); 2] = [
     ("usr/share/base-passwd/passwd.master", "etc/passwd"),
     ("usr/share/base-passwd/group.master", "etc/group"),
 ];
-/// Makes a root file system of what is unpacked: the folders, `/bin` and `/lib`, and users.
+/// Makes a root file system of what is unpacked: the directories, `/bin` and `/lib`, and users.
 const BASE: [&str; 2] = ["base-files", "base-passwd"];
 
 /// A release of Debian.
@@ -40,7 +42,7 @@ pub(crate) enum Release {
 /// A root file system to be had.
 pub(crate) struct Tree {
     pub(crate) release: Release,
-    /// What it is for; with the release, the name of its folder.
+    /// What it is for; with the release, the name of its directory.
     pub(crate) name: &'static str,
     /// The packages, without those that they depend on.
     pub(crate) packages: Vec<&'static str>,
@@ -153,9 +155,9 @@ impl<'workspace> Releases<'workspace> {
 
     fn open(&mut self, release: Release) -> Result<()> {
         if !self.lists.contains_key(&release) {
-            let folder = self.store.path().join("apt").join(release.name());
+            let directory = self.store.path().join("apt").join(release.name());
             let suites = [("debian", release.suites())];
-            let apt = Apt::open(self.workspace, &folder, &suites, Lists::Binary)?;
+            let apt = Apt::open(self.workspace, &directory, &suites, Lists::Binary)?;
             self.lists.insert(release, apt);
         }
         Ok(())

@@ -19,32 +19,33 @@ pub(crate) struct Set {
     pub(crate) name: String,
     /// What was asked for. A set that was fetched for another wish is fetched again.
     pub(crate) wish: String,
-    /// Where it is unpacked, below the store's folder.
+    /// Where it is unpacked, below the store's directory.
     pub(crate) place: PathBuf,
 }
 
-/// The folder of all of it: `packages` holds what was downloaded, with the checksums of the signed index.
+/// The directory of all of it: `packages` holds what was downloaded, with the checksums of the
+/// signed index.
 pub(crate) struct Store<'workspace> {
     workspace: &'workspace Workspace,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl<'workspace> Store<'workspace> {
-    pub(crate) fn new(workspace: &'workspace Workspace, folder: PathBuf) -> Self {
-        Self { workspace, folder }
+    pub(crate) fn new(workspace: &'workspace Workspace, directory: PathBuf) -> Self {
+        Self { workspace, directory }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.folder
+        &self.directory
     }
 
     /// Where the set is, once it was fetched.
     pub(crate) fn place(&self, set: &Set) -> PathBuf {
-        self.folder.join(&set.place)
+        self.directory.join(&set.place)
     }
 
     fn packages(&self) -> PathBuf {
-        self.folder.join("packages")
+        self.directory.join("packages")
     }
 
     /// The checksums of a set, as sha256sum reads them, below a comment with the wish.
@@ -52,7 +53,8 @@ impl<'workspace> Store<'workspace> {
         self.packages().join(format!("{}.sha256", set.name))
     }
 
-    /// Whether the set is there, unpacked, and its packages are what the index said when they were downloaded.
+    /// Whether the set is there, unpacked, and its packages are what the index said when they were
+    /// downloaded.
     pub(crate) fn holds(&self, set: &Set) -> bool {
         let checksums = fs::read_to_string(self.checksums(set)).unwrap_or_default();
         if checksums.lines().next() != Some(&comment(set)) || !self.place(set).exists() {
@@ -84,8 +86,8 @@ impl<'workspace> Store<'workspace> {
         Ok(text.lines().filter_map(version).collect())
     }
 
-    /// Downloads the set's packages, checks them and unpacks them; what is wanted of the folder where they are unpacked
-    /// comes to the set's place.
+    /// Downloads the set's packages, checks them and unpacks them; what is wanted of the directory
+    /// where they are unpacked comes to the set's place.
     pub(crate) fn fetch(
         &self,
         apt: &Apt<'_>,
@@ -93,15 +95,15 @@ impl<'workspace> Store<'workspace> {
         packages: &[Package],
         wanted: impl FnOnce(&Path) -> Result<PathBuf>,
     ) -> Result<()> {
-        let folder = self.packages();
-        create(&folder)?;
+        let directory = self.packages();
+        create(&directory)?;
         let bytes: u64 = packages.iter().map(|package| package.size).sum();
         let what = match packages {
             [one] => one.selector.clone(),
             several => format!("{} packages", several.len()),
         };
         let title = format!("{}: {what}, {:.0} MB", set.title, bytes as f64 / 1e6);
-        apt.download(&title, packages, &folder)?;
+        apt.download(&title, packages, &directory)?;
         let lines =
             packages.iter().map(|package| format!("{}  {}\n", package.sha256, package.file));
         let text = format!("{}\n{}", comment(set), lines.collect::<String>());
@@ -120,7 +122,7 @@ impl<'workspace> Store<'workspace> {
         wanted: impl FnOnce(&Path) -> Result<PathBuf>,
     ) -> Result<()> {
         let place = self.place(set);
-        let beside = self.folder.join(format!("{}.partial", set.name));
+        let beside = self.directory.join(format!("{}.partial", set.name));
         remove(&beside)?;
         for package in packages {
             let mut unpack = self.workspace.command("dpkg-deb");
@@ -128,7 +130,7 @@ impl<'workspace> Store<'workspace> {
             command::output(unpack.current_dir(self.packages()))?;
         }
         let wanted = wanted(&beside)?;
-        create(place.parent().context("it is in a folder")?)?;
+        create(place.parent().context("it is in a directory")?)?;
         remove(&place)?;
         fs::rename(&wanted, &place).with_context(|| {
             format!("failed to move {} to {}", wanted.display(), place.display())
@@ -148,11 +150,12 @@ fn version(line: &str) -> Option<(String, String)> {
     Some((name.to_owned(), version.replace("%3a", ":")))
 }
 
-fn create(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))
+fn create(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("failed to create {}", directory.display()))
 }
 
-/// Removes a file or a folder with everything in it, where there is one.
+/// Removes a file or a directory with everything in it, where there is one.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Err(_) => return Ok(()),

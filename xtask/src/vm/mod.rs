@@ -1,8 +1,10 @@
-//! What virtual machines with other kernels are made of: an emulator and kernels, from Debian's archive.
+//! What virtual machines with other kernels are made of: an emulator and kernels, from Debian's
+//! archive.
 //!
-//! Everything is below `vm` in the target folder: `packages` holds what was downloaded, with the checksums of the
-//! signed index; `qemu` and `kernels` hold what was unpacked from it. Nothing is installed on this machine. What is
-//! there is not downloaded again; removing the folder is the way to newer versions.
+//! Everything is below `vm` in the target directory: `packages` holds what was downloaded, with the
+//! checksums of the signed index; `qemu` and `kernels` hold what was unpacked from it. Nothing is
+//! installed on this machine. What is there is not downloaded again; removing the directory is the
+//! way to newer versions.
 
 mod packages;
 mod series;
@@ -26,7 +28,8 @@ use crate::{
 };
 use packages::Part;
 
-/// The suites of the two archives. The emulator is the first one's; the kernels come from the others.
+/// The suites of the two archives. The emulator is the first one's; the kernels come from the
+/// others.
 const SUITES: [Suites<'_>; 2] = [
     ("debian", &["trixie", "trixie-backports"]),
     ("debian-security", &["trixie-security", "bookworm-security", "bullseye-security"]),
@@ -73,7 +76,7 @@ impl Form {
 }
 
 impl Machines {
-    /// What the test program is told.
+    /// The variables of the test program.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let kernels: Vec<_> =
             self.kernels.iter().map(|(name, image)| json!([name, image])).collect();
@@ -87,8 +90,8 @@ impl Machines {
     }
 }
 
-/// Finds the emulator and the kernels, and downloads what is missing when that is asked for. `None` when something is
-/// missing and is not asked for.
+/// Finds the emulator and the kernels, and downloads what is missing when that is asked for. `None`
+/// when something is missing and is not asked for.
 pub(crate) fn set_up(
     workspace: &Workspace,
     form: &Form,
@@ -111,8 +114,8 @@ pub(crate) fn set_up(
                 return Ok(None);
             }
             if apt.is_none() {
-                let folder = store.path().join("apt");
-                apt = Some(Apt::open(workspace, &folder, &SUITES, Lists::Binary)?);
+                let directory = store.path().join("apt");
+                apt = Some(Apt::open(workspace, &directory, &SUITES, Lists::Binary)?);
             }
             part.fetch(&store, apt.as_ref().context("the package lists were read")?)?;
         }
@@ -137,17 +140,18 @@ fn installed_emulator(workspace: &Workspace) -> Option<Vec<PathBuf>> {
     Some(vec![EMULATOR.into()])
 }
 
-/// The emulator of a folder, with the libraries and the firmware that came with it: this machine's may be others.
-fn unpacked_emulator(folder: &Path) -> Vec<PathBuf> {
-    let libraries = folder.join(LIBRARIES);
+/// The emulator of a directory, with the libraries and the firmware that came with it: this
+/// machine's may be others.
+fn unpacked_emulator(directory: &Path) -> Vec<PathBuf> {
+    let libraries = directory.join(LIBRARIES);
     let mut words: Vec<PathBuf> = vec![
         libraries.join("ld-linux-x86-64.so.2"),
         "--library-path".into(),
         libraries,
-        folder.join("usr/bin").join(EMULATOR),
+        directory.join("usr/bin").join(EMULATOR),
     ];
     for firmware in ["usr/share/qemu", "usr/share/seabios"] {
-        words.extend(["-L".into(), folder.join(firmware)]);
+        words.extend(["-L".into(), directory.join(firmware)]);
     }
     words
 }

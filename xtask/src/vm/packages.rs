@@ -65,16 +65,16 @@ impl Part {
 
 /// The kernel's image in an unpacked package.
 fn image(unpacked: &Path) -> Result<PathBuf> {
-    let mut folders: Vec<PathBuf> = IMAGES.map(|name| unpacked.join(name)).into();
-    while let Some(folder) = folders.pop() {
-        // The kernel's release is the last part of one path and a folder of the other.
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+    let mut directories: Vec<PathBuf> = IMAGES.map(|name| unpacked.join(name)).into();
+    while let Some(directory) = directories.pop() {
+        // The kernel's release is the last part of one path and a directory of the other.
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_string_lossy().starts_with("vmlinuz") {
                 return Ok(entry.path());
             }
-            if folder.ends_with(IMAGES[1]) {
-                folders.push(entry.path());
+            if directory.ends_with(IMAGES[1]) {
+                directories.push(entry.path());
             }
         }
     }

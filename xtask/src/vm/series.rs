@@ -4,7 +4,8 @@
 pub(super) const NEWEST: &str = "newest";
 /// Kernels for virtual machines: small, and with what this needs built in.
 const FLAVOUR: &str = "-cloud-amd64";
-/// Where the image itself is. Since 6.19 the packages of the first name are empty beside one of the second.
+/// Where the image itself is. Since 6.19 the packages of the first name are empty beside one of the
+/// second.
 const KINDS: [&str; 2] = ["linux-image-", "linux-binary-"];
 
 /// The package with the newest kernel of the series, such as `6.12`, among the names of packages.

@@ -53,8 +53,8 @@ impl Evidence {
 }
 
 impl CallEvidence {
-    /// What is known of the bits of an argument: by the entry with this mask, else by the one with the fewest more bits. None when
-    /// nothing is.
+    /// What is known of the bits of an argument: by the entry with this mask, else by the one with
+    /// the fewest more bits. None when nothing is.
     pub(super) fn values(&self, index: u8, mask: u64) -> Option<Values> {
         let covers = |found: u64| found & mask == mask;
         let all = self.arguments.iter().filter(|((at, found), _)| *at == index && covers(*found));

@@ -1,17 +1,20 @@
 //! Limits by what was seen alone.
 //!
-//! A call of several arguments is limited by the first one of the table: which values came together was not recorded, and one condition
-//! for each value is what all who read profiles agree on.
+//! A call of several arguments is limited by the first one of the table: which values came together
+//! was not recorded, and one condition for each value is what all who read profiles agree on.
+
+use std::collections::BTreeSet;
 
 use tracer_ebpf::arguments::{Source, WatchedArgument};
 
 use super::{
-    super::{Reason, defaults::shared, standing},
-    ArgumentNotes, CLONE, CLONE3, Evidence, Limit, as_defaults,
-    evidence::{CallEvidence, Values},
-    watched,
+    as_defaults::as_defaults,
+    clone3::{CLONE, CLONE3},
+    evidence::{CallEvidence, Evidence, Values, watched},
+    limit::Limit,
+    notes::ArgumentNotes,
 };
-use std::collections::BTreeSet;
+use crate::profile::{Reason, always_allowed, defaults::shared};
 
 /// The limit of a call that is allowed for these reasons. None: it is allowed with all values.
 pub(super) fn limit(
@@ -68,7 +71,8 @@ fn by(entry: &WatchedArgument, sources: &[&CallEvidence]) -> Option<Limit> {
     Some(limit)
 }
 
-/// The calls whose recorded values are a call's: those of `clone3` are what `clone` is called with in its place.
+/// The calls whose recorded values are a call's: those of `clone3` are what `clone` is called with
+/// in its place.
 fn sources(name: &str) -> impl Iterator<Item = &str> {
     [name].into_iter().chain((name == CLONE).then_some(CLONE3))
 }
@@ -77,24 +81,25 @@ fn sources(name: &str) -> impl Iterator<Item = &str> {
 fn comes_with_values(name: &str, reason: Reason) -> bool {
     match reason {
         Reason::Seen { .. } | Reason::Denied { .. } => true,
-        Reason::Companion(of) => name == CLONE && of == CLONE3,
+        Reason::Fallback(of) => name == CLONE && of == CLONE3,
         _ => false,
     }
 }
 
-/// The values that are needed for reasons besides that the call was seen; None when they are not known of each of them.
+/// The values that are needed for reasons besides that the call was seen; None when they are not
+/// known of each of them.
 fn needed(name: &str, index: u8, reasons: &BTreeSet<Reason>) -> Option<Vec<(u64, Reason)>> {
     let mut needed = Vec::new();
     for reason in reasons.iter().filter(|reason| !comes_with_values(name, **reason)) {
         let values = match reason {
             Reason::Base { runtime, .. } => runtime.base_set().values(name, index)?,
-            Reason::StartUp(_) => standing::values(name, index)?,
+            Reason::StartUp(_) => always_allowed::values(name, index)?,
             _ => return None,
         };
         needed.extend(values.iter().map(|value| (*value, *reason)));
     }
     // Whatever is executed may be linked dynamically, though what was recorded is not.
-    let linker = standing::linker_values(name, index);
+    let linker = always_allowed::linker_values(name, index);
     needed.extend(linker.map(|(value, why)| (value, Reason::StartUp(why))));
     Some(needed)
 }

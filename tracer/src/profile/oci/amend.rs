@@ -5,14 +5,18 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{ReadError, read};
-use crate::profile::{Architecture, Errno, widening::AddedValue};
+use crate::{
+    profile::{Errno, widening::AddedValue},
+    syscalls::Abi,
+};
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
 const ERRNO: &str = "SCMP_ACT_ERRNO";
 const EQUAL: &str = "SCMP_CMP_EQ";
 const MASKED_EQUAL: &str = "SCMP_CMP_MASKED_EQ";
 
-/// The profile with these calls allowed for all arguments, and those with these values, on these architectures as well.
+/// The profile with these calls allowed for all arguments, and those with these values, on these
+/// architectures as well.
 ///
 /// # Errors
 /// What is given is no profile.
@@ -20,7 +24,7 @@ pub fn amend(
     bytes: &[u8],
     names: &BTreeSet<String>,
     values: &BTreeSet<AddedValue>,
-    architectures: &BTreeSet<Architecture>,
+    architectures: &BTreeSet<Abi>,
 ) -> Result<String, ReadError> {
     change(bytes, |profile| {
         list(profile, architectures);
@@ -32,7 +36,8 @@ pub fn amend(
     })
 }
 
-/// The profile with these calls failing with ENOSYS, whatever its rules said of them that did not allow them.
+/// The profile with these calls failing with ENOSYS, whatever its rules said of them that did not
+/// allow them.
 ///
 /// # Errors
 /// What is given is no profile.
@@ -101,7 +106,8 @@ fn allow(rules: &mut Vec<Value>, names: &BTreeSet<String>) {
     }
 }
 
-/// Puts a rule behind those about the call, or behind all, and takes out those that refuse the same value.
+/// Puts a rule behind those about the call, or behind all, and takes out those that refuse the same
+/// value.
 fn allow_value(rules: &mut Vec<Value>, value: &AddedValue) {
     let AddedValue { name, index, mask, value } = *value;
     let names = BTreeSet::from([name.to_owned()]);
@@ -161,8 +167,8 @@ fn spelling(object: &Map<String, Value>, field: &str) -> String {
 }
 
 /// Lists the architectures, in whichever way the profile does.
-fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>) {
-    let native = Architecture::X86_64.token();
+fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Abi>) {
+    let native = Abi::NATIVE.seccomp_arch();
     let map = profile.get_mut(&spelling(profile, "archMap")).and_then(Value::as_array_mut);
     let is_native = |entry: &Value| at(entry, "architecture").is_some_and(|it| it == native);
     let entry = map.and_then(|map| map.iter_mut().find(|entry| is_native(entry)));
@@ -176,7 +182,7 @@ fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>
         *listed = if implied { json!([]) } else { json!([native]) };
     }
     let Value::Array(listed) = listed else { return };
-    for token in architectures.iter().map(|architecture| architecture.token()) {
+    for token in architectures.iter().map(|abi| abi.seccomp_arch()) {
         let known = listed.iter().any(|known| known == token) || implied && token == native;
         if !known {
             listed.push(json!(token));
@@ -188,7 +194,7 @@ fn list(profile: &mut Map<String, Value>, architectures: &BTreeSet<Architecture>
 mod tests {
     use super::*;
     use crate::{
-        profile::policy::{Host, Policy, Verdict},
+        profile::policy::{Policy, RuleContext, Verdict},
         syscalls::{self, Abi},
     };
 
@@ -197,7 +203,8 @@ mod tests {
     }
 
     fn policy(text: &str) -> Policy {
-        Policy::new(&read(text.as_bytes()).expect("a profile"), &Host::default()).expect("a policy")
+        Policy::new(&read(text.as_bytes()).expect("a profile"), &RuleContext::default())
+            .expect("a policy")
     }
 
     fn verdict(text: &str, abi: Abi, name: &str) -> Verdict {
@@ -308,7 +315,7 @@ mod tests {
 
     #[test]
     fn architectures_are_listed_in_either_way() {
-        let x86 = BTreeSet::from([Architecture::X86]);
+        let x86 = BTreeSet::from([Abi::I386]);
         for text in [
             r#"{"defaultAction":"SCMP_ACT_ERRNO"}"#,
             r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":[]}"#,

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     JsonError, MAX_BYTES,
-    fault::{Fault, Problem},
     mistaken::Mistaken,
+    profile_error::{ErrorKind, ProfileError},
 };
 use crate::encoding::EncodingError;
 
@@ -40,6 +40,9 @@ pub enum ReadError {
     /// The text is not JSON.
     #[error("not JSON: {0}")]
     Json(#[from] JsonError),
+    /// The text is not YAML.
+    #[error("not YAML: {0}")]
+    Yaml(JsonError),
     /// The text has comments, which JSON has not.
     #[error(
         "line {line}, column {column}: JSON has no comments; remove them; Docker, Podman, containerd, CRI-O and runc refuse them, some versions of crun skip them"
@@ -52,7 +55,26 @@ pub enum ReadError {
     },
     /// Fields are wrong.
     #[error("{}", Lines(.0))]
-    Problems(Vec<Problem>),
+    Invalid(Vec<ProfileError>),
+}
+
+impl ReadError {
+    /// What to do about it, where the message itself does not say so.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Json(_) => Some(
+                "write JSON: keys and texts in double quotation marks, a comma between two items",
+            ),
+            Self::Yaml(_) => Some("correct the YAML there, or write the profile as JSON"),
+            Self::Comment { .. } => Some("`tracer lint FILE` names each comment and each comma"),
+            Self::Invalid(_) => {
+                Some("`tracer lint FILE` shows the line of each fault, and what to write there")
+            }
+            Self::TooLarge | Self::Encoding { .. } | Self::Mistaken(_) | Self::Truncated { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// How many faults that say the same are shown, each with its place.
@@ -60,8 +82,9 @@ const SHOWN: usize = 3;
 /// How many faults of one kind are shown, whatever each of them says.
 const SHOWN_OF_A_KIND: usize = 10;
 
-/// Problems, each on a line of its own when there are several: those of a kind together, the first few and a count.
-struct Lines<'a>(&'a [Problem]);
+/// Problems, each on a line of its own when there are several: those of a kind together, the first
+/// few and a count.
+struct Lines<'a>(&'a [ProfileError]);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,39 +100,40 @@ impl fmt::Display for Lines<'_> {
 }
 
 /// The problems by their kinds, in the order in which the kinds come first.
-fn kinds(problems: &[Problem]) -> Vec<Vec<&Problem>> {
-    let mut places: Vec<Discriminant<Fault>> = Vec::new();
-    let mut kinds: Vec<Vec<&Problem>> = Vec::new();
-    for problem in problems {
-        let kind = discriminant(&problem.fault);
+fn kinds(errors: &[ProfileError]) -> Vec<Vec<&ProfileError>> {
+    let mut places: Vec<Discriminant<ErrorKind>> = Vec::new();
+    let mut kinds: Vec<Vec<&ProfileError>> = Vec::new();
+    for error in errors {
+        let kind = discriminant(&error.kind);
         match places.iter().position(|known| *known == kind) {
-            Some(place) => kinds[place].push(problem),
+            Some(place) => kinds[place].push(error),
             None => {
                 places.push(kind);
-                kinds.push(vec![problem]);
+                kinds.push(vec![error]);
             }
         }
     }
     kinds
 }
 
-fn write_kind(formatter: &mut fmt::Formatter<'_>, problems: &[&Problem]) -> fmt::Result {
-    // What was shown, each with its count: few, so that a flood of faults is compared and not written out.
-    let mut told: Vec<(&Fault, usize)> = Vec::new();
+fn write_kind(formatter: &mut fmt::Formatter<'_>, errors: &[&ProfileError]) -> fmt::Result {
+    // What was shown, each with its count: few, so that a flood of faults is compared and not
+    // written out.
+    let mut counts: Vec<(&ErrorKind, usize)> = Vec::new();
     let (mut shown, mut more) = (0, Vec::new());
-    for problem in problems {
-        let place = told.iter().position(|(fault, _)| **fault == problem.fault);
-        let count = place.map_or(0, |place| told[place].1);
+    for error in errors {
+        let place = counts.iter().position(|(kind, _)| **kind == error.kind);
+        let count = place.map_or(0, |place| counts[place].1);
         if count == SHOWN || shown == SHOWN_OF_A_KIND {
-            more.push(*problem);
+            more.push(*error);
             continue;
         }
         match place {
-            Some(place) => told[place].1 += 1,
-            None => told.push((&problem.fault, 1)),
+            Some(place) => counts[place].1 += 1,
+            None => counts.push((&error.kind, 1)),
         }
         shown += 1;
-        write!(formatter, "\n  {problem}")?;
+        write!(formatter, "\n  {error}")?;
     }
     match more.as_slice() {
         [] => Ok(()),

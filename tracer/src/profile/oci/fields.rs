@@ -1,9 +1,9 @@
 //! Takes values out of a tree, and notes what is wrong with them under their path.
 
 use super::{
-    fault::{Fault, Problem, closest},
+    json_value::JsonValue,
+    profile_error::{ErrorKind, ProfileError, closest},
     remark::{Oddity, Remark},
-    tree::Tree,
 };
 
 /// Keys that only readers written in Go know, which take a key in any case.
@@ -22,22 +22,22 @@ const COMMENT: &str = "comment";
 
 /// What is wrong so far, and what is odd.
 #[derive(Default)]
-pub(super) struct Notes {
-    pub(super) problems: Vec<Problem>,
+pub(super) struct Diagnostics {
+    pub(super) errors: Vec<ProfileError>,
     pub(super) remarks: Vec<Remark>,
 }
 
 /// A value and its path.
 #[derive(Clone)]
-pub(super) struct Place<'a> {
+pub(super) struct Node<'a> {
     pub(super) path: String,
-    pub(super) tree: &'a Tree,
+    pub(super) value: &'a JsonValue,
 }
 
 /// The fields of an object.
 pub(super) struct Fields<'a> {
     path: String,
-    entries: &'a [(String, Tree)],
+    entries: &'a [(String, JsonValue)],
 }
 
 impl<'a> Fields<'a> {
@@ -47,46 +47,47 @@ impl<'a> Fields<'a> {
     }
 
     /// The field, unless it is missing or null: Go reads both alike.
-    pub(super) fn get(&self, key: &str) -> Option<Place<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<Node<'a>> {
         let any_case = IN_ANY_CASE.contains(&key);
         let is_it = |name: &str| name == key || any_case && name.eq_ignore_ascii_case(key);
-        let (_, tree) = self.entries.iter().find(|(name, _)| is_it(name))?;
-        (*tree != Tree::Null).then(|| Place { path: self.path(key), tree })
+        let (_, value) = self.entries.iter().find(|(name, _)| is_it(name))?;
+        (*value != JsonValue::Null).then(|| Node { path: self.path(key), value })
     }
 }
 
-impl Notes {
-    /// Notes a fault.
-    pub(super) fn add(&mut self, path: impl Into<String>, fault: Fault) {
-        self.problems.push(Problem { path: path.into(), fault });
+impl Diagnostics {
+    /// Adds an error.
+    pub(super) fn add(&mut self, path: impl Into<String>, kind: ErrorKind) {
+        self.errors.push(ProfileError { path: path.into(), kind });
     }
 
-    /// Notes something odd.
+    /// Adds something odd.
     pub(super) fn remark(&mut self, path: impl Into<String>, oddity: Oddity) {
         self.remarks.push(Remark { path: path.into(), oddity });
     }
 
-    fn kind<T>(&mut self, place: &Place<'_>, expected: &'static str) -> Option<T> {
-        self.add(place.path.clone(), Fault::Kind { expected, found: place.tree.kind() });
+    fn kind<T>(&mut self, node: &Node<'_>, expected: &'static str) -> Option<T> {
+        self.add(node.path.clone(), ErrorKind::Kind { expected, found: node.value.kind() });
         None
     }
 
-    /// The fields of an object. `known` are all that it may have; `old` are those that somebody else notes.
+    /// The fields of an object. `known` are all that it may have; `old` are those that somebody
+    /// else notes.
     pub(super) fn fields<'a>(
         &mut self,
-        place: &Place<'a>,
+        node: &Node<'a>,
         known: &[&'static str],
         old: &[&str],
     ) -> Option<Fields<'a>> {
-        let Tree::Object(entries) = place.tree else { return self.kind(place, "an object") };
-        let fields = Fields { path: place.path.clone(), entries };
+        let JsonValue::Object(entries) = node.value else { return self.kind(node, "an object") };
+        let fields = Fields { path: node.path.clone(), entries };
         for (at, (key, _)) in entries.iter().enumerate() {
             let path = fields.path(&crate::text::escape(key));
             if !old.contains(&key.as_str()) && !known.contains(&key.as_str()) {
                 self.strange_key(path.clone(), key, known);
             }
             if is_twice(&entries[..at], key) {
-                self.add(path, Fault::Twice);
+                self.add(path, ErrorKind::Twice);
             }
         }
         Some(fields)
@@ -98,43 +99,43 @@ impl Notes {
             (Some(right), _) if IN_ANY_CASE.contains(right) => {
                 self.remark(path, Oddity::KeyCase { right });
             }
-            (Some(right), _) if *right != COMMENT => self.add(path, Fault::KeyCase { right }),
+            (Some(right), _) if *right != COMMENT => self.add(path, ErrorKind::KeyCase { right }),
             (None, Some(meant)) if meant != COMMENT => {
-                self.add(path, Fault::UnknownKey { meant });
+                self.add(path, ErrorKind::UnknownKey { meant });
             }
             _ => self.remark(path, Oddity::UnknownKey),
         }
     }
 
     /// The items of a list.
-    pub(super) fn list<'a>(&mut self, place: &Place<'a>) -> Vec<Place<'a>> {
-        let Tree::List(items) = place.tree else {
-            self.kind::<()>(place, "a list");
+    pub(super) fn list<'a>(&mut self, node: &Node<'a>) -> Vec<Node<'a>> {
+        let JsonValue::List(items) = node.value else {
+            self.kind::<()>(node, "a list");
             return Vec::new();
         };
-        let item = |(at, tree)| Place { path: format!("{}[{at}]", place.path), tree };
+        let item = |(at, value)| Node { path: format!("{}[{at}]", node.path), value };
         items.iter().enumerate().map(item).collect()
     }
 
     /// Text.
-    pub(super) fn text<'a>(&mut self, place: &Place<'a>) -> Option<&'a str> {
-        match place.tree {
-            Tree::Text(text) => Some(text),
-            _ => self.kind(place, "text"),
+    pub(super) fn text<'a>(&mut self, node: &Node<'a>) -> Option<&'a str> {
+        match node.value {
+            JsonValue::Text(text) => Some(text),
+            _ => self.kind(node, "text"),
         }
     }
 
     /// A whole number from 0 to 2^64 - 1.
-    pub(super) fn number(&mut self, place: &Place<'_>) -> Option<u64> {
-        match place.tree {
-            Tree::Number(number) => Some(*number),
-            _ => self.kind(place, "a whole number from 0 to 18446744073709551615"),
+    pub(super) fn number(&mut self, node: &Node<'_>) -> Option<u64> {
+        match node.value {
+            JsonValue::Number(number) => Some(*number),
+            _ => self.kind(node, "a whole number from 0 to 18446744073709551615"),
         }
     }
 }
 
 /// Whether a key came before, as whoever reads it counts.
-fn is_twice(earlier: &[(String, Tree)], key: &str) -> bool {
+fn is_twice(earlier: &[(String, JsonValue)], key: &str) -> bool {
     let any_case = IN_ANY_CASE.iter().any(|known| known.eq_ignore_ascii_case(key));
     let same = |known: &str| known == key || any_case && known.eq_ignore_ascii_case(key);
     earlier.iter().any(|(known, _)| same(known))

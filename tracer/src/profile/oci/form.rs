@@ -1,9 +1,10 @@
-//! A profile as a file says it: what every reader of the OCI form knows, and what Docker and Podman added to it.
+//! A profile as a file says it: what every reader of the OCI form knows, and what Docker and Podman
+//! added to it.
 
 use std::collections::BTreeSet;
 
 use super::remark::Remark;
-use crate::profile::{Architecture, capability::Capability};
+use crate::{profile::capability::Capability, syscalls::Abi};
 
 /// A profile that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +15,12 @@ pub struct OciProfile {
     pub default_errno: Option<u16>,
     /// The architectures that the filter is made for.
     pub architectures: Architectures,
-    /// Flags of the load. `None`: the runtime chooses (runc from 1.2 on and crun set `SECCOMP_FILTER_FLAG_SPEC_ALLOW`).
+    /// Flags of the load. `None`: the runtime chooses (runc from 1.2 on and crun set
+    /// `SECCOMP_FILTER_FLAG_SPEC_ALLOW`).
     pub flags: Option<Vec<Flag>>,
     /// The socket of the process that decides on calls with [`Action::Notify`].
     pub listener_path: Option<String>,
-    /// What that process is told.
+    /// The metadata that this process receives.
     pub listener_metadata: Option<String>,
     /// The rules, in their order.
     pub syscalls: Vec<Rule>,
@@ -38,7 +40,7 @@ impl OciProfile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Architectures {
     /// `architectures`, or nothing. The native one is always meant as well.
-    Listed(Vec<Listed>),
+    Listed(Vec<SeccompArch>),
     /// `archMap`, which Docker, Podman and CRI-O know: the entry of the native architecture counts.
     Map(Vec<MapEntry>),
 }
@@ -47,16 +49,16 @@ pub enum Architectures {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapEntry {
     /// The architecture of the machine.
-    pub architecture: Listed,
+    pub architecture: SeccompArch,
     /// What else a machine of that architecture runs.
-    pub others: Vec<Listed>,
+    pub others: Vec<SeccompArch>,
 }
 
 /// An architecture by its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
-    /// One that an x86_64 kernel runs.
-    Ours(Architecture),
+pub enum SeccompArch {
+    /// One of the machine that the profile is for.
+    Ours(Abi),
     /// One of another processor: without effect here.
     Foreign(&'static str),
 }
@@ -85,9 +87,18 @@ const FOREIGN: [&str; 20] = [
     "SCMP_ARCH_SHEB",
 ];
 
-impl Listed {
-    pub(super) fn from_token(token: &str) -> Option<Self> {
-        let ours = Architecture::ALL.into_iter().find(|ours| ours.token() == token);
+impl SeccompArch {
+    /// Its token.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Ours(abi) => abi.seccomp_arch(),
+            Self::Foreign(token) => token,
+        }
+    }
+
+    /// The architecture of a token.
+    pub fn from_token(token: &str) -> Option<Self> {
+        let ours = Abi::ALL.into_iter().find(|abi| abi.seccomp_arch() == token);
         let foreign = || FOREIGN.into_iter().find(|foreign| *foreign == token);
         ours.map(Self::Ours).or_else(|| foreign().map(Self::Foreign))
     }
@@ -134,7 +145,7 @@ impl Action {
         known.map_or("", |(token, _)| token)
     }
 
-    /// Whether a number goes with it: an error number, or what a tracer is told.
+    /// Whether a number goes with it: an error number, or the number that a tracer receives.
     pub fn has_number(self) -> bool {
         matches!(self, Self::Errno | Self::Trace)
     }
@@ -154,12 +165,19 @@ pub enum Flag {
 }
 
 /// The flags by their tokens.
-pub(super) const FLAGS: [(&str, Flag); 4] = [
+pub const FLAGS: [(&str, Flag); 4] = [
     ("SECCOMP_FILTER_FLAG_TSYNC", Flag::Tsync),
     ("SECCOMP_FILTER_FLAG_LOG", Flag::Log),
     ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", Flag::SpecAllow),
     ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Flag::WaitKillable),
 ];
+
+impl Flag {
+    /// The flag's token.
+    pub fn token(self) -> &'static str {
+        FLAGS.iter().find(|(_, flag)| *flag == self).map_or("", |(token, _)| token)
+    }
+}
 
 /// What happens to some calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +240,13 @@ pub const OPERATORS: [(&str, Operator); 7] = [
     ("SCMP_CMP_GT", Operator::Greater),
     ("SCMP_CMP_MASKED_EQ", Operator::MaskedEqual),
 ];
+
+impl Operator {
+    /// The comparison's token.
+    pub fn token(self) -> &'static str {
+        OPERATORS.iter().find(|(_, operator)| *operator == self).map_or("", |(token, _)| token)
+    }
+}
 
 /// Where a rule counts, or does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

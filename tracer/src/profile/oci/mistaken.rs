@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::tree::Tree;
+use super::json_value::JsonValue;
 use crate::text::escape;
 
 /// A file of another kind.
@@ -35,31 +35,33 @@ pub enum Mistaken {
 
 impl fmt::Display for Mistaken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what();
         match self {
-            Self::Recording => formatter.write_str("a recording of tracer, not a profile"),
-            Self::SeccompProfile { .. } => formatter.write_str(
-                "a SeccompProfile of the Security Profiles Operator, not the profile itself",
-            ),
-            Self::Manifest { kind: Some(kind) } => {
-                write!(formatter, "a Kubernetes object (kind {}), not a profile", escape(kind))
-            }
-            Self::Manifest { kind: None } => {
-                formatter.write_str("a part of a Kubernetes object, not a profile")
-            }
-            Self::OciConfiguration { .. } => {
-                formatter.write_str("the configuration of an OCI container, not a profile")
-            }
-            Self::Inspection => formatter
-                .write_str("what `docker inspect` or `podman inspect` prints, not a profile"),
-            Self::CriInspection => {
-                formatter.write_str("what `crictl inspect` prints, not a profile")
-            }
-            Self::Yaml => formatter.write_str("YAML, not JSON"),
+            Self::SeccompProfile { .. } => write!(formatter, "{what}, not the profile itself"),
+            Self::Yaml => write!(formatter, "{what}, not JSON"),
+            _ => write!(formatter, "{what}, not a profile"),
         }
     }
 }
 
 impl Mistaken {
+    /// What the file is.
+    pub fn what(&self) -> String {
+        let what = match self {
+            Self::Recording => "a recording of tracer",
+            Self::SeccompProfile { .. } => "a SeccompProfile of the Security Profiles Operator",
+            Self::Manifest { kind: Some(kind) } => {
+                return format!("a Kubernetes object (kind {})", escape(kind));
+            }
+            Self::Manifest { kind: None } => "a part of a Kubernetes object",
+            Self::OciConfiguration { .. } => "the configuration of an OCI container",
+            Self::Inspection => "what `docker inspect` or `podman inspect` prints",
+            Self::CriInspection => "what `crictl inspect` prints",
+            Self::Yaml => "YAML",
+        };
+        what.to_owned()
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -92,37 +94,38 @@ impl Mistaken {
     }
 
     /// What JSON is, when it is no profile and something that is known.
-    pub(super) fn json(tree: &Tree) -> Option<Self> {
-        if let Tree::List(items) = tree {
+    pub(super) fn json(value: &JsonValue) -> Option<Self> {
+        if let JsonValue::List(items) = value {
             let first = items.first()?;
             return (has(first, "Id") && (has(first, "HostConfig") || has(first, "State")))
                 .then_some(Self::Inspection);
         }
-        if has(tree, "defaultAction") {
+        if has(value, "defaultAction") {
             return None;
         }
-        let text = |key| match at(tree, key) {
-            Some(Tree::Text(text)) => Some(text.clone()),
+        let text = |key| match at(value, key) {
+            Some(JsonValue::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        if has(tree, "ociVersion") {
-            let profile = at(tree, "linux").and_then(|linux| at(linux, "seccomp"));
+        let profile = at(value, "linux").and_then(|linux| at(linux, "seccomp"));
+        if has(value, "ociVersion") || profile.is_some() {
             return Some(Self::OciConfiguration { has_profile: profile.is_some() });
         }
-        if has(tree, "apiVersion") {
+        if has(value, "apiVersion") {
             return Some(match text("kind") {
                 Some(kind) if kind == "SeccompProfile" => Self::SeccompProfile { yaml: false },
                 kind => Self::Manifest { kind },
             });
         }
-        if has(tree, "version") && has(tree, "cgroups") && has(tree, "losses") {
+        if has(value, "version") && has(value, "cgroups") && has(value, "losses") {
             return Some(Self::Recording);
         }
-        let of_cri = at(tree, "info").is_some_and(|info| has(info, "runtimeSpec"));
+        let of_cri = at(value, "info").is_some_and(|info| has(info, "runtimeSpec"));
         of_cri.then_some(Self::CriInspection)
     }
 
-    /// What text that is not JSON is, when it is YAML: its first line of content begins with a key or an item.
+    /// What text that is not JSON is, when it is YAML: its first line of content begins with a key
+    /// or an item.
     pub(super) fn yaml(text: &str) -> Option<Self> {
         let is_content = |line: &&str| {
             !line.trim().is_empty() && !line.starts_with(['#', '%']) && !line.starts_with("---")
@@ -150,13 +153,14 @@ impl Mistaken {
     }
 }
 
-fn at<'a>(tree: &'a Tree, key: &str) -> Option<&'a Tree> {
-    let Tree::Object(entries) = tree else { return None };
+/// A field of an object.
+pub(super) fn at<'a>(value: &'a JsonValue, key: &str) -> Option<&'a JsonValue> {
+    let JsonValue::Object(entries) = value else { return None };
     entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
-fn has(tree: &Tree, key: &str) -> bool {
-    at(tree, key).is_some()
+fn has(value: &JsonValue, key: &str) -> bool {
+    at(value, key).is_some()
 }
 
 /// The key and the value of a line of YAML that is not indented.

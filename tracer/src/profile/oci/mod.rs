@@ -1,40 +1,50 @@
-//! The OCI form of a profile (`linux.seccomp` in the runtime specification's `config-linux.md`), as JSON.
+//! The OCI form of a profile (`linux.seccomp` in the runtime specification's `config-linux.md`), as
+//! JSON.
 //!
-//! [`write()`] makes the one form that Docker, Podman, containerd, CRI-O, runc and crun all read as it is. [`read()`] takes
-//! what has one meaning to all who read it, and remarks on what some of them do not read ([`Remark`]). It refuses what they
-//! do not agree on, or what is probably a slip, with the name of the field and of those who would accept it: a rule that is
-//! ignored in silence is worse than an error.
+//! [`write()`] makes the one form that Docker, Podman, containerd, CRI-O, runc and crun all read as
+//! it is. [`read()`] takes what has one meaning to all who read it, and remarks on what some of
+//! them do not read ([`Remark`]). It refuses what they do not agree on, or what is probably a slip,
+//! with the name of the field and of those who would accept it: a rule that is ignored in silence
+//! is worse than an error.
 
 mod amend;
+mod embedded;
+mod encode;
 mod error;
-mod fault;
 mod fields;
 mod form;
+mod json_value;
 mod mistaken;
+mod profile_error;
 mod read;
+mod recognise;
 mod remark;
 mod rule;
-mod tree;
 mod write;
+mod yaml;
 
 use serde::de::DeserializeOwned;
 
 pub use self::{
     amend::{amend, answer},
+    embedded::{Embedded, read_embedded},
+    encode::{Dialect, encode},
     error::ReadError,
-    fault::{Fault, Problem},
     form::{
-        ACTIONS, Action, Architectures, Condition, Constraint, Flag, Listed, MapEntry, OPERATORS,
-        OciProfile, Operator, Rule,
+        ACTIONS, Action, Architectures, Condition, Constraint, FLAGS, Flag, MapEntry, OPERATORS,
+        OciProfile, Operator, Rule, SeccompArch,
     },
     mistaken::Mistaken,
-    read::read,
+    profile_error::{ErrorKind, ProfileError, closest},
+    read::{Diagnosis, diagnose, read},
+    recognise::{Known, recognise},
     remark::{Oddity, Remark, sentences},
     write::write,
 };
-use crate::text;
+use crate::{encoding, text::Escaped};
 
-/// The largest profile that is read, in bytes: thousands of times the largest known, and what a filter cannot hold.
+/// The largest profile that is read, in bytes: thousands of times the largest known, and what a
+/// filter cannot hold.
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// Text that is not the JSON that was expected.
@@ -46,7 +56,7 @@ pub struct JsonError {
     /// The column, from 1; 0 when the line is empty.
     pub column: usize,
     /// What is wrong there.
-    pub message: String,
+    pub message: Escaped,
     /// The text ends there.
     pub truncated: bool,
 }
@@ -55,9 +65,7 @@ pub struct JsonError {
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        let position = format!(" at line {line} column {column}");
-        let message = error.to_string();
-        let message = text::escape(message.strip_suffix(&position).unwrap_or(&message));
+        let message = encoding::without_position(&error.to_string(), line, column);
         JsonError { line, column, message, truncated: error.is_eof() }
     })
 }

@@ -1,14 +1,14 @@
 //! Reads a profile, strictly, and tells everything that is wrong with it at once.
 
 use super::{
-    ACTIONS, Action, Architectures, Fault, Flag, JsonError, Listed, MAX_BYTES, MapEntry,
-    OciProfile, ReadError, Rule,
-    fields::{Fields, Notes, Place},
+    ACTIONS, Action, Architectures, ErrorKind, Flag, JsonError, MAX_BYTES, MapEntry, OciProfile,
+    ProfileError, ReadError, Remark, Rule, SeccompArch,
+    fields::{Diagnostics, Fields, Node},
     form::FLAGS,
+    json_value::JsonValue,
     mistaken::Mistaken,
     parse,
     remark::Oddity,
-    tree::Tree,
 };
 use crate::{encoding, profile::Errno, syscalls::errno};
 
@@ -28,22 +28,63 @@ const TOP: [&str; 8] = [
 /// # Errors
 /// The text is not JSON, or a field is wrong, or the consumers do not agree on what it means.
 pub fn read(bytes: &[u8]) -> Result<OciProfile, ReadError> {
+    diagnose(bytes)?.sound()
+}
+
+/// Everything that is found in a profile.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    /// What it says, but for what is wrong; None when not even the default action is there.
+    pub profile: Option<OciProfile>,
+    /// What is wrong.
+    pub errors: Vec<ProfileError>,
+    /// What is odd, and has a meaning all the same.
+    pub remarks: Vec<Remark>,
+}
+
+impl Diagnosis {
+    /// The profile, when nothing is wrong with it.
+    fn sound(self) -> Result<OciProfile, ReadError> {
+        match self.profile {
+            Some(profile) if self.errors.is_empty() => {
+                Ok(OciProfile { remarks: self.remarks, ..profile })
+            }
+            _ => Err(ReadError::Invalid(self.errors)),
+        }
+    }
+}
+
+/// Reads a profile, and tells what is wrong and what is odd in it, both.
+///
+/// # Errors
+/// The text is not JSON, or the JSON is something else that is known.
+pub fn diagnose(bytes: &[u8]) -> Result<Diagnosis, ReadError> {
+    let value = value(bytes)?;
+    match Mistaken::json(&value) {
+        Some(mistaken) => Err(ReadError::Mistaken(mistaken)),
+        None => Ok(diagnosis(&value, "")),
+    }
+}
+
+/// Reads the JSON of a file.
+pub(super) fn value(bytes: &[u8]) -> Result<JsonValue, ReadError> {
     if bytes.len() > MAX_BYTES {
         return Err(ReadError::TooLarge);
     }
     encoding::check(bytes).map_err(|error| ReadError::Encoding { error })?;
-    let tree: Tree = parse(bytes).map_err(|error| not_json(bytes, error))?;
-    if let Some(mistaken) = Mistaken::json(&tree) {
-        return Err(ReadError::Mistaken(mistaken));
-    }
-    let mut notes = Notes::default();
-    let profile = notes.profile(&Place { path: String::new(), tree: &tree });
-    match profile {
-        Some(profile) if notes.problems.is_empty() => {
-            Ok(OciProfile { remarks: notes.remarks, ..profile })
-        }
-        _ => Err(ReadError::Problems(notes.problems)),
-    }
+    parse(bytes).map_err(|error| not_json(bytes, error))
+}
+
+/// Reads the profile that a value is. `path` says where the value is in its file; empty for the
+/// whole.
+pub(super) fn profile(value: &JsonValue, path: &str) -> Result<OciProfile, ReadError> {
+    diagnosis(value, path).sound()
+}
+
+fn diagnosis(value: &JsonValue, path: &str) -> Diagnosis {
+    let mut diagnostics = Diagnostics::default();
+    let profile = diagnostics.profile(&Node { path: path.to_owned(), value });
+    Diagnosis { profile, errors: diagnostics.errors, remarks: diagnostics.remarks }
 }
 
 /// What text is that is not JSON.
@@ -70,22 +111,22 @@ fn comment(bytes: &[u8], error: &JsonError) -> Option<ReadError> {
     Some(ReadError::Comment { line: error.line, column: found + 1 })
 }
 
-impl Notes {
-    fn profile(&mut self, place: &Place<'_>) -> Option<OciProfile> {
-        let fields = self.fields(place, &TOP, &["defaultErrno"])?;
+impl Diagnostics {
+    fn profile(&mut self, node: &Node<'_>) -> Option<OciProfile> {
+        let fields = self.fields(node, &TOP, &["defaultErrno"])?;
         let default_action = self.default_action(&fields);
         let default_errno =
             self.errno(&fields, ["defaultErrnoRet", "defaultErrno"], default_action);
         let architectures = self.architectures(&fields);
-        let flags = fields.get("flags").map(|place| self.flags(&place));
-        let listener_path = fields.get("listenerPath").and_then(|place| self.owned_text(&place));
+        let flags = fields.get("flags").map(|node| self.flags(&node));
+        let listener_path = fields.get("listenerPath").and_then(|node| self.owned_text(&node));
         let listener_metadata =
-            fields.get("listenerMetadata").and_then(|place| self.owned_text(&place));
+            fields.get("listenerMetadata").and_then(|node| self.owned_text(&node));
         if listener_metadata.is_some() && listener_path.is_none() {
-            self.add("listenerMetadata", Fault::MetadataWithoutPath);
+            self.add("listenerMetadata", ErrorKind::MetadataWithoutPath);
         }
-        let rules = fields.get("syscalls").map(|place| self.list(&place)).unwrap_or_default();
-        let rules: Vec<Option<Rule>> = rules.iter().map(|place| self.rule(place)).collect();
+        let rules = fields.get("syscalls").map(|node| self.list(&node)).unwrap_or_default();
+        let rules: Vec<Option<Rule>> = rules.iter().map(|node| self.rule(node)).collect();
         Some(OciProfile {
             default_action: default_action?,
             default_errno,
@@ -98,111 +139,112 @@ impl Notes {
         })
     }
 
-    pub(super) fn owned_text(&mut self, place: &Place<'_>) -> Option<String> {
-        self.text(place).map(str::to_owned)
+    pub(super) fn owned_text(&mut self, node: &Node<'_>) -> Option<String> {
+        self.text(node).map(str::to_owned)
     }
 
     fn default_action(&mut self, fields: &Fields<'_>) -> Option<Action> {
-        let Some(place) = fields.get("defaultAction") else {
+        let Some(node) = fields.get("defaultAction") else {
             let consumers = "Docker loads no filter at all when there are no rules either, every other consumer refuses it";
-            self.add("defaultAction", Fault::Missing { right: "SCMP_ACT_ERRNO", consumers });
+            self.add("defaultAction", ErrorKind::Missing { right: "SCMP_ACT_ERRNO", consumers });
             return None;
         };
-        let action = self.action(&place)?;
+        let action = self.action(&node)?;
         if action == Action::Notify {
-            self.add(place.path, Fault::NotifyByDefault);
+            self.add(node.path, ErrorKind::NotifyByDefault);
         }
         Some(action)
     }
 
-    pub(super) fn action(&mut self, place: &Place<'_>) -> Option<Action> {
-        let found = self.text(place)?;
+    pub(super) fn action(&mut self, node: &Node<'_>) -> Option<Action> {
+        let found = self.text(node)?;
         let known = ACTIONS.iter().find(|(token, _)| *token == found);
         if known.is_none() {
-            self.add(place.path.clone(), Fault::Action { found: found.to_owned() });
+            self.add(node.path.clone(), ErrorKind::Action { found: found.to_owned() });
         }
         known.map(|(_, action)| *action)
     }
 
-    /// The error number, by the field for numbers and by that for names, which some consumers prefer.
+    /// The error number, by the field for numbers and by that for names, which some consumers
+    /// prefer.
     pub(super) fn errno(
         &mut self,
         fields: &Fields<'_>,
         [key, name_key]: [&'static str; 2],
         action: Option<Action>,
     ) -> Option<u16> {
-        let number = fields.get(key).and_then(|place| self.errno_number(&place, name_key, action));
-        let Some(place) = fields.get(name_key) else { return number };
-        let name = self.text(&place)?;
+        let number = fields.get(key).and_then(|node| self.errno_number(&node, name_key, action));
+        let Some(node) = fields.get(name_key) else { return number };
+        let name = self.text(&node)?;
         // Go's readers do not tell an empty text from a missing one.
         if name.is_empty() {
             return number;
         }
         if let Some(action) = action.filter(|action| !action.has_number()) {
-            self.add(place.path, Fault::ErrnoOfAction { action: action.token() });
+            self.add(node.path, ErrorKind::ErrnoOfAction { action: action.token() });
             return None;
         }
         let number_as_text = name.parse().ok().filter(|number| *number <= Errno::MAX);
         let Some(meant) = number_as_text.or_else(|| errno::number(name)) else {
-            self.add(place.path, Fault::ErrnoName { found: name.to_owned() });
+            self.add(node.path, ErrorKind::ErrnoName { found: name.to_owned() });
             return None;
         };
         let name = name.to_owned();
         match number {
             Some(number) if number != meant => {
-                let fault = Fault::ErrnoContradicts { name, meant, field: key, number };
-                self.add(place.path, fault);
+                let kind = ErrorKind::ErrnoContradicts { name, meant, field: key, number };
+                self.add(node.path, kind);
             }
-            Some(_) => self.remark(place.path, Oddity::ErrnoNamedAsWell),
+            Some(_) => self.remark(node.path, Oddity::ErrnoNamedAsWell),
             None if fields.get(key).is_some() => {}
-            None => self.remark(place.path, Oddity::ErrnoNamedAlone { name, number: meant }),
+            None => self.remark(node.path, Oddity::ErrnoNamedAlone { name, number: meant }),
         }
         Some(meant)
     }
 
     fn errno_number(
         &mut self,
-        place: &Place<'_>,
+        node: &Node<'_>,
         field: &'static str,
         action: Option<Action>,
     ) -> Option<u16> {
-        if let Tree::Text(found) = place.tree {
-            self.add(place.path.clone(), Fault::ErrnoText { found: found.clone(), field });
+        if let JsonValue::Text(found) = node.value {
+            self.add(node.path.clone(), ErrorKind::ErrnoText { found: found.clone(), field });
             return None;
         }
-        let found = self.number(place)?;
+        let found = self.number(node)?;
         if let Some(action) = action.filter(|action| !action.has_number()) {
-            self.add(place.path.clone(), Fault::ErrnoOfAction { action: action.token() });
+            self.add(node.path.clone(), ErrorKind::ErrnoOfAction { action: action.token() });
             return None;
         }
         let errno = u16::try_from(found).ok().filter(|errno| *errno <= Errno::MAX);
         if errno.is_none() {
-            self.add(place.path.clone(), Fault::ErrnoRange { found });
+            self.add(node.path.clone(), ErrorKind::ErrnoRange { found });
         }
         errno
     }
 
     fn architectures(&mut self, fields: &Fields<'_>) -> Architectures {
-        let listed = fields.get("architectures").map(|place| self.listed(&place));
+        let listed = fields.get("architectures").map(|node| self.listed(&node));
         let listed = listed.unwrap_or_default();
-        let Some(place) = fields.get("archMap") else { return Architectures::Listed(listed) };
-        let entries: Vec<_> = self.list(&place).iter().map(|place| self.map_entry(place)).collect();
+        let Some(node) = fields.get("archMap") else { return Architectures::Listed(listed) };
+        let entries: Vec<_> = self.list(&node).iter().map(|node| self.map_entry(node)).collect();
         let entries: Vec<MapEntry> = entries.into_iter().flatten().collect();
         if entries.is_empty() {
             return Architectures::Listed(listed);
         }
         if !listed.is_empty() {
-            self.add(place.path, Fault::BothArchitectures);
+            self.add(node.path, ErrorKind::BothArchitectures);
         }
         Architectures::Map(entries)
     }
 
-    fn map_entry(&mut self, place: &Place<'_>) -> Option<MapEntry> {
-        let fields = self.fields(place, &["architecture", "subArchitectures"], &[])?;
-        let others = fields.get("subArchitectures").map(|place| self.listed(&place));
+    fn map_entry(&mut self, node: &Node<'_>) -> Option<MapEntry> {
+        let fields = self.fields(node, &["architecture", "subArchitectures"], &[])?;
+        let others = fields.get("subArchitectures").map(|node| self.listed(&node));
         let Some(architecture) = fields.get("architecture") else {
             let consumers = "Docker, Podman and CRI-O ignore the entry without";
-            let missing = Fault::Missing { right: "SCMP_ARCH_X86_64", consumers };
+            let missing = ErrorKind::Missing { right: "SCMP_ARCH_X86_64", consumers };
             self.add(fields.path("architecture"), missing);
             return None;
         };
@@ -210,14 +252,14 @@ impl Notes {
         Some(MapEntry { architecture, others: others.unwrap_or_default() })
     }
 
-    fn listed(&mut self, place: &Place<'_>) -> Vec<Listed> {
-        let items = self.list(place);
+    fn listed(&mut self, node: &Node<'_>) -> Vec<SeccompArch> {
+        let items = self.list(node);
         items.iter().filter_map(|item| self.architecture(item)).collect()
     }
 
-    fn architecture(&mut self, place: &Place<'_>) -> Option<Listed> {
-        let found = self.text(place)?;
-        let listed = Listed::from_token(found);
+    fn architecture(&mut self, node: &Node<'_>) -> Option<SeccompArch> {
+        let found = self.text(node)?;
+        let listed = SeccompArch::from_token(found);
         if listed.is_none() {
             let (right, consumers) = match found.to_ascii_lowercase().as_str() {
                 "x86_64" => ("SCMP_ARCH_X86_64", "crun alone accepts it"),
@@ -236,21 +278,21 @@ impl Notes {
                 _ => ("SCMP_ARCH_X86_64, SCMP_ARCH_X86 or SCMP_ARCH_X32", "no runtime accepts it"),
             };
             let found = found.to_owned();
-            self.add(place.path.clone(), Fault::Architecture { found, right, consumers });
+            self.add(node.path.clone(), ErrorKind::Architecture { found, right, consumers });
         }
         listed
     }
 
-    fn flags(&mut self, place: &Place<'_>) -> Vec<Flag> {
-        let items = self.list(place);
+    fn flags(&mut self, node: &Node<'_>) -> Vec<Flag> {
+        let items = self.list(node);
         items.iter().filter_map(|item| self.flag(item)).collect()
     }
 
-    fn flag(&mut self, place: &Place<'_>) -> Option<Flag> {
-        let found = self.text(place)?;
+    fn flag(&mut self, node: &Node<'_>) -> Option<Flag> {
+        let found = self.text(node)?;
         let known = FLAGS.iter().find(|(token, _)| *token == found);
         if known.is_none() {
-            self.add(place.path.clone(), Fault::Flag { found: found.to_owned() });
+            self.add(node.path.clone(), ErrorKind::Flag { found: found.to_owned() });
         }
         known.map(|(_, flag)| *flag)
     }

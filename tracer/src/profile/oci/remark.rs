@@ -1,4 +1,5 @@
-//! What is odd in a profile and has a meaning all the same: who reads it, told once for all of a kind.
+//! What is odd in a profile and has a meaning all the same: who reads it, said once for all of a
+//! kind.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,9 +106,9 @@ fn numbers(remarks: &[&Remark]) -> String {
         _ => None,
     });
     let named: BTreeMap<u16, &str> = named.collect();
-    let told: Vec<String> =
+    let named_numbers: Vec<String> =
         named.iter().map(|(number, name)| format!("{name} is {number}")).collect();
-    told.join(", ")
+    named_numbers.join(", ")
 }
 
 fn spellings(remarks: &[&Remark]) -> String {

@@ -1,15 +1,19 @@
 //! Writes a profile: one form that every consumer reads as it is.
 //!
-//! Where Docker, Podman, containerd, CRI-O, runc and crun differ, what one of them ignores or refuses is left out: no
-//! `archMap`, no `flags`, no `errnoRet` on rules that allow, and `defaultErrnoRet` only when the default action returns an
-//! error number. A rule has one condition at most, and stands on a line of its own then.
+//! Where Docker, Podman, containerd, CRI-O, runc and crun differ, what one of them ignores or
+//! refuses is left out: no `archMap`, no `flags`, no `errnoRet` on rules that allow, and
+//! `defaultErrnoRet` only when the default action returns an error number. A rule has one condition
+//! at most, and stands on a line of its own then.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::form::{Condition, OPERATORS};
-use crate::profile::{Architecture, DefaultAction, Errno, Profile};
+use super::form::Condition;
+use crate::{
+    profile::{DefaultAction, Errno, Profile},
+    syscalls::Abi,
+};
 
 /// The file, but for its rules. The order of the fields is the order of the keys.
 #[derive(Serialize)]
@@ -23,7 +27,7 @@ struct Head {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule<'a> {
+struct WrittenRule<'a> {
     names: Vec<&'a str>,
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,8 +48,7 @@ struct Argument {
 impl From<Condition> for Argument {
     fn from(condition: Condition) -> Self {
         let Condition { index, value, value_two, operator } = condition;
-        let op = OPERATORS.iter().find(|(_, other)| *other == operator);
-        Self { index, value, value_two, op: op.map_or("", |(token, _)| token) }
+        Self { index, value, value_two, op: operator.token() }
     }
 }
 
@@ -57,11 +60,11 @@ pub fn write(profile: &Profile) -> String {
             DefaultAction::Errno(errno) => Some(errno.get()),
             _ => None,
         },
-        architectures: profile.architectures.iter().copied().map(Architecture::token).collect(),
+        architectures: profile.architectures.iter().copied().map(Abi::seccomp_arch).collect(),
     };
     let head = lines(&head, true);
     let head = head.strip_suffix("\n}").expect("an object ends in a brace");
-    let rules: Vec<String> = rules(profile).iter().map(Rule::text).collect();
+    let rules: Vec<String> = rules(profile).iter().map(WrittenRule::text).collect();
     format!("{head},\n  \"syscalls\": [\n{}\n  ]\n}}\n", rules.join(",\n"))
 }
 
@@ -70,7 +73,7 @@ fn lines(value: &impl Serialize, many: bool) -> String {
     text(value).expect("text and numbers have a JSON form")
 }
 
-impl Rule<'_> {
+impl WrittenRule<'_> {
     /// As it stands in the list: a condition makes many rules, each on one line.
     fn text(&self) -> String {
         let text = lines(self, self.args.is_none());
@@ -79,15 +82,15 @@ impl Rule<'_> {
     }
 }
 
-/// What is allowed: first with all arguments, then a rule for each value; then what is answered: single values, and a rule for each error
-/// number.
-fn rules(profile: &Profile) -> Vec<Rule<'_>> {
+/// What is allowed: first with all arguments, then a rule for each value; then what is answered:
+/// single values, and a rule for each error number.
+fn rules(profile: &Profile) -> Vec<WrittenRule<'_>> {
     const ALLOW: &str = "SCMP_ACT_ALLOW";
     let names = profile.allowed.keys().filter(|name| !profile.limited.contains_key(*name));
     let names = names.map(String::as_str).collect();
-    let allowing = Rule { names, action: ALLOW, errno_ret: None, args: None };
+    let allowing = WrittenRule { names, action: ALLOW, errno_ret: None, args: None };
     let limited = profile.limited.iter().flat_map(|(name, limit)| {
-        limit.values.keys().map(|value| Rule {
+        limit.values.keys().map(|value| WrittenRule {
             names: vec![name],
             action: ALLOW,
             errno_ret: None,
@@ -98,14 +101,14 @@ fn rules(profile: &Profile) -> Vec<Rule<'_>> {
     for (name, answer) in &profile.answered {
         answers.entry(answer.errno).or_default().push(name);
     }
-    let answering = answers.into_iter().map(|(errno, names)| Rule {
+    let answering = answers.into_iter().map(|(errno, names)| WrittenRule {
         names,
         action: "SCMP_ACT_ERRNO",
         errno_ret: Some(errno.get()),
         args: None,
     });
     let refused = profile.limited.iter().flat_map(|(name, limit)| {
-        limit.answered.iter().map(|(value, errno)| Rule {
+        limit.answered.iter().map(|(value, errno)| WrittenRule {
             names: vec![name],
             action: "SCMP_ACT_ERRNO",
             errno_ret: Some(errno.get()),
@@ -136,7 +139,7 @@ mod tests {
         let reasons = BTreeSet::from([Reason::Included]);
         Profile {
             default_action,
-            architectures: BTreeSet::from([Architecture::X32, Architecture::X86_64]),
+            architectures: BTreeSet::from([Abi::X32, Abi::X86_64]),
             allowed: BTreeMap::from([("write".into(), reasons.clone()), ("read".into(), reasons)]),
             limited: BTreeMap::new(),
             answered: BTreeMap::new(),

@@ -1,8 +1,10 @@
-//! Names of what is asked of memory, files, keys and kernel programs: `mmap`, `madvise`, `fcntl`, `keyctl`, `bpf`.
+//! Names of what is asked of memory, files, keys and kernel programs: `mmap`, `madvise`, `fcntl`,
+//! `keyctl`, `bpf`.
 
-use super::{Names, bits, named, one};
+use super::names::{Names, bits, named, one};
 
-/// What may be done with memory. Values that are cut to `PROT_EXEC` say only whether it may be executed.
+/// What may be done with memory. Values that are cut to `PROT_EXEC` say only whether it may be
+/// executed.
 pub(super) fn protection(value: u64) -> String {
     bits(PROTECTION, value)
 }
@@ -14,7 +16,7 @@ pub(super) fn advice(value: u64) -> String {
 
 /// A command of `fcntl`.
 pub(super) fn fcntl(value: u64) -> String {
-    super::named_or(COMMANDS, value, |value| one(LONG_COMMANDS, value))
+    super::names::named_or(COMMANDS, value, |value| one(LONG_COMMANDS, value))
 }
 
 /// An operation of `keyctl`.

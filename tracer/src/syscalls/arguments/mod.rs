@@ -1,6 +1,7 @@
 //! How the values of arguments are written for people: `socket(AF_VSOCK, SOCK_STREAM, 0)`.
 
 mod files;
+mod names;
 mod processes;
 mod requests;
 mod sockets;
@@ -14,16 +15,8 @@ use tracer_ebpf::{
     arguments::{ARGUMENTS, LOWER_HALF, Source, WatchedArgument},
 };
 
+use self::names::decimal;
 use super::Abi;
-
-/// Values and their names. Where a value has several, the first counts.
-type Names = &'static [(u64, &'static str)];
-
-/// [`Names`] from the kernel's own headers, as the bindings have them.
-macro_rules! named {
-    ($module:ident: $($name:ident)+) => { &[$((linux_raw_sys::$module::$name as u64, stringify!($name))),+] };
-}
-use named;
 
 /// The arguments of a call that are looked at, in the order of the table.
 pub fn watched(abi: Abi, call: &str) -> impl Iterator<Item = &'static WatchedArgument> {
@@ -65,7 +58,8 @@ fn number(argument: &WatchedArgument, abi: Abi) -> i32 {
 
 /// One value of an argument, by its name; in hexadecimal where it has none.
 ///
-/// A protocol means something else in each family, and an option of a socket at each level: alone they are decimal numbers.
+/// A protocol means something else in each family, and an option of a socket at each level: alone
+/// they are decimal numbers.
 pub fn value(call: &str, index: u8, value: u64) -> String {
     match (call, index) {
         ("socket" | "socketpair", 2) | ("setsockopt", 2) => decimal(value),
@@ -73,8 +67,8 @@ pub fn value(call: &str, index: u8, value: u64) -> String {
     }
 }
 
-/// A call with its registers, when the table looks at one of its arguments: those that it looks at by name, those before them in
-/// hexadecimal, and none behind the last one.
+/// A call with its registers, when the table looks at one of its arguments: those that it looks at
+/// by name, those before them in hexadecimal, and none behind the last one.
 pub fn call(call: &str, registers: &[u64; 6]) -> Option<String> {
     let watched = || ARGUMENTS.iter().filter(move |argument| argument.call == call);
     let last = watched().map(|argument| argument.index).max()?;
@@ -126,31 +120,4 @@ fn name(call: &str, index: u8, value: u64, registers: &[u64; 6]) -> String {
         ("bpf", 0) => files::bpf(value),
         _ => format!("{value:#x}"),
     }
-}
-
-/// A value that has one name at most.
-fn one(names: Names, value: u64) -> String {
-    named_or(names, value, |value| format!("{value:#x}"))
-}
-
-/// A value's name, or how it is written otherwise.
-fn named_or(names: Names, value: u64, otherwise: impl FnOnce(u64) -> String) -> String {
-    let name = names.iter().find(|(of, _)| *of == value).map(|(_, name)| (*name).to_owned());
-    name.unwrap_or_else(|| otherwise(value))
-}
-
-/// A value that is made of bits, with those that have no name as one number.
-fn bits(names: Names, value: u64) -> String {
-    let set = names.iter().filter(|(bit, _)| value & bit != 0);
-    let rest = set.clone().fold(value, |rest, (bit, _)| rest & !bit);
-    let mut written: Vec<String> = set.map(|(_, name)| (*name).to_owned()).collect();
-    if rest != 0 {
-        written.push(format!("{rest:#x}"));
-    }
-    if written.is_empty() { "0".to_owned() } else { written.join("|") }
-}
-
-/// A value that is a number to people.
-fn decimal(value: u64) -> String {
-    value.to_string()
 }

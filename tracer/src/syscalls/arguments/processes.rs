@@ -1,7 +1,7 @@
-//! Names of what processes ask about themselves and share with each other: `clone` and its kin, `personality`, `prctl`, `prlimit64`,
-//! `kcmp`, `seccomp`, `arch_prctl`.
+//! Names of what processes ask about themselves and share with each other: `clone` and its kin,
+//! `personality`, `prctl`, `prlimit64`, `kcmp`, `seccomp`, `arch_prctl`.
 
-use super::{Names, bits, named, one};
+use super::names::{Names, bits, named, one};
 
 /// The bits of `clone3`, `unshare` and `setns`.
 pub(super) fn clone_bits(value: u64) -> String {
@@ -127,7 +127,8 @@ const ARCH_CODES: Names = &[
     (0x2001, "ARCH_MAP_VDSO_X32"),
     (0x2002, "ARCH_MAP_VDSO_32"),
     (0x2003, "ARCH_MAP_VDSO_64"),
-    // The C library asked for this before the kernel had shadow stacks: `sysdeps/unix/sysv/linux/x86/include/asm/prctl.h` of glibc.
+    // The C library asked for this before the kernel had shadow stacks:
+    // `sysdeps/unix/sysv/linux/x86/include/asm/prctl.h` of glibc.
     (0x3001, "ARCH_CET_STATUS"),
     (0x4001, "ARCH_GET_UNTAG_MASK"),
     (0x4002, "ARCH_ENABLE_TAGGED_ADDR"),

@@ -1,9 +1,10 @@
 //! Names of the requests of `ioctl` that programs make often or that matter to a profile.
 //!
-//! Sources: `asm-generic/ioctls.h`, `linux/sockios.h`, `linux/fs.h`, `linux/if_tun.h` and others. The requests of single drivers stay
-//! numbers. A request has another number in a 32-bit program where the size of what it points to differs: it stays a number too.
+//! Sources: `asm-generic/ioctls.h`, `linux/sockios.h`, `linux/fs.h`, `linux/if_tun.h` and others.
+//! The requests of single drivers stay numbers. A request has another number in a 32-bit program
+//! where the size of what it points to differs: it stays a number too.
 
-use super::{Names, named, one};
+use super::names::{Names, named, one};
 
 /// A request.
 pub(super) fn request(value: u64) -> String {

@@ -1,9 +1,10 @@
-//! Names of sockets' families, types, protocols, levels and options (`linux/socket.h`, `asm-generic/socket.h`, `linux/in.h`,
-//! `linux/net.h`, `linux/netlink.h`, `linux/tcp.h`).
+//! Names of sockets' families, types, protocols, levels and options (`linux/socket.h`,
+//! `asm-generic/socket.h`, `linux/in.h`, `linux/net.h`, `linux/netlink.h`, `linux/tcp.h`).
 
-use super::{Names, bits, decimal, named, one};
+use super::names::{Names, bits, decimal, named, one};
 
-/// `SOCK_NONBLOCK` (`O_NONBLOCK`) and `SOCK_CLOEXEC` (`O_CLOEXEC`), which the kernel takes from the type.
+/// `SOCK_NONBLOCK` (`O_NONBLOCK`) and `SOCK_CLOEXEC` (`O_CLOEXEC`), which the kernel takes from the
+/// type.
 const TYPE_FLAGS: Names = &[(0x800, "SOCK_NONBLOCK"), (0x8_0000, "SOCK_CLOEXEC")];
 /// Types (`include/linux/net.h`).
 const TYPES: Names = &[
@@ -18,7 +19,7 @@ const TYPES: Names = &[
 
 /// A socket's family.
 pub(super) fn family(value: u64) -> String {
-    super::named_or(FAMILIES, value, |value| one(OTHER_FAMILIES, value))
+    super::names::named_or(FAMILIES, value, |value| one(OTHER_FAMILIES, value))
 }
 
 /// A socket's type, with its flags where it has some.
@@ -37,7 +38,7 @@ pub(super) fn protocol(family: u64, value: u64) -> String {
         AF_NETLINK => NETLINK_PROTOCOLS,
         _ => &[],
     };
-    super::named_or(names, value, decimal)
+    super::names::named_or(names, value, decimal)
 }
 
 /// The level of a socket's option.
@@ -54,7 +55,7 @@ pub(super) fn option(level: u64, value: u64) -> String {
         SOL_TCP => TCP_OPTIONS,
         _ => &[],
     };
-    super::named_or(names, value, decimal)
+    super::names::named_or(names, value, decimal)
 }
 
 const AF_INET: u64 = linux_raw_sys::net::AF_INET as u64;

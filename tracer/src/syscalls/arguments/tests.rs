@@ -141,7 +141,7 @@ fn calls_are_told_apart_by_all_that_is_looked_at() {
     assert_eq!(of(Abi::I386, 90), None, "mmap takes its arguments from memory");
     assert!(
         ARGUMENTS.iter().all(|argument| argument.index < 3),
-        "only three registers are told apart"
+        "only three registers are distinguished"
     );
     assert!(all.len() <= 128, "{}", all.len());
 }
@@ -192,7 +192,8 @@ fn different_values_are_written_differently() {
     }
 }
 
-/// `#define NAME VALUE` and `NAME = VALUE` of a header, and the members of an enumeration that count from 0.
+/// `#define NAME VALUE` and `NAME = VALUE` of a header, and the members of an enumeration that
+/// count from 0.
 fn defined(path: &str, prefix: &str) -> Vec<(u64, String)> {
     let Ok(text) = fs::read_to_string(path) else {
         return Vec::new();
@@ -223,7 +224,8 @@ fn defined(path: &str, prefix: &str) -> Vec<(u64, String)> {
 
 #[test]
 fn names_are_those_of_this_hosts_headers() {
-    // What is written by hand, and some that are not. A value that has two names may have the other.
+    // What is written by hand, and some that are not. A value that has two names may have the
+    // other.
     for (path, prefix, of, index) in [
         ("/usr/include/linux/keyctl.h", "KEYCTL_", "keyctl", 0),
         ("/usr/include/x86_64-linux-gnu/asm/prctl.h", "ARCH_", "arch_prctl", 0),

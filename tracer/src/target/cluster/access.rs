@@ -1,4 +1,4 @@
-//! Where the API server is, and as whom it is asked.
+//! The address of the API server, and the credentials for it.
 
 use std::fmt;
 use std::fs;
@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error::AccessError;
-use super::kubeconfig;
 use crate::text::escape;
 
 /// The largest file that is read: a kubeconfig, certificates, a key, a token.
@@ -76,39 +75,20 @@ impl fmt::Debug for Trust {
 }
 
 impl Access {
-    /// As kubeconfig files say: what an earlier one says counts more than what a later one does.
-    ///
-    /// # Errors
-    /// A file cannot be read or understood, or holds credentials that tracer does not use.
-    pub fn from_kubeconfig(files: &[PathBuf], context: Option<&str>) -> Result<Self, AccessError> {
-        let texts: Result<Vec<_>, AccessError> = files
-            .iter()
-            .map(|path| {
-                let bytes = read(path)?;
-                let text = String::from_utf8(bytes);
-                Ok((
-                    path.clone(),
-                    text.map_err(|_| AccessError::not_understood(path, "not UTF-8"))?,
-                ))
-            })
-            .collect();
-        kubeconfig::access(&texts?, context)
-    }
-
-    /// As the service account of the pod that this program runs in. `address` is the host and the port of the API server, as Kubernetes
-    /// tells every container.
+    /// As the service account of the pod that this program runs in. `address` is the host and the
+    /// port of the API server, as Kubernetes gives them to every container.
     ///
     /// # Errors
     /// This is no pod, or it has no service account.
     pub fn of_this_pod(address: Option<(String, String)>) -> Result<Self, AccessError> {
-        let folder = Path::new(SERVICE_ACCOUNT);
-        let Some((host, port)) = address.filter(|_| folder.join("token").exists()) else {
+        let directory = Path::new(SERVICE_ACCOUNT);
+        let Some((host, port)) = address.filter(|_| directory.join("token").exists()) else {
             return Err(AccessError::NoPod);
         };
         let port = port.parse().map_err(|_| AccessError::NoPod)?;
-        let trust = Trust { authorities: Some(read(&folder.join("ca.crt"))?), name: None };
+        let trust = Trust { authorities: Some(read(&directory.join("ca.crt"))?), name: None };
         let credentials =
-            Credentials { token_file: Some(folder.join("token")), ..Credentials::default() };
+            Credentials { token_file: Some(directory.join("token")), ..Credentials::default() };
         Ok(Self {
             origin: "the service account of this pod".to_owned(),
             host,
@@ -122,7 +102,7 @@ impl Access {
     /// For people.
     pub fn server(&self) -> String {
         let scheme = if self.trust.is_some() { "https" } else { "http" };
-        escape(&format!("{scheme}://{}{}", self.authority(), self.prefix))
+        escape(&format!("{scheme}://{}{}", self.authority(), self.prefix)).into()
     }
 
     /// Host and port, as they stand in a URL.

@@ -1,4 +1,5 @@
-//! Questions to the API server: HTTP on a connection of its own each, with TLS, bounded in time and in bytes.
+//! Questions to the API server: HTTP on a connection of its own each, with TLS, bounded in time and
+//! in bytes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -28,10 +29,10 @@ const SILENCE: Duration = Duration::from_secs(75);
 pub(super) const WATCH_SECONDS: u64 = 60;
 /// The largest answer that is read, and the longest line of a watch.
 const MAX_BYTES: usize = 16 << 20;
-/// The longest text of the API server's that is told.
+/// The longest text of the API server that a message shows, in bytes.
 const MAX_SAID: usize = 300;
 
-/// Whoever talks to the API server.
+/// A client of the API server.
 pub(super) struct Client {
     access: Access,
     tls: Option<(TlsConnector, tls::ServerName)>,
@@ -90,7 +91,7 @@ impl Client {
         let unreachable = |error: hyper::Error| self.unreachable(&story(&error));
         let (mut sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-        // It ends with the answer, or with whoever reads that.
+        // It ends with the answer, or when the answer is dropped.
         tokio::spawn(connection);
         let mut sent = hyper::Request::get(format!("{}{}", self.access.prefix, request.path()))
             .header(HOST, self.access.authority())
@@ -101,12 +102,12 @@ impl Client {
         }
         let sent = sent.body(String::new());
         let sent = sent.map_err(|_| {
-            self.unreachable("the token or the address holds a character that none may have")
+            self.unreachable("the token or the address holds a character that is not allowed there")
         })?;
         sender.send_request(sent).await.map_err(unreachable)
     }
 
-    /// Only what it tells is handed on; what it refuses is an error.
+    /// Hands on an answer with status 200; every other status is an error.
     async fn judged(
         &self,
         request: &Request,
@@ -125,7 +126,7 @@ impl Client {
         let mut why = objects::message(&bytes);
         why.truncate(why.floor_char_boundary(MAX_SAID));
         let (server, origin) = (self.access.server(), self.access.origin.clone());
-        let (request, why) = (Box::new(request.clone()), escape(&why));
+        let (request, why) = (Box::new(request.clone()), String::from(escape(&why)));
         Err(match status {
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized { server, origin, request },
             StatusCode::FORBIDDEN => ApiError::Forbidden { request, why },
@@ -156,12 +157,12 @@ impl Client {
 
     fn unreachable(&self, why: &str) -> ApiError {
         let (server, origin) = (self.access.server(), self.access.origin.clone());
-        ApiError::Unreachable { server, origin, why: escape(why) }
+        ApiError::Unreachable { server, origin, why: escape(why).into() }
     }
 
     pub(super) fn answered(&self, request: &Request, why: &str) -> ApiError {
         let server = self.access.server();
-        ApiError::Answer { server, request: Box::new(request.clone()), why: escape(why) }
+        ApiError::Answer { server, request: Box::new(request.clone()), why: escape(why).into() }
     }
 
     fn timed_out(&self) -> ApiError {
@@ -201,7 +202,7 @@ impl Lines<'_> {
 /// An error with its causes, on one line.
 fn story(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut told: Vec<String> = causes.map(ToString::to_string).collect();
-    told.dedup();
-    told.join(": ")
+    let mut causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.dedup();
+    causes.join(": ")
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with the API server, and what helps.
+//! Errors of the API server, each with its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub enum AccessError {
         why: String,
     },
     /// Something of a kubeconfig is not supported.
-    #[error("{}: {what} is nothing that tracer uses: it runs as root\n\nhint: {TOKEN}", escape_path(.path))]
+    #[error("{}: tracer does not use {what}, because it runs as root\n\nhint: {TOKEN}", escape_path(.path))]
     NotSupported {
         /// Its path.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum AccessError {
     },
     /// Nothing says where the API server is.
     #[error(
-        "nothing tells where the API server is: no kubeconfig was named, and this is no pod with a service account\n\nhint: --kubeconfig FILE names \
+        "the address of the API server is unknown: no kubeconfig was named, and this is no pod with a service account\n\nhint: --kubeconfig FILE names \
          it; in a pod, automountServiceAccountToken must not be false"
     )]
     NoPod,
@@ -54,11 +54,11 @@ pub enum AccessError {
 
 impl AccessError {
     pub(super) fn not_understood(path: &Path, why: &str) -> Self {
-        Self::NotUnderstood { path: path.to_owned(), why: escape(why) }
+        Self::NotUnderstood { path: path.to_owned(), why: escape(why).into() }
     }
 }
 
-/// Why the API server does not tell.
+/// Why the API server does not answer a question.
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// It is not known where it is, or as whom it is asked.
@@ -76,7 +76,7 @@ pub enum ApiError {
     },
     /// It does not answer.
     #[error(
-        "the API server at {server} gives no answer within {seconds} s\n\nhint: it is named by {origin}; without --ask-api, names and the labels of the container runtime tell which pods are meant"
+        "the API server at {server} gives no answer within {seconds} s\n\nhint: it is named by {origin}; without --ask-api, names and the labels of the container runtime decide which pods belong to the target"
     )]
     TimedOut {
         /// Where it is, escaped.
@@ -87,7 +87,7 @@ pub enum ApiError {
         seconds: u64,
     },
     /// It does not know who asks.
-    #[error("the API server at {server} does not accept who asks (401 Unauthorized)\n\nhint: the token or the certificate of {origin} is wrong or too old; `kubectl auth can-i {}` checks it", .request.allowance())]
+    #[error("the API server at {server} does not accept tracer's credentials (401 Unauthorized)\n\nhint: the token or the certificate of {origin} is wrong or too old; `kubectl auth can-i {}` checks it", .request.allowance())]
     Unauthorized {
         /// Where it is, escaped.
         server: String,

@@ -1,5 +1,5 @@
-//! kubeconfig files, as kubectl writes and merges them (`k8s.io/client-go`, `tools/clientcmd`). What they name is read; what they
-//! want to be run is not.
+//! kubeconfig files, as kubectl writes and merges them (`k8s.io/client-go`, `tools/clientcmd`).
+//! tracer reads the files that they name, and never runs a program that they name.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,34 @@ const MOST_LEVELS: usize = 64;
 /// A file, and what is in it.
 type File = (PathBuf, String);
 
-/// Credentials of kinds that tracer does not use: those that are programs to run, or that the API server takes no more.
+/// Credentials of kinds that tracer does not use: those that are programs to run, or that the API
+/// server takes no more.
 const NOT_USED: [(&str, &str); 3] = [
     ("exec", "a program to run for credentials (exec)"),
     ("auth-provider", "an auth-provider"),
     ("username", "a password"),
 ];
+
+impl Access {
+    /// As kubeconfig files say: what an earlier one says counts more than what a later one does.
+    ///
+    /// # Errors
+    /// A file cannot be read or understood, or holds credentials that tracer does not use.
+    pub fn from_kubeconfig(files: &[PathBuf], context: Option<&str>) -> Result<Self, AccessError> {
+        let texts: Result<Vec<_>, AccessError> = files
+            .iter()
+            .map(|path| {
+                let bytes = access::read(path)?;
+                let text = String::from_utf8(bytes);
+                Ok((
+                    path.clone(),
+                    text.map_err(|_| AccessError::not_understood(path, "not UTF-8"))?,
+                ))
+            })
+            .collect();
+        access(&texts?, context)
+    }
+}
 
 /// Where the API server is and as whom it is asked, in a context or the current one.
 pub(super) fn access(files: &[File], context: Option<&str>) -> Result<Access, AccessError> {
@@ -54,7 +76,9 @@ pub(super) fn access(files: &[File], context: Option<&str>) -> Result<Access, Ac
     let is_here =
         host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     if !is_secure && !is_here {
-        return Err(refused(&format!("{server}: only servers of this host are asked without TLS")));
+        return Err(refused(&format!(
+            "{server}: without TLS tracer asks only servers of this host"
+        )));
     }
     let trust = is_secure.then(|| trust(of_cluster, cluster)).transpose()?;
     let origin = format!("the kubeconfig {}", escape_path(first));
@@ -95,7 +119,8 @@ impl Document {
         Some(&entry[kind]).filter(|found| matches!(found, Yaml::Hash(_)))
     }
 
-    /// The bytes that stand in the file or in one that it names: `KEY-data`, or `KEY`, which is relative to the file's folder.
+    /// The bytes that stand in the file or in one that it names: `KEY-data`, or `KEY`, which is
+    /// relative to the file's directory.
     fn bytes(&self, of: &Yaml, key: &str) -> Result<Option<Vec<u8>>, AccessError> {
         if let Some(data) = text(of, &format!("{key}-data")).filter(|data| !data.is_empty()) {
             let read = base64(data);
@@ -145,7 +170,8 @@ fn credentials(document: &Document, user: &Yaml) -> Result<Credentials, AccessEr
     }
 }
 
-/// With TLS or not, host, port and path of a server's address: `https://10.0.0.1:6443/k8s/clusters/c-1`.
+/// With TLS or not, host, port and path of a server's address:
+/// `https://10.0.0.1:6443/k8s/clusters/c-1`.
 fn address(text: &str) -> Option<(bool, String, u16, String)> {
     let (is_secure, rest) = match text.split_once("://") {
         Some(("https", rest)) => (true, rest),
@@ -273,7 +299,7 @@ users:
     }
 
     #[test]
-    fn what_cannot_be_used_is_told() {
+    fn what_cannot_be_used_is_an_error() {
         let (deep, steep) = ("[".repeat(1 << 20), "- ".repeat(1 << 20));
         for (texts, context, part) in [
             (&[CONFIG][..], Some("cloud"), "a program to run for credentials (exec)"),
@@ -311,7 +337,7 @@ users:
 
     #[test]
     fn addresses_are_read_as_kubectl_reads_them() {
-        for (text, told) in [
+        for (text, expected) in [
             ("https://a.example:6443/", Some((true, "a.example", 6443, ""))),
             ("https://a.example/k8s/c", Some((true, "a.example", 443, "/k8s/c"))),
             ("https://[::1]:6443", Some((true, "::1", 6443, ""))),
@@ -327,7 +353,7 @@ users:
             let read = read
                 .as_ref()
                 .map(|(tls, host, port, prefix)| (*tls, host.as_str(), *port, prefix.as_str()));
-            assert_eq!(read, told, "{text}");
+            assert_eq!(read, expected, "{text}");
         }
     }
 }

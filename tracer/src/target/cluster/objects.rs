@@ -1,4 +1,5 @@
-//! What the API server answers, as far as it is read: metadata, and of workloads how many pods they want.
+//! The parts of the API server's answers that tracer reads: metadata, and how many pods a workload
+//! wants.
 
 use std::collections::BTreeMap;
 
@@ -108,11 +109,11 @@ pub(super) fn list(bytes: &[u8]) -> Result<List, String> {
 
 pub(super) fn event(line: &[u8]) -> Result<Event, String> {
     #[derive(Deserialize)]
-    struct Told {
+    struct Line {
         r#type: String,
         object: Value,
     }
-    let Told { r#type, object } =
+    let Line { r#type, object } =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     if r#type == "ERROR" {
         return Ok(Event::Failed);
@@ -125,7 +126,7 @@ pub(super) fn event(line: &[u8]) -> Result<Event, String> {
     })
 }
 
-/// What the API server says of what it refuses (`Status`); of whoever speaks otherwise the text.
+/// The message of a refusal by the API server (`Status`); the whole text of any other answer.
 pub(super) fn message(bytes: &[u8]) -> String {
     let status: Result<Value, _> = serde_json::from_slice(bytes);
     let message = status.ok().and_then(|status| Some(status["message"].as_str()?.to_owned()));
@@ -153,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_apart() {
-        let told = |text: &str| event(text.as_bytes()).expect(text);
+    fn kinds_of_events_are_distinguished() {
+        let read = |text: &str| event(text.as_bytes()).expect(text);
         let object = r#"{"metadata":{"name":"a","resourceVersion":"9"}}"#;
-        let of = |kind: &str| told(&format!(r#"{{"type":"{kind}","object":{object}}}"#));
+        let of = |kind: &str| read(&format!(r#"{{"type":"{kind}","object":{object}}}"#));
         assert!(matches!(of("ADDED"), Event::Is(one) if one.metadata.name == "a"));
         assert!(matches!(of("DELETED"), Event::Gone(_)));
         assert!(matches!(of("BOOKMARK"), Event::Bookmark(version) if version == "9"));
-        assert!(matches!(told(r#"{"type":"ERROR","object":{"code":410}}"#), Event::Failed));
+        assert!(matches!(read(r#"{"type":"ERROR","object":{"code":410}}"#), Event::Failed));
         assert!(event(b"{}").is_err());
         assert_eq!(message(br#"{"message":"pods is forbidden"}"#), "pods is forbidden");
         assert_eq!(message(b" not found\n"), "not found");

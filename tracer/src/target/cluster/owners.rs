@@ -1,4 +1,5 @@
-//! What made a pod: what its owner references say, up to the Deployment or the `CronJob`.
+//! Finds the objects that made a pod, by its owner references, up to the Deployment or the
+//! `CronJob`.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,13 @@ use super::error::ApiError;
 use super::objects::{self, Metadata};
 use super::question::Question;
 use super::request::{Request, Resource};
-use crate::recording::again::less_hash;
+use crate::recording::generated_names::less_hash;
 use crate::target::workload::{WorkloadKind, less_number};
 
 /// Most owners that are remembered.
 const MAX_KNOWN: usize = 1 << 12;
-/// The label that a Deployment puts on the pods of each of its `ReplicaSets`, which are named after it
-/// (`pkg/controller/deployment`, `getNewReplicaSet`).
+/// The label that a Deployment puts on the pods of each of its `ReplicaSets`, which are named after
+/// it (`pkg/controller/deployment`, `getNewReplicaSet`).
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// An owner: its kind and its name.
@@ -115,7 +116,7 @@ mod tests {
     use crate::target::cluster::objects::OwnerReference;
 
     #[test]
-    fn a_deployment_is_told_by_the_label_of_its_template() {
+    fn a_deployment_is_known_by_the_label_of_its_template() {
         let owner = |kind: &str, name: &str| OwnerReference {
             kind: kind.to_owned(),
             name: name.to_owned(),
@@ -126,18 +127,18 @@ mod tests {
             owner_references: Some(vec![owner(kind, name)]),
             ..Metadata::default()
         };
-        let told = |pod: &Metadata| {
+        let name_of = |pod: &Metadata| {
             let owner = controller(pod).expect("an owner");
             by_name(&owner, pod).map(str::to_owned)
         };
         assert_eq!(
-            told(&pod("ReplicaSet", "a-b-7696745d96", "7696745d96")).as_deref(),
+            name_of(&pod("ReplicaSet", "a-b-7696745d96", "7696745d96")).as_deref(),
             Some("a-b")
         );
-        assert_eq!(told(&pod("ReplicaSet", "a-b-7696745d96", "")), None);
-        assert_eq!(told(&pod("ReplicaSet", "a-b", "b")), None);
-        assert_eq!(told(&pod("Job", "backup-28912340", "")).as_deref(), Some("backup"));
-        assert_eq!(told(&pod("Job", "load", "")), None);
+        assert_eq!(name_of(&pod("ReplicaSet", "a-b-7696745d96", "")), None);
+        assert_eq!(name_of(&pod("ReplicaSet", "a-b", "b")), None);
+        assert_eq!(name_of(&pod("Job", "backup-28912340", "")).as_deref(), Some("backup"));
+        assert_eq!(name_of(&pod("Job", "load", "")), None);
         assert!(controller(&pod("Node", "n", "")).is_none(), "a mirror of a static pod");
     }
 }

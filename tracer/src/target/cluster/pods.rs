@@ -6,20 +6,23 @@ use super::objects::{self, Metadata};
 use super::owners::Owners;
 use super::question::Question;
 use super::request::{Request, Resource};
-use crate::recording::ToldBy;
-use crate::target::inventory::{Pod, Told};
+use crate::recording::MembershipSource;
 use crate::target::membership::PodFacts;
+use crate::target::names::PodUid;
+use crate::target::pod::Pod;
+use crate::target::report::RuntimeReport;
 
 /// Pods that are asked for at once.
 const PAGE: &str = "500";
 /// Most parts of one list.
 const MAX_PAGES: usize = 400;
-/// What the kubelet calls a static pod by, in the names of cgroups and of folders of logs (`pkg/kubelet/types/pod_update.go`).
+/// The annotation whose value the kubelet uses in place of a static pod's UID, in the names of
+/// cgroups and of directories of logs (`pkg/kubelet/types/pod_update.go`).
 const STATIC_UID: &str = "kubernetes.io/config.hash";
 
 /// All pods, as of a version.
-pub(super) struct Listed {
-    pub(super) told: Told,
+pub(super) struct PodList {
+    pub(super) report: RuntimeReport,
     pub(super) version: String,
 }
 
@@ -28,8 +31,8 @@ pub(super) async fn list(
     question: &Question,
     namespace: &str,
     owners: &mut Owners<'_>,
-) -> Result<Listed, ApiError> {
-    let (mut told, mut more) = (Told::default(), String::new());
+) -> Result<PodList, ApiError> {
+    let (mut report, mut more) = (RuntimeReport::default(), String::new());
     for _ in 0..MAX_PAGES {
         let mut request =
             of_node(Request::list(Resource::PODS, namespace), question).with("limit", PAGE);
@@ -39,11 +42,11 @@ pub(super) async fn list(
         let bytes = client.ask(&request).await?;
         let part = objects::list(&bytes).map_err(|why| client.answered(&request, &why))?;
         for object in part.items.into_iter().flatten() {
-            take(client, owners, &object.metadata, &mut told).await?;
+            add_to(client, owners, &object.metadata, &mut report).await?;
         }
         more = part.metadata.more;
         if more.is_empty() {
-            return Ok(Listed { told, version: part.metadata.resource_version });
+            return Ok(PodList { report, version: part.metadata.resource_version });
         }
     }
     Err(client.answered(&Request::list(Resource::PODS, namespace), "there are too many"))
@@ -65,19 +68,20 @@ pub(super) async fn watch<'a>(
     client.watch(&request).await
 }
 
-/// What is known of a pod.
-pub(super) async fn take(
+/// Adds a pod, with its labels and owners, to a report.
+pub(super) async fn add_to(
     client: &Client,
     owners: &mut Owners<'_>,
     pod: &Metadata,
-    told: &mut Told,
+    report: &mut RuntimeReport,
 ) -> Result<(), ApiError> {
     let labels = pod.labels.clone().unwrap_or_default();
     let owners = owners.of(client, pod).await?;
     let uid = pod.annotations.iter().flatten().find(|(key, _)| *key == STATIC_UID);
-    let uid = uid.map_or(&pod.uid, |(_, hash)| hash).clone();
-    told.facts.push((uid.clone(), PodFacts { labels, owners, told_by: ToldBy::Api }));
-    told.pods.push(Pod { namespace: pod.namespace.clone(), name: pod.name.clone(), uid });
+    let uid = PodUid::parse(uid.map_or(&pod.uid, |(_, hash)| hash));
+    let facts = PodFacts { labels, owners, source: MembershipSource::Api };
+    report.facts.extend(uid.clone().map(|uid| (uid, facts)));
+    report.pods.push(Pod { namespace: pod.namespace.clone(), name: pod.name.clone(), uid });
     Ok(())
 }
 

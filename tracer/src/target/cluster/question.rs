@@ -1,15 +1,15 @@
-//! What is asked of whom. Pure.
+//! The question to the API server: which pods, and with which access. Pure.
 
 use super::access::Access;
 use crate::target::membership::Group;
 use crate::target::workload::{Pods, WorkloadKind};
 
-/// What is asked of whom.
+/// A question to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The API server, and as whom it is asked.
+    /// The API server, and the credentials for it.
     pub access: Access,
-    /// The pods that are meant.
+    /// The pods of the targets.
     pub groups: Vec<Group>,
     /// The name of this node; without it, pods of all nodes are asked for.
     pub node: Option<String>,
@@ -25,12 +25,13 @@ impl Question {
         namespaces
     }
 
-    /// What made pods of a kind has to be looked up in a namespace: names and labels do not prove it.
+    /// What made pods of a kind has to be looked up in a namespace: names and labels do not prove
+    /// it.
     pub(super) fn needs(&self, namespace: &str, wanted: WorkloadKind) -> bool {
         self.workloads().any(|(group, kind, _)| kind == wanted && group.namespace == namespace)
     }
 
-    /// The workloads that are meant by kind and name.
+    /// The workloads that the targets name by kind and name.
     pub(super) fn workloads(&self) -> impl Iterator<Item = (&Group, WorkloadKind, &str)> {
         self.groups.iter().filter_map(|group| match &group.pods {
             Pods::Of { kind, name } => Some((group, *kind, name.as_str())),

@@ -1,4 +1,4 @@
-//! What is asked of the API server. Pure.
+//! One request to the API server. Pure.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Resource {
     }
 }
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// `list` or `watch`.

@@ -1,4 +1,4 @@
-//! TLS: whose certificates are believed, and which one is shown.
+//! TLS: the authorities that tracer trusts, and the certificate that it shows.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) fn connector(
     let refused = |why: String| ApiError::Unreachable {
         server: access.server(),
         origin: access.origin.clone(),
-        why: escape(&why),
+        why: escape(&why).into(),
     };
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

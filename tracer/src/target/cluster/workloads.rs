@@ -1,4 +1,4 @@
-//! Whether a workload is there, and whether it wants any pods.
+//! Asks whether a workload exists, and whether it wants any pods.
 
 use super::client::Client;
 use super::error::ApiError;

@@ -1,4 +1,4 @@
-//! HTTP on a Unix socket whose answers end somewhere: who owns the socket may send for ever.
+//! HTTP on a Unix socket with a limit on each answer: the owner of a socket may send without end.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
-/// Sends each request on a connection of its own, of which at most so many bytes are read. With a `user`, only to a socket on which
-/// a process of that user listens.
+/// Sends each request on a connection of its own, of which at most so many bytes are read. With a
+/// `user`, only to a socket on which a process of that user listens.
 pub(super) fn transport(
     socket: PathBuf,
     bytes: u64,
@@ -40,7 +40,7 @@ async fn send(
     }
     let stream = TokioIo::new(Bounded { stream, left: bytes });
     let (mut sender, connection) = handshake(stream).await?;
-    // It ends with the answer, or with whoever reads that.
+    // It ends with the answer, or when the answer is dropped.
     tokio::spawn(connection);
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map(Uri::from).unwrap_or_default();

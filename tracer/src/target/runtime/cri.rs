@@ -1,31 +1,36 @@
-//! The container runtime interface of Kubernetes (`runtime.v1`), as containerd, CRI-O and cri-dockerd serve it: the few calls
-//! and fields of it that names take.
+//! The container runtime interface of Kubernetes (`runtime.v1`), as containerd, CRI-O and
+//! cri-dockerd serve it: the few methods and fields of it that name containers.
 //!
-//! The messages are written out here because the crates that have all of them need a protobuf compiler on the machine that builds.
-//! Field numbers are those of `api.proto` in `k8s.io/cri-api`.
+//! The messages are written out here because the crates that have all of them need a protobuf
+//! compiler on the machine that builds. Field numbers are those of `api.proto` in `k8s.io/cri-api`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::BoxFuture;
 use prost::Message;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint as TonicEndpoint};
 use tonic_prost::ProstCodec;
 
-use crate::recording::ToldBy;
+use super::interface::{Connection, Endpoint, ListError, OpenConnection, Runtime};
+use crate::recording::MembershipSource;
 use crate::target::cgroup::CgroupRoot;
-use crate::target::inventory::{Container, ContainerState, Pod, Told};
 use crate::target::membership::PodFacts;
-use crate::target::names::{self, Engine};
+use crate::target::names::{self, Engine, PodUid};
 use crate::target::owner;
+use crate::target::pod::Pod;
+use crate::target::report::{Container, ContainerState, RuntimeName, RuntimeReport};
 use crate::target::territory::Home;
 use crate::text::escape;
 
-/// The largest answer that is read, as the kubelet reads it (`maxMsgSize` of `pkg/kubelet/cri/remote`).
+/// The largest answer that is read, as the kubelet reads it (`maxMsgSize` of
+/// `pkg/kubelet/cri/remote`).
 const MAX_BYTES: usize = 16 << 20;
 
-/// What the kubelet puts beside a pod's own labels (`newPodLabels` in `pkg/kubelet/kuberuntime/labels.go`).
+/// What the kubelet puts beside a pod's own labels (`newPodLabels` in
+/// `pkg/kubelet/kuberuntime/labels.go`).
 const KUBELETS_LABELS: [&str; 3] =
     ["io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid"];
 
@@ -109,33 +114,75 @@ struct Image {
     repo_tags: Vec<String>,
 }
 
-/// A message of whose fields only the first, a text, is wanted.
+/// A message; tracer reads only its first field, a text.
 #[derive(Clone, PartialEq, Message)]
 struct Name {
     #[prost(string, tag = "1")]
     text: String,
 }
 
-/// All pods and containers, those that do not run among them. The error is None when there is no socket.
-pub(super) async fn told(socket: &Path) -> Result<Told, Option<String>> {
-    if !socket.exists() {
-        return Err(None);
+/// The container runtime interface.
+pub(super) struct Cri;
+
+impl Runtime for Cri {
+    fn name(&self) -> RuntimeName {
+        RuntimeName::Cri
     }
-    let mut connection = Connection::open(socket).await.map_err(Some)?;
-    connection.told().await.map_err(Some)
+
+    /// Those of containerd, CRI-O and cri-dockerd, and of the distributions of Kubernetes that
+    /// bring a containerd of their own (k3s and RKE2, k0s, `MicroK8s`).
+    fn usual_addresses(&self) -> &'static [&'static str] {
+        &[
+            "/run/containerd/containerd.sock",
+            "/run/crio/crio.sock",
+            "/run/cri-dockerd.sock",
+            "/run/k3s/containerd/containerd.sock",
+            "/run/k0s/containerd.sock",
+            "/var/snap/microk8s/common/run/containerd.sock",
+        ]
+    }
+
+    fn list_containers<'a>(
+        &'a self,
+        endpoint: Endpoint<'a>,
+    ) -> BoxFuture<'a, Result<RuntimeReport, ListError>> {
+        Box::pin(async move {
+            if !endpoint.address.exists() {
+                return Err(ListError::Absent);
+            }
+            let mut client = Client::open(endpoint.address).await.map_err(ListError::Failed)?;
+            client.list().await.map_err(ListError::Failed)
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a Path) -> Option<BoxFuture<'a, Option<OpenConnection>>> {
+        Some(Box::pin(async move {
+            if !address.exists() {
+                return None;
+            }
+            let client = Client::open(address).await.ok()?;
+            Some(Box::new(client) as OpenConnection)
+        }))
+    }
 }
 
-/// A connection to somebody who is asked more than once.
-pub(super) struct Connection {
+/// A connection to a server of the interface.
+struct Client {
     channel: Channel,
     engine: Engine,
     home: Option<Home>,
-    /// Names of images by their ids; an empty one when nobody told it.
+    /// Names of images by their ids; an empty one when the server does not name it.
     images: BTreeMap<String, String>,
 }
 
-impl Connection {
-    pub(super) async fn open(socket: &Path) -> Result<Self, String> {
+impl Connection for Client {
+    fn list_containers(&mut self) -> BoxFuture<'_, Result<RuntimeReport, String>> {
+        Box::pin(self.list())
+    }
+}
+
+impl Client {
+    async fn open(socket: &Path) -> Result<Self, String> {
         let channel = connect(socket).await?;
         let version: Version = call(&channel, "Version").await?;
         let root = CgroupRoot::find(Path::new("/proc")).ok();
@@ -145,17 +192,18 @@ impl Connection {
     }
 
     /// All pods and containers, those that do not run among them.
-    pub(super) async fn told(&mut self) -> Result<Told, String> {
+    async fn list(&mut self) -> Result<RuntimeReport, String> {
         let (sandboxes, mut containers) = tokio::try_join!(
             call::<Sandboxes>(&self.channel, "ListPodSandbox"),
             call::<Containers>(&self.channel, "ListContainers"),
         )?;
         self.name_images(&mut containers.containers).await;
-        let told = assembled(self.engine, sandboxes.items, containers.containers);
-        Ok(Told { home: self.home.clone(), ..told })
+        let report = assembled(self.engine, sandboxes.items, containers.containers);
+        Ok(RuntimeReport { home: self.home.clone(), ..report })
     }
 
-    /// The kubelet makes containers of images by their ids. Each is asked for once: names of containers must come soon.
+    /// The kubelet makes containers of images by their ids. Each is asked for once: names of
+    /// containers must come soon.
     async fn name_images(&mut self, containers: &mut [ListedContainer]) {
         let image = |one: &ListedContainer| one.image.as_ref().map(|image| image.text.clone());
         let ids: Vec<String> = containers
@@ -164,7 +212,7 @@ impl Connection {
             .filter(|text| text.starts_with("sha256:"))
             .collect();
         if ids.iter().any(|id| !self.images.contains_key(id)) {
-            // Who serves no images names none.
+            // A server without the image service names none.
             let images = call_service::<Images>(&self.channel, "ImageService", "ListImages").await;
             for Image { id, mut repo_tags } in images.unwrap_or_default().images {
                 self.images.insert(id, repo_tags.drain(..).next().unwrap_or_default());
@@ -182,8 +230,8 @@ impl Connection {
 
 async fn connect(socket: &Path) -> Result<Channel, String> {
     let path = socket.to_str().ok_or("the path is not UTF-8")?;
-    let endpoint = Endpoint::from_shared(format!("unix://{path}"))
-        .map_err(|error| escape(&error.to_string()))?;
+    let endpoint = TonicEndpoint::from_shared(format!("unix://{path}"))
+        .map_err(|error| escape(&error.to_string()).to_string())?;
     endpoint.connect().await.map_err(|error| story(&error))
 }
 
@@ -211,14 +259,14 @@ where
             "it does not serve runtime.v1 of the container runtime interface: it is older, or not meant for Kubernetes"
                 .to_owned(),
         ),
-        Err(status) => Err(escape(&format!("{method}: {}", status.message()))),
+        Err(status) => Err(escape(&format!("{method}: {}", status.message())).into()),
     }
 }
 
 /// An error with its causes, on one line.
 fn story(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    escape(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    escape(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")).into()
 }
 
 fn engine(runtime: &str) -> Engine {
@@ -231,8 +279,12 @@ fn engine(runtime: &str) -> Engine {
 }
 
 /// Only ids of the right form are taken.
-fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedContainer>) -> Told {
-    let mut told = Told::default();
+fn assembled(
+    engine: Engine,
+    sandboxes: Vec<Sandbox>,
+    containers: Vec<ListedContainer>,
+) -> RuntimeReport {
+    let mut report = RuntimeReport::default();
     let mut known: Vec<(String, Pod)> = Vec::new();
     for Sandbox { id, metadata, mut labels } in sandboxes {
         let Some(SandboxMetadata { name, uid, namespace }) = metadata else { continue };
@@ -240,8 +292,9 @@ fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedCont
             continue;
         }
         labels.retain(|key, _| !KUBELETS_LABELS.contains(&key.as_str()));
-        let facts = PodFacts { labels, owners: Vec::new(), told_by: ToldBy::Labels };
-        told.facts.push((uid.clone(), facts));
+        let facts = PodFacts { labels, owners: Vec::new(), source: MembershipSource::Labels };
+        let uid = PodUid::parse(&uid);
+        report.facts.extend(uid.clone().map(|uid| (uid, facts)));
         known.push((id, Pod { namespace, name, uid }));
     }
     let sandboxes = known;
@@ -250,7 +303,7 @@ fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedCont
         if !names::is_container_id(&container.id) {
             continue;
         }
-        told.containers.push(Container {
+        report.containers.push(Container {
             engine,
             id: container.id,
             name: container.metadata.unwrap_or_default().text,
@@ -260,10 +313,10 @@ fn assembled(engine: Engine, sandboxes: Vec<Sandbox>, containers: Vec<ListedCont
         });
     }
     for (id, pod) in sandboxes {
-        told.sandboxes.push(id);
-        told.pods.push(pod);
+        report.sandboxes.push(id);
+        report.pods.push(pod);
     }
-    told
+    report
 }
 
 /// `ContainerState`

@@ -1,15 +1,19 @@
-//! The files in which Podman keeps its containers (containers/storage, `containers.json` of the storage driver).
+//! The files in which Podman keeps its containers (containers/storage, `containers.json` of the
+//! storage driver).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use futures_util::future::{BoxFuture, ready};
 use serde::Deserialize;
 
-use crate::target::inventory::{Container, ContainerState, Told};
+use super::interface::{Endpoint, ListError, Runtime, UserDirectories};
 use crate::target::names::{self, Engine};
 use crate::target::owner;
+use crate::target::report::{Container, ContainerState, RuntimeName, RuntimeReport};
+use crate::text::escape_path;
 
 /// The most bytes that a file may have.
 const MAX_BYTES: u64 = 16 << 20;
@@ -24,8 +28,36 @@ struct Stored {
     names: Vec<String>,
 }
 
-/// All containers. The error is None when there is no such folder. Of a `user` only files are read that are the user's own.
-pub(super) fn told(storage: &Path, user: Option<u32>) -> Result<Told, Option<String>> {
+/// Podman's files, where its service does not run.
+pub(super) struct PodmanStorage;
+
+impl Runtime for PodmanStorage {
+    fn name(&self) -> RuntimeName {
+        RuntimeName::PodmanStorage
+    }
+
+    fn usual_addresses(&self) -> &'static [&'static str] {
+        &["/var/lib/containers/storage"]
+    }
+
+    fn address_of_user(&self, directories: UserDirectories<'_>) -> Option<PathBuf> {
+        Some(directories.home?.join(".local/share/containers/storage"))
+    }
+
+    fn stands_in_for(&self) -> Option<RuntimeName> {
+        Some(RuntimeName::Podman)
+    }
+
+    fn list_containers<'a>(
+        &'a self,
+        endpoint: Endpoint<'a>,
+    ) -> BoxFuture<'a, Result<RuntimeReport, ListError>> {
+        Box::pin(ready(list(endpoint)))
+    }
+}
+
+fn list(endpoint: Endpoint<'_>) -> Result<RuntimeReport, ListError> {
+    let Endpoint { address: storage, user } = endpoint;
     let mut found = Vec::new();
     let mut present = false;
     for driver in ["overlay", "vfs", "btrfs", "zfs"] {
@@ -34,7 +66,7 @@ pub(super) fn told(storage: &Path, user: Option<u32>) -> Result<Told, Option<Str
             let Ok(file) = open(&path, user) else { continue };
             present = true;
             let failed = |error: &dyn std::fmt::Display| {
-                Some(format!("{}: {error}", crate::text::escape_path(&path)))
+                ListError::Failed(format!("{}: {error}", escape_path(&path)))
             };
             let mut bytes = Vec::new();
             file.take(if user.is_some() { MAX_BYTES_OF_USER } else { MAX_BYTES })
@@ -45,8 +77,11 @@ pub(super) fn told(storage: &Path, user: Option<u32>) -> Result<Told, Option<Str
             found.extend(stored.into_iter().filter_map(container));
         }
     }
-    let home = owner::home_of_folder(storage);
-    if present { Ok(Told { containers: found, home, ..Told::default() }) } else { Err(None) }
+    if !present {
+        return Err(ListError::Absent);
+    }
+    let home = owner::home_of_directory(storage);
+    Ok(RuntimeReport { containers: found, home, ..RuntimeReport::default() })
 }
 
 /// Opens a file. What a user put in its place may be a link, or a pipe that nobody writes to.

@@ -1,0 +1,95 @@
+//! The maps of denied calls.
+
+use std::collections::HashSet;
+
+use aya::{
+    Ebpf,
+    maps::{HashMap, MapData},
+};
+use tracer_ebpf::{
+    DENIALS, Denial, DenialKey, ENDS, PROCESSES, TASKS, TOLD_APART, arguments::told_apart_key,
+    task_state,
+};
+
+use super::{
+    error::KernelError,
+    maps::{DenialKeyPod, DenialPod, ThreadEndPod, ToldApartPod, map_error, take_map, typed},
+};
+use crate::{
+    recording::facts::DenialFacts,
+    syscalls::{arguments::told_apart, as_the_kernel_shows},
+};
+
+/// The calls that filters denied.
+pub(super) struct Denials {
+    denials: HashMap<MapData, DenialKeyPod, DenialPod>,
+    ends: HashMap<MapData, u32, ThreadEndPod>,
+    tasks: HashMap<MapData, u32, u32>,
+}
+
+impl Denials {
+    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        // It stays with the object: the programs are not loaded yet, and hold it then.
+        let apart = ebpf.map_mut(TOLD_APART).ok_or(KernelError::Missing(TOLD_APART))?;
+        let mut apart: HashMap<_, u32, ToldApartPod> =
+            HashMap::try_from(apart).map_err(map_error(TOLD_APART, "opening"))?;
+        for (abi, number, how) in told_apart() {
+            let (number, compat) = as_the_kernel_shows(abi, number);
+            apart
+                .insert(told_apart_key(number, compat), ToldApartPod(how), 0)
+                .map_err(map_error(TOLD_APART, "filling"))?;
+        }
+        Ok(Self {
+            denials: typed(take_map(ebpf, DENIALS)?, DENIALS)?,
+            ends: typed(take_map(ebpf, ENDS)?, ENDS)?,
+            tasks: typed(take_map(ebpf, TASKS)?, TASKS)?,
+        })
+    }
+
+    /// All of them.
+    pub(super) fn read(&self) -> Result<Vec<DenialFacts>, KernelError> {
+        let entries = self.denials.iter();
+        let refused = entries.map(|entry| entry.map(|(key, value)| self.refused(key.0, value.0)));
+        refused.collect::<Result<_, _>>().map_err(map_error(DENIALS, "reading"))
+    }
+
+    /// A refused call, with what became of the thread that was refused it last.
+    fn refused(&self, key: DenialKey, denial: Denial) -> DenialFacts {
+        let thread = denial.last_thread as u32;
+        let end = self.ends.get(&thread, 0).ok().map(|end| end.0);
+        let state = self.tasks.get(&thread, 0).ok();
+        DenialFacts {
+            key,
+            denial,
+            // An end before that is the end of another thread with the same id.
+            end: end.filter(|end| end.time >= denial.last_seen),
+            calls_now: state.map(|state| state >> task_state::CALLS_SHIFT),
+        }
+    }
+
+    /// Forgets those of some cgroups, in which no call is made any more.
+    pub(super) fn forget(&mut self, cgroups: &HashSet<u64>) {
+        let keys = self.denials.keys().filter_map(Result::ok);
+        let gone: Vec<_> = keys.filter(|key| cgroups.contains(&key.0.call.cgroup)).collect();
+        for key in gone {
+            // A missing entry is as good.
+            let _ = self.denials.remove(&key);
+        }
+    }
+}
+
+/// Which cgroup each process is in, or was in before it ended: of those that made a call in a
+/// tracked cgroup.
+pub struct Processes(HashMap<MapData, u32, u64>);
+
+impl Processes {
+    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        Ok(Self(typed(take_map(ebpf, PROCESSES)?, PROCESSES)?))
+    }
+
+    /// The id of the cgroup of a process. None: it made no call in a tracked cgroup, or was
+    /// forgotten.
+    pub fn cgroup(&self, pid: u32) -> Option<u64> {
+        self.0.get(&pid, 0).ok()
+    }
+}

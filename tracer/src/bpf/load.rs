@@ -1,0 +1,120 @@
+//! What the kernel side is loaded with: the object, its configuration and the sizes of its maps.
+
+use aya::{Ebpf, EbpfLoader, maps::HashMap};
+use tracer_ebpf::{
+    ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, Config, Counts, DENIAL_EVENTS,
+    DENIALS, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS, MOVES_LOST, PROCESSES, RECORDS,
+    ROOTS, TARGETS, TASKS, TOLD_APART, VISITED,
+};
+
+use super::{
+    btf::{self, BtfError},
+    error::{KernelError, load_error},
+    hook::Hook,
+    maps::map_error,
+    patch_config::patch_config,
+    sizes::{
+        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNTS_BUDGET, DENIAL_ENTRIES,
+        DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES, MAX_COUNT_SLOTS, MAX_VERDICTS,
+        MEMBER_ENTRIES, MIN_VERDICTS, MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PROCESS_ENTRIES,
+        TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
+    },
+};
+
+/// The kernel object, embedded by the build script. Empty when it was not built.
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+
+/// How the kernel side is loaded and attached.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Ids of the cgroups below which everything is tracked. At most 64.
+    pub roots: Vec<u64>,
+    /// Ids of the uppermost cgroups of the targets that exist: processes that leave them are
+    /// followed.
+    pub targets: Vec<u64>,
+    /// Use the kernel's BTF when it is there.
+    pub btf: bool,
+    /// Count calls.
+    pub counts: bool,
+    /// Watch the calls that filters deny. It costs as much again as everything else.
+    pub denied: bool,
+    /// Where the programs on system calls are attached.
+    pub hook: Hook,
+    /// The raw tracepoint takes the place of a classic one that the kernel refuses;
+    /// [`super::Recorder::attached`] shows which it is.
+    pub fall_back: bool,
+    /// How many cgroups this host is expected to have: the size of the table depends on it.
+    pub cgroups_expected: usize,
+    /// How many values of arguments there is room for: [`super::ARGUMENT_VALUE_ENTRIES`], except in
+    /// tests.
+    pub argument_values: u32,
+    /// Let the kernel side log.
+    pub log: bool,
+}
+
+/// The configuration for this kernel, and the reason when it is one without BTF.
+pub(super) fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
+    let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
+    let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
+    let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
+    let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let base = Config {
+        verdicts_log2: verdicts.trailing_zeros(),
+        count_slots: if options.counts { slots as u32 } else { 0 },
+        ..Config::default()
+    };
+    let offsets = if options.btf { btf::offsets() } else { Err(BtfError::NotWanted) };
+    match offsets {
+        Ok(offsets) => (
+            Config {
+                btf: 1,
+                verdicts_log2: base.verdicts_log2,
+                count_slots: base.count_slots,
+                ..offsets
+            },
+            Ok(()),
+        ),
+        Err(error) => (base, Err(error)),
+    }
+}
+
+pub(super) fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
+    let entries = 1 << config.verdicts_log2;
+    let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
+    let denied = |entries, least| if options.denied { entries } else { least };
+    EbpfLoader::new()
+        .btf(None)
+        .override_global(aya_log::LEVEL, &log_level, true)
+        .map_max_entries(RECORDS, entries)
+        .map_max_entries(COUNTS, config.count_slots + 1)
+        .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
+        .map_max_entries(ARGUMENT_VALUES, options.argument_values)
+        .map_max_entries(CGROUP_EVENTS, CGROUP_EVENTS_SIZE)
+        .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
+        .map_max_entries(FREE_COUNTS, config.count_slots + 1)
+        .map_max_entries(TARGETS, TARGET_ENTRIES)
+        .map_max_entries(MEMBERS, MEMBER_ENTRIES)
+        .map_max_entries(VISITED, VISITED_ENTRIES)
+        .map_max_entries(MOVE_EVENTS, MOVE_EVENTS_SIZE)
+        .map_max_entries(MOVES_LOST, MOVES_LOST_ENTRIES)
+        .map_max_entries(CALLS_LOST, CALLS_LOST_ENTRIES)
+        .map_max_entries(TASKS, denied(TASK_ENTRIES, 1))
+        .map_max_entries(PROCESSES, denied(PROCESS_ENTRIES, 1))
+        .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
+        .map_max_entries(TOLD_APART, denied(TOLD_APART_ENTRIES, 1))
+        .map_max_entries(ENDS, denied(END_ENTRIES, 1))
+        .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
+        .load(&patch_config(OBJECT, config)?)
+        .map_err(load_error)
+}
+
+pub(super) fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
+    let map = ebpf.map_mut(ROOTS).ok_or(KernelError::Missing(ROOTS))?;
+    let mut map: HashMap<_, u64, u8> =
+        HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
+    for root in roots {
+        map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! `tracer decode`: the syscalls in a pasted text.
+
+use std::{
+    io::{IsTerminal, stdin},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{input::Input, width::columns};
+use crate::{
+    cli::{Decode, DecodeAbi},
+    command::{
+        Exit,
+        capabilities::Judge,
+        input::{self, Kind},
+        usage::usage,
+    },
+    encoding::{self, EncodingError},
+    json,
+    message::print,
+    profile::{
+        oci::{self, Known, Mistaken},
+        policy::Policy,
+    },
+    syscalls::Abi,
+    workbench::decode::{self, Decoded, found::Asked, render},
+};
+
+/// Which lines are decoded.
+const HINT: &str = "tracer decodes audit records (dmesg, journalctl -k, /var/log/audit/audit.log), the output of strace, messages of containers that did not start, and numbers of syscalls";
+
+/// Prints the syscalls that a text names.
+///
+/// # Errors
+/// The text or the profile cannot be read, no line is recognised, or nothing can be printed.
+pub fn run(options: &Decode) -> Result<Exit> {
+    let path = match &options.file {
+        Some(path) => path.clone(),
+        None if stdin().is_terminal() => {
+            return Err(usage(&"name a file, or pipe a text to tracer: dmesg | tracer decode"));
+        }
+        None => PathBuf::from("-"),
+    };
+    let profile = options.profile.as_deref().map(|path| profile(path, options)).transpose()?;
+    let policy = profile.as_ref().map(|(_, policy)| policy);
+    let decoded = decoded(&path, Asked { abi: of_typed(options.abi), profile: policy })?;
+    let name = profile.as_ref().map(|(name, _)| name.as_str());
+    let text = match options.json {
+        true => json::pretty(&decoded),
+        false => render::text(&decoded, name, columns()),
+    };
+    print(&text).context("the standard output could not be written")?;
+    Ok(if decoded.complete { Exit::Complete } else { Exit::Incomplete })
+}
+
+fn decoded(path: &Path, asked: Asked<'_>) -> Result<Decoded> {
+    let name = input::name(path);
+    let bytes = input::read(Kind::Log, path)?;
+    match encoding::check(&bytes) {
+        Err(EncodingError::Empty) => bail!("{name} is empty\n\nhint: {HINT}"),
+        Err(error @ EncodingError::Utf16) => {
+            bail!("{name}: the text is UTF-16\n\nhint: {}", error.remedy())
+        }
+        // What is no text in other ways is shown escaped.
+        _ => {}
+    }
+    let known = oci::recognise(encoding::without_mark(&bytes));
+    if let Some(found) = known.as_ref().filter(|known| is_no_log(known)) {
+        bail!("{name}: {found}, not a log\n\nhint: `tracer explain` reads it; {HINT}");
+    }
+    let decoded = decode::decode(&bytes, asked);
+    if decoded.is_empty() {
+        let line = match &decoded.unrecognised.first {
+            Some(first) => format!(", such as line {}: {}", first.line, first.text),
+            None => String::new(),
+        };
+        bail!("{name} names no syscall in a line that tracer recognises{line}\n\nhint: {HINT}");
+    }
+    Ok(decoded)
+}
+
+/// Files in which a number alone on a line is no syscall. What Kubernetes and engines print may hold
+/// the message of a container that did not start.
+fn is_no_log(known: &Known) -> bool {
+    match known {
+        Known::Profile => true,
+        Known::Other(mistaken) => matches!(
+            mistaken,
+            Mistaken::Recording
+                | Mistaken::SeccompProfile { .. }
+                | Mistaken::OciConfiguration { .. }
+        ),
+    }
+}
+
+fn of_typed(abi: DecodeAbi) -> Abi {
+    match abi {
+        DecodeAbi::X86_64 => Abi::X86_64,
+        DecodeAbi::I386 => Abi::I386,
+        DecodeAbi::X32 => Abi::X32,
+    }
+}
+
+/// The profile that is asked, with its name.
+fn profile(path: &Path, options: &Decode) -> Result<(String, Policy)> {
+    let judge = match &options.caps {
+        Some(typed) => Judge::typed(typed)?,
+        None => Judge::assumed(),
+    };
+    match Input::read(path, &judge)? {
+        Input::Profile { name, policy } => Ok((name, policy)),
+        Input::Recording { name, .. } => bail!(
+            "{name} is a recording, not a profile\n\nhint: `tracer profile` derives a profile from it"
+        ),
+    }
+}

@@ -1,0 +1,107 @@
+//! `tracer explain`: what a profile or a recording says.
+
+use anyhow::{Context, Result};
+
+use super::{input::Input, width::columns};
+use crate::{
+    cli::Explain,
+    command::{Exit, capabilities::Judge, recordings, usage::usage},
+    json,
+    message::print,
+    profile::{Derivation, Options, Profile},
+    recording::Recording,
+    syscalls::{self, Abi},
+    text::escape,
+    workbench::explain::{self, Subject, one, render},
+};
+
+/// Prints what a profile or a recording says, as a whole or of one syscall.
+///
+/// # Errors
+/// It cannot be read, no syscall has the name, or nothing can be printed.
+pub fn run(options: &Explain) -> Result<Exit> {
+    let judge = match &options.caps {
+        Some(typed) => Judge::typed(typed)?,
+        None => Judge::assumed(),
+    };
+    let name = options.syscall.as_deref().map(known).transpose()?;
+    let text = match Input::read(&options.file, &judge)? {
+        Input::Profile { name: file, policy } => {
+            let recording = recordings::beside(&options.file);
+            let recording = recording.as_ref();
+            let reasons = recording.map(|recording| derive(recording).ok());
+            let subject = Subject { name: &file, policy: &policy, recording, is_derived: false };
+            written(options, &subject, name, reasons.flatten().as_ref())
+        }
+        Input::Recording { name: file, recording } => {
+            let derivation = derive(&recording).with_context(|| file.clone())?;
+            let policy = derivation.profile.policy();
+            let recording = Some(&*recording);
+            let subject = Subject { name: &file, policy: &policy, recording, is_derived: true };
+            written(options, &subject, name, Some(&derivation))
+        }
+    };
+    print(&text).context("the standard output could not be written")?;
+    Ok(Exit::Complete)
+}
+
+fn written(
+    options: &Explain,
+    subject: &Subject<'_>,
+    name: Option<&'static str>,
+    derivation: Option<&Derivation>,
+) -> String {
+    let Some(name) = name else {
+        let explanation = explain::explain(subject);
+        return match options.json {
+            true => json::pretty(&explanation),
+            false => render::whole(&explanation, columns()),
+        };
+    };
+    let reasons = reasons(subject, name, derivation);
+    match one::explain(subject, name, reasons) {
+        Some(explained) if options.json => json::pretty(&explained),
+        Some(explained) => render::one(subject.name, &explained, columns()),
+        None => String::new(),
+    }
+}
+
+/// The syscall that was typed: its name, or its number on x86_64.
+fn known(typed: &str) -> Result<&'static str> {
+    let number = typed.parse().ok().and_then(|number| syscalls::name(Abi::X86_64, number));
+    let named = |abi| syscalls::name(abi, syscalls::number(abi, typed)?);
+    number.or_else(|| Abi::ALL.into_iter().find_map(named)).ok_or_else(|| {
+        let hint = match syscalls::closest(typed) {
+            Some(meant) => format!("\n\nhint: is {meant} meant?"),
+            None => String::new(),
+        };
+        usage(&format!("no ABI has a syscall {}{hint}", escape(typed)))
+    })
+}
+
+/// Why a syscall is in a profile: what the recording says that the profile was written with, then
+/// what is derived from it.
+pub(super) fn reasons(
+    subject: &Subject<'_>,
+    name: &str,
+    derivation: Option<&Derivation>,
+) -> Vec<String> {
+    let derived = subject.recording.and_then(|recording| recording.derived.as_ref());
+    let added = derived.into_iter().flat_map(|derived| &derived.added);
+    let mut reasons: Vec<String> = added
+        .filter(|added| added.name == name)
+        .map(|added| escape(&added.reason).to_string())
+        .collect();
+    let allowed = derivation.and_then(|derivation| derivation.profile.allowed.get(name));
+    for reason in allowed.into_iter().flatten().map(ToString::to_string) {
+        if !reasons.iter().any(|known| known.contains(&reason)) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// What is derived from a recording without options.
+pub(super) fn derive(recording: &Recording) -> Result<Derivation> {
+    Ok(Profile::derive(std::slice::from_ref(recording), &Options::default())?)
+}

@@ -1,0 +1,152 @@
+//! The kernel's audit records, as they are made.
+//!
+//! A netlink socket that joins the multicast group of readers gets every record, also when no audit
+//! daemon runs, and without the limits of the kernel log (`kernel/audit.c`,
+//! `kauditd_send_multicast_skb`).
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SocketFlags, SocketType, bind,
+        netlink::{AUDIT, SocketAddrNetlink},
+        recv, socket_with, sockopt,
+    },
+};
+use thiserror::Error;
+
+use crate::audit::SECCOMP;
+
+/// `AUDIT_NLGRP_READLOG` as a mask (`include/uapi/linux/audit.h`).
+const READ_LOG: u32 = 1;
+/// Bytes that may wait to be read.
+const BUFFER: usize = 4 << 20;
+/// The longest record (`MAX_AUDIT_MESSAGE_LENGTH` in `include/uapi/linux/audit.h`), its header, and
+/// some more.
+const MESSAGE: usize = 16 << 10;
+/// Length of `struct nlmsghdr` (`include/uapi/linux/netlink.h`).
+const HEADER: usize = 16;
+/// The file that lists what filters may log (`seccomp(2)`, "/proc interfaces").
+const LOGGED: &str = "/proc/sys/kernel/seccomp/actions_logged";
+
+/// Why audit records cannot be read.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The kernel has no audit.
+    #[error("this kernel has no audit (CONFIG_AUDIT)")]
+    NotThere,
+    /// The kernel's command line switches audit off.
+    #[error("audit is switched off on the kernel's command line (audit=0)")]
+    SwitchedOff,
+    /// The administrator took an action out of those that are logged.
+    #[error("{LOGGED} does not list {0:?}: the kernel logs no such decision")]
+    NotLogged(&'static str),
+    /// The capability is missing.
+    #[error(
+        "the audit log needs the capability CAP_AUDIT_READ, in the initial pid and user namespaces"
+    )]
+    Refused,
+    /// Another error.
+    #[error("the audit socket: {0}")]
+    Socket(#[from] io::Error),
+}
+
+/// A socket that gets every audit record.
+#[derive(Debug)]
+pub struct AuditSocket(OwnedFd);
+
+/// A message of the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditMessage {
+    /// The text of a record on seccomp.
+    Seccomp(String),
+    /// Another record.
+    Other,
+    /// Records were lost: the buffer was full.
+    Lost,
+}
+
+impl AuditSocket {
+    /// Joins the readers.
+    ///
+    /// # Errors
+    /// [`AuditError`]: the reason why there would be nothing to read.
+    pub fn open() -> Result<Self, AuditError> {
+        let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+        if command_line.split_whitespace().any(|word| matches!(word, "audit=0" | "audit=off")) {
+            return Err(AuditError::SwitchedOff);
+        }
+        let actions = fs::read_to_string(LOGGED).unwrap_or_default();
+        if !actions.split_whitespace().any(|action| action == "log") {
+            return Err(AuditError::NotLogged("log"));
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(AUDIT))
+            .map_err(|error| match error {
+                Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => AuditError::NotThere,
+                other => AuditError::Socket(other.into()),
+            })?;
+        // A smaller buffer than asked for is no failure: the socket reports what it loses.
+        let _ = sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER)
+            .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, BUFFER));
+        bind(&socket, &SocketAddrNetlink::new(0, READ_LOG)).map_err(|error| match error {
+            Errno::PERM | Errno::ACCESS | Errno::CONNREFUSED => AuditError::Refused,
+            other => AuditError::Socket(other.into()),
+        })?;
+        Ok(Self(socket))
+    }
+
+    /// The next message; None when there is none now.
+    ///
+    /// # Errors
+    /// The error of `recv(2)`.
+    pub fn poll(&mut self) -> io::Result<Option<AuditMessage>> {
+        let mut buffer = vec![0; MESSAGE];
+        match recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
+            Ok((_, length)) => Ok(Some(message(&buffer[..length.min(MESSAGE)]))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(Errno::NOBUFS) => Ok(Some(AuditMessage::Lost)),
+            Err(Errno::INTR) => Ok(Some(AuditMessage::Other)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for AuditSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A message is a header and a text. The length in the header does not include the header in every
+/// kernel, so that the length of the message comes from the socket.
+fn message(bytes: &[u8]) -> AuditMessage {
+    let kind = bytes.get(4..6).map(|kind| u16::from_ne_bytes([kind[0], kind[1]]));
+    match (kind, bytes.get(HEADER..)) {
+        (Some(SECCOMP), Some(text)) => {
+            let text = String::from_utf8_lossy(text);
+            AuditMessage::Seccomp(text.trim_end_matches('\0').to_owned())
+        }
+        _ => AuditMessage::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_known_by_its_type() {
+        let mut bytes = vec![0; HEADER];
+        bytes[4..6].copy_from_slice(&SECCOMP.to_ne_bytes());
+        bytes.extend(b"audit(1.2:3): pid=1\0");
+        assert_eq!(message(&bytes), AuditMessage::Seccomp("audit(1.2:3): pid=1".into()));
+        bytes[4] = 0;
+        assert_eq!(message(&bytes), AuditMessage::Other);
+        assert_eq!(message(&[1, 2]), AuditMessage::Other);
+    }
+}

@@ -1,0 +1,46 @@
+//! Records of the kernel's audit log.
+
+use super::found::{Action, Asked, Found, Missing, Recogniser, Sighted};
+use crate::audit::{self, FilterAction, Line, SyscallRecord};
+
+/// See the module.
+pub struct AuditRecords;
+
+/// What a record of an `errno` action lacks (`kernel/seccomp.c` masks the data of the action).
+const NO_NUMBER: &str =
+    "errno: an audit record does not hold the error number that the filter gave";
+
+impl Recogniser for AuditRecords {
+    fn line(&mut self, line: &str, _: &Asked<'_>) -> Option<Found> {
+        match audit::parse(line) {
+            Line::Seccomp(record) => {
+                let is_errno = record.action == FilterAction::Errno;
+                let call = Sighted {
+                    action: Some(Action::Audited(record.action)),
+                    command: Some(record.command),
+                    ..Sighted::once(record.call.into())
+                };
+                let remarks = is_errno.then(|| NO_NUMBER.to_owned()).into_iter().collect();
+                Some(Found { remarks, ..Found::call(call) })
+            }
+            Line::Syscall(record) => Some(Found::call(sighted(record))),
+            Line::Malformed(part) => {
+                let calls = part.map(sighted).into_iter().collect();
+                Some(Found { calls, is_damaged: true, ..Found::default() })
+            }
+            Line::Lost(records) => {
+                Some(Found { missing: Some(Missing { records }), ..Found::default() })
+            }
+            Line::Other => None,
+        }
+    }
+}
+
+fn sighted(record: SyscallRecord) -> Sighted {
+    Sighted {
+        command: record.command,
+        failed: u64::from(record.errno.is_some()),
+        errno: record.errno,
+        ..Sighted::once(record.call.into())
+    }
+}

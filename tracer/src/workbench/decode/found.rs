@@ -1,0 +1,149 @@
+//! What a line says, and what reads lines.
+
+use serde::{Serialize, Serializer};
+
+use crate::{
+    audit::{AuditedCall, FilterAction},
+    profile::policy::Policy,
+    syscalls::{self, Abi},
+    text::Escaped,
+};
+
+/// A kind of lines.
+pub trait Recogniser {
+    /// What a line says; None when it is not of this kind.
+    fn line(&mut self, line: &str, asked: &Asked<'_>) -> Option<Found>;
+
+    /// What is left to say when the last line was read.
+    fn end(&mut self) -> Found {
+        Found::default()
+    }
+}
+
+/// What was asked of a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The ABI of numbers and names that stand without one.
+    pub abi: Abi,
+    /// What the profile means that the syscalls are judged by.
+    pub profile: Option<&'a Policy>,
+}
+
+/// What a line says. A line that belongs to a text and names no syscall says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The syscalls that it names.
+    pub calls: Vec<Sighted>,
+    /// The log says that records are missing.
+    pub missing: Option<Missing>,
+    /// The line is a record that cannot be read as a whole.
+    pub is_damaged: bool,
+    /// What a reader has to know, in a sentence each. Each is printed once, in their order.
+    pub remarks: Vec<String>,
+}
+
+/// Records that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// How many, when the log says it.
+    pub records: Option<u64>,
+}
+
+/// A syscall that a line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighted {
+    /// The syscall.
+    pub call: CallId,
+    /// What a filter did with it, when the line is of a filter.
+    pub action: Option<Action>,
+    /// The command that made it, when the line names one.
+    pub command: Option<Escaped>,
+    /// How often it was made.
+    pub count: u64,
+    /// How often it failed, of these.
+    pub failed: u64,
+    /// The error number that it failed with.
+    pub errno: Option<u16>,
+}
+
+/// A syscall by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallId {
+    /// Of an ABI of this machine: the number in its table.
+    Ours(Abi, i64),
+    /// Of another machine: its `AUDIT_ARCH`, and the number.
+    Foreign(u32, i64),
+}
+
+/// What happened to a syscall at a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// What an audit record says.
+    Audited(FilterAction),
+    /// SIGSYS reached the caller: the filter traps the syscall, or kills the caller.
+    Signal,
+}
+
+impl Found {
+    /// One syscall.
+    pub fn call(call: Sighted) -> Self {
+        Self { calls: vec![call], ..Self::default() }
+    }
+}
+
+impl Sighted {
+    /// A syscall that was made once, with nothing else known of it.
+    pub fn once(call: CallId) -> Self {
+        Self { call, action: None, command: None, count: 1, failed: 0, errno: None }
+    }
+}
+
+impl CallId {
+    /// A number as the kernel shows it, of a caller of the ABI.
+    pub fn shown(number: i64, abi: Abi) -> Self {
+        let Ok(small) = i32::try_from(number) else { return Self::Ours(abi, number) };
+        let (shown, number) = syscalls::classify(small, abi.description().compat);
+        // A list of numbers of x32 may be without the bit.
+        let abi = if abi == Abi::X32 && number >= 0 { abi } else { shown };
+        Self::Ours(abi, number.into())
+    }
+
+    /// The number.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Ours(_, number) | Self::Foreign(_, number) => number,
+        }
+    }
+
+    /// The name, when it has one.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Ours(abi, number) => syscalls::name(abi, i32::try_from(number).ok()?),
+            Self::Foreign(..) => None,
+        }
+    }
+}
+
+impl From<AuditedCall> for CallId {
+    fn from(call: AuditedCall) -> Self {
+        match call {
+            AuditedCall::Known(abi, number) => Self::Ours(abi, number.into()),
+            AuditedCall::Foreign(arch, number) => Self::Foreign(arch, number),
+        }
+    }
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Audited(action) => action.fmt(formatter),
+            Self::Signal => formatter.pad("SIGSYS"),
+        }
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
