@@ -4,7 +4,7 @@
 use std::fs;
 
 use rustix::process::Signal;
-use tests::{BOUND, Cgroup, Outcome, Running, Tracer, calls, ground_truth, wait_until};
+use tests::{BOUND, Cgroup, Outcome, Running, Tracer, Tracing, calls, ground_truth, wait_until};
 use tracer::recording::{Departure, Recording};
 use tracer::syscalls::Abi::X86_64;
 
@@ -20,6 +20,7 @@ tests::trials! {
     a_late_process_that_leaves_and_comes_back_is_no_start,
     an_older_process_that_is_moved_in_is_no_start,
     unreported_moves_of_others_are_no_loss_of_the_target,
+    unreported_moves_to_silent_cgroups_that_are_gone_are_no_loss_of_the_target,
     unreported_moves_of_the_target_are_a_loss,
 }
 
@@ -179,7 +180,7 @@ fn a_command_that_leaves_its_cgroup_runs_under_its_profile() {
     }
 }
 
-/// A process that was started before tracing began, in the cgroup.
+/// A process that waits in the cgroup.
 fn late_in(cgroup: &Cgroup) -> Running {
     let steps = [cgroup.hop(), "say:here".into(), "barrier".into(), "x86_64:getuid".into()];
     let mut running = Running::start(&mut ground_truth(steps));
@@ -225,30 +226,64 @@ fn an_older_process_that_is_moved_in_is_no_start() {
 /// More moves than the kernel side keeps for a tracer that does not take them.
 const MOVES: usize = 20_000;
 
-/// Records `target` wherever it may be, and lets a process be moved between two cgroups more often
-/// than the kernel side can report: tracer is stopped meanwhile.
-fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
+/// Records `target`, and something that may appear anywhere.
+fn record_everywhere(target: &Cgroup) -> Tracing {
     let unknown = "5eed".repeat(16);
-    let tracing = Tracer::new().cgroup(target).args(["--wait", "--cgroup", &unknown]).start();
-    let moved = late_in(between[0]);
+    Tracer::new().cgroup(target).args(["--wait", "--cgroup", &unknown]).start()
+}
+
+/// Stops tracer: it takes nothing from the kernel side.
+fn stop(tracing: &Tracing) {
     tracing.process.signal(Signal::STOP);
     let stat = format!("/proc/{}/stat", tracing.process.id());
     wait_until("tracer is stopped", BOUND, || {
         fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
     });
-    let process = moved.id().to_string();
-    for at in 1..=MOVES {
-        fs::write(between[at % 2].processes_file(), &process).expect("it is moved");
+}
+
+fn move_between(process: &Running, cgroups: [&Cgroup; 2], times: usize) {
+    let id = process.id().to_string();
+    for at in 1..=times {
+        fs::write(cgroups[at % 2].processes_file(), &id).expect("it is moved");
     }
+}
+
+/// Lets the tracer go on, makes a call in the target, and ends the recording.
+fn gone_on(tracing: Tracing, target: &Cgroup) -> Outcome {
     tracing.process.signal(Signal::CONT);
-    assert!(moved.finish().status.success(), "the fixture ends well");
     run([target.hop(), format!("x86_64:{CANARY}")]);
     tracing.stop()
+}
+
+/// Lets a process be moved between two cgroups more often than the kernel side can report.
+fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
+    let tracing = record_everywhere(target);
+    let moved = late_in(between[0]);
+    stop(&tracing);
+    move_between(&moved, between, MOVES);
+    assert!(moved.finish().status.success(), "the fixture ends well");
+    gone_on(tracing, target)
 }
 
 fn unreported_moves_of_others_are_no_loss_of_the_target() {
     let [target, here, there] = ["quiet", "restless", "restless-too"].map(Cgroup::new);
     let recording = moved_unseen(&target, [&here, &there]).exits(0).recording();
+    assert_eq!(recording.losses.left, 0);
+    assert_eq!(count(&recording, &target, CANARY), 1);
+}
+
+fn unreported_moves_to_silent_cgroups_that_are_gone_are_no_loss_of_the_target() {
+    let [target, here] = ["silent-target", "silent-here"].map(Cgroup::new);
+    let tracing = record_everywhere(&target);
+    let moved = late_in(&here);
+    stop(&tracing);
+    // Nobody makes a call in these: one is seen by moves that are reported, one by lost ones alone.
+    let [seen, unseen] = ["silent-seen", "silent-unseen"].map(Cgroup::new);
+    move_between(&moved, [&here, &seen], MOVES);
+    move_between(&moved, [&here, &unseen], 100);
+    assert!(moved.finish().status.success(), "the fixture ends well");
+    drop((seen, unseen));
+    let recording = gone_on(tracing, &target).exits(0).recording();
     assert_eq!(recording.losses.left, 0);
     assert_eq!(count(&recording, &target, CANARY), 1);
 }

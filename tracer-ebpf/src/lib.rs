@@ -19,7 +19,7 @@ pub use denials::{
     Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values, known, outcome,
     task_state,
 };
-pub use moves::{Member, MoveEvent, PATH_SIZE};
+pub use moves::{Member, MoveEvent, PATH_SIZE, PathEvent};
 pub use programs::{
     Classic, ENTER, ENTER_TRACKING, EXIT, HOST_NAMESPACE, KernelProgram, MEMBER_EXIT, MEMBER_FORK,
     MEMBER_MOVE, TASK_EXIT,
@@ -49,6 +49,9 @@ pub const MOVE_EVENTS: &str = "MOVE_EVENTS";
 /// HASH from cgroup id to `u64`: moves that found no room in [`MOVE_EVENTS`], by the target's
 /// cgroup whose process was moved; of others by each tracked cgroup that it left or came to.
 pub const MOVES_LOST: &str = "MOVES_LOST";
+/// RINGBUF of [`PathEvent`]: the paths of the tracked cgroups in [`MOVES_LOST`] that a process came
+/// to, one for each.
+pub const PATH_EVENTS: &str = "PATH_EVENTS";
 /// HASH from cgroup id to `u64`: calls of tracked cgroups that found no place in [`RECORDS`].
 pub const CALLS_LOST: &str = "CALLS_LOST";
 /// QUEUE of `u32`: places of [`COUNTS`] that were given back.

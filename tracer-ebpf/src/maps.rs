@@ -32,6 +32,8 @@ pub static VISITED: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static MOVE_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
+pub static PATH_EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
+#[map]
 pub static MOVES_LOST: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static CALLS_LOST: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);

@@ -13,11 +13,13 @@ use aya_ebpf::{
         generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
     },
 };
-use tracer_ebpf::{COMMAND_SIZE, Member, MoveEvent, PATH_SIZE};
+use tracer_ebpf::{COMMAND_SIZE, Member, MoveEvent, PATH_SIZE, PathEvent};
 
 use crate::{
     atomic,
-    maps::{Counter, MEMBERS, MOVE_EVENTS, MOVES_LOST, ROOTS, TARGETS, config, count_loss},
+    maps::{
+        Counter, MEMBERS, MOVE_EVENTS, MOVES_LOST, PATH_EVENTS, ROOTS, TARGETS, config, count_loss,
+    },
     memory::{probe, read_word},
     task::Task,
     verdict::{self, Tracking},
@@ -261,19 +263,40 @@ fn lose(before: &Member, change: &Move) -> u32 {
     if before.cgroup != 0 {
         count_lost(before.cgroup);
     }
-    if change.tracked != 0 {
-        count_lost(change.now.cgroup);
+    if change.tracked != 0 && count_lost(change.now.cgroup) {
+        announce_path(change.now.cgroup, change.path);
     }
     0
 }
 
+/// Counts a lost move of a cgroup. True: it is the first one.
 #[inline(always)]
-fn count_lost(cgroup: u64) {
+fn count_lost(cgroup: u64) -> bool {
     // Another CPU may enter the cgroup at this moment.
-    let _ = MOVES_LOST.insert(cgroup, 0, BPF_NOEXIST as u64);
+    let is_first = MOVES_LOST.insert(cgroup, 0, BPF_NOEXIST as u64).is_ok();
     match MOVES_LOST.get_ptr_mut(cgroup) {
         // SAFETY: `count` points to a value of the map.
         Some(count) => unsafe { atomic::add(count, 1) },
         None => count_loss(Counter::MoveEvents),
     }
+    is_first
+}
+
+/// Tells user space the path of a cgroup, in which perhaps nobody makes a call: without a name, it
+/// may be a target's. Where there is no room for the path, that doubt stays.
+#[inline(always)]
+fn announce_path(cgroup: u64, path: usize) {
+    if path == 0 {
+        return;
+    }
+    let Some(mut entry) = PATH_EVENTS.reserve::<PathEvent>(0) else { return };
+    let event = entry.as_mut_ptr();
+    // SAFETY: as in `announce`.
+    unsafe {
+        write_volatile(addr_of_mut!((*event).cgroup), cgroup);
+        write_volatile(addr_of_mut!((*event).path[0]), 0);
+        let place = addr_of_mut!((*event).path).cast();
+        bpf_probe_read_kernel_str(place, PATH_SIZE as u32, path as *const _);
+    }
+    entry.submit(0);
 }

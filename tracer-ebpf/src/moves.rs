@@ -40,3 +40,13 @@ pub struct MoveEvent {
     /// Path of the cgroup that it is in now, ended by a NUL; empty when the kernel did not tell it.
     pub path: [u8; PATH_SIZE],
 }
+
+/// The path of a cgroup that a process was moved to by a move that was not reported.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PathEvent {
+    /// Id of the cgroup.
+    pub cgroup: u64,
+    /// Its path, ended by a NUL.
+    pub path: [u8; PATH_SIZE],
+}

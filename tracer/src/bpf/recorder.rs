@@ -9,7 +9,7 @@ use aya::{
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CGROUP_EVENTS, CallEvent, CgroupEvent, DENIAL_EVENTS,
-    DenialEvent, EVIDENCE, MOVE_EVENTS, MoveEvent, STATS, Stats,
+    DenialEvent, EVIDENCE, MOVE_EVENTS, MoveEvent, PATH_EVENTS, PathEvent, STATS, Stats,
 };
 
 use super::{
@@ -50,6 +50,8 @@ pub struct Events {
     pub calls: EventBuffer<CallEvent>,
     /// One event for each process that was moved into a tracked cgroup or out of one.
     pub moves: EventBuffer<MoveEvent>,
+    /// One event for each cgroup that a process came to unreported.
+    pub paths: EventBuffer<PathEvent>,
     /// One event for each call that was denied for the first time, when they are watched.
     pub denials: Option<EventBuffer<DenialEvent>>,
     /// The kernel side's log, when it was asked for.
@@ -100,6 +102,7 @@ impl Recorder {
             cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
             calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
             moves: EventBuffer::new(&mut ebpf, MOVE_EVENTS)?,
+            paths: EventBuffer::new(&mut ebpf, PATH_EVENTS)?,
             denials: match options.denied {
                 true => Some(EventBuffer::new(&mut ebpf, DENIAL_EVENTS)?),
                 false => None,

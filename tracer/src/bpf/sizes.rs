@@ -27,6 +27,8 @@ pub(super) const VISITED_ENTRIES: u32 = 1 << 13;
 pub(super) const MOVE_EVENTS_SIZE: u32 = 4 << 20;
 /// Cgroups whose lost moves are counted by themselves.
 pub(super) const MOVES_LOST_ENTRIES: u32 = 1 << 13;
+/// Bytes of the ring buffer of paths of such cgroups: some 900.
+pub(super) const PATH_EVENTS_SIZE: u32 = 256 << 10;
 /// Cgroups whose lost calls are counted by themselves.
 pub(super) const CALLS_LOST_ENTRIES: u32 = 1 << 10;
 /// Bytes of the ring buffer of first-seen calls.

@@ -3,7 +3,7 @@
 use std::{io, iter, os::fd::AsFd};
 
 use anyhow::{Context, Result};
-use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent, MoveEvent};
+use tracer_ebpf::{CallEvent, CgroupEvent, DenialEvent, MoveEvent, PathEvent};
 
 use super::new_cgroups::NewCgroups;
 use crate::{
@@ -17,6 +17,8 @@ pub(super) struct EventStream {
     cgroups: NewCgroups,
     calls: EventBuffer<CallEvent>,
     moves: EventBuffer<MoveEvent>,
+    /// Nobody waits for these: they matter at the end.
+    paths: EventBuffer<PathEvent>,
     denials: Option<EventBuffer<DenialEvent>>,
     log: Option<KernelLog>,
     new_calls: AsyncFdWait,
@@ -33,6 +35,8 @@ pub(super) struct EventStream {
 pub(super) struct Batch {
     /// Processes that were moved.
     pub(super) moves: Vec<MoveEvent>,
+    /// Cgroups that processes were moved to by moves that were not reported.
+    pub(super) paths: Vec<PathEvent>,
     /// Calls, and values of their arguments.
     pub(super) calls: Vec<CallEvent>,
     /// Denied calls.
@@ -45,7 +49,7 @@ impl EventStream {
     /// Begins to wait for events. `poller` asks the runtimes for their containers; without it, no
     /// name matters.
     pub(super) fn new(events: Events, poller: Option<Poller>) -> Result<Self> {
-        let Events { cgroups, calls, moves, denials, log } = events;
+        let Events { cgroups, calls, moves, paths, denials, log } = events;
         Ok(Self {
             cgroups: NewCgroups::read(cgroups, poller)
                 .context("the events of new cgroups cannot be read")?,
@@ -55,6 +59,7 @@ impl EventStream {
             new_log: log.as_ref().map(readiness).transpose()?,
             calls,
             moves,
+            paths,
             denials,
             log,
         })
@@ -79,6 +84,7 @@ impl EventStream {
         }
         Batch {
             moves: drain(&mut self.moves),
+            paths: drain(&mut self.paths),
             calls: drain(&mut self.calls),
             denials: self.denials.as_mut().map(drain).unwrap_or_default(),
             cgroups: self.cgroups.take(),

@@ -2,13 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tracer_ebpf::CgroupEvent;
+use tracer_ebpf::{CgroupEvent, PATH_SIZE};
 
 use crate::{
     cgroup_path::{CgroupPath, UNKNOWN_NAME},
     target::cgroup::{CgroupNode, CgroupRoot},
     text::until_nul,
 };
+
+/// Id of the root of the hierarchy: inode number 1 (kernel `fs/kernfs/dir.c`,
+/// `kernfs_create_root`).
+const ROOT: u64 = 1;
+/// Most cgroups without a call whose paths are kept.
+const MAX_DESTINATIONS: usize = 1 << 14;
 
 /// What is known of the hierarchy.
 #[derive(Default)]
@@ -20,12 +26,34 @@ pub(super) struct Names {
     waiting: Vec<CgroupEvent>,
     /// Cgroups with `?ID` in their paths for names that were never reported.
     gapped: HashSet<u64>,
+    /// Paths of other cgroups that processes were moved to. Perhaps nobody makes a call there, so
+    /// that no cgroup's own event reports them.
+    destinations: HashMap<u64, CgroupPath>,
 }
 
 impl Names {
     /// Takes in what a walk of the file system found.
     pub(super) fn learn(&mut self, nodes: &[CgroupNode]) {
         self.paths.extend(nodes.iter().map(|node| (node.id, node.path.clone())));
+    }
+
+    /// Adds the path of a cgroup that a process was moved to, as the kernel reports it: from the
+    /// root of the hierarchy. A path that may be cut off, or that this process would spell
+    /// otherwise, is of no use.
+    pub(super) fn add_destination(&mut self, cgroup: u64, path: &[u8; PATH_SIZE]) {
+        let path = until_nul(path);
+        let is_whole = path.starts_with(b"/") && path.len() + 1 < PATH_SIZE;
+        let sees_all = self.paths.get(&ROOT).is_some_and(|root| root == "/");
+        let has_room = self.destinations.len() < MAX_DESTINATIONS;
+        if is_whole && sees_all && has_room && !self.paths.contains_key(&cgroup) {
+            let path = String::from_utf8_lossy(path).into_owned();
+            self.destinations.entry(cgroup).or_insert_with(|| path.into());
+        }
+    }
+
+    /// The path of a cgroup that made no call, when a move to it was reported.
+    pub(super) fn destination(&self, cgroup: u64) -> Option<&CgroupPath> {
+        self.destinations.get(&cgroup)
     }
 
     /// Places new cgroups whose parents are known or can still be found, by one look at the file
@@ -105,7 +133,9 @@ impl Names {
         is_gone: impl Fn(u64, &str) -> bool,
     ) -> Vec<u64> {
         self.waiting.retain(|event| !freed.contains(&event.cgroup));
-        let gone = self.paths.extract_if(|id, path| is_gone(*id, path)).map(|(id, _)| id).collect();
+        let destinations = self.destinations.extract_if(|id, path| is_gone(*id, path));
+        let paths = self.paths.extract_if(|id, path| is_gone(*id, path));
+        let gone = paths.chain(destinations).map(|(id, _)| id).collect();
         self.gapped.retain(|id| self.paths.contains_key(id));
         gone
     }
@@ -235,6 +265,38 @@ mod tests {
         names.place_the_rest();
         let path = &names.paths[&999];
         assert!(path.starts_with("/docker/?100/") && path.ends_with("/?129/?0/leaf"), "{path}");
+    }
+
+    fn path(text: &str) -> [u8; PATH_SIZE] {
+        let mut path = [0; PATH_SIZE];
+        path[..text.len()].copy_from_slice(text.as_bytes());
+        path
+    }
+
+    #[test]
+    fn where_processes_went_is_known_without_a_call() {
+        let mut names = names();
+        names.add_destination(7, &path("/elsewhere"));
+        names.add_destination(7, &path("/another"));
+        names.add_destination(5, &path("/another"));
+        assert_eq!(names.destination(7).map(CgroupPath::as_str), Some("/elsewhere"));
+        assert_eq!(names.destination(5), None, "it is placed");
+        assert!(!names.is_placed(7), "it made no call");
+        let gone = names.forget(&HashSet::new(), |_, path| path == "/elsewhere");
+        assert_eq!((gone, names.destination(7)), (vec![7], None));
+    }
+
+    #[test]
+    fn a_path_that_may_be_wrong_is_not_kept() {
+        let cut = format!("/{}", "x".repeat(PATH_SIZE - 2));
+        let mut names = names();
+        names.add_destination(7, &path(&cut));
+        names.add_destination(8, &path(""));
+        assert!(names.destinations.is_empty(), "cut off, or not reported");
+        // A process in a cgroup namespace of its own has another root.
+        names.paths.remove(&ROOT);
+        names.add_destination(7, &path("/elsewhere"));
+        assert!(names.destinations.is_empty());
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl<'a> Session<'a> {
     fn may_be_a_targets(&self, id: u64, standing: &BTreeMap<CgroupPath, u64>) -> bool {
         let names = &self.events.names;
         match names.paths.get(&id) {
-            None => true,
+            None => names.destination(id).is_none_or(|path| !self.events.tracker.is_foreign(path)),
             Some(_) if names.is_placed(id) => false,
             Some(path) => self.events.tracker.may_hold(path, standing),
         }
