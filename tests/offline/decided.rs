@@ -11,6 +11,7 @@ use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit};
 
+use crate::program::tracer;
 use crate::rederive::{Directory, check_refused, of, run};
 
 tests::trials! {
@@ -23,6 +24,7 @@ tests::trials! {
     lint_tells_what_is_wrong_with_decisions,
     lint_tells_of_the_unused_by_the_evidence,
     diff_fails_for_nothing_that_was_decided,
+    explain_shows_what_was_decided,
 }
 
 /// A decision.
@@ -231,4 +233,47 @@ fn diff_fails_for_nothing_that_was_decided() {
     decisions(&directory, "tracer.toml", &entry("allow", "\"bpf\"", ""));
     let words = ["diff", &narrow, other.to_str().expect("text"), "--fail-on", "added"];
     assert_eq!(command(&words), Exit::Different, "those of the second file count");
+}
+
+fn explain_shows_what_was_decided() {
+    let directory = Directory::new();
+    let one = directory.recording("one", &of(&["read", "ptrace"]));
+    derive(&directory, &[&one]);
+    let text = entry("allow", "\"ptrace\"", "until = 9999-12-31")
+        + &entry("deny", "\"bpf\"", ENDED)
+        + &entry("deny", "\"opnat\"", "");
+    let file = decisions(&directory, "tracer.toml", &text);
+    let explain = |words: &[&str]| {
+        let run = tracer(directory.0.path(), &[&["explain"], words].concat());
+        assert_eq!(run.code, Some(0), "{words:?}: {run:?}");
+        // A long path is on a line of its own.
+        (run.stdout.split_whitespace().collect::<Vec<_>>().join(" "), run.stderr)
+    };
+    for of in ["out.json", "one.recording.json"] {
+        let (counts, _) = explain(&[of, "ptrace"]);
+        let says = "/tracer.toml: allow (a reason, until 9999-12-31) ";
+        assert!(counts.contains("decided in ") && counts.contains(says), "{counts}");
+        let (ended, _) = explain(&[of, "bpf"]);
+        let says = "deny (a reason, until 2020-01-01); it has ended, and does not count";
+        assert!(ended.contains(says), "{ended}");
+        for undecided in [&[of, "read"][..], &[of, "ptrace", "--no-decisions"], &[of]] {
+            assert!(!explain(undecided).0.contains("decided in "), "{undecided:?}");
+        }
+    }
+    let json: Value =
+        serde_json::from_str(&explain(&["out.json", "bpf", "--json"]).0).expect("JSON");
+    assert_eq!(json["decision"]["choice"], "deny");
+    assert_eq!(json["decision"]["expired"], true);
+    // A stranger's file does not count here either.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("its mode");
+    let (said, warned) = explain(&["out.json", "ptrace"]);
+    assert!(!said.contains("decided in "), "{said}");
+    assert!(warned.contains("tracer.toml is ignored: "), "{warned}");
+    let named = ["out.json", "ptrace", "--decisions", "tracer.toml"];
+    assert!(explain(&named).0.contains("decided in tracer.toml: allow "));
+    let run = tracer(directory.0.path(), &["explain", "out.json", "--decisions", "tracer.toml"]);
+    assert!(run.code == Some(2) && run.stderr.contains("hint: name "), "{run:?}");
+    decisions(&directory, "tracer.toml", "[[allow]]\nsyscalls = 1\n");
+    let run = tracer(directory.0.path(), &["explain", "out.json", "ptrace"]);
+    assert!(run.code == Some(1) && run.stderr.contains("/tracer.toml:2:12: "), "{run:?}");
 }

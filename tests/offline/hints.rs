@@ -33,7 +33,7 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("command/capabilities.rs", &["enforce", "verify"]),
     ("command/check.rs", &["check"]),
     ("command/cluster.rs", &[RECORD, "verify"]),
-    ("command/decisions/", &[RECORD, "profile", "lint", "diff", "review"]),
+    ("command/decisions/", &[RECORD, "profile", "lint", "diff", "explain", "review"]),
     ("command/derivation.rs", &[RECORD, "profile"]),
     ("command/derived.rs", &[RECORD, "profile"]),
     ("command/enforce.rs", &["enforce"]),

@@ -56,6 +56,9 @@ const RISKY: &str = r#"{
 }
 "#;
 
+const DECIDED: &str = "\
+    [[deny]]\nsyscalls = [\"bpf\"]\nbecause = \"never\"\nuntil = 2020-01-01\n";
+
 /// A web server that opens sockets of several families.
 fn with_sockets(families: &[u64]) -> Recording {
     let socket = Call {
@@ -87,6 +90,7 @@ fn directory() -> TempDir {
         write(&format!("{name}.json"), &fs::read(path).expect("a profile"));
     }
     write("risky.json", RISKY.as_bytes());
+    write("decided.toml", DECIDED.as_bytes());
     write("note.json", NOTE_CUSTOM.as_bytes());
     write("podman.json", PODMAN.as_bytes());
     write("web.recording.json", to_json(&with_sockets(&[1, 2, 40])).as_bytes());
@@ -129,6 +133,7 @@ fn explain_has_the_published_form() {
             &["risky.json"],
             &["nginx.json", "bpf"],
             &["docker-default"],
+            &["risky.json", "bpf", "--decisions", "decided.toml"],
         ],
     );
     golden::check("explain/recording.json", &printed[0]);

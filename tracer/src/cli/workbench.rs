@@ -67,6 +67,9 @@ pub struct Explain {
     /// A syscall, by its name or its number on x86_64; without it, the whole file
     #[arg(value_name = "SYSCALL")]
     pub syscall: Option<String>,
+    /// Which decisions about the syscall are shown.
+    #[command(flatten)]
+    pub decisions: Decisions,
     /// The capabilities by which a profile's conditions are judged: docker (the default), none,
     /// current (tracer's own bounding set), or names with commas
     #[arg(long, value_name = "CAPS")]

@@ -22,7 +22,10 @@ use crate::{
     message::print_err,
     profile::Options,
     text::{escape, escape_path},
-    workbench::decisions::{Choice, Decision, Decisions, ReadError, read},
+    workbench::{
+        decisions::{Choice, Decision, Decisions, ReadError, read},
+        explain::one::DecisionEntry,
+    },
 };
 
 /// Decisions, and the file that they were read from.
@@ -97,6 +100,18 @@ impl InForce {
     pub(super) fn reason(&self, choice: Choice, name: &str) -> Option<String> {
         let decision = self.decisions.of(name, self.today)?;
         (decision.choice == choice).then(|| decision.reason())
+    }
+
+    /// What was decided about a syscall, also when it has ended.
+    pub(super) fn about(&self, name: &str) -> Option<DecisionEntry> {
+        let decision = self.decisions.about(name, self.today)?;
+        Some(DecisionEntry {
+            file: escape_path(&self.path).into(),
+            choice: decision.choice.name(),
+            because: decision.because.clone(),
+            until: decision.until_date().map(|day| day.to_string()),
+            expired: decision.is_expired(self.today),
+        })
     }
 
     /// What counts and was not decided otherwise on the command line.
@@ -270,6 +285,17 @@ mod tests {
         assert_eq!(decisions.reason(Choice::Deny, "mount").as_deref(), Some("never"));
         assert_eq!(decisions.reason(Choice::Allow, "mount"), None);
         assert_eq!(decisions.reason(Choice::Deny, "swapon"), None, "it has ended");
+    }
+
+    #[test]
+    fn what_was_decided_is_known_also_when_it_has_ended() {
+        let decisions = in_force();
+        let about = |name| decisions.about(name);
+        let (ended, counts) = (about("swapon").expect("ended"), about("bpf").expect("counts"));
+        assert_eq!((ended.choice, ended.expired), ("deny", true));
+        assert_eq!((counts.choice, counts.expired), ("allow", false));
+        assert_eq!(counts.until.as_deref(), Some("2027-03-01"));
+        assert_eq!(about("read"), None);
     }
 
     #[test]

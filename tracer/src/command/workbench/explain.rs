@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::{input::Input, width::columns};
+use super::{decided::beside, input::Input, width::columns};
 use crate::{
     cli::Explain,
     command::{Exit, capabilities::Judge, recordings, usage::usage},
@@ -18,27 +18,32 @@ use crate::{
 /// Prints what a profile or a recording says, as a whole or of one syscall.
 ///
 /// # Errors
-/// It cannot be read, no syscall has the name, or nothing can be printed.
+/// It or the decisions cannot be read, no syscall has the name, or nothing can be printed.
 pub fn run(options: &Explain) -> Result<Exit> {
     let judge = match &options.caps {
         Some(typed) => Judge::typed(typed)?,
         None => Judge::assumed(),
     };
     let name = options.syscall.as_deref().map(known).transpose()?;
+    if name.is_none() && options.decisions.decisions_file.is_some() {
+        return Err(usage(
+            &"--decisions is for one syscall\n\nhint: name it behind FILE: tracer explain FILE SYSCALL --decisions FILE",
+        ));
+    }
     let text = match Input::read(&options.file, &judge)? {
         Input::Profile { name: file, policy } => {
             let recording = recordings::beside(&options.file);
             let recording = recording.as_ref();
             let reasons = recording.map(|recording| derive(recording).ok());
             let subject = Subject { name: &file, policy: &policy, recording, is_derived: false };
-            written(options, &subject, name, reasons.flatten().as_ref())
+            written(options, &subject, name, reasons.flatten().as_ref())?
         }
         Input::Recording { name: file, recording } => {
             let derivation = derive(&recording).with_context(|| file.clone())?;
             let policy = derivation.profile.policy();
             let recording = Some(&*recording);
             let subject = Subject { name: &file, policy: &policy, recording, is_derived: true };
-            written(options, &subject, name, Some(&derivation))
+            written(options, &subject, name, Some(&derivation))?
         }
     };
     print(&text).context("the standard output could not be written")?;
@@ -50,20 +55,24 @@ fn written(
     subject: &Subject<'_>,
     name: Option<&'static str>,
     derivation: Option<&Derivation>,
-) -> String {
+) -> Result<String> {
     let Some(name) = name else {
         let explanation = explain::explain(subject);
-        return match options.json {
+        return Ok(match options.json {
             true => json::pretty(&explanation),
             false => render::whole(&explanation, columns()),
-        };
+        });
     };
     let reasons = reasons(subject, name, derivation);
-    match one::explain(subject, name, reasons) {
-        Some(explained) if options.json => json::pretty(&explained),
-        Some(explained) => render::one(subject.name, &explained, columns()),
-        None => String::new(),
-    }
+    let Some(mut explained) = one::explain(subject, name, reasons) else {
+        return Ok(String::new());
+    };
+    let decisions = beside(&options.decisions, Some(&options.file))?;
+    explained.decision = decisions.and_then(|decisions| decisions.about(name));
+    Ok(match options.json {
+        true => json::pretty(&explained),
+        false => render::one(subject.name, &explained, columns()),
+    })
 }
 
 /// The syscall that was typed: its name, or its number on x86_64.

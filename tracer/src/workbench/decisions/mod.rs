@@ -102,6 +102,11 @@ impl Decision {
         self.until.is_some_and(|until| until.date < today)
     }
 
+    /// The last day on which it counts; None: without end.
+    pub fn until_date(&self) -> Option<Date> {
+        self.until.map(|until| until.date)
+    }
+
     /// Why and until when, for people: `debug sidecar, until 2027-03-01`.
     pub fn reason(&self) -> String {
         let because = escape(&self.because);
@@ -147,6 +152,13 @@ impl Decisions {
     pub fn of(&self, name: &str, today: Date) -> Option<&Decision> {
         let decided = self.in_force(today);
         decided.into_iter().find(|(known, _)| *known == name).map(|(_, decision)| decision)
+    }
+
+    /// What was decided about a syscall: what counts today, or else what counted last.
+    pub fn about(&self, name: &str, today: Date) -> Option<&Decision> {
+        let names = |entry: &&Decision| entry.syscalls.iter().any(|known| known.text == name);
+        let ended = || self.expired(today).filter(names).max_by_key(|entry| entry.until_date());
+        self.of(name, today).or_else(ended)
     }
 
     /// Those that are over.

@@ -42,6 +42,9 @@ pub struct Explained {
     /// The kind of harm, and what can be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<(&'static str, &'static str)>,
+    /// What somebody decided about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionEntry>,
     /// Why it is in the profile, or who needs it.
     pub reasons: Vec<String>,
     /// Where it was seen; none without a recording.
@@ -51,6 +54,22 @@ pub struct Explained {
     pub without: Vec<String>,
     /// Syscalls that other C libraries and kernels make in its place.
     pub alternatives: Vec<String>,
+}
+
+/// What `tracer.toml` says of a syscall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DecisionEntry {
+    /// The file; escaped.
+    pub file: String,
+    /// `allow` or `deny`.
+    pub choice: &'static str,
+    /// Why.
+    pub because: String,
+    /// The last day on which it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// That day is over: it does not count.
+    pub expired: bool,
 }
 
 /// A syscall in one cgroup.
@@ -97,6 +116,7 @@ pub fn explain(subject: &Subject<'_>, name: &str, reasons: Vec<String>) -> Optio
         numbers,
         defaults: Engine::ALL.map(default).into(),
         risk: risk::of(name).map(|risk| (risk.name, risk.why)),
+        decision: None,
         reasons,
         sightings: subject.recording.map(|recording| sightings(recording, name)),
         without: without(subject.policy, name),

@@ -3,7 +3,7 @@
 use super::{
     BeyondEntry, Explanation, GroupEntry, SyscallEntry,
     grade::Grade,
-    one::{Explained, SightingEntry},
+    one::{DecisionEntry, Explained, SightingEntry},
 };
 use crate::{
     profile::defaults::Engine,
@@ -148,6 +148,9 @@ pub fn one(file: &str, explained: &Explained, width: usize) -> String {
     if let Some((risk, why)) = explained.risk {
         line("risk: ", &format!("{risk}: {why}"));
     }
+    if let Some(decision) = &explained.decision {
+        line(&format!("decided in {}: ", decision.file), &decided(decision));
+    }
     match &explained.sightings {
         Some(sightings) if sightings.is_empty() => line("seen: ", "never"),
         Some(sightings) => {
@@ -170,6 +173,16 @@ pub fn one(file: &str, explained: &Explained, width: usize) -> String {
         line("elsewhere: ", alternative);
     }
     text
+}
+
+/// What somebody decided, in the words of [`Decision::reason`].
+///
+/// [`Decision::reason`]: crate::workbench::decisions::Decision::reason
+fn decided(decision: &DecisionEntry) -> String {
+    let because = escape(&decision.because);
+    let until = decision.until.as_ref().map(|day| format!(", until {day}")).unwrap_or_default();
+    let ended = if decision.expired { "; it has ended, and does not count" } else { "" };
+    format!("{} ({because}{until}){ended}", decision.choice)
 }
 
 /// What the profile makes of it: one line where all ABIs are treated alike.
