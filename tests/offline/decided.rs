@@ -10,6 +10,8 @@ use serde_json::Value;
 use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit};
+use tracer::recording::Choice;
+use tracer::recording::json::from_json;
 
 use crate::program::tracer;
 use crate::rederive::{Directory, check_refused, of, run};
@@ -25,6 +27,7 @@ tests::trials! {
     lint_tells_of_the_unused_by_the_evidence,
     diff_fails_for_nothing_that_was_decided,
     explain_shows_what_was_decided,
+    the_recording_keeps_what_was_decided,
 }
 
 /// A decision.
@@ -276,4 +279,40 @@ fn explain_shows_what_was_decided() {
     decisions(&directory, "tracer.toml", "[[allow]]\nsyscalls = 1\n");
     let run = tracer(directory.0.path(), &["explain", "out.json", "ptrace"]);
     assert!(run.code == Some(1) && run.stderr.contains("/tracer.toml:2:12: "), "{run:?}");
+}
+
+fn the_recording_keeps_what_was_decided() {
+    let directory = Directory::new();
+    let one = directory.recording("one", &of(&["read", "ptrace"]));
+    let text = entry("allow", "\"bpf\", \"ptrace\"", "until = 9999-12-31")
+        + &entry("deny", "\"read\"", "")
+        + &entry("allow", "\"mount\"", ENDED);
+    decisions(&directory, "tracer.toml", &text);
+    let said = tracer(directory.0.path(), &["profile", "-v", &one, "-o", "out.json"]);
+    let reason = "bpf: allowed by decision: a reason, until 9999-12-31\n";
+    assert!(said.code == Some(0) && said.stderr.contains(reason), "{said:?}");
+    let written = fs::read(directory.path("out.recording.json")).expect("the evidence is written");
+    let recording = from_json(&written).expect("it can be read");
+    let decided = recording.derived.expect("a profile was derived").decided;
+    let names: Vec<_> = decided.iter().map(|one| (one.choice, one.name.as_str())).collect();
+    let expected = [(Choice::Allow, "bpf"), (Choice::Allow, "ptrace"), (Choice::Deny, "read")];
+    assert_eq!(names, expected, "and not what has ended");
+    // The decisions are known from there when the file has gone.
+    fs::remove_file(directory.path("tracer.toml")).expect("it is there");
+    for (name, why) in [
+        ("bpf", "why: allowed by decision: a reason, until 9999-12-31\n"),
+        ("ptrace", "why: allowed by decision: a reason, until 9999-12-31\n"),
+        ("read", "why: left out by decision: a reason\n"),
+    ] {
+        let said = tracer(directory.0.path(), &["explain", "out.json", name]);
+        assert!(said.code == Some(0) && said.stdout.contains(why), "{name}: {said:?}");
+        assert_eq!(said.stdout.matches("by decision").count(), 1, "{said:?}");
+    }
+    // A profile that is derived without them has none.
+    let merged = "out.recording.json";
+    let said = tracer(directory.0.path(), &["profile", "-q", merged, "-o", "new.json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let written = fs::read(directory.path("new.recording.json")).expect("the evidence is written");
+    let recording = from_json(&written).expect("it can be read");
+    assert_eq!(recording.derived.expect("a profile was derived").decided, []);
 }

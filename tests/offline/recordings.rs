@@ -1,9 +1,10 @@
 //! Recordings made by hand.
 
 use tracer::recording::{
-    AllowedValue, Answered, Argument, ArgumentValue, Attach, Call, Cgroup, Circumstances,
-    CommandOutcome, ContainerIdentity, DenyOutcome, Departure, Derived, Ending, Host, Losses,
-    MembershipSource, Next, OtherValues, Phase, Recording, Target, TargetKind, VERSION, Workload,
+    AllowedValue, Answered, Argument, ArgumentValue, Attach, Call, Cgroup, Choice, Circumstances,
+    CommandOutcome, ContainerIdentity, Decided, DenyOutcome, Departure, Derived, Ending, Host,
+    Losses, MembershipSource, Next, OtherValues, Phase, Recording, Target, TargetKind, VERSION,
+    Workload,
 };
 use tracer::syscalls::{self, Abi};
 use tracer::text::escape;
@@ -233,6 +234,12 @@ pub fn full() -> Recording {
             value: 1,
             shown: "socket(AF_UNIX)".into(),
             reason: "seen".into(),
+        }],
+        decided: vec![Decided {
+            name: "ptrace".into(),
+            choice: Choice::Deny,
+            because: "never".into(),
+            until: Some("2027-03-01".into()),
         }],
     });
     recording

@@ -20,7 +20,7 @@ use super::{
     reason::is_seen,
 };
 use crate::{
-    recording::{Added, Call, Derived, Phase, Recording},
+    recording::{Added, Call, Decided, Derived, Phase, Recording},
     syscalls::{self, Abi, AbiDescription},
 };
 
@@ -47,6 +47,8 @@ pub struct Derivation {
     pub ineffective: Vec<String>,
     /// What is to be said of arguments.
     pub arguments: ArgumentNotes,
+    /// The decisions that it follows.
+    pub decided: Vec<Decided>,
 }
 
 /// Recorded calls of a number that has no name here.
@@ -103,7 +105,9 @@ impl Profile {
             add_forms(&mut allowed, abi.description());
         }
         for name in options.include() {
-            add(&mut allowed, name, Reason::Included);
+            let is_decided = options.allowed_by(name).is_some();
+            let reason = if is_decided { Reason::Decided } else { Reason::Included };
+            add(&mut allowed, name, reason);
         }
         if allowed.contains_key("clone3") {
             add(&mut allowed, "clone", Reason::Fallback("clone3"));
@@ -112,7 +116,8 @@ impl Profile {
         let clone3 = arguments::take_clone3_out(&mut allowed, &seen.evidence, options);
         let exclusion = Exclusion::of(&allowed, options);
         let (excluded, excluded_seen) = exclude(&mut allowed, options);
-        let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons)).map(added).collect();
+        let added = allowed.iter().filter(|(_, reasons)| !is_seen(reasons));
+        let added = added.map(|call| self::added(call, options)).collect();
         let rare = seen.rare.into_iter().filter(|name| !allowed.contains_key(*name));
         let rare = rare.map(str::to_owned).collect();
         let ineffective =
@@ -140,6 +145,7 @@ impl Profile {
             unnamed,
             ineffective,
             arguments: notes,
+            decided: options.decided().to_vec(),
         })
     }
 }
@@ -154,6 +160,7 @@ impl Derivation {
             excluded,
             answered: self.profile.answered(),
             values: self.profile.values(),
+            decided: self.decided.clone(),
         }
     }
 }
@@ -328,8 +335,12 @@ fn exclude(allowed: &mut Allowed, options: &Options) -> (Vec<String>, Vec<String
     (excluded, seen)
 }
 
-fn added((name, reasons): (&String, &BTreeSet<Reason>)) -> Added {
-    let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
+fn added((name, reasons): (&String, &BTreeSet<Reason>), options: &Options) -> Added {
+    let shown = |reason: &Reason| match (reason, options.allowed_by(name)) {
+        (Reason::Decided, Some(decided)) => decided.sentence(),
+        _ => reason.to_string(),
+    };
+    let reasons: Vec<String> = reasons.iter().map(shown).collect();
     Added { name: name.clone(), reason: reasons.join("; ") }
 }
 

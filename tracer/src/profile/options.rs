@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{DefaultAction, Runtime};
-use crate::syscalls;
+use crate::{
+    recording::{Choice, Decided},
+    syscalls,
+};
 
 /// The choices for a derivation. The names to include and to exclude are known calls, and no name
 /// is in both.
@@ -29,6 +32,7 @@ pub struct Options {
     pub rare: BTreeSet<String>,
     include: BTreeSet<String>,
     exclude: BTreeSet<String>,
+    decided: Vec<Decided>,
 }
 
 /// How a profile looks at arguments.
@@ -122,6 +126,29 @@ impl Options {
             self.exclude.insert(checked(name, &self.include)?);
         }
         Ok(self)
+    }
+
+    /// Allows calls, or takes them out, as somebody decided.
+    pub fn with_decided(mut self, decided: Vec<Decided>) -> Result<Self, OptionsError> {
+        for one in &decided {
+            let name = [one.name.clone()];
+            self = match one.choice {
+                Choice::Allow => self.with_include(name)?,
+                Choice::Deny => self.with_exclude(name)?,
+            };
+        }
+        self.decided.extend(decided);
+        Ok(self)
+    }
+
+    /// The decisions among the calls to allow and to take out.
+    pub fn decided(&self) -> &[Decided] {
+        &self.decided
+    }
+
+    /// The decision to allow a call.
+    pub(super) fn allowed_by(&self, name: &str) -> Option<&Decided> {
+        self.decided.iter().find(|one| one.choice == Choice::Allow && one.name == name)
     }
 
     /// The calls to allow.

@@ -27,6 +27,8 @@ pub enum Reason {
     },
     /// The user asked for it.
     Included,
+    /// Somebody decided for it, in `tracer.toml`.
+    Decided,
     /// No program runs without it, though a recording may miss it.
     Core(&'static str),
     /// A container runtime makes it under the filter.
@@ -97,6 +99,7 @@ impl fmt::Display for Reason {
                 write!(formatter, "denied while recording: {} ({})", outcome.display(), abi.name())
             }
             Self::Included => formatter.write_str("included on request"),
+            Self::Decided => formatter.write_str("allowed by decision"),
             Self::Core(reason) => write!(formatter, "every program: {reason}"),
             Self::Base { runtime, reason } => write!(formatter, "{}: {reason}", runtime.name()),
             Self::Vdso => formatter.write_str(

@@ -261,6 +261,11 @@ fn check_texts(recording: &Recording) -> Result<(), RecordingError> {
         bounded("an added call's \"name\"", &added.name)?;
         bounded("an added call's \"reason\"", &added.reason)?;
     }
+    for decided in derived.clone().flat_map(|derived| &derived.decided) {
+        bounded("a decision's \"name\"", &decided.name)?;
+        bounded("a decision's \"because\"", &decided.because)?;
+        bounded("a decision's \"until\"", decided.until.as_deref().unwrap_or_default())?;
+    }
     for excluded in derived.flat_map(|derived| &derived.excluded) {
         bounded("an excluded call", excluded)?;
     }

@@ -10,6 +10,7 @@ pub mod assembly;
 pub mod circumstances;
 mod completeness;
 pub mod contribution;
+mod decided;
 pub mod denied;
 pub mod departures;
 pub mod earlier;
@@ -38,6 +39,7 @@ pub mod starts;
 pub use self::{
     argument::{Argument, ArgumentValue},
     circumstances::{Circumstances, Ending, Next, OtherValues},
+    decided::{Choice, Decided},
     identity::{ContainerIdentity, MembershipSource, Workload},
     model::{
         Added, AllowedValue, Answered, Attach, Call, Cgroup, CommandOutcome, Departure, Derived,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     argument::Argument,
     circumstances::Circumstances,
+    decided::Decided,
     identity::ContainerIdentity,
     phase::{DenyOutcome, Phase},
 };
@@ -293,6 +294,9 @@ pub struct Derived {
     /// The values of arguments that the profile limits calls to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<AllowedValue>,
+    /// The decisions of `tracer.toml` that the profile follows; the allowed syscalls first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<Decided>,
 }
 
 /// A value of an argument that the profile allows a call with.

@@ -107,9 +107,7 @@ impl InForce {
         let decision = self.decisions.about(name, self.today)?;
         Some(DecisionEntry {
             file: escape_path(&self.path).into(),
-            choice: decision.choice.name(),
-            because: decision.because.clone(),
-            until: decision.until_date().map(|day| day.to_string()),
+            decided: decision.about(name),
             expired: decision.is_expired(self.today),
         })
     }
@@ -131,13 +129,8 @@ impl InForce {
     /// # Errors
     /// A syscall is both included and excluded.
     fn apply(&self, typed: &cli::Derivation, options: Options) -> Result<Options> {
-        let of_choice = |choice: Choice| {
-            let applied = self.applied(typed).into_iter();
-            let applied = applied.filter(move |(_, decision)| decision.choice == choice);
-            applied.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
-        };
-        let options = options.with_include(of_choice(Choice::Allow))?;
-        Ok(options.with_exclude(of_choice(Choice::Deny))?)
+        let applied = self.applied(typed).into_iter();
+        Ok(options.with_decided(applied.map(|(name, decision)| decision.about(name)).collect())?)
     }
 
     /// Which decisions are used, on one line for each choice; nothing when none is.
@@ -292,9 +285,9 @@ mod tests {
         let decisions = in_force();
         let about = |name| decisions.about(name);
         let (ended, counts) = (about("swapon").expect("ended"), about("bpf").expect("counts"));
-        assert_eq!((ended.choice, ended.expired), ("deny", true));
-        assert_eq!((counts.choice, counts.expired), ("allow", false));
-        assert_eq!(counts.until.as_deref(), Some("2027-03-01"));
+        assert_eq!((ended.decided.choice, ended.expired), (Choice::Deny, true));
+        assert_eq!((counts.decided.choice, counts.expired), (Choice::Allow, false));
+        assert_eq!(counts.decided.until.as_deref(), Some("2027-03-01"));
         assert_eq!(about("read"), None);
     }
 

@@ -9,7 +9,7 @@ use crate::{
     json,
     message::print,
     profile::{Derivation, Options, Profile},
-    recording::Recording,
+    recording::{Decided, Recording},
     syscalls::{self, Abi},
     text::escape,
     workbench::explain::{self, Subject, one, render},
@@ -101,6 +101,13 @@ pub(super) fn reasons(
         .filter(|added| added.name == name)
         .map(|added| escape(&added.reason).to_string())
         .collect();
+    // Of a syscall that was seen as well, and of one that was left out.
+    let decided = derived.into_iter().flat_map(|derived| &derived.decided);
+    for sentence in decided.filter(|decided| decided.name == name).map(Decided::sentence) {
+        if !reasons.iter().any(|known| known.contains(&sentence)) {
+            reasons.push(sentence);
+        }
+    }
     let allowed = derivation.and_then(|derivation| derivation.profile.allowed.get(name));
     for reason in allowed.into_iter().flatten().map(ToString::to_string) {
         if !reasons.iter().any(|known| known.contains(&reason)) {

@@ -28,35 +28,14 @@ pub use self::{
     read::read,
 };
 use super::json_text::Span;
-use crate::{syscalls, text::escape};
+pub use crate::recording::Choice;
+use crate::{recording::Decided, syscalls, text::escape};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "tracer.toml";
 
 /// The most bytes of a file.
 pub const MAX_BYTES: usize = 1 << 20;
-
-/// What is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Choice {
-    /// The profile allows the syscall.
-    Allow,
-    /// The profile leaves the syscall out.
-    Deny,
-}
-
-impl Choice {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Allow, Self::Deny];
-
-    /// The name of the tables in the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-        }
-    }
-}
 
 /// A name in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,13 +86,19 @@ impl Decision {
         self.until.map(|until| until.date)
     }
 
+    /// What it says of one of its syscalls.
+    pub fn about(&self, name: &str) -> Decided {
+        Decided {
+            name: name.to_owned(),
+            choice: self.choice,
+            because: self.because.clone(),
+            until: self.until_date().map(|day| day.to_string()),
+        }
+    }
+
     /// Why and until when, for people: `debug sidecar, until 2027-03-01`.
     pub fn reason(&self) -> String {
-        let because = escape(&self.because);
-        match self.until {
-            Some(Until { date, .. }) => format!("{because}, until {date}"),
-            None => because.into(),
-        }
+        self.about("").reason()
     }
 
     /// Its names, for people.

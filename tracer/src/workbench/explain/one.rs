@@ -16,7 +16,7 @@ use crate::{
         defaults::Engine,
         policy::{Policy, Verdict},
     },
-    recording::{Call, DenyOutcome, Phase, Recording},
+    recording::{Call, Decided, DenyOutcome, Phase, Recording},
     syscalls::{self, Abi, arguments},
     workbench::{
         about::{About, about},
@@ -61,14 +61,10 @@ pub struct Explained {
 pub struct DecisionEntry {
     /// The file; escaped.
     pub file: String,
-    /// `allow` or `deny`.
-    pub choice: &'static str,
-    /// Why.
-    pub because: String,
-    /// The last day on which it counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-    /// That day is over: it does not count.
+    /// What is decided.
+    #[serde(flatten)]
+    pub decided: Decided,
+    /// Its last day is over: it does not count.
     pub expired: bool,
 }
 

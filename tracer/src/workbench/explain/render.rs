@@ -175,14 +175,11 @@ pub fn one(file: &str, explained: &Explained, width: usize) -> String {
     text
 }
 
-/// What somebody decided, in the words of [`Decision::reason`].
-///
-/// [`Decision::reason`]: crate::workbench::decisions::Decision::reason
+/// What somebody decided, and why.
 fn decided(decision: &DecisionEntry) -> String {
-    let because = escape(&decision.because);
-    let until = decision.until.as_ref().map(|day| format!(", until {day}")).unwrap_or_default();
-    let ended = if decision.expired { "; it has ended, and does not count" } else { "" };
-    format!("{} ({because}{until}){ended}", decision.choice)
+    let DecisionEntry { decided, expired, .. } = decision;
+    let ended = if *expired { "; it has ended, and does not count" } else { "" };
+    format!("{} ({}){ended}", decided.choice.name(), decided.reason())
 }
 
 /// What the profile makes of it: one line where all ABIs are treated alike.
