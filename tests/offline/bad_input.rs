@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tests::temporary_directory;
 use tracer::recording::json::to_json;
 
+use crate::bad_decisions::{DECISIONS, FAULTY_DECISIONS};
 use crate::program::{Run, tracer};
 use crate::recordings::web_server;
 
@@ -20,6 +21,7 @@ tests::trials! {
     enforce_takes_what_it_can_use,
     report_takes_what_it_can_use,
     profile_takes_what_it_can_use,
+    decisions_are_taken_where_they_are_read,
     faults_are_placed,
 }
 
@@ -38,9 +40,11 @@ enum Reads {
     Recording,
     /// A log.
     Log,
+    /// Decisions about syscalls.
+    Decisions,
 }
 
-use Reads::{AnyProfile, Anything, Linted, Log, Profile, Recording};
+use Reads::{AnyProfile, Anything, Decisions, Linted, Log, Profile, Recording};
 
 /// Words that no message holds: those of the program's own code.
 const INTERNAL: [&str; 9] = [
@@ -102,8 +106,8 @@ fn utf16(text: &str) -> Vec<u8> {
 fn texts() -> Vec<Input> {
     let recording = to_json(&web_server());
     vec![
-        input("empty.json", "", "empty"),
-        input("blank.json", " \n\t\n", "empty"),
+        taken("empty.json", "", &[Decisions], "empty"),
+        taken("blank.json", " \n\t\n", &[Decisions], "empty"),
         input("utf-16.json", [b"\xff\xfe".to_vec(), utf16(PROFILE)].concat(), "UTF-16"),
         input("utf-16-unmarked.json", utf16(PROFILE), "UTF-16"),
         input("latin-1.json", b"{\"defaultAction\": \"\xe9\"}", ""),
@@ -186,11 +190,27 @@ fn others() -> Vec<Input> {
     ]
 }
 
+/// Decisions: good ones, and some with faults.
+fn decided() -> Vec<Input> {
+    let good = |name, content| taken(name, content, &[Decisions], "");
+    let mut all = vec![
+        good("decisions.toml", DECISIONS.into()),
+        good("crlf.toml", DECISIONS.replace('\n', "\r\n").into()),
+        good("marked.toml", with_mark(DECISIONS)),
+    ];
+    all.extend(FAULTY_DECISIONS.map(|(name, text, _)| input(name, text, "")));
+    all
+}
+
+fn all() -> impl Iterator<Item = Input> {
+    texts().into_iter().chain(faulty()).chain(others()).chain(decided())
+}
+
 /// The directory with all files, and one that is no file each.
 fn directory() -> TempDir {
     let directory = temporary_directory();
     let path = |name: &str| directory.path().join(name);
-    for Input { name, content, .. } in texts().into_iter().chain(faulty()).chain(others()) {
+    for Input { name, content, .. } in all() {
         fs::write(path(name), content).expect("a file can be written");
     }
     fs::write(path("numbers.txt"), "0 1 2\n").expect("a file can be written");
@@ -231,7 +251,7 @@ fn check(words: &[&str], reads: Reads) {
         assert!(run.stderr.contains(name) && run.stderr.contains(says), "{said}");
         assert!(run.stderr.contains("hint: "), "{said}");
     }
-    for Input { name, takers, says, .. } in texts().into_iter().chain(faulty()).chain(others()) {
+    for Input { name, takers, says, .. } in all() {
         let (run, said) = run(name);
         if takers.contains(&reads) {
             let codes: &[i32] = if reads == Linted { &[0, 4] } else { &[0] };
@@ -306,6 +326,17 @@ fn profile_takes_what_it_can_use() {
     check(&["profile", "FILE", "--out", "-"], Recording);
     // The faulty one of several is named.
     check(&["profile", "good.recording.json", "FILE", "--out", "-"], Recording);
+}
+
+fn decisions_are_taken_where_they_are_read() {
+    check(&["profile", "good.recording.json", "--decisions", "FILE", "--out", "-"], Decisions);
+    check(&["explain", "good.json", "read", "--decisions", "FILE"], Decisions);
+    let directory = directory();
+    for (name, _, says) in FAULTY_DECISIONS {
+        let words = ["diff", "good.json", "good.json", "--decisions", name];
+        let said = tracer(directory.path(), &words).stderr;
+        assert!(said.starts_with(&format!("error: {name}:")) && said.contains(says), "{said}");
+    }
 }
 
 fn faults_are_placed() {

@@ -4,6 +4,7 @@ mod answers;
 mod architectures;
 mod argument_grid;
 mod arguments;
+mod bad_decisions;
 mod bad_input;
 mod circles;
 mod completions;

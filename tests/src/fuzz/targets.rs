@@ -11,13 +11,17 @@ use tracer::recording::merge::merge;
 use tracer::syscalls::Abi;
 use tracer::target::TargetSpec;
 use tracer::target::selector::Selector;
+use tracer::workbench::decisions::{self, Choice, NewDecision, ReadError};
 use tracer::workbench::decode::found::Asked;
 use tracer::workbench::decode::{decode, render};
 use tracer::workbench::document::Document;
+use tracer::workbench::lint::Report;
 use tracer::workbench::lint::consumer::Audience;
+use tracer::workbench::lint::finding::Finding;
 use tracer::workbench::lint::fixing::{Extent, fix};
 use tracer::workbench::lint::lint;
 use tracer::workbench::lint::report::{self, Judged};
+use tracer::workbench::lint::rules;
 use tracer::workbench::startup_error::{Recognised, recognise};
 
 /// A reader.
@@ -32,7 +36,7 @@ pub struct Target {
 }
 
 /// The readers.
-pub static TARGETS: [Target; 5] = [
+pub static TARGETS: [Target; 6] = [
     Target {
         name: "profile",
         borrowed: &["../profiles", "../profiles/learned", "offline/golden/convert"],
@@ -46,6 +50,7 @@ pub static TARGETS: [Target; 5] = [
         run: startup_error,
     },
     Target { name: "target", borrowed: &[], run: target },
+    Target { name: "decisions", borrowed: &[], run: decisions },
 ];
 
 /// A text that is shown to people: no character in it is one that a terminal obeys.
@@ -162,4 +167,47 @@ fn target(input: &[u8]) -> String {
         }
     }
     said
+}
+
+fn decisions(input: &[u8]) -> String {
+    let text = String::from_utf8_lossy(input);
+    let reported = |findings: Vec<Finding>| {
+        let report = Report { findings };
+        let judged = Judged { name: "tracer.toml", text: &text, report: &report };
+        shown(&report::text::write(&judged, 80));
+    };
+    let refused = |error: &ReadError| {
+        shown(&error.to_string());
+        assert!(!error.problem.remedy().is_empty());
+        error.problem.to_string()
+    };
+    let read = match decisions::read(input) {
+        Ok(read) => read,
+        Err(error) => {
+            reported(vec![rules::decisions::malformed(&error)]);
+            return refused(&error);
+        }
+    };
+    let today = decisions::parse_date("2026-05-01").expect("a day");
+    reported(rules::decisions::check(&read, today, &[]));
+    let counting = read.in_force(today);
+    for (name, decision) in &counting {
+        shown(&decision.about(name).sentence());
+    }
+    // An answer of `tracer review`, which asks about what is undecided, is written into whatever
+    // can be read, and is read back.
+    let is_decided = read.of("bpf", today).is_some();
+    for choice in Choice::ALL.into_iter().filter(|_| !is_decided) {
+        let new =
+            NewDecision { choice, syscall: "bpf", because: "a \u{1b} \"reason\"", until: None };
+        match decisions::add(&text, &new) {
+            Ok(written) => {
+                let again = decisions::read(written.as_bytes()).expect("what is written is read");
+                let about = again.about("bpf", today).expect("it is decided");
+                assert_eq!((about.choice, about.because.as_str()), (choice, new.because));
+            }
+            Err(error) => drop(refused(&error)),
+        }
+    }
+    format!("{} decisions, {} count", read.entries.len(), counting.len())
 }

@@ -30,6 +30,15 @@ pub enum Problem {
     /// It is no text.
     #[error("the file is not UTF-8")]
     NotUtf8,
+    /// It has two bytes for each character.
+    #[error("the file is UTF-16, and TOML is UTF-8")]
+    Utf16,
+    /// It is a file that is known, and no decisions are in such files.
+    #[error("the file is {what}, not a file of decisions")]
+    Mistaken {
+        /// What it is.
+        what: String,
+    },
     /// It is no TOML.
     #[error("this is not TOML: {message}")]
     NotToml {
@@ -98,6 +107,8 @@ impl Problem {
         match self {
             Self::TooLarge { .. } => "name the file of decisions, or split it",
             Self::NotUtf8 => "save it as UTF-8",
+            Self::Utf16 => "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW",
+            Self::Mistaken { .. } => "name the file of decisions itself, tracer.toml",
             Self::NotToml { .. } => "docs/decisions.md shows the form of the file",
             Self::UnknownKey { .. } => {
                 "a decision is a table [[allow]] or [[deny]] with `syscalls`, `because` and, if it ends, `until`"

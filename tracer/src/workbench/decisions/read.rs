@@ -6,6 +6,8 @@ use toml_edit::{Document, Item, Key, Table, TomlError};
 
 use super::{Choice, Decision, Decisions, MAX_BYTES, Name, Problem, ReadError, Until, date};
 use crate::{
+    encoding::{self, EncodingError},
+    profile::oci::{self, Known, Mistaken},
     text::escape,
     workbench::json_text::{Lines, Span},
 };
@@ -18,6 +20,9 @@ pub fn read(bytes: &[u8]) -> Result<Decisions, ReadError> {
     if bytes.len() > MAX_BYTES {
         return Err(Reader::new("").wrong(None, Problem::TooLarge { limit: MAX_BYTES }));
     }
+    if encoding::check(bytes) == Err(EncodingError::Utf16) {
+        return Err(Reader::new("").wrong(None, Problem::Utf16));
+    }
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -28,7 +33,10 @@ pub fn read(bytes: &[u8]) -> Result<Decisions, ReadError> {
         }
     };
     let reader = Reader::new(text);
-    let document = Document::parse(text).map_err(|error| not_toml(text, &error))?;
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => return Err(mistaken(text).unwrap_or_else(|| not_toml(text, &error))),
+    };
     let mut entries = Vec::new();
     for (key, item) in document.as_table() {
         let Some(choice) = Choice::ALL.into_iter().find(|choice| choice.name() == key) else {
@@ -49,6 +57,16 @@ pub fn read(bytes: &[u8]) -> Result<Decisions, ReadError> {
     let decisions = Decisions { entries };
     reader.check_contradictions(&decisions)?;
     Ok(decisions)
+}
+
+/// A file of another kind that people name by mistake; None when it is none that is known.
+fn mistaken(text: &str) -> Option<ReadError> {
+    let what = match oci::recognise(encoding::without_mark(text.as_bytes()))? {
+        // Text in a form that nobody intended may be YAML.
+        Known::Other(Mistaken::Yaml) => return None,
+        known => known.to_string(),
+    };
+    Some(Reader::new(text).wrong(None, Problem::Mistaken { what }))
 }
 
 /// What the parser found wrong.
