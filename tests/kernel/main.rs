@@ -15,6 +15,7 @@ mod denied_values;
 mod departures;
 mod enforce;
 mod filtered;
+mod followed;
 mod ground_truth;
 mod handover;
 mod harness;
@@ -78,6 +79,7 @@ fn trials() -> Vec<Trial> {
         departures::trials(),
         enforce::trials(),
         filtered::trials(),
+        followed::trials(),
         ground_truth::trials(),
         handover::trials(),
         harness::trials(),

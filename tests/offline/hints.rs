@@ -59,6 +59,8 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("command/verify_report.rs", &["verify"]),
     ("command/workbench/decode.rs", &["decode"]),
     ("command/workbench/diff.rs", &["diff"]),
+    ("command/workbench/follow.rs", &["decode"]),
+    ("command/workbench/logged.rs", &["decode"]),
     ("command/workbench/explain.rs", &["explain"]),
     ("command/workbench/report.rs", &["report"]),
     ("command/workbench/review/", &["review"]),

@@ -13,6 +13,7 @@ mod converted_documents;
 mod corpus;
 mod decided;
 mod decoded;
+mod decoded_recordings;
 mod dependencies;
 mod deployment;
 mod differences;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         completions::trials(),
         decided::trials(),
         decoded::trials(),
+        decoded_recordings::trials(),
         converted::trials(),
         converted_documents::trials(),
         corpus::trials(),

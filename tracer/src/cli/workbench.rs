@@ -96,6 +96,14 @@ pub struct Decode {
     /// A text; without it, or with `-`, standard input
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Read the kernel's audit records as they are made, and print each one on seccomp, until
+    /// Ctrl-C or SIGTERM; needs `CAP_AUDIT_READ`
+    #[arg(long, conflicts_with = "file")]
+    pub follow: bool,
+    /// Also write a recording of the syscalls to FILE, for `tracer profile`; it is incomplete, for
+    /// a log holds only what a filter logs or refuses
+    #[arg(long, value_name = "FILE")]
+    pub recording: Option<PathBuf>,
     /// Say of each syscall whether this profile allows it: a file, docker-default,
     /// containerd-default or podman-default
     #[arg(long, value_name = "PROFILE")]

@@ -59,7 +59,9 @@ pub fn says(call: &Call, policy: &Policy, alone: bool) -> Says {
 /// The call was refused in the way that the verdict says.
 fn is_answer(outcome: Option<DenyOutcome>, verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Errno(errno) => outcome == Some(DenyOutcome::Errno(errno)),
+        Verdict::Errno(errno) => {
+            [DenyOutcome::Errno(errno), DenyOutcome::UnknownErrno].map(Some).contains(&outcome)
+        }
         Verdict::Trap | Verdict::KillProcess => outcome == Some(DenyOutcome::Signal),
         // The only thread of a process takes it along.
         Verdict::KillThread => {

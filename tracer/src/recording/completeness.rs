@@ -86,6 +86,11 @@ pub(super) fn reasons(
         "unfinished recordings, which lack later calls",
         "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): the new recording replaces this one, or completes it when both are merged",
     );
+    lost(
+        losses.from_log,
+        "recordings made from a log, which holds only the calls that a filter logged or refused",
+        "record the workload itself: what the log shows is in the profile all the same",
+    );
     if losses.contested > 0 {
         let paths: Vec<Escaped> =
             contested.iter().take(PATHS_SHOWN).map(|path| escape(path)).collect();
@@ -171,13 +176,14 @@ mod tests {
             unfinished: 1,
             contested: 1,
             left: 1,
+            from_log: 1,
         };
         let shown = reasons(&losses, &["/a".to_owned()], &[], &[], false, &host());
-        assert_eq!(shown.len(), 15, "{shown:#?}");
+        assert_eq!(shown.len(), 16, "{shown:#?}");
         assert!(shown.iter().all(|reason| reason.contains("\nhint: ")), "{shown:#?}");
         assert_eq!(
             reasons(&losses, &["/a".to_owned()], &[], &[], true, &host()).len(),
-            14,
+            15,
             "the late start is accepted"
         );
     }

@@ -129,7 +129,7 @@ pub fn is_a_runtimes(command: &str) -> bool {
 /// for it as a signal is seen for itself, and without BTF the signal is not.
 fn is_doubtful(outcome: DenyOutcome, btf: bool) -> bool {
     match outcome {
-        DenyOutcome::Errno(_) => true,
+        DenyOutcome::Errno(_) | DenyOutcome::UnknownErrno => true,
         DenyOutcome::Signal => !btf,
         DenyOutcome::ThreadKilled | DenyOutcome::Logged => false,
     }

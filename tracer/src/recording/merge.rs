@@ -208,6 +208,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unfinished,
         contested,
         left,
+        from_log,
     } = *other;
     Losses {
         table_full: one.table_full.saturating_add(table_full),
@@ -225,6 +226,7 @@ fn sum(one: &Losses, other: &Losses) -> Losses {
         unfinished: one.unfinished.saturating_add(unfinished),
         contested: one.contested.saturating_add(contested),
         left: one.left.saturating_add(left),
+        from_log: one.from_log.saturating_add(from_log),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod earlier;
 pub mod event;
 pub mod facts;
 pub mod filters;
+pub mod from_log;
 pub mod generated_names;
 mod identity;
 pub mod input;

@@ -254,6 +254,9 @@ pub struct Losses {
     /// Processes that left the target and could not be followed: calls of theirs are missing.
     #[serde(default)]
     pub left: u64,
+    /// Recordings that were made from a log, which holds only what a filter logged or refused.
+    #[serde(default)]
+    pub from_log: u64,
 }
 
 impl Losses {

@@ -36,6 +36,8 @@ impl Phase {
 pub enum DenyOutcome {
     /// The caller got this error number.
     Errno(u16),
+    /// The caller got an error number that is not known: the kernel's log does not hold it.
+    UnknownErrno,
     /// The caller got SIGSYS: its process was killed, or its handler was run.
     Signal,
     /// The thread was killed; the rest of its process goes on.
@@ -49,7 +51,7 @@ impl DenyOutcome {
     pub fn errno(self) -> Option<u16> {
         match self {
             Self::Errno(number) => Some(number),
-            Self::Signal | Self::ThreadKilled | Self::Logged => None,
+            Self::UnknownErrno | Self::Signal | Self::ThreadKilled | Self::Logged => None,
         }
     }
 
@@ -59,6 +61,7 @@ impl DenyOutcome {
             Self::Errno(number) => {
                 errno::name(number).map_or_else(|| format!("errno {number}"), str::to_owned)
             }
+            Self::UnknownErrno => "unknown error number".to_owned(),
             Self::Signal => "SIGSYS".to_owned(),
             Self::ThreadKilled => "thread killed".to_owned(),
             Self::Logged => "logged".to_owned(),

@@ -1,4 +1,4 @@
-//! `tracer decode`: the syscalls in a pasted text.
+//! `tracer decode`: the syscalls in a pasted text, or in the kernel's log as it is made.
 
 use std::{
     io::{IsTerminal, stdin},
@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{input::Input, width::columns};
+use super::{follow, input::Input, logged::LogRecording, width::columns};
 use crate::{
     cli::{Decode, DecodeAbi},
     command::{
@@ -30,11 +30,17 @@ use crate::{
 /// Which lines are decoded.
 const HINT: &str = "tracer decodes audit records (dmesg, journalctl -k, /var/log/audit/audit.log), the output of strace, messages of containers that did not start, and numbers of syscalls";
 
-/// Prints the syscalls that a text names.
+/// Prints the syscalls that a text names, or the kernel's records as they are made.
 ///
 /// # Errors
 /// The text or the profile cannot be read, no line is recognised, or nothing can be printed.
 pub fn run(options: &Decode) -> Result<Exit> {
+    let profile = options.profile.as_deref().map(|path| profile(path, options)).transpose()?;
+    let policy = profile.as_ref().map(|(_, policy)| policy);
+    let asked = Asked { abi: of_typed(options.abi), profile: policy };
+    if options.follow {
+        return follow::run(options, asked);
+    }
     let path = match &options.file {
         Some(path) => path.clone(),
         None if stdin().is_terminal() => {
@@ -42,15 +48,17 @@ pub fn run(options: &Decode) -> Result<Exit> {
         }
         None => PathBuf::from("-"),
     };
-    let profile = options.profile.as_deref().map(|path| profile(path, options)).transpose()?;
-    let policy = profile.as_ref().map(|(_, policy)| policy);
-    let decoded = decoded(&path, Asked { abi: of_typed(options.abi), profile: policy })?;
+    let recording = LogRecording::prepare(options.recording.as_deref())?;
+    let decoded = decoded(&path, asked)?;
     let name = profile.as_ref().map(|(name, _)| name.as_str());
     let text = match options.json {
         true => json::pretty(&decoded),
         false => render::text(&decoded, name, columns()),
     };
     print(&text).context("the standard output could not be written")?;
+    if let Some(recording) = recording {
+        recording.write_decoded(&decoded)?;
+    }
     Ok(if decoded.complete { Exit::Complete } else { Exit::Incomplete })
 }
 

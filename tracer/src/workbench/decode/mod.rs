@@ -9,6 +9,7 @@ mod carrier;
 pub mod found;
 mod numbers;
 pub mod recognisers;
+pub mod recorded;
 pub mod render;
 mod startup_errors;
 mod strace;

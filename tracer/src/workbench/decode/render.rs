@@ -72,7 +72,7 @@ fn table(calls: &[DecodedCall], is_judged: bool, width: usize) -> String {
     let lines: Vec<String> = rows.iter().map(line).collect();
     match lines.iter().any(|line| line.chars().count() > width + 1) {
         _ if calls.is_empty() => String::new(),
-        true => calls.iter().map(|call| sentence(call, width)).collect(),
+        true => calls.iter().map(|call| sentence(call, true, width)).collect(),
         false => lines.concat(),
     }
 }
@@ -92,19 +92,21 @@ fn cells(call: &DecodedCall) -> [String; 8] {
     ]
 }
 
+/// A syscall as it happens, in lines of at most `width` columns.
+pub fn one(call: &DecodedCall, width: usize) -> String {
+    sentence(call, false, width)
+}
+
 /// The same where a table does not fit.
-fn sentence(call: &DecodedCall, width: usize) -> String {
+fn sentence(call: &DecodedCall, is_counted: bool, width: usize) -> String {
     let [count, name, number, abi, action, command, errors, effect] = cells(call);
     let often = if call.count == 1 { "once".to_owned() } else { format!("{count} times") };
-    let mut text = format!("{name} ({abi} {number}): {often}");
-    for (before, known) in
-        [("", action), ("by ", command), ("errors ", errors), ("profile: ", effect)]
-    {
-        if known != NOTHING {
-            text.push_str(&format!("; {before}{known}"));
-        }
-    }
-    wrap("", &text, 4, width)
+    let often = if is_counted { often } else { NOTHING.to_owned() };
+    let parts =
+        [("", often), ("", action), ("by ", command), ("errors ", errors), ("profile: ", effect)];
+    let known = parts.into_iter().filter(|(_, known)| known != NOTHING);
+    let known: Vec<String> = known.map(|(before, known)| format!("{before}{known}")).collect();
+    wrap("", &format!("{name} ({abi} {number}): {}", known.join("; ")), 4, width)
 }
 
 fn abi(call: &DecodedCall) -> String {

@@ -1,0 +1,144 @@
+//! `tracer decode --follow`: the kernel's audit records as they are made.
+
+use std::{os::fd::AsFd, time::Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use super::{logged::LogRecording, width::columns};
+use crate::{
+    cli::Decode,
+    command::{Exit, session_config::event_loop},
+    json,
+    message::{print, print_err},
+    session::Signals,
+    sys::{AsyncFdWait, AuditError, AuditMessage, AuditSocket},
+    workbench::decode::{self, DecodedCall, found::Asked, recorded::LoggedCalls, render},
+};
+
+/// How many records are read before a signal is looked for again.
+const AT_ONCE: usize = 256;
+
+/// Prints each record on seccomp, until a signal ends it.
+///
+/// # Errors
+/// The records cannot be read, or nothing can be printed or written.
+pub(super) fn run(options: &Decode, asked: Asked<'_>) -> Result<Exit> {
+    let recording = LogRecording::prepare(options.recording.as_deref())?;
+    let (runtime, mut signals) = event_loop()?;
+    let socket = AuditSocket::open().map_err(|error| refused(&error))?;
+    let mut follower = Follower {
+        socket,
+        asked,
+        is_json: options.json,
+        calls: LoggedCalls::default(),
+        remarks: Vec::new(),
+        has_gap: false,
+    };
+    print_err("following the kernel's audit records on seccomp; Ctrl-C ends it");
+    let begun = Instant::now();
+    runtime.block_on(follower.follow(&mut signals))?;
+    if let Some(recording) = recording {
+        let calls = std::mem::take(&mut follower.calls).into_calls();
+        recording.write_followed(calls, begun)?;
+    }
+    Ok(if follower.has_gap { Exit::Incomplete } else { Exit::Complete })
+}
+
+/// Why there is nothing to follow, with what to do about it.
+fn refused(error: &AuditError) -> anyhow::Error {
+    let remedy = match error {
+        AuditError::Refused => {
+            "run it as root on the host; in a container, add the capability AUDIT_READ and share the host's pid and user namespaces. Or decode the kernel log: dmesg | tracer decode"
+        }
+        AuditError::NotThere => "boot a kernel that is built with CONFIG_AUDIT=y",
+        AuditError::SwitchedOff => "boot without audit=0",
+        AuditError::NotLogged(_) => {
+            "add it: sysctl kernel.seccomp.actions_logged='kill_process kill_thread trap errno user_notif trace log'"
+        }
+        AuditError::Socket(_) => "decode the kernel log instead: dmesg | tracer decode",
+    };
+    anyhow!("{error}\n\nhint: {remedy}")
+}
+
+struct Follower<'a> {
+    socket: AuditSocket,
+    asked: Asked<'a>,
+    is_json: bool,
+    calls: LoggedCalls,
+    /// The remarks that were printed.
+    remarks: Vec<String>,
+    /// Records were lost, or could not be read.
+    has_gap: bool,
+}
+
+impl Follower<'_> {
+    /// Reads until a signal arrives, then what has come until then.
+    async fn follow(&mut self, signals: &mut Signals) -> Result<()> {
+        let ready = AsyncFdWait::readable(self.socket.as_fd()).context("epoll")?;
+        let mut has_more = true;
+        loop {
+            let wait = async {
+                match has_more {
+                    true => tokio::task::yield_now().await,
+                    // An error is that of a runtime which is shutting down.
+                    false => drop(ready.ready().await),
+                }
+            };
+            let is_over = tokio::select! {
+                biased;
+                () = signals.end() => true,
+                () = wait => false,
+            };
+            has_more = self.read()?;
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the records that are there, at most [`AT_ONCE`]; true when there may be more.
+    fn read(&mut self) -> Result<bool> {
+        for _ in 0..AT_ONCE {
+            match self.socket.poll().context("reading audit records")? {
+                Some(AuditMessage::Seccomp(text)) => self.show(&text)?,
+                Some(AuditMessage::Other) => {}
+                Some(AuditMessage::Lost) => {
+                    self.warn("audit records were lost: there were too many");
+                }
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn show(&mut self, text: &str) -> Result<()> {
+        // The kernel log has the type in front of the same text.
+        let decoded = decode::decode(format!("type=1326 {text}").as_bytes(), self.asked);
+        if !decoded.complete {
+            self.warn("an audit record could not be read as a whole");
+        }
+        for call in &decoded.calls {
+            self.calls.add(call);
+            print(&self.line(call)).context("the standard output could not be written")?;
+        }
+        for remark in decoded.remarks {
+            if !self.remarks.contains(&remark) {
+                print_err(&format!("note: {remark}"));
+                self.remarks.push(remark);
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self, call: &DecodedCall) -> String {
+        if self.is_json {
+            return json::line(call);
+        }
+        render::one(call, columns())
+    }
+
+    fn warn(&mut self, what: &str) {
+        self.has_gap = true;
+        print_err(&format!("incomplete: {what}"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Decoded syscalls as the calls of a recording.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use super::{DecodedCall, found::Action};
+use crate::{
+    audit::FilterAction,
+    recording::{Call, DenyOutcome, Phase, denied::is_a_runtimes},
+    syscalls::{self, Abi},
+};
+
+/// Gathers the calls of a recording: one for each syscall that was made, and one for each way in
+/// which it was refused.
+#[derive(Debug, Default)]
+pub struct LoggedCalls {
+    found: BTreeMap<(Abi, i32, Option<DenyOutcome>), Call>,
+}
+
+impl LoggedCalls {
+    /// Adds a syscall; one of another machine, and one that has no number of a syscall, is none for
+    /// a recording.
+    pub fn add(&mut self, decoded: &DecodedCall) {
+        let (Some(abi), Ok(number)) = (decoded.abi, i32::try_from(decoded.number)) else { return };
+        if number < 0 {
+            return;
+        }
+        let outcome = decoded.action.and_then(outcome);
+        let is_runtimes = decoded.command.as_deref().is_some_and(is_a_runtimes);
+        let made_in = if is_runtimes { Phase::ContainerInit } else { Phase::Workload };
+        let call = Call {
+            abi,
+            number,
+            name: syscalls::name(abi, number).map(str::to_owned),
+            phase: if outcome.is_some() { Phase::Denied } else { made_in },
+            count: Some(decoded.count),
+            other_phases: Vec::new(),
+            first_seen_seconds: None,
+            command: decoded.command.clone(),
+            ambiguous: false,
+            outcome,
+            denied_in_phase: outcome.map(|_| made_in),
+            doubtful: false,
+            circumstances: None,
+            arguments: Vec::new(),
+        };
+        match self.found.entry((abi, number, outcome)) {
+            Entry::Vacant(place) => {
+                place.insert(call);
+            }
+            Entry::Occupied(mut known) => join(known.get_mut(), call),
+        }
+    }
+
+    /// The calls, sorted by ABI and number.
+    pub fn into_calls(self) -> Vec<Call> {
+        self.found.into_values().collect()
+    }
+}
+
+/// Two sightings of one call: what the workload did comes before what its runtime did.
+fn join(known: &mut Call, mut other: Call) {
+    let count = known.count.unwrap_or_default().saturating_add(other.count.unwrap_or_default());
+    let is_workloads = |call: &Call| Phase::Workload == call.denied_in_phase.unwrap_or(call.phase);
+    if !is_workloads(known) && is_workloads(&other) {
+        std::mem::swap(known, &mut other);
+    }
+    if known.outcome.is_none() && known.phase != other.phase {
+        known.other_phases = vec![other.phase];
+    }
+    known.other_phases.extend(other.other_phases);
+    known.other_phases.sort_unstable();
+    known.other_phases.dedup();
+    known.count = Some(count);
+}
+
+/// How a syscall was refused; None of one that was made, or that another process decided on.
+fn outcome(action: Action) -> Option<DenyOutcome> {
+    match action {
+        // The record does not hold the number.
+        Action::Audited(FilterAction::Errno) => Some(DenyOutcome::UnknownErrno),
+        Action::Audited(FilterAction::KillThread) => Some(DenyOutcome::ThreadKilled),
+        Action::Audited(FilterAction::KillProcess | FilterAction::Trap) | Action::Signal => {
+            Some(DenyOutcome::Signal)
+        }
+        Action::Audited(
+            FilterAction::Notify | FilterAction::Trace | FilterAction::Log | FilterAction::Other(_),
+        ) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::escape;
+
+    fn decoded(number: i64, action: Option<Action>, command: &str) -> DecodedCall {
+        DecodedCall {
+            count: 2,
+            name: None,
+            number,
+            abi: Some(Abi::X86_64),
+            arch: None,
+            action,
+            command: Some(escape(command)),
+            failed: 0,
+            errnos: BTreeMap::new(),
+            profile: None,
+        }
+    }
+
+    fn gathered(all: &[DecodedCall]) -> Vec<Call> {
+        let mut calls = LoggedCalls::default();
+        all.iter().for_each(|one| calls.add(one));
+        calls.into_calls()
+    }
+
+    #[test]
+    fn a_logged_call_was_made_and_another_was_refused() {
+        use FilterAction::{Errno, KillProcess, KillThread, Log, Notify, Trap};
+        for (action, expected) in [
+            (Some(Action::Audited(Log)), None),
+            (Some(Action::Audited(Notify)), None),
+            (None, None),
+            (Some(Action::Audited(Errno)), Some(DenyOutcome::UnknownErrno)),
+            (Some(Action::Audited(KillThread)), Some(DenyOutcome::ThreadKilled)),
+            (Some(Action::Audited(KillProcess)), Some(DenyOutcome::Signal)),
+            (Some(Action::Audited(Trap)), Some(DenyOutcome::Signal)),
+            (Some(Action::Signal), Some(DenyOutcome::Signal)),
+        ] {
+            let [call] = &gathered(&[decoded(83, action, "t")])[..] else { panic!("{action:?}") };
+            assert_eq!(call.outcome, expected, "{action:?}");
+            let phase = if expected.is_some() { Phase::Denied } else { Phase::Workload };
+            assert_eq!((call.phase, call.name.as_deref()), (phase, Some("mkdir")));
+        }
+    }
+
+    #[test]
+    fn one_call_of_two_commands_is_one_and_the_workload_s() {
+        let log = Some(Action::Audited(FilterAction::Log));
+        for (first, second) in [("runc:[2:INIT]", "nginx"), ("nginx", "runc:[2:INIT]")] {
+            let found = gathered(&[decoded(83, log, first), decoded(83, log, second)]);
+            let [call] = &found[..] else { panic!("{found:?}") };
+            assert_eq!((call.phase, call.count), (Phase::Workload, Some(4)));
+            assert_eq!(call.other_phases, [Phase::ContainerInit]);
+            assert_eq!(call.command.as_deref(), Some("nginx"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_syscall_of_this_machine_is_left_out() {
+        let mut foreign = decoded(83, None, "t");
+        foreign.abi = None;
+        assert_eq!(gathered(&[foreign, decoded(-1, None, "t"), decoded(1 << 40, None, "t")]), []);
+    }
+}
