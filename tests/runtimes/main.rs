@@ -4,6 +4,7 @@
 mod bundle;
 mod cases;
 mod command_line;
+mod corrected;
 mod counter;
 mod cri;
 mod cri_api;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
     trials.extend(executed::trials(&cases));
     trials.extend(refused::trials(&cases));
     trials.extend(startup_errors::trials(&cases));
+    trials.extend(corrected::trials(&cases));
     let together = libtest_mimic::run(&arguments, trials);
     arguments.test_threads = Some(1);
     let alone = libtest_mimic::run(&arguments, kubelets::alone(&cases));
