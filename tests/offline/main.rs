@@ -44,6 +44,7 @@ mod reviewed;
 mod sources;
 mod startup_errors;
 mod startup_page;
+mod terminal;
 mod tidy;
 mod written_files;
 
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         sources::trials(),
         startup_errors::trials(),
         startup_page::trials(),
+        terminal::trials(),
         tidy::trials(),
         written_files::trials(),
     ];

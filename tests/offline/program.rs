@@ -17,6 +17,18 @@ const ROLE: &str = "TRACER_TESTS_AS_TRACER";
 /// The most memory that a question to files may take, in bytes.
 const MEMORY: u64 = 1 << 30;
 
+/// Variables of the person who runs the tests that change what is printed.
+const NOT_INHERITED: [&str; 8] = [
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "NO_COLOR",
+    "RUST_BACKTRACE",
+    "SUDO_GID",
+    "SUDO_UID",
+    "TRACER_COLOR",
+];
+
 /// How a run ended, and what it printed.
 #[derive(Debug)]
 pub struct Run {
@@ -46,13 +58,19 @@ pub fn as_tracer() -> Option<ExitCode> {
 
 /// Runs `tracer WORDS` in a directory, with nothing on its standard input.
 pub fn tracer(directory: &Path, words: &[impl AsRef<OsStr>]) -> Run {
-    let mut command = Command::new(env::current_exe().expect("the path of this program"));
-    command.arg0("tracer").args(words).current_dir(directory).env(ROLE, "1");
-    for variable in ["COLUMNS", "RUST_BACKTRACE", "SUDO_UID", "SUDO_GID"] {
-        command.env_remove(variable);
-    }
     let Output { status, stdout, stderr } =
-        command.stdin(Stdio::null()).output().expect("this program can be started");
+        command(directory, words).output().expect("this program can be started");
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     Run { code: status.code(), stdout, stderr }
+}
+
+/// The same, to be started.
+pub fn command(directory: &Path, words: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(env::current_exe().expect("the path of this program"));
+    command.arg0("tracer").args(words).current_dir(directory).env(ROLE, "1");
+    for variable in NOT_INHERITED {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
+    command
 }

@@ -15,6 +15,7 @@ mod process;
 mod recorded;
 pub mod schema;
 mod strangers;
+mod terminal;
 mod tracer;
 pub mod virtual_machine;
 
@@ -38,6 +39,7 @@ pub use image::image_archive;
 pub use process::{Finished, Running, succeed};
 pub use recorded::{Calls, allowed, calls, names};
 pub use strangers::Strangers;
+pub use terminal::Terminal;
 
 /// How long a test waits for something that happens soon or never.
 pub const BOUND: Duration = Duration::from_secs(60);

@@ -26,8 +26,8 @@ pub use self::mistyped::Mistyped;
 pub use self::new_privileges::NewPrivileges;
 pub use self::shell::{Completions, ManPages};
 pub use self::sockets::Sockets;
-pub use self::values::{Arguments, Attach, DefaultAction, Errno, Runtime};
-use self::values::{parse_period, parse_time};
+pub use self::values::{Arguments, Attach, Color, DefaultAction, Errno, Runtime};
+use self::values::{COLOR_VARIABLE, parse_period, parse_time};
 pub use self::verify::Verify;
 pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
 
@@ -51,6 +51,17 @@ pub struct Cli {
     /// What to record.
     #[command(flatten)]
     pub record: Record,
+    /// Colour what is incomplete, denied, or allowed beyond the defaults of container engines
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = Color::Auto,
+        env = COLOR_VARIABLE,
+        hide_env_values = true
+    )]
+    pub color: Color,
 }
 
 const AFTER_HELP: &str = "\

@@ -30,7 +30,7 @@
 //! - [`workbench`]: questions to files, pure as well;
 //! - [`sys`]: syscalls that no crate wraps; [`bpf`]: the kernel side, loaded, attached and read;
 //! - [`target`]: from a name to cgroups, and the runtimes' reports; [`preflight`]: what this host
-//!   can do; [`output`]: files; [`live`], [`message`]: what a person sees;
+//!   can do; [`output`]: files; [`color`], [`live`], [`message`]: what a person sees;
 //! - [`session`]: the recording pipeline;
 //! - [`command`]: one file for each subcommand;
 //! - [`cli`]: what was typed; it imports nothing of ours.
@@ -56,6 +56,7 @@ pub mod bpf;
 pub mod cgroup_name;
 pub mod cgroup_path;
 pub mod cli;
+pub mod color;
 pub mod command;
 pub mod encoding;
 pub mod json;

@@ -4,6 +4,7 @@
 //! message is a reason to stop, or to wait for ever.
 
 use std::{
+    borrow::Cow,
     io::{self, Write, stderr, stdout},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -11,11 +12,26 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::color::paint;
+
 /// How long a message waits for a slow reader, once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A message waited for the reader in vain.
 static STUCK: AtomicBool = AtomicBool::new(false);
+
+/// Messages are coloured.
+static COLORED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether messages are coloured from now on. Nobody said so: they are not.
+pub fn set_colored(colored: bool) {
+    COLORED.store(colored, Ordering::Relaxed);
+}
+
+/// Messages are coloured.
+pub fn is_colored() -> bool {
+    COLORED.load(Ordering::Relaxed)
+}
 
 /// Prints a text on the standard error, line by line. Lines that nobody reads are dropped.
 pub fn print_err(text: &str) {
@@ -23,6 +39,7 @@ pub fn print_err(text: &str) {
         if !is_writable() {
             return;
         }
+        let line = if is_colored() { paint(line) } else { Cow::Borrowed(line) };
         // There is no other place to report an error to.
         let _ = writeln!(stderr(), "{line}");
     }

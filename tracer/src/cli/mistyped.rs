@@ -7,7 +7,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::Cli;
+use super::{Cli, Color};
 
 /// How alike a word must be to the name of a subcommand, from 0 to 1.
 const ALIKE: f64 = 0.6;
@@ -40,6 +40,7 @@ pub struct Mistyped {
     error: clap::Error,
     hints: Vec<String>,
     is_empty: bool,
+    color: Color,
 }
 
 impl Mistyped {
@@ -48,7 +49,7 @@ impl Mistyped {
             arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let is_empty = words.iter().all(|word| word == "--");
         let hints = if is_empty { Vec::new() } else { hints(&error, &words) };
-        Self { error, hints, is_empty }
+        Self { error, hints, is_empty, color: Color::of_words(&words) }
     }
 
     /// The message, without colours.
@@ -72,6 +73,7 @@ impl Mistyped {
 
     /// Tells it, and the exit code that follows.
     pub fn report(&self) -> ExitCode {
+        self.color.choice().write_global();
         // Nobody is left to tell that nobody listens.
         let _ = if self.is_help() {
             self.error.print()

@@ -4,6 +4,43 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 
+/// When messages are coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the variable `NO_COLOR` holds anything
+    #[default]
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// What words say that cannot be understood as a whole, and without them the environment.
+    pub(super) fn of_words(words: &[String]) -> Self {
+        let typed = words.iter().take_while(|word| *word != "--").enumerate();
+        let typed = typed.filter_map(|(at, word)| match word.strip_prefix("--color")? {
+            "" => words.get(at + 1).cloned(),
+            value => value.strip_prefix('=').map(str::to_owned),
+        });
+        let value = typed.last().or_else(|| std::env::var(COLOR_VARIABLE).ok());
+        value.and_then(|value| Self::from_str(&value, false).ok()).unwrap_or_default()
+    }
+
+    /// The same, as the library that writes help takes it.
+    pub fn choice(self) -> anstream::ColorChoice {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+    }
+}
+
+/// The variable that takes the place of `--color`.
+pub(super) const COLOR_VARIABLE: &str = "TRACER_COLOR";
+
 /// Where the kernel program is attached: for tests, and to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Attach {
@@ -125,6 +162,22 @@ pub(super) fn parse_period(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_colour_before_a_command_counts() {
+        for (line, color) in [
+            ("--color never --help", Color::Never),
+            ("lint --color=always --help", Color::Always),
+            ("--color=never --color always x", Color::Always),
+            ("--color", Color::Auto),
+            ("--color=pink", Color::Auto),
+            ("--colors=never", Color::Auto),
+            ("-- ls --color=never", Color::Auto),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(Color::of_words(&words), color, "{line}");
+        }
+    }
 
     #[test]
     fn snapshots_come_once_a_second_at_most() {

@@ -7,6 +7,7 @@ mod capabilities;
 pub mod cgroup_guard;
 pub mod check;
 mod cluster;
+mod color;
 pub mod completions;
 mod decisions;
 mod denied;
@@ -59,6 +60,7 @@ use crate::cli::{Action, Cli};
 /// # Errors
 /// Whatever stopped it; [`UsageError`] somewhere in the chain when it was the typing.
 pub fn run(cli: &Cli) -> Result<Exit> {
+    color::choose(cli.color);
     match &cli.action {
         None => record::run(&cli.record),
         Some(Action::Check(options)) => check::run(options),
