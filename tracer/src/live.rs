@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use console::{Term, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    message::{is_writable, print_err},
+    color::Meaning,
+    message::{is_colored, is_writable, print_err},
     recording::{Phase, event::NewCall},
 };
 
@@ -26,6 +28,7 @@ pub enum Detail {
 /// The live view.
 pub struct Live {
     detail: Detail,
+    calls: bool,
     denied_only: bool,
     values: bool,
     bar: ProgressBar,
@@ -65,14 +68,20 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, denied_only: false, values: false, bar }
+        Self { detail, calls: true, denied_only: false, values: false, bar }
+    }
+
+    /// Shows no call.
+    #[must_use]
+    pub fn without_calls(self) -> Self {
+        Self { calls: false, ..self }
     }
 
     /// Shows no call, and of those that are denied only the last one, in the status line: the
     /// report at the end names all of them.
     #[must_use]
     pub fn of_denied_calls(self) -> Self {
-        Self { denied_only: true, ..self }
+        Self { calls: false, denied_only: true, ..self }
     }
 
     /// Shows new values of arguments as well.
@@ -83,19 +92,25 @@ impl Live {
 
     /// Shows a new call, or a new value of one of its arguments.
     pub fn new_call(&self, call: &NewCall) {
-        if self.denied_only || call.argument.is_some() && !self.values {
-            return;
+        if let Some(line) = self.line_of(call) {
+            self.line(&line);
+        }
+    }
+
+    fn line_of(&self, call: &NewCall) -> Option<String> {
+        if !self.calls || call.argument.is_some() && !self.values {
+            return None;
         }
         let NewCall { seconds, command, pid, .. } = call;
         let name = call.display();
-        self.line(&match call.outcome {
+        Some(match call.outcome {
             Some(outcome) => {
                 let (how, phase) =
                     (outcome.display(), call.denied_in_phase.map_or("unknown", Phase::name));
                 format!("+{seconds:.2}s  denied: {name}  {how}  {command}[{pid}]  ({phase})")
             }
             None => format!("+{seconds:.2}s  {name}  {command}[{pid}]"),
-        });
+        })
     }
 
     /// Shows a line, unless it is to be quiet.
@@ -118,20 +133,27 @@ impl Live {
         if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
-        self.bar.set_message(self.message(status));
+        let (_, columns) = Term::stderr().size();
+        self.bar.set_message(cut(&self.message(status), columns.into()));
         self.bar.tick();
     }
 
     fn message(&self, status: &Status<'_>) -> String {
-        let losses = match status.losses {
-            0 => "no losses".to_owned(),
-            losses => format!("{losses} LOST"),
+        // What matters most comes first: the end is cut off where there is no room.
+        let (lost, unharmed) = match status.losses {
+            0 => (String::new(), " · no losses"),
+            losses => {
+                (format!("{} · ", painted(Meaning::Incomplete, &format!("{losses} LOST"))), "")
+            }
         };
         if let Some(targets) = status.awaited.filter(|_| status.calls == 0) {
-            return format!("waiting for {targets} · {losses}");
+            return format!("{lost}waiting for {targets}{unharmed}");
         }
         let denied = match status.last_denied.filter(|_| self.denied_only) {
-            Some(last) => format!("{} denied, the last one {last} · ", status.denied),
+            Some(last) => {
+                let denied = painted(Meaning::Denied, &format!("{} denied", status.denied));
+                format!("{denied}, the last one {last} · ")
+            }
             None => String::new(),
         };
         let quiet = match status.quiet_for {
@@ -140,12 +162,24 @@ impl Live {
         };
         let rate = status.calls_per_second;
         let rate = rate.map(|rate| format!(" · {rate:.0} calls/s")).unwrap_or_default();
-        format!("{denied}{} calls seen · {quiet}{rate} · {losses}", status.calls)
+        format!("{lost}{denied}{} calls seen · {quiet}{rate}{unharmed}", status.calls)
     }
 
     /// Takes the status line away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn painted(meaning: Meaning, text: &str) -> String {
+    if is_colored() { meaning.paint(text) } else { text.to_owned() }
+}
+
+/// The beginning of a line, so that a terminal of so many columns does not wrap it.
+fn cut(line: &str, columns: usize) -> String {
+    match columns {
+        0 => String::new(),
+        _ => truncate_str(line, columns, "…").into_owned(),
     }
 }
 
@@ -176,9 +210,38 @@ mod tests {
             losses: 2,
             ..Status::default()
         };
-        let expected = "42 calls seen · last new one 2 s ago · 1234 calls/s · 2 LOST";
-        assert_eq!(message(&status), expected);
+        let expected = "42 calls seen · last new one 2 s ago · 1234 calls/s";
+        assert_eq!(message(&status), format!("2 LOST · {expected}"));
+        let unharmed = Status { losses: 0, ..status };
+        assert_eq!(message(&unharmed), format!("{expected} · no losses"));
         let denied_only = Live::new(Detail::StatusLine).of_denied_calls().message(&status);
-        assert_eq!(denied_only, format!("1 denied, the last one mount, to sh · {expected}"));
+        assert_eq!(
+            denied_only,
+            format!("2 LOST · 1 denied, the last one mount, to sh · {expected}")
+        );
+    }
+
+    #[test]
+    fn a_line_is_cut_to_the_width_at_any_width() {
+        let colored = format!("{} · no losses", Meaning::Incomplete.paint("2 LOST · 42 calls"));
+        for line in [
+            "waiting for 厨房/网站-0, 厨房/网站-1 · no losses",
+            "42 calls seen · last new one 2 s ago · 1234 calls/s · no losses",
+            "waiting for e\u{301}te\u{301}/👩‍🍳-0 · no losses",
+            &colored,
+            "",
+        ] {
+            for columns in 0..120 {
+                let shown = cut(line, columns);
+                let width = console::measure_text_width(&shown);
+                assert!(width <= columns, "{width} of {columns}: {shown:?}");
+                let is_whole = console::measure_text_width(line) <= columns;
+                assert_eq!(shown == line, is_whole, "{columns}: {shown:?}");
+                assert!(is_whole || columns == 0 || width + 3 >= columns, "{columns}: {shown:?}");
+            }
+        }
+        assert_eq!(cut("waiting for 厨房", 15), "waiting for 厨…");
+        assert_eq!(cut("waiting for 厨房", 14), "waiting for …");
+        assert!(cut(&colored, 5).ends_with("\u{1b}[0m"), "the colour ends with the line");
     }
 }
