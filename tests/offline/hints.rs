@@ -48,6 +48,7 @@ const PRINTED_BY: &[(&str, &[&str])] = &[
     ("command/privileges.rs", &["enforce", "verify"]),
     ("command/profile.rs", &["profile"]),
     ("command/profile_file.rs", &["enforce", "verify"]),
+    ("command/next.rs", &[RECORD]),
     ("command/record.rs", &[RECORD]),
     ("command/refused.rs", &[RECORD, "profile"]),
     ("command/rescue.rs", &[RECORD]),

@@ -18,7 +18,7 @@ const ROLE: &str = "TRACER_TESTS_AS_TRACER";
 const MEMORY: u64 = 1 << 30;
 
 /// Variables of the person who runs the tests that change what is printed.
-const NOT_INHERITED: [&str; 8] = [
+const NOT_INHERITED: [&str; 10] = [
     "CLICOLOR",
     "CLICOLOR_FORCE",
     "COLUMNS",
@@ -27,6 +27,8 @@ const NOT_INHERITED: [&str; 8] = [
     "SUDO_GID",
     "SUDO_UID",
     "TRACER_COLOR",
+    "TRACER_LIVE",
+    "TRACER_RUNTIME",
 ];
 
 /// How a run ended, and what it printed.

@@ -14,13 +14,14 @@ tests::trials! {
     a_terminal_has_colours_unless_no_color_says_otherwise,
     a_pipe_has_colours_on_request_alone,
     help_has_the_colours_that_the_words_ask_for,
+    a_variable_stands_for_an_option_and_disturbs_no_other,
 }
 
 const ESCAPE: char = '\u{1b}';
 
 /// A directory with an incomplete recording of a call that the defaults refuse.
 fn directory() -> TempDir {
-    let mut late = recording(vec![calls(tracer::recording::Phase::Workload, &["read", "ptrace"])]);
+    let mut late = recording(vec![calls(tracer::recording::Phase::Workload, &["read", "bpf"])]);
     late.cgroups[0].late_start = true;
     late.late_starts = vec![late.cgroups[0].path.clone()];
     late.losses.late_start = 1;
@@ -95,4 +96,21 @@ fn help_has_the_colours_that_the_words_ask_for() {
         assert!(run.stdout.contains("Usage:"), "{run:?}");
         assert_eq!(run.stdout.contains(ESCAPE), colored, "{words:?}");
     }
+}
+
+fn a_variable_stands_for_an_option_and_disturbs_no_other() {
+    let directory = directory();
+    let allows_close_range = |words: &[&str], environment: &[(&str, &str)]| {
+        let words = [&DERIVE[..], words].concat();
+        let mut tracer = command(directory.path(), &words);
+        let output = tracer.envs(environment.iter().copied()).output().expect("it is started");
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let profile = std::fs::read_to_string(directory.path().join("p.json")).expect("a profile");
+        profile.contains("\"close_range\"")
+    };
+    assert!(allows_close_range(&[], &[]), "runc needs it");
+    assert!(!allows_close_range(&[], &[("TRACER_RUNTIME", "none")]));
+    assert!(allows_close_range(&["--runtime", "runc"], &[("TRACER_RUNTIME", "none")]));
+    // What belongs to a recording stands in the way of no other command.
+    assert!(allows_close_range(&["--quiet"], &[("TRACER_LIVE", "none"), ("TRACER_COLOR", "auto")]));
 }

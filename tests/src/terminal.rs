@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -14,7 +15,8 @@ use rustix::termios::{Winsize, tcsetwinsize};
 #[derive(Debug)]
 pub struct Terminal {
     user_end: File,
-    reader: JoinHandle<Vec<u8>>,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -30,13 +32,16 @@ impl Terminal {
         let user_end = OpenOptions::new().read(true).write(true).open(path);
         let user_end = user_end.expect("the terminal can be opened");
         let mut controller = File::from(controller);
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&shown);
         let reader = thread::spawn(move || {
-            let mut all = Vec::new();
+            let mut some = [0; 4096];
             // When nobody has it open any more, reading fails (`pty(7)`): that is the end.
-            let _ = controller.read_to_end(&mut all);
-            all
+            while let Ok(count @ 1..) = controller.read(&mut some) {
+                kept.lock().expect("nobody panicked").extend_from_slice(&some[..count]);
+            }
         });
-        Self { user_end, reader }
+        Self { user_end, shown, reader }
     }
 
     /// What a program gets as one of its streams.
@@ -44,10 +49,17 @@ impl Terminal {
         self.user_end.try_clone().expect("a descriptor").into()
     }
 
+    /// What was written so far.
+    pub fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().expect("nobody panicked")).into_owned()
+    }
+
     /// What was written, when every program that had it open has ended.
     pub fn written(self) -> String {
-        drop(self.user_end);
-        let all = self.reader.join().expect("what was written can be read");
-        String::from_utf8_lossy(&all).into_owned()
+        let Self { user_end, shown, reader } = self;
+        drop(user_end);
+        reader.join().expect("what was written can be read");
+        let shown = shown.lock().expect("nobody panicked");
+        String::from_utf8_lossy(&shown).into_owned()
     }
 }

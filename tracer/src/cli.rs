@@ -26,7 +26,7 @@ pub use self::mistyped::Mistyped;
 pub use self::new_privileges::NewPrivileges;
 pub use self::shell::{Completions, ManPages};
 pub use self::sockets::Sockets;
-pub use self::values::{Arguments, Attach, Color, DefaultAction, Errno, Runtime};
+pub use self::values::{Arguments, Attach, Color, DefaultAction, Errno, LiveView, Runtime};
 use self::values::{COLOR_VARIABLE, parse_period, parse_time};
 pub use self::verify::Verify;
 pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
@@ -218,6 +218,16 @@ pub struct Record {
     /// Write an event to FILE, as a line of JSON, for each call that is seen for the first time
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// What to show while recording. A command has the terminal for itself: without a status line
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        default_value_t = LiveView::Syscalls,
+        env = "TRACER_LIVE",
+        hide_env_values = true
+    )]
+    pub live: LiveView,
     /// Do without the kernel's type information
     #[arg(long, hide = true)]
     pub no_btf: bool,
@@ -239,7 +249,13 @@ pub struct Derivation {
     #[arg(long, value_name = "ACTION", value_enum, ignore_case = true, default_value_t = DefaultAction::Errno)]
     pub default_action: DefaultAction,
     /// Add the calls this runtime needs to start a container
-    #[arg(long, value_enum, default_value_t = Runtime::Any)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Runtime::Any,
+        env = "TRACER_RUNTIME",
+        hide_env_values = true
+    )]
     pub runtime: Runtime,
     /// Limits of the arguments of calls
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Arguments::Default)]
@@ -339,6 +355,9 @@ pub struct List {
     /// Where names are asked for.
     #[command(flatten)]
     pub sockets: Sockets,
+    /// Show the ids of containers whole, not only the first digits that make each unique
+    #[arg(long)]
+    pub no_trunc: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

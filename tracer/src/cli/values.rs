@@ -41,6 +41,17 @@ impl Color {
 /// The variable that takes the place of `--color`.
 pub(super) const COLOR_VARIABLE: &str = "TRACER_COLOR";
 
+/// What is shown while recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveView {
+    /// Neither calls nor a status line
+    None,
+    /// On a terminal a status line
+    Summary,
+    /// The status line, and a line for each call that is seen for the first time
+    Syscalls,
+}
+
 /// Where the kernel program is attached: for tests, and to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Attach {

@@ -30,6 +30,7 @@ mod list;
 mod lookup;
 pub mod man_pages;
 mod meaning;
+mod next;
 mod outputs;
 mod privileges;
 pub mod profile;

@@ -9,7 +9,7 @@ use super::{
     cluster, decisions, derivation,
     events::{self, Events},
     exit::Exit,
-    filtered, layout,
+    filtered, layout, next,
     outputs::Outputs,
     refused, rescue,
     session_config::{self, WatchOptions, session_config},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     bpf::forward_kernel_log,
-    cli::Record,
+    cli::{LiveView, Record},
     live::Live,
     message::print_err,
     profile::DeriveError,
@@ -136,6 +136,7 @@ fn finish(
         &products,
         outputs,
     );
+    let next = next::line(typed, outcome, &products, outputs).filter(|_| missing.is_empty());
     for target in missing {
         print_err(&format!("note: {} never appeared", target.name));
         if let Some(hint) = target.hint() {
@@ -147,7 +148,10 @@ fn finish(
             print_err(&format!("incomplete: events are missing: {problem}"));
             exit(typed, outcome, false)
         }
-        None => exit(typed, outcome, summary::is_complete(&products)),
+        None => {
+            next.iter().for_each(|next| print_err(next));
+            exit(typed, outcome, summary::is_complete(&products))
+        }
     })
 }
 
@@ -240,8 +244,11 @@ fn observe(
     outputs: &mut Outputs,
     mut events: Option<&mut Events>,
 ) -> Result<Outcome> {
-    let detail = session_config::detail(typed.derivation.quiet, !typed.command.is_empty());
-    let mut live = Live::new(detail);
+    let has_status_line = typed.command.is_empty() && typed.live != LiveView::None;
+    let mut live = Live::new(session_config::detail(typed.derivation.quiet, has_status_line));
+    if typed.live != LiveView::Syscalls {
+        live = live.without_calls();
+    }
     if typed.derivation.verbose {
         live = live.with_values();
     }

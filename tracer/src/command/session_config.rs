@@ -121,8 +121,8 @@ pub(super) fn session_config(
 
 /// How much is shown while a session lasts. A command has the terminal for itself: its session has
 /// no status line.
-pub(super) fn detail(quiet: bool, has_command: bool) -> Detail {
-    match (quiet, stderr().is_terminal() && !has_command) {
+pub(super) fn detail(quiet: bool, has_status_line: bool) -> Detail {
+    match (quiet, stderr().is_terminal() && has_status_line) {
         (true, _) => Detail::Quiet,
         (false, true) => Detail::StatusLine,
         (false, false) => Detail::Lines,

@@ -178,7 +178,7 @@ fn filter_name(outcome: &Outcome, findings: &Findings) -> &'static str {
 }
 
 fn live(typed: &Verify) -> Live {
-    let detail = session_config::detail(typed.quiet, !typed.command.is_empty());
+    let detail = session_config::detail(typed.quiet, typed.command.is_empty());
     let live = Live::new(detail);
     if typed.verbose { live.with_values() } else { live.of_denied_calls() }
 }
