@@ -18,7 +18,8 @@ const ROLE: &str = "TRACER_TESTS_AS_TRACER";
 const MEMORY: u64 = 1 << 30;
 
 /// Variables of the person who runs the tests that change what is printed.
-const NOT_INHERITED: [&str; 10] = [
+const NOT_INHERITED: [&str; 11] = [
+    "CI",
     "CLICOLOR",
     "CLICOLOR_FORCE",
     "COLUMNS",
