@@ -46,6 +46,7 @@ mod snapshots;
 mod staying;
 mod strace;
 mod strangers;
+mod typed;
 mod unfinished;
 mod verify;
 mod waiting;
@@ -110,6 +111,7 @@ fn trials() -> Vec<Trial> {
         staying::trials(),
         strace::trials(),
         strangers::trials(),
+        typed::trials(),
         unfinished::trials(),
         verify::trials(),
         waiting::trials(),

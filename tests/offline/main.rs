@@ -33,6 +33,7 @@ mod profile;
 mod profile_meaning;
 mod profile_reading;
 mod program;
+mod read_me;
 mod real_profiles;
 mod recording_schema;
 mod recordings;
@@ -46,6 +47,8 @@ mod startup_errors;
 mod startup_page;
 mod terminal;
 mod tidy;
+mod typed;
+mod workflow;
 mod written_files;
 
 use std::process::ExitCode;
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         profile::trials(),
         profile_meaning::trials(),
         profile_reading::trials(),
+        read_me::trials(),
         real_profiles::trials(),
         recording_schema::trials(),
         rederive::trials(),
@@ -98,6 +102,8 @@ fn main() -> ExitCode {
         startup_page::trials(),
         terminal::trials(),
         tidy::trials(),
+        typed::trials(),
+        workflow::trials(),
         written_files::trials(),
     ];
     let trials = modules.into_iter().flatten().collect();

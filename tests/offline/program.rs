@@ -13,7 +13,7 @@ use tracer::command::{self, Exit, UsageError};
 use tracer::message::print_err;
 
 /// The variable by which this program knows that it is to be tracer.
-const ROLE: &str = "TRACER_TESTS_AS_TRACER";
+pub const ROLE: &str = "TRACER_TESTS_AS_TRACER";
 /// The most memory that a question to files may take, in bytes.
 const MEMORY: u64 = 1 << 30;
 

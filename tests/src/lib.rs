@@ -17,6 +17,7 @@ pub mod schema;
 mod strangers;
 mod terminal;
 mod tracer;
+pub mod typed;
 pub mod virtual_machine;
 
 use std::env;

@@ -24,6 +24,7 @@ mod elf;
 mod engines;
 mod environment;
 mod linker;
+mod picture;
 mod program;
 mod releases;
 mod root;
@@ -55,8 +56,10 @@ enum Task {
     /// Check and test everything, or one tier
     Test(test::Options),
     /// Make what is handed out: the static binary, the files to run it in a container, an archive
-    /// with both and the documents, and checksums
+    /// and a Debian package with both and the documents, and checksums
     Dist(dist::Options),
+    /// Run tracer as root, and draw its terminal for the README
+    Picture,
     /// Measure what tracing costs
     Bench(bench::Options),
     /// Run functions of several C libraries, and write the table of calls of which one stands for
@@ -85,6 +88,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Run(options) => run::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Dist(options) => dist::run(&workspace, &options),
+        Task::Picture => picture::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Alternatives(options) => alternatives::run(&workspace, &options),
         Task::StartupErrors(options) => startup_errors::run(&workspace, &options),

@@ -1,8 +1,11 @@
 //! `cargo xtask dist`: everything that is handed out, and the release checklist.
 //!
-//! [`checklist`] judges whether the workspace is fit for a release; [`package`] makes the files.
+//! [`checklist`] judges whether the workspace is fit for a release; [`package`] makes the files, of
+//! which [`debian`] is one.
 
 mod checklist;
+mod debian;
+mod files;
 mod package;
 
 use std::fs;

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::VERSION;
+use super::{VERSION, debian, files};
 use crate::{command, program, workspace::Workspace};
 
 /// What is handed out beside the binary: a file of this package, and its place.
@@ -36,61 +36,70 @@ const COMPLETIONS: [(&str, &str); 3] = [
 /// Where the manual is.
 const MANUAL: &str = "share/man/man8";
 
-/// Writes the binary and the deployment files to `dist` below the target directory, an archive with
-/// them and the documents, and the checksums of the binary and the archive.
+/// Writes the binary and the deployment files to `dist` below the target directory, an archive and
+/// a Debian package with them and the documents, and the checksums.
 pub(super) fn write(workspace: &Workspace, built: &Path) -> Result<()> {
     let directory = workspace.target().join("dist");
     let binary = directory.join("tracer");
-    place(built, &binary)?;
+    files::copy(built, &binary)?;
     println!("{}  {}", binary.display(), program::size(&binary)?);
     for (name, below) in DEPLOYMENT {
         let file = directory.join(below);
-        place(&deployment(workspace, name), &file)?;
+        files::copy(&deployment(workspace, name), &file)?;
         println!("{}", file.display());
     }
-    let archive = archive(workspace, built, &directory)?;
-    println!("{}  {}", archive.display(), program::size(&archive)?);
+    let time = time_of_commit(workspace)?;
+    let staged = stage(workspace, built, &directory)?;
+    archive(workspace, &staged, &directory, &time)?;
+    let debian = debian::package(workspace, &staged, VERSION, &time)?;
+    for made in [directory.join(archive_name()), debian] {
+        println!("{}  {}", made.display(), program::size(&made)?);
+    }
     let sums = directory.join("SHA256SUMS");
     let mut sum = workspace.command("sha256sum");
-    sum.args(["tracer", &archive_name()]).current_dir(&directory);
+    sum.args(["tracer", &archive_name(), &debian::file_name(VERSION)]).current_dir(&directory);
     let lines = command::output(&mut sum)?;
     fs::write(&sums, lines).with_context(|| format!("failed to write {}", sums.display()))?;
     println!("{}", sums.display());
     Ok(())
 }
 
-/// Packs one directory, named after the version. Whoever packs the same commit gets the same bytes.
-fn archive(workspace: &Workspace, built: &Path, directory: &Path) -> Result<PathBuf> {
-    let name = format!("tracer-{VERSION}");
-    let staged = directory.join(&name);
-    if staged.exists() {
-        fs::remove_dir_all(&staged)
-            .with_context(|| format!("failed to remove {}", staged.display()))?;
-    }
-    place(built, &staged.join("tracer"))?;
+/// Collects what is packed in one directory, named after the version.
+fn stage(workspace: &Workspace, built: &Path, directory: &Path) -> Result<PathBuf> {
+    let staged = directory.join(format!("tracer-{VERSION}"));
+    files::remove(&staged)?;
+    files::copy(built, &staged.join("tracer"))?;
     for (file, below) in DEPLOYMENT {
-        place(&deployment(workspace, file), &staged.join(below))?;
+        files::copy(&deployment(workspace, file), &staged.join(below))?;
     }
     let mut list = workspace.command("git");
     list.args(["ls-files", "--"]).args(DOCUMENTS).current_dir(workspace.root());
     for file in command::output(&mut list)?.lines() {
-        place(&workspace.root().join(file), &staged.join(file))?;
+        files::copy(&workspace.root().join(file), &staged.join(file))?;
     }
     write_shares(workspace, built, &staged)?;
-    let mut time = workspace.command("git");
-    time.args(["log", "-1", "--format=%ct"]).current_dir(workspace.root());
-    let time = command::output(&mut time)?;
-    let archive = directory.join(archive_name());
+    Ok(staged)
+}
+
+/// Packs that directory. Whoever packs the same commit gets the same bytes.
+fn archive(workspace: &Workspace, staged: &Path, directory: &Path, time: &str) -> Result<()> {
+    let name = staged.file_name().context("the directory has no name")?;
     let mut tar = workspace.command("tar");
     tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
-        .args(["--mode=u=rwX,go=rX", &format!("--mtime=@{}", time.trim())])
+        .args(["--mode=u=rwX,go=rX", &format!("--mtime=@{time}")])
         .arg("--file")
-        .arg(&archive)
+        .arg(directory.join(archive_name()))
         .arg("--directory")
         .arg(directory)
-        .arg(&name);
-    command::quiet("archive", &mut tar)?;
-    Ok(archive)
+        .arg(name);
+    command::quiet("archive", &mut tar)
+}
+
+/// When the commit was made, in seconds since 1970.
+fn time_of_commit(workspace: &Workspace) -> Result<String> {
+    let mut time = workspace.command("git");
+    time.args(["log", "-1", "--format=%ct"]).current_dir(workspace.root());
+    Ok(command::output(&mut time)?.trim().to_owned())
 }
 
 /// Lets the program write its manual and the completions.
@@ -99,12 +108,7 @@ fn write_shares(workspace: &Workspace, built: &Path, staged: &Path) -> Result<()
     command::output(manual.arg("man-pages").arg(staged.join(MANUAL)))?;
     for (shell, below) in COMPLETIONS {
         let script = command::output(workspace.command(built).args(["completions", shell]))?;
-        let path = staged.join(below);
-        let directory =
-            path.parent().with_context(|| format!("{} has no directory", path.display()))?;
-        fs::create_dir_all(directory)
-            .with_context(|| format!("failed to create the directory {}", directory.display()))?;
-        fs::write(&path, script).with_context(|| format!("failed to write {}", path.display()))?;
+        files::write(&staged.join(below), &script)?;
     }
     Ok(())
 }
@@ -115,21 +119,6 @@ fn archive_name() -> String {
 
 fn deployment(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.root().join("xtask/deploy").join(name)
-}
-
-/// Copies a file into its place, whose directory is made.
-fn place(source: &Path, place: &Path) -> Result<()> {
-    let directory =
-        place.parent().with_context(|| format!("{} has no directory", place.display()))?;
-    fs::create_dir_all(directory)
-        .with_context(|| format!("failed to create the directory {}", directory.display()))?;
-    // A binary that is running cannot be written to, but its name can be taken away.
-    let temporary = place.with_extension("tmp");
-    fs::copy(source, &temporary).with_context(|| {
-        format!("failed to copy {} to {}", source.display(), temporary.display())
-    })?;
-    fs::rename(&temporary, place)
-        .with_context(|| format!("failed to rename {} to {}", temporary.display(), place.display()))
 }
 
 #[cfg(test)]
