@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Parser;
 use tests::temporary_directory;
-use tracer::cli::{Action, Cli};
+use tracer::cli::{Cli, Subcommand};
 use tracer::command::workbench::convert::{Converted, converted};
 use tracer::workbench::document::Document;
 
@@ -102,7 +102,7 @@ fn seen(words: &str, directory: &Path) -> String {
         word => word.to_owned(),
     });
     let cli = Cli::try_parse_from(words).expect("it can be understood");
-    let Some(Action::Convert(options)) = cli.action else { panic!("another command") };
+    let Some(Subcommand::Convert(options)) = cli.subcommand else { panic!("another command") };
     let text = match converted(&options) {
         Ok(Converted { text, notes, .. }) => {
             let notes: Vec<String> = notes.iter().map(|note| format!("{note}\n")).collect();

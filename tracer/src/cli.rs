@@ -15,7 +15,7 @@ mod workbench;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 
 pub use self::cluster::Cluster;
 pub use self::convert::{Conditional, Convert, ConvertTo, Style};
@@ -47,7 +47,7 @@ pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
 pub struct Cli {
     /// What to do instead of recording.
     #[command(subcommand)]
-    pub action: Option<Action>,
+    pub subcommand: Option<Subcommand>,
     /// What to record.
     #[command(flatten)]
     pub record: Record,
@@ -89,8 +89,8 @@ Exit status:
 When COMMAND fails, tracer writes the files and exits with COMMAND's status, 128+N for signal N.";
 
 /// What tracer can do besides recording.
-#[derive(Debug, Subcommand)]
-pub enum Action {
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
     /// Check whether this host can trace and enforce
     Check(Check),
     /// List what can be traced here: pods, containers and units

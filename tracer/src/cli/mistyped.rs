@@ -206,7 +206,9 @@ mod tests {
         for line in ["enforce p.json -- ls", "enforce --profile p.json -- ls"] {
             let words = std::iter::once("tracer").chain(line.split_whitespace());
             let cli = Cli::read(words.map(OsString::from)).expect(line);
-            let Some(super::super::Action::Enforce(enforce)) = cli.action else { panic!("{line}") };
+            let Some(super::super::Subcommand::Enforce(enforce)) = cli.subcommand else {
+                panic!("{line}")
+            };
             assert_eq!(enforce.profile(), std::path::Path::new("p.json"), "{line}");
         }
     }

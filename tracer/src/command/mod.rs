@@ -54,7 +54,7 @@ pub mod workbench;
 use anyhow::Result;
 
 pub use self::{exit::Exit, usage::UsageError};
-use crate::cli::{Action, Cli};
+use crate::cli::{Cli, Subcommand};
 
 /// Does what was typed.
 ///
@@ -62,22 +62,22 @@ use crate::cli::{Action, Cli};
 /// Whatever stopped it; [`UsageError`] somewhere in the chain when it was the typing.
 pub fn run(cli: &Cli) -> Result<Exit> {
     color::choose(cli.color);
-    match &cli.action {
+    match &cli.subcommand {
         None => record::run(&cli.record),
-        Some(Action::Check(options)) => check::run(options),
-        Some(Action::List(options)) => list::run(options),
-        Some(Action::Enforce(options)) => Ok(enforce::run(options)),
-        Some(Action::Verify(options)) => verify::run(options),
-        Some(Action::Profile(options)) => profile::run(options),
-        Some(Action::Lint(options)) => lint::run(options),
-        Some(Action::Diff(options)) => workbench::diff::run(options),
-        Some(Action::Review(options)) => workbench::review::run(options),
-        Some(Action::Convert(options)) => workbench::convert::run(options),
-        Some(Action::Explain(options)) => workbench::explain::run(options),
-        Some(Action::Report(options)) => workbench::report::run(options),
-        Some(Action::Decode(options)) => workbench::decode::run(options),
-        Some(Action::Completions(options)) => completions::run(options),
-        Some(Action::ManPages(options)) => man_pages::run(options),
-        Some(Action::CgroupGuard) => cgroup_guard::run(),
+        Some(Subcommand::Check(options)) => check::run(options),
+        Some(Subcommand::List(options)) => list::run(options),
+        Some(Subcommand::Enforce(options)) => Ok(enforce::run(options)),
+        Some(Subcommand::Verify(options)) => verify::run(options),
+        Some(Subcommand::Profile(options)) => profile::run(options),
+        Some(Subcommand::Lint(options)) => lint::run(options),
+        Some(Subcommand::Diff(options)) => workbench::diff::run(options),
+        Some(Subcommand::Review(options)) => workbench::review::run(options),
+        Some(Subcommand::Convert(options)) => workbench::convert::run(options),
+        Some(Subcommand::Explain(options)) => workbench::explain::run(options),
+        Some(Subcommand::Report(options)) => workbench::report::run(options),
+        Some(Subcommand::Decode(options)) => workbench::decode::run(options),
+        Some(Subcommand::Completions(options)) => completions::run(options),
+        Some(Subcommand::ManPages(options)) => man_pages::run(options),
+        Some(Subcommand::CgroupGuard) => cgroup_guard::run(),
     }
 }

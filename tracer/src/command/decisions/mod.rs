@@ -199,7 +199,7 @@ mod tests {
     use time::Month;
 
     use super::*;
-    use crate::cli::{Action, Cli};
+    use crate::cli::{Cli, Subcommand};
 
     const FILE: &str = "\
         [[allow]]\n\
@@ -222,8 +222,8 @@ mod tests {
 
     fn typed(words: &[&str]) -> cli::Derivation {
         let words = ["tracer", "profile", "-o", "out.json", "in.json"].iter().chain(words);
-        match Cli::try_parse_from(words).expect("a command line").action {
-            Some(Action::Profile(typed)) => typed.derivation,
+        match Cli::try_parse_from(words).expect("a command line").subcommand {
+            Some(Subcommand::Profile(typed)) => typed.derivation,
             other => panic!("{other:?}"),
         }
     }
