@@ -1,6 +1,6 @@
 //! Records of the kernel's audit log.
 
-use super::found::{Action, Asked, Found, Missing, Recogniser, Sighted};
+use super::found::{Asked, FilterEffect, Found, Missing, Recogniser, Sighted};
 use crate::audit::{self, FilterAction, Line, SyscallRecord};
 
 /// See the module.
@@ -16,7 +16,7 @@ impl Recogniser for AuditRecords {
             Line::Seccomp(record) => {
                 let is_errno = record.action == FilterAction::Errno;
                 let call = Sighted {
-                    action: Some(Action::Audited(record.action)),
+                    action: Some(FilterEffect::Audited(record.action)),
                     command: Some(record.command),
                     ..Sighted::once(record.call.into())
                 };

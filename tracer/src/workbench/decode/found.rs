@@ -55,7 +55,7 @@ pub struct Sighted {
     /// The syscall.
     pub call: CallId,
     /// What a filter did with it, when the line is of a filter.
-    pub action: Option<Action>,
+    pub action: Option<FilterEffect>,
     /// The command that made it, when the line names one.
     pub command: Option<Escaped>,
     /// How often it was made.
@@ -77,7 +77,7 @@ pub enum CallId {
 
 /// What happened to a syscall at a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
+pub enum FilterEffect {
     /// What an audit record says.
     Audited(FilterAction),
     /// SIGSYS reached the caller: the filter traps the syscall, or kills the caller.
@@ -133,7 +133,7 @@ impl From<AuditedCall> for CallId {
     }
 }
 
-impl std::fmt::Display for Action {
+impl std::fmt::Display for FilterEffect {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Audited(action) => action.fmt(formatter),
@@ -142,7 +142,7 @@ impl std::fmt::Display for Action {
     }
 }
 
-impl Serialize for Action {
+impl Serialize for FilterEffect {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

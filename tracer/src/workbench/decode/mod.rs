@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::{
-    found::{Action, Asked, CallId, Found, Recogniser, Sighted},
+    found::{Asked, CallId, FilterEffect, Found, Recogniser, Sighted},
     under::Judged,
 };
 use crate::{
@@ -70,7 +70,7 @@ pub struct DecodedCall {
     pub arch: Option<String>,
     /// What a filter did with it; absent where the text does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
+    pub action: Option<FilterEffect>,
     /// The command that made it; absent where the text does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Escaped>,
@@ -120,7 +120,7 @@ impl Decoded {
 }
 
 /// What makes two sightings one entry.
-type Key = (CallId, Option<Action>, Option<Escaped>);
+type Key = (CallId, Option<FilterEffect>, Option<Escaped>);
 
 /// How often, and with which result.
 #[derive(Default)]

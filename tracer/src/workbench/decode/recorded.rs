@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use super::{DecodedCall, found::Action};
+use super::{DecodedCall, found::FilterEffect};
 use crate::{
     audit::FilterAction,
     recording::{Call, DenyOutcome, Phase, denied::is_a_runtimes},
@@ -74,15 +74,14 @@ fn join(known: &mut Call, mut other: Call) {
 }
 
 /// How a syscall was refused; None of one that was made, or that another process decided on.
-fn outcome(action: Action) -> Option<DenyOutcome> {
+fn outcome(action: FilterEffect) -> Option<DenyOutcome> {
     match action {
         // The record does not hold the number.
-        Action::Audited(FilterAction::Errno) => Some(DenyOutcome::UnknownErrno),
-        Action::Audited(FilterAction::KillThread) => Some(DenyOutcome::ThreadKilled),
-        Action::Audited(FilterAction::KillProcess | FilterAction::Trap) | Action::Signal => {
-            Some(DenyOutcome::Signal)
-        }
-        Action::Audited(
+        FilterEffect::Audited(FilterAction::Errno) => Some(DenyOutcome::UnknownErrno),
+        FilterEffect::Audited(FilterAction::KillThread) => Some(DenyOutcome::ThreadKilled),
+        FilterEffect::Audited(FilterAction::KillProcess | FilterAction::Trap)
+        | FilterEffect::Signal => Some(DenyOutcome::Signal),
+        FilterEffect::Audited(
             FilterAction::Notify | FilterAction::Trace | FilterAction::Log | FilterAction::Other(_),
         ) => None,
     }
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
     use crate::text::escape;
 
-    fn decoded(number: i64, action: Option<Action>, command: &str) -> DecodedCall {
+    fn decoded(number: i64, action: Option<FilterEffect>, command: &str) -> DecodedCall {
         DecodedCall {
             count: 2,
             name: None,
@@ -118,14 +117,14 @@ mod tests {
     fn a_logged_call_was_made_and_another_was_refused() {
         use FilterAction::{Errno, KillProcess, KillThread, Log, Notify, Trap};
         for (action, expected) in [
-            (Some(Action::Audited(Log)), None),
-            (Some(Action::Audited(Notify)), None),
+            (Some(FilterEffect::Audited(Log)), None),
+            (Some(FilterEffect::Audited(Notify)), None),
             (None, None),
-            (Some(Action::Audited(Errno)), Some(DenyOutcome::UnknownErrno)),
-            (Some(Action::Audited(KillThread)), Some(DenyOutcome::ThreadKilled)),
-            (Some(Action::Audited(KillProcess)), Some(DenyOutcome::Signal)),
-            (Some(Action::Audited(Trap)), Some(DenyOutcome::Signal)),
-            (Some(Action::Signal), Some(DenyOutcome::Signal)),
+            (Some(FilterEffect::Audited(Errno)), Some(DenyOutcome::UnknownErrno)),
+            (Some(FilterEffect::Audited(KillThread)), Some(DenyOutcome::ThreadKilled)),
+            (Some(FilterEffect::Audited(KillProcess)), Some(DenyOutcome::Signal)),
+            (Some(FilterEffect::Audited(Trap)), Some(DenyOutcome::Signal)),
+            (Some(FilterEffect::Signal), Some(DenyOutcome::Signal)),
         ] {
             let [call] = &gathered(&[decoded(83, action, "t")])[..] else { panic!("{action:?}") };
             assert_eq!(call.outcome, expected, "{action:?}");
@@ -136,7 +135,7 @@ mod tests {
 
     #[test]
     fn one_call_of_two_commands_is_one_and_the_workload_s() {
-        let log = Some(Action::Audited(FilterAction::Log));
+        let log = Some(FilterEffect::Audited(FilterAction::Log));
         for (first, second) in [("runc:[2:INIT]", "nginx"), ("nginx", "runc:[2:INIT]")] {
             let found = gathered(&[decoded(83, log, first), decoded(83, log, second)]);
             let [call] = &found[..] else { panic!("{found:?}") };

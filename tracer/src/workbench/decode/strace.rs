@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use self::line::{Event, Outcome, Prefix};
 use super::{
-    found::{Action, Asked, CallId, Found, Recogniser, Sighted},
+    found::{Asked, CallId, FilterEffect, Found, Recogniser, Sighted},
     numbers::number,
 };
 use crate::{
@@ -127,7 +127,7 @@ impl Strace {
 
 /// What was returned to the caller is the number of the call.
 fn refused(call: Sighted) -> Sighted {
-    Sighted { action: Some(Action::Signal), failed: 0, errno: None, ..call }
+    Sighted { action: Some(FilterEffect::Signal), failed: 0, errno: None, ..call }
 }
 
 fn found(calls: Vec<Sighted>) -> Found {
