@@ -1,7 +1,7 @@
 //! Applies the changes that findings propose, once.
 
 use super::{
-    finding::{Finding, Fix, Rule},
+    finding::{Finding, Fix, LintRule},
     rules::text,
 };
 use crate::workbench::json_text::{self, Edit};
@@ -28,6 +28,6 @@ pub fn apply(
 }
 
 /// It is about text that is no JSON: nothing else is changed before that is mended.
-fn is_of_the_text(rule: &Rule) -> bool {
+fn is_of_the_text(rule: &LintRule) -> bool {
     text::RULES.iter().any(|known| known.code == rule.code)
 }

@@ -54,7 +54,7 @@ impl Confidence {
 
 /// A kind of finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct LintRule {
     /// The code, in small letters with dashes. It is an interface: programs and people name rules
     /// by it.
     pub code: &'static str,
@@ -86,7 +86,7 @@ pub struct Fix {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The kind.
-    pub rule: &'static Rule,
+    pub rule: &'static LintRule,
     /// How bad it is for the audience.
     pub severity: Severity,
     /// How sure lint is.
@@ -112,7 +112,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about a place, as bad as its rule.
-    pub fn new(rule: &'static Rule, path: impl Into<String>, span: Span) -> Self {
+    pub fn new(rule: &'static LintRule, path: impl Into<String>, span: Span) -> Self {
         Self {
             rule,
             severity: rule.severity,

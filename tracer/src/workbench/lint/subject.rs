@@ -2,7 +2,7 @@
 
 use super::{
     consumer::Audience,
-    finding::{Finding, Rule},
+    finding::{Finding, LintRule},
 };
 use crate::workbench::json_text::{Edit, Located, Node, Span, Step};
 
@@ -35,7 +35,7 @@ impl<'a> Subject<'a> {
     }
 
     /// A finding about the value at a path; about what is nearest above where there is none.
-    pub fn finding(&self, rule: &'static Rule, path: &str) -> Finding {
+    pub fn finding(&self, rule: &'static LintRule, path: &str) -> Finding {
         let Located { node, found, .. } = self.at(path);
         let start = node.span.start;
         let span = if found { node.span } else { Span { start, end: start + 1 } };
@@ -43,14 +43,14 @@ impl<'a> Subject<'a> {
     }
 
     /// A finding about the key at a path.
-    pub fn finding_of_key(&self, rule: &'static Rule, path: &str) -> Finding {
+    pub fn finding_of_key(&self, rule: &'static LintRule, path: &str) -> Finding {
         let finding = self.finding(rule, path);
         let key = self.at(path).key;
         Finding { span: key.unwrap_or(finding.span), ..finding }
     }
 
     /// A finding about the beginning of the value at a path.
-    pub fn finding_of_start(&self, rule: &'static Rule, path: &str) -> Finding {
+    pub fn finding_of_start(&self, rule: &'static LintRule, path: &str) -> Finding {
         let finding = self.finding(rule, path);
         let start = finding.span.start;
         Finding { span: Span { start, end: start + 1 }, ..finding }

@@ -6,7 +6,7 @@ use super::{Judged, json::help, positions};
 use crate::workbench::{
     json_text::Position,
     lint::{
-        finding::{Finding, Rule, Safety, Severity},
+        finding::{Finding, LintRule, Safety, Severity},
         rules,
     },
 };
@@ -141,7 +141,7 @@ struct Replacement {
 pub fn log(files: &[Judged<'_>]) -> Log {
     let rules = rules::all();
     let results = files.iter().flat_map(|file| of_file(file, &rules)).collect();
-    let descriptor = |rule: &&Rule| Descriptor {
+    let descriptor = |rule: &&LintRule| Descriptor {
         id: rule.code,
         short_description: Message { text: rule.summary.to_owned() },
         default_configuration: Configuration { level: level(rule.severity) },
@@ -159,7 +159,7 @@ fn level(severity: Severity) -> &'static str {
     severity.name()
 }
 
-fn of_file(file: &Judged<'_>, rules: &[&'static Rule]) -> Vec<Found> {
+fn of_file(file: &Judged<'_>, rules: &[&'static LintRule]) -> Vec<Found> {
     let lines = crate::workbench::json_text::Lines::new(file.text);
     let place = positions(file);
     let artifact = Artifact { uri: uri(file.name) };

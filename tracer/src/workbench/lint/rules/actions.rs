@@ -1,7 +1,7 @@
 //! Actions: tokens, and what they make of the whole profile.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::REFUSED,
     meaning::Meaning,
     subject::Subject,
@@ -12,41 +12,44 @@ use crate::{
 };
 
 /// No action.
-pub static UNKNOWN_ACTION: Rule =
-    Rule { code: "unknown-action", summary: "there is no such action", severity: Severity::Error };
+pub static UNKNOWN_ACTION: LintRule = LintRule {
+    code: "unknown-action",
+    summary: "there is no such action",
+    severity: Severity::Error,
+};
 /// An allowlist that allows everything.
-pub static DEFAULT_ALLOW: Rule = Rule {
+pub static DEFAULT_ALLOW: LintRule = LintRule {
     code: "default-allow",
     summary: "the profile lists what it allows, and allows everything else as well: it denies nothing",
     severity: Severity::Error,
 };
 /// Nothing is denied, and nothing is listed.
-pub static ALLOWS_EVERYTHING: Rule = Rule {
+pub static ALLOWS_EVERYTHING: LintRule = LintRule {
     code: "allows-everything",
     summary: "the profile denies nothing",
     severity: Severity::Warning,
 };
 /// A list of what is denied.
-pub static DENYLIST: Rule = Rule {
+pub static DENYLIST: LintRule = LintRule {
     code: "denylist",
     summary: "the profile lists what it denies, and allows every call that it does not name, also calls that newer kernels have",
     severity: Severity::Note,
 };
 /// The thread alone is killed.
-pub static KILL_THREAD: Rule = Rule {
+pub static KILL_THREAD: LintRule = LintRule {
     code: "kill-thread",
     summary: "the action kills the thread alone, and leaves the other threads of the program in an unknown state",
     severity: Severity::Warning,
 };
 /// A tracer would have to decide.
-pub static TRACE: Rule = Rule {
+pub static TRACE: LintRule = LintRule {
     code: "trace-without-tracer",
     summary: "SCMP_ACT_TRACE asks a process that traces the container; without one the call fails with ENOSYS",
     severity: Severity::Warning,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&UNKNOWN_ACTION, &DEFAULT_ALLOW, &ALLOWS_EVERYTHING, &DENYLIST, &KILL_THREAD, &TRACE];
 
 /// A token that is none of a list: the likely one, and whether it is certain.

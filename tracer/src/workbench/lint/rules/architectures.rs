@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        finding::{Finding, Rule, Safety, Severity},
+        finding::{Finding, LintRule, Safety, Severity},
         matrix::{ARCH_MAP, BOTH_ARCHITECTURES, REFUSED},
         subject::{Subject, quoted},
     },
@@ -15,44 +15,44 @@ use crate::{
 };
 
 /// No architecture.
-pub static UNKNOWN_ARCHITECTURE: Rule = Rule {
+pub static UNKNOWN_ARCHITECTURE: LintRule = LintRule {
     code: "unknown-architecture",
     summary: "there is no such architecture",
     severity: Severity::Error,
 };
 /// `SCMP_ARCH_NATIVE`.
-pub static NATIVE: Rule = Rule {
+pub static NATIVE: LintRule = LintRule {
     code: "native-architecture",
     summary: "SCMP_ARCH_NATIVE, which libseccomp knows and no runtime takes",
     severity: Severity::Error,
 };
 /// `archMap`.
-pub static ARCH_MAP_RULE: Rule = Rule {
+pub static ARCH_MAP_RULE: LintRule = LintRule {
     code: "arch-map",
     summary: "archMap is Docker's addition to the form",
     severity: Severity::Warning,
 };
 /// `architectures` and `archMap`.
-pub static BOTH: Rule = Rule {
+pub static BOTH: LintRule = LintRule {
     code: "both-architectures",
     summary: "the profile has architectures and archMap",
     severity: Severity::Error,
 };
 /// No architectures.
-pub static MISSING: Rule = Rule {
+pub static MISSING: LintRule = LintRule {
     code: "architectures-missing",
     summary: "no architectures are listed: a program that calls through another ABI than the machine's own is killed",
     severity: Severity::Note,
 };
 /// One that is listed twice.
-pub static DUPLICATE: Rule = Rule {
+pub static DUPLICATE: LintRule = LintRule {
     code: "duplicate-architecture",
     summary: "an architecture is listed twice",
     severity: Severity::Note,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&UNKNOWN_ARCHITECTURE, &NATIVE, &ARCH_MAP_RULE, &BOTH, &MISSING, &DUPLICATE];
 
 /// No architecture. `right` is what the reader proposes: a token, or several.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        finding::{Confidence, Finding, Rule, Safety, Severity},
+        finding::{Confidence, Finding, LintRule, Safety, Severity},
         matrix::{REFUSED, SAME_ARGUMENT},
         meaning::Meaning,
         subject::Subject,
@@ -17,44 +17,44 @@ use crate::{
 };
 
 /// No comparison.
-pub static UNKNOWN_OPERATOR: Rule = Rule {
+pub static UNKNOWN_OPERATOR: LintRule = LintRule {
     code: "unknown-operator",
     summary: "there is no such comparison",
     severity: Severity::Error,
 };
 /// A call has six arguments.
-pub static ARGUMENT_INDEX: Rule = Rule {
+pub static ARGUMENT_INDEX: LintRule = LintRule {
     code: "argument-index",
     summary: "a call has the arguments 0 to 5",
     severity: Severity::Error,
 };
 /// Two conditions on one argument.
-pub static SAME_ARGUMENT_RULE: Rule = Rule {
+pub static SAME_ARGUMENT_RULE: LintRule = LintRule {
     code: "same-argument-twice",
     summary: "two conditions are about one argument: one of them is enough",
     severity: Severity::Warning,
 };
 /// A value that nothing is compared with.
-pub static VALUE_TWO: Rule = Rule {
+pub static VALUE_TWO: LintRule = LintRule {
     code: "value-two-unused",
     summary: "valueTwo is read with SCMP_CMP_MASKED_EQ alone",
     severity: Severity::Note,
 };
 /// A comparison that always holds, or never.
-pub static CONSTANT: Rule = Rule {
+pub static CONSTANT: LintRule = LintRule {
     code: "constant-condition",
     summary: "the comparison always holds, or never",
     severity: Severity::Warning,
 };
 /// Bits outside of the mask.
-pub static MASK: Rule = Rule {
+pub static MASK: LintRule = LintRule {
     code: "bits-outside-mask",
     summary: "valueTwo has bits outside of the mask, which do not count",
     severity: Severity::Warning,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&UNKNOWN_OPERATOR, &ARGUMENT_INDEX, &SAME_ARGUMENT_RULE, &VALUE_TWO, &CONSTANT, &MASK];
 
 /// No comparison.

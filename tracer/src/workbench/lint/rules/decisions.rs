@@ -3,7 +3,7 @@
 
 use time::Date;
 
-use super::super::finding::{Finding, Rule, Severity};
+use super::super::finding::{Finding, LintRule, Severity};
 use crate::{
     profile::{Derivation, policy::Policy},
     syscalls::{self, Abi},
@@ -15,38 +15,38 @@ use crate::{
 };
 
 /// A file in another form.
-pub static MALFORMED: Rule = Rule {
+pub static MALFORMED: LintRule = LintRule {
     code: "decisions-malformed",
     summary: "the file of decisions cannot be read",
     severity: Severity::Error,
 };
 /// A decision that is over.
-pub static EXPIRED: Rule = Rule {
+pub static EXPIRED: LintRule = LintRule {
     code: "decision-expired",
     summary: "the last day of the decision is over: it does not count any more",
     severity: Severity::Warning,
 };
 /// A decision about no syscall.
-pub static UNKNOWN: Rule = Rule {
+pub static UNKNOWN: LintRule = LintRule {
     code: "decision-unknown-syscall",
     summary: "the decision names what is no system call: it does not count",
     severity: Severity::Warning,
 };
 /// A decision that changes nothing.
-pub static UNUSED: Rule = Rule {
+pub static UNUSED: LintRule = LintRule {
     code: "decision-unused",
     summary: "the decision changes nothing: the evidence decides the same without it",
     severity: Severity::Warning,
 };
 /// A profile that does something else.
-pub static NOT_FOLLOWED: Rule = Rule {
+pub static NOT_FOLLOWED: LintRule = LintRule {
     code: "decision-not-followed",
     summary: "the profile does something else than was decided",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&MALFORMED, &EXPIRED, &UNKNOWN, &UNUSED, &NOT_FOLLOWED];
+pub const RULES: &[&LintRule] = &[&MALFORMED, &EXPIRED, &UNKNOWN, &UNUSED, &NOT_FOLLOWED];
 
 /// A profile that decisions are about.
 #[derive(Debug)]

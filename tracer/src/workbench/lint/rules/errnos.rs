@@ -1,57 +1,57 @@
 //! Error numbers: as numbers, by name, and of actions that return none.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{ERRNO_CONTRADICTS, ERRNO_NAME, ERRNO_OF_ACTION, ERRNO_RANGE, ERRNO_UNKNOWN, REFUSED},
     subject::{Subject, last_key},
 };
 use crate::{syscalls::errno, text::escape, workbench::json_text::Edit};
 
 /// A name where a number is expected.
-pub static ERRNO_TEXT_RULE: Rule = Rule {
+pub static ERRNO_TEXT_RULE: LintRule = LintRule {
     code: "errno-text",
     summary: "an error number is written as text",
     severity: Severity::Error,
 };
 /// An error by its name alone.
-pub static ERRNO_NAME_RULE: Rule = Rule {
+pub static ERRNO_NAME_RULE: LintRule = LintRule {
     code: "errno-by-name",
     summary: "an error is written by its name, which Podman and CRI-O alone read",
     severity: Severity::Warning,
 };
 /// An error by its name, beside the same number.
-pub static ERRNO_REDUNDANT: Rule = Rule {
+pub static ERRNO_REDUNDANT: LintRule = LintRule {
     code: "errno-twice",
     summary: "an error is written by its name beside the same number",
     severity: Severity::Note,
 };
 /// No error.
-pub static ERRNO_UNKNOWN_RULE: Rule = Rule {
+pub static ERRNO_UNKNOWN_RULE: LintRule = LintRule {
     code: "errno-unknown",
     summary: "there is no error of this name",
     severity: Severity::Error,
 };
 /// A name and another number.
-pub static ERRNO_CONTRADICTS_RULE: Rule = Rule {
+pub static ERRNO_CONTRADICTS_RULE: LintRule = LintRule {
     code: "errno-contradiction",
     summary: "the name of an error and the number beside it differ",
     severity: Severity::Error,
 };
 /// No number of an error.
-pub static ERRNO_RANGE_RULE: Rule = Rule {
+pub static ERRNO_RANGE_RULE: LintRule = LintRule {
     code: "errno-range",
     summary: "the number is no error number: these go from 0 to 4095",
     severity: Severity::Error,
 };
 /// An error number of an action that returns none.
-pub static ERRNO_OF_ACTION_RULE: Rule = Rule {
+pub static ERRNO_OF_ACTION_RULE: LintRule = LintRule {
     code: "errno-of-action",
     summary: "an error number stands beside an action that returns none",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[
+pub const RULES: &[&LintRule] = &[
     &ERRNO_TEXT_RULE,
     &ERRNO_NAME_RULE,
     &ERRNO_REDUNDANT,

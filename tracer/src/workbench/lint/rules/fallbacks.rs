@@ -2,21 +2,21 @@
 //! that the kernel has none.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     meaning::{Meaning, always},
     subject::{Subject, listed},
 };
 use crate::profile::{Errno, oci::Action, policy::Verdict};
 
 /// A refusal that takes the fall-back away.
-pub static FALLBACK: Rule = Rule {
+pub static FALLBACK: LintRule = LintRule {
     code: "no-fallback",
     summary: "calls that programs go on without after ENOSYS alone are refused with another error",
     severity: Severity::Warning,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&FALLBACK];
+pub const RULES: &[&LintRule] = &[&FALLBACK];
 
 /// The calls, and what fails without the fall-back. Read in glibc 2.42 (`clone-internal.c`,
 /// `faccessat.c`, `statx.c`, `fchmodat.c`) and musl 1.2.5, and measured with glibc 2.36 and

@@ -1,39 +1,45 @@
 //! Values of another kind than expected, and fields that are not there.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{NAMES_MISSING, NO_DEFAULT, REFUSED, ZERO},
     subject::{Subject, last_key, parent, quoted},
 };
 use crate::{text::escape, workbench::json_text::Value};
 
 /// Another kind of value.
-pub static WRONG_TYPE: Rule = Rule {
+pub static WRONG_TYPE: LintRule = LintRule {
     code: "wrong-type",
     summary: "a value is of another kind than the field",
     severity: Severity::Error,
 };
 /// No `defaultAction`.
-pub static DEFAULT_ACTION_MISSING: Rule = Rule {
+pub static DEFAULT_ACTION_MISSING: LintRule = LintRule {
     code: "default-action-missing",
     summary: "the profile has no defaultAction",
     severity: Severity::Error,
 };
 /// A rule without an action.
-pub static ACTION_MISSING: Rule =
-    Rule { code: "action-missing", summary: "the rule has no action", severity: Severity::Error };
+pub static ACTION_MISSING: LintRule = LintRule {
+    code: "action-missing",
+    summary: "the rule has no action",
+    severity: Severity::Error,
+};
 /// A rule without names.
-pub static NAMES_MISSING_RULE: Rule =
-    Rule { code: "names-missing", summary: "the rule names no call", severity: Severity::Error };
+pub static NAMES_MISSING_RULE: LintRule = LintRule {
+    code: "names-missing",
+    summary: "the rule names no call",
+    severity: Severity::Error,
+};
 /// A condition on an argument, or an entry of `archMap`, that is not whole.
-pub static FIELD_MISSING: Rule = Rule {
+pub static FIELD_MISSING: LintRule = LintRule {
     code: "field-missing",
     summary: "a field that must be there is not",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&WRONG_TYPE, &DEFAULT_ACTION_MISSING, &ACTION_MISSING, &NAMES_MISSING_RULE, &FIELD_MISSING];
 
 /// Another kind of value is expected.

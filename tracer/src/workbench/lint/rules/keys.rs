@@ -1,36 +1,39 @@
 //! Keys that nobody knows, that are spelt in another way, or that come twice.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{IGNORED, KEY_CASE, KEY_CASE_OF_ADDITIONS},
     subject::{Subject, last_key},
 };
 use crate::workbench::json_text::{Edit, Step};
 
 /// A key that nobody knows.
-pub static UNKNOWN_KEY: Rule =
-    Rule { code: "unknown-key", summary: "no consumer knows this field", severity: Severity::Note };
+pub static UNKNOWN_KEY: LintRule = LintRule {
+    code: "unknown-key",
+    summary: "no consumer knows this field",
+    severity: Severity::Note,
+};
 /// A key that is like a known one.
-pub static MISSPELT_KEY: Rule = Rule {
+pub static MISSPELT_KEY: LintRule = LintRule {
     code: "misspelt-key",
     summary: "the field is misspelt, and ignored silently",
     severity: Severity::Error,
 };
 /// A key in other letters.
-pub static KEY_CASE_RULE: Rule = Rule {
+pub static KEY_CASE_RULE: LintRule = LintRule {
     code: "key-case",
     summary: "the field is written in other letters, capital or small",
     severity: Severity::Warning,
 };
 /// A key that comes twice.
-pub static DUPLICATE_KEY: Rule = Rule {
+pub static DUPLICATE_KEY: LintRule = LintRule {
     code: "duplicate-key",
     summary: "a field comes twice, and the consumers do not agree on which one counts",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&UNKNOWN_KEY, &MISSPELT_KEY, &KEY_CASE_RULE, &DUPLICATE_KEY];
+pub const RULES: &[&LintRule] = &[&UNKNOWN_KEY, &MISSPELT_KEY, &KEY_CASE_RULE, &DUPLICATE_KEY];
 
 /// A key that nobody knows, and that is like none.
 pub fn unknown(subject: &Subject<'_>, path: &str) -> Option<Finding> {

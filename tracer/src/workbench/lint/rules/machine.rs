@@ -1,7 +1,7 @@
 //! Conditions on the machine and the container: `includes` and `excludes`.
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{MACHINE, MACHINE_UNKNOWN, MIN_KERNEL, MIN_KERNEL_UNKNOWN},
     meaning::{self, Meaning},
     subject::{Subject, listed},
@@ -9,7 +9,7 @@ use super::super::{
 use crate::{
     profile::{
         capability::Capability,
-        oci::{Action, Constraint, Rule as ProfileRule},
+        oci::{Action, Constraint, Rule},
         policy,
     },
     syscalls::{self, HOST},
@@ -18,38 +18,38 @@ use crate::{
 };
 
 /// A rule that counts under conditions.
-pub static CONDITIONAL: Rule = Rule {
+pub static CONDITIONAL: LintRule = LintRule {
     code: "conditional-rule",
     summary: "the rule counts under conditions, which containerd, runc and crun read over",
     severity: Severity::Error,
 };
 /// A rule that counts from a kernel on.
-pub static KERNEL: Rule = Rule {
+pub static KERNEL: LintRule = LintRule {
     code: "min-kernel",
     summary: "the rule counts from a kernel version on, which Docker alone looks at",
     severity: Severity::Error,
 };
 /// No capability.
-pub static UNKNOWN_CAPABILITY: Rule = Rule {
+pub static UNKNOWN_CAPABILITY: LintRule = LintRule {
     code: "unknown-capability",
     summary: "there is no such capability",
     severity: Severity::Error,
 };
 /// A token in the place of Go's name.
-pub static MACHINE_ARCHITECTURE: Rule = Rule {
+pub static MACHINE_ARCHITECTURE: LintRule = LintRule {
     code: "machine-architecture",
     summary: "conditions name architectures as Go does, not by tokens",
     severity: Severity::Error,
 };
 /// No version.
-pub static KERNEL_FORM: Rule = Rule {
+pub static KERNEL_FORM: LintRule = LintRule {
     code: "min-kernel-form",
     summary: "minKernel is a version of two numbers",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&CONDITIONAL, &KERNEL, &UNKNOWN_CAPABILITY, &MACHINE_ARCHITECTURE, &KERNEL_FORM];
 
 /// No capability.
@@ -111,7 +111,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
 }
 
 /// On this processor it is the same whether the condition is read or not.
-fn is_harmless(rule: &ProfileRule) -> bool {
+fn is_harmless(rule: &Rule) -> bool {
     let Constraint { capabilities, architectures, min_kernel } = &rule.includes;
     let includes_this = architectures.iter().any(|name| name == HOST.go_name);
     let by_architecture_alone =
@@ -120,7 +120,7 @@ fn is_harmless(rule: &ProfileRule) -> bool {
     by_architecture_alone && (includes_this || foreign)
 }
 
-fn of_rule(subject: &Subject<'_>, path: &str, rule: &ProfileRule) -> Option<Finding> {
+fn of_rule(subject: &Subject<'_>, path: &str, rule: &Rule) -> Option<Finding> {
     let of_kernel_alone = [&rule.includes, &rule.excludes].iter().all(|constraint| {
         constraint.capabilities.is_empty() && constraint.architectures.is_empty()
     });
@@ -149,7 +149,7 @@ fn of_rule(subject: &Subject<'_>, path: &str, rule: &ProfileRule) -> Option<Find
 }
 
 /// When a rule counts.
-fn conditions(rule: &ProfileRule) -> String {
+fn conditions(rule: &Rule) -> String {
     let part = |word: &str, names: Vec<String>| {
         (!names.is_empty()).then(|| format!("{word} {}", listed(&names)))
     };

@@ -18,15 +18,15 @@ pub mod syscalls;
 pub mod text;
 
 use super::{
-    finding::{Finding, Rule},
+    finding::{Finding, LintRule},
     meaning::Meaning,
     subject::Subject,
 };
 use crate::profile::oci::{Diagnosis, ErrorKind, Oddity, ProfileError, Remark};
 
 /// Every rule.
-pub fn all() -> Vec<&'static Rule> {
-    let mut rules: Vec<&Rule> = [
+pub fn all() -> Vec<&'static LintRule> {
+    let mut rules: Vec<&LintRule> = [
         actions::RULES,
         architectures::RULES,
         conditions::RULES,

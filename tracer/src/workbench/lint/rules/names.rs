@@ -1,36 +1,36 @@
 //! How rules name their calls: `names`, and the old `name`.
 
 use super::super::{
-    finding::{Finding, Rule, Safety, Severity},
+    finding::{Finding, LintRule, Safety, Severity},
     matrix::{EMPTY_NAME, NAME_AND_NAMES, NO_NAMES, OLD_NAME},
     subject::{Subject, parent, quoted},
 };
 use crate::{text::escape, workbench::json_text::Edit};
 
 /// `name` in the place of `names`.
-pub static OLD_NAME_RULE: Rule = Rule {
+pub static OLD_NAME_RULE: LintRule = LintRule {
     code: "old-name",
     summary: "the rule has the old form `name`, which the OCI form does not know",
     severity: Severity::Error,
 };
 /// `name` beside `names`.
-pub static NAME_AND_NAMES_RULE: Rule = Rule {
+pub static NAME_AND_NAMES_RULE: LintRule = LintRule {
     code: "name-and-names",
     summary: "the rule has `name` and `names`",
     severity: Severity::Error,
 };
 /// An empty list of names.
-pub static NO_NAMES_RULE: Rule = Rule {
+pub static NO_NAMES_RULE: LintRule = LintRule {
     code: "no-names",
     summary: "the list of names is empty: the rule is about no call",
     severity: Severity::Warning,
 };
 /// An empty name.
-pub static EMPTY_NAME_RULE: Rule =
-    Rule { code: "empty-name", summary: "a name is empty", severity: Severity::Error };
+pub static EMPTY_NAME_RULE: LintRule =
+    LintRule { code: "empty-name", summary: "a name is empty", severity: Severity::Error };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
+pub const RULES: &[&LintRule] =
     &[&OLD_NAME_RULE, &NAME_AND_NAMES_RULE, &NO_NAMES_RULE, &EMPTY_NAME_RULE];
 
 /// `name` alone, or beside an empty list. `path` is the rule's.

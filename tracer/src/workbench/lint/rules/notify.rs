@@ -1,7 +1,7 @@
 //! Calls that another process decides on.
 
 use super::super::{
-    finding::{Finding, Rule, Safety, Severity},
+    finding::{Finding, LintRule, Safety, Severity},
     matrix::{METADATA, NOTIFY_BY_DEFAULT},
     meaning::Meaning,
     subject::Subject,
@@ -9,32 +9,32 @@ use super::super::{
 use crate::profile::oci::Action;
 
 /// Another process decides by default.
-pub static NOTIFY_DEFAULT: Rule = Rule {
+pub static NOTIFY_DEFAULT: LintRule = LintRule {
     code: "notify-by-default",
     summary: "SCMP_ACT_NOTIFY is the default action: another process would have to answer every call",
     severity: Severity::Error,
 };
 /// `listenerMetadata` alone.
-pub static METADATA_ALONE: Rule = Rule {
+pub static METADATA_ALONE: LintRule = LintRule {
     code: "metadata-without-listener",
     summary: "listenerMetadata stands without listenerPath",
     severity: Severity::Error,
 };
 /// Nobody is there to decide.
-pub static NO_LISTENER: Rule = Rule {
+pub static NO_LISTENER: LintRule = LintRule {
     code: "notify-without-listener",
     summary: "a rule has SCMP_ACT_NOTIFY, and no listenerPath says which process answers",
     severity: Severity::Warning,
 };
 /// The call by which the listener's descriptor is sent.
-pub static NOTIFY_WRITE: Rule = Rule {
+pub static NOTIFY_WRITE: LintRule = LintRule {
     code: "notify-on-write",
     summary: "SCMP_ACT_NOTIFY on write, which runc refuses: it writes itself before anybody answers",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&NOTIFY_DEFAULT, &METADATA_ALONE, &NO_LISTENER, &NOTIFY_WRITE];
+pub const RULES: &[&LintRule] = &[&NOTIFY_DEFAULT, &METADATA_ALONE, &NO_LISTENER, &NOTIFY_WRITE];
 
 /// Another process decides by default.
 pub fn by_default(subject: &Subject<'_>, path: &str) -> Option<Finding> {

@@ -3,63 +3,64 @@
 use std::collections::BTreeMap;
 
 use super::super::{
-    finding::{Finding, Rule, Safety, Severity},
+    finding::{Finding, LintRule, Safety, Severity},
     meaning::Meaning,
     subject::Subject,
 };
 use crate::{
     profile::{
         Errno, filter,
-        oci::{Action, Rule as ProfileRule},
+        oci::{Action, Rule},
         policy::PolicyError,
     },
     text::escape,
 };
 
 /// Two rules want different things.
-pub static CONTRADICTION: Rule = Rule {
+pub static CONTRADICTION: LintRule = LintRule {
     code: "contradicting-rules",
     summary: "two rules want different things of one call",
     severity: Severity::Error,
 };
 /// Conditions that do not count.
-pub static SHADOWED: Rule = Rule {
+pub static SHADOWED: LintRule = LintRule {
     code: "shadowed-conditions",
     summary: "another rule is about the call whatever its arguments are: the conditions do not count",
     severity: Severity::Error,
 };
 /// A rule that does what happens anyway.
-pub static REDUNDANT: Rule = Rule {
+pub static REDUNDANT: LintRule = LintRule {
     code: "redundant-rule",
     summary: "the rule does what happens by default: every runtime skips it",
     severity: Severity::Note,
 };
 /// Two rules that do the same.
-pub static TWICE: Rule = Rule {
+pub static TWICE: LintRule = LintRule {
     code: "name-in-two-rules",
     summary: "two rules do the same with a call",
     severity: Severity::Note,
 };
 /// clone3 beside a limited clone.
-pub static CLONE3: Rule = Rule {
+pub static CLONE3: LintRule = LintRule {
     code: "clone3-bypass",
     summary: "clone is limited by its flags and clone3 is not: its flags lie in memory, where no filter looks",
     severity: Severity::Warning,
 };
 /// No room for the filter.
-pub static TOO_LARGE: Rule = Rule {
+pub static TOO_LARGE: LintRule = LintRule {
     code: "filter-too-large",
     summary: "the kernel takes filters of 4096 instructions, and the profile makes a longer one",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&CONTRADICTION, &SHADOWED, &REDUNDANT, &TWICE, &CLONE3, &TOO_LARGE];
+pub const RULES: &[&LintRule] =
+    &[&CONTRADICTION, &SHADOWED, &REDUNDANT, &TWICE, &CLONE3, &TOO_LARGE];
 
 /// What a rule does.
 type Does = (Action, Option<u16>);
 
-fn does(rule: &ProfileRule) -> Does {
+fn does(rule: &Rule) -> Does {
     let number = rule.errno.unwrap_or(Errno::EPERM.get());
     (rule.action, rule.action.has_number().then_some(number))
 }
@@ -72,7 +73,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
     let lets_pass = |action: Action| matches!(action, Action::Allow | Action::Log);
     // The first rule that is about a call whatever its arguments are, wherever it stands.
     let mut whole: BTreeMap<&str, (usize, Does)> = BTreeMap::new();
-    let counting: Vec<(usize, String, &ProfileRule)> = meaning
+    let counting: Vec<(usize, String, &Rule)> = meaning
         .rules()
         .enumerate()
         .map(|(at, (path, rule))| (at, path, rule))
@@ -114,7 +115,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
 }
 
 /// The rule counts in every container and on every machine.
-fn is_unconditional(rule: &ProfileRule) -> bool {
+fn is_unconditional(rule: &Rule) -> bool {
     rule.includes == Default::default() && rule.excludes == Default::default()
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::{
     consumer::{Consumer, Version},
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     meaning::{Meaning, always},
     subject::{Subject, listed, quoted},
 };
@@ -18,32 +18,32 @@ use crate::{
 };
 
 /// No container starts.
-pub static START: Rule = Rule {
+pub static START: LintRule = LintRule {
     code: "does-not-start",
     summary: "the profile refuses what the container runtime calls under it: no container starts",
     severity: Severity::Error,
 };
 /// No container starts with a newer runtime.
-pub static UPDATE: Rule = Rule {
+pub static UPDATE: LintRule = LintRule {
     code: "breaks-by-update",
     summary: "the profile refuses what a newer version of the container runtime needs: the update will break it",
     severity: Severity::Warning,
 };
 /// A container may not start, or nothing can be executed in it.
-pub static CHANCE: Rule = Rule {
+pub static CHANCE: LintRule = LintRule {
     code: "may-not-start",
     summary: "the profile refuses what the container runtime calls now and then, for `exec`, or in some versions",
     severity: Severity::Warning,
 };
 /// Calls of every program.
-pub static PROGRAM: Rule = Rule {
+pub static PROGRAM: LintRule = LintRule {
     code: "program-calls",
     summary: "the profile refuses calls that no program runs without",
     severity: Severity::Warning,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&START, &UPDATE, &CHANCE, &PROGRAM];
+pub const RULES: &[&LintRule] = &[&START, &UPDATE, &CHANCE, &PROGRAM];
 
 /// When a runtime needs a call that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn need(call: &BaseCall, version: Option<&Version>, policy: &Policy) -> Option<N
 fn lacking(
     subject: &Subject<'_>,
     meaning: &Meaning,
-    rule: &'static Rule,
+    rule: &'static LintRule,
     (runtime, version): (Runtime, Option<&Version>),
     calls: &[&BaseCall],
 ) -> Finding {

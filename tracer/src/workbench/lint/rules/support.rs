@@ -3,7 +3,7 @@
 use super::{
     super::{
         consumer::Version,
-        finding::{Finding, Rule, Severity},
+        finding::{Finding, LintRule, Severity},
         matrix::{FLAGS, REFUSED},
         subject::{Subject, listed},
     },
@@ -17,29 +17,29 @@ use crate::{
 };
 
 /// No flag.
-pub static UNKNOWN_FLAG: Rule =
-    Rule { code: "unknown-flag", summary: "there is no such flag", severity: Severity::Error };
+pub static UNKNOWN_FLAG: LintRule =
+    LintRule { code: "unknown-flag", summary: "there is no such flag", severity: Severity::Error };
 /// A list of flags.
-pub static FLAGS_OF_OLD_RUNC: Rule = Rule {
+pub static FLAGS_OF_OLD_RUNC: LintRule = LintRule {
     code: "flags-unsupported",
     summary: "runc before 1.2 refuses a profile with flags",
     severity: Severity::Error,
 };
 /// An empty list of flags.
-pub static EMPTY_FLAGS: Rule = Rule {
+pub static EMPTY_FLAGS: LintRule = LintRule {
     code: "empty-flags",
     summary: "an empty list of flags is not the same as none: without one, runc from 1.2 on and crun set SPEC_ALLOW",
     severity: Severity::Note,
 };
 /// Calls that libseccomp may not know.
-pub static TOO_NEW: Rule = Rule {
+pub static TOO_NEW: LintRule = LintRule {
     code: "libseccomp-too-old",
     summary: "an older libseccomp does not know the call, and the runtime leaves its rule out silently",
     severity: Severity::Warning,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&UNKNOWN_FLAG, &FLAGS_OF_OLD_RUNC, &EMPTY_FLAGS, &TOO_NEW];
+pub const RULES: &[&LintRule] = &[&UNKNOWN_FLAG, &FLAGS_OF_OLD_RUNC, &EMPTY_FLAGS, &TOO_NEW];
 
 /// The newest call of x86_64 that releases of libseccomp know (`src/syscalls.csv` of each tag).
 /// Distributions patch: Debian 12's 2.5.4 knows 456.

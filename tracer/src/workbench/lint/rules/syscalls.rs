@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
-    finding::{Confidence, Finding, Rule, Safety, Severity},
+    finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::IGNORED,
     subject::{Subject, quoted},
 };
@@ -16,26 +16,26 @@ use crate::{
 };
 
 /// No call.
-pub static UNKNOWN_SYSCALL: Rule = Rule {
+pub static UNKNOWN_SYSCALL: LintRule = LintRule {
     code: "unknown-syscall",
     summary: "there is no such system call",
     severity: Severity::Warning,
 };
 /// A name that comes twice in a rule.
-pub static DUPLICATE_NAME: Rule = Rule {
+pub static DUPLICATE_NAME: LintRule = LintRule {
     code: "duplicate-name",
     summary: "the rule names a call twice",
     severity: Severity::Note,
 };
 /// A call of an ABI that is not listed.
-pub static OTHER_ABI: Rule = Rule {
+pub static OTHER_ABI: LintRule = LintRule {
     code: "unlisted-abi",
     summary: "x86_64 has no such call, and the architecture that has it is not listed: the name is without effect",
     severity: Severity::Note,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&UNKNOWN_SYSCALL, &DUPLICATE_NAME, &OTHER_ABI];
+pub const RULES: &[&LintRule] = &[&UNKNOWN_SYSCALL, &DUPLICATE_NAME, &OTHER_ABI];
 
 /// For how many names a likely one is looked for: each takes a comparison with all.
 const MOST_LIKELY: usize = 100;

@@ -2,7 +2,7 @@
 
 use super::super::{
     consumer::{Audience, Consumer},
-    finding::{Finding, Rule, Safety, Severity},
+    finding::{Finding, LintRule, Safety, Severity},
     matrix::REFUSED,
 };
 use crate::{
@@ -12,32 +12,32 @@ use crate::{
 };
 
 /// The bytes are no text of JSON.
-pub static ENCODING: Rule = Rule {
+pub static ENCODING: LintRule = LintRule {
     code: "encoding",
     summary: "the file is not UTF-8 text as JSON needs it",
     severity: Severity::Error,
 };
 /// The text is no JSON.
-pub static NOT_JSON: Rule =
-    Rule { code: "not-json", summary: "the text is not JSON", severity: Severity::Error };
+pub static NOT_JSON: LintRule =
+    LintRule { code: "not-json", summary: "the text is not JSON", severity: Severity::Error };
 /// A comment.
-pub static COMMENT: Rule =
-    Rule { code: "json-comment", summary: "JSON has no comments", severity: Severity::Error };
+pub static COMMENT: LintRule =
+    LintRule { code: "json-comment", summary: "JSON has no comments", severity: Severity::Error };
 /// A comma before the end.
-pub static TRAILING_COMMA: Rule = Rule {
+pub static TRAILING_COMMA: LintRule = LintRule {
     code: "trailing-comma",
     summary: "JSON has no comma after the last item",
     severity: Severity::Error,
 };
 /// Another file.
-pub static NOT_A_PROFILE: Rule = Rule {
+pub static NOT_A_PROFILE: LintRule = LintRule {
     code: "not-a-profile",
     summary: "the file is something else",
     severity: Severity::Error,
 };
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&ENCODING, &NOT_JSON, &COMMENT, &TRAILING_COMMA, &NOT_A_PROFILE];
+pub const RULES: &[&LintRule] = &[&ENCODING, &NOT_JSON, &COMMENT, &TRAILING_COMMA, &NOT_A_PROFILE];
 
 /// The text of a file; the finding when it is none.
 pub fn check(bytes: &[u8]) -> Result<&str, Box<Finding>> {
