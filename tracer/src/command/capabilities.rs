@@ -9,7 +9,7 @@ use crate::{profile::capability::Capability, text::escape};
 
 /// The capabilities that decide which rules count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Judge {
+pub(super) struct CapabilityBasis {
     /// The capabilities.
     pub(super) set: BTreeSet<Capability>,
     /// Whose they are, for people.
@@ -18,7 +18,7 @@ pub(super) struct Judge {
     hint: &'static str,
 }
 
-impl Judge {
+impl CapabilityBasis {
     fn new(set: impl IntoIterator<Item = Capability>, whose: impl Into<String>) -> Self {
         Self { set: set.into_iter().collect(), whose: whose.into(), hint: "" }
     }

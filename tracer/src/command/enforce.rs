@@ -5,7 +5,7 @@ use std::{env, path::Path};
 use anyhow::{Context, Result};
 
 use super::{
-    capabilities::Judge,
+    capabilities::CapabilityBasis,
     exit::Exit,
     lookup::{LookUpError, look_up},
     meaning, privileges,
@@ -49,8 +49,9 @@ pub fn run(options: &Enforce) -> Exit {
 
 /// Reads and judges the profile, and makes a filter of it.
 fn prepare(options: &Enforce) -> Result<(ProfileFile, Filter)> {
-    let judge = options.caps.as_deref().map_or_else(Judge::own, Judge::typed)?;
-    let profile = ProfileFile::read(options.profile(), judge)?;
+    let basis =
+        options.caps.as_deref().map_or_else(CapabilityBasis::own, CapabilityBasis::typed)?;
+    let profile = ProfileFile::read(options.profile(), basis)?;
     if let Some(note) = profile.capabilities_note() {
         print_err(&note);
     }

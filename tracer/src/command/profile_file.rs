@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::{
-    capabilities::Judge,
+    capabilities::CapabilityBasis,
     input::{self, Kind},
     refused_profile::RefusedProfile,
 };
@@ -34,38 +34,38 @@ pub(super) struct ProfileFile {
     profile: OciProfile,
     /// What it means.
     pub(super) policy: Policy,
-    judge: Judge,
+    basis: CapabilityBasis,
 }
 
 impl ProfileFile {
     /// Reads a profile. Prints a warning about each kind of oddity in it.
-    pub(super) fn read(path: &Path, judge: Judge) -> Result<Self> {
+    pub(super) fn read(path: &Path, basis: CapabilityBasis) -> Result<Self> {
         let place = || place(path);
         let bytes = input::read(Kind::Profile, path)?;
         let profile =
             oci::read(&bytes).map_err(|problem| RefusedProfile::new(place(), &bytes, problem))?;
-        let policy = Policy::new(&profile, &host(&judge)?).with_context(place)?;
+        let policy = Policy::new(&profile, &host(&basis)?).with_context(place)?;
         for sentence in oci::sentences(&profile.remarks) {
             print_err(&format!("warning: {}: {sentence}", place()));
         }
         if let Some(sentence) = unknown_names(&policy) {
             print_err(&format!("warning: {}: {sentence}", place()));
         }
-        Ok(Self { path: path.to_owned(), bytes, profile, policy, judge })
+        Ok(Self { path: path.to_owned(), bytes, profile, policy, basis })
     }
 
     /// Judges its conditions anew, by other capabilities.
-    pub(super) fn judge(&mut self, judge: Judge) -> Result<()> {
-        let policy = Policy::new(&self.profile, &host(&judge)?);
+    pub(super) fn evaluate(&mut self, basis: CapabilityBasis) -> Result<()> {
+        let policy = Policy::new(&self.profile, &host(&basis)?);
         self.policy = policy.with_context(|| place(&self.path))?;
-        self.judge = judge;
+        self.basis = basis;
         Ok(())
     }
 
     /// By whose capabilities its conditions are judged; None when it has none.
     pub(super) fn capabilities_note(&self) -> Option<String> {
         let asked = self.profile.capabilities();
-        let note = || format!("note: {}: {}", place(&self.path), self.judge.describe(&asked));
+        let note = || format!("note: {}: {}", place(&self.path), self.basis.describe(&asked));
         (!asked.is_empty()).then(note)
     }
 
@@ -106,11 +106,11 @@ fn unknown_names(policy: &Policy) -> Option<String> {
 }
 
 /// What the conditions of the profile are judged by.
-fn host(judge: &Judge) -> Result<RuleContext> {
+fn host(basis: &CapabilityBasis) -> Result<RuleContext> {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
     let Some(kernel) = preflight::version(&release) else {
         bail!("the kernel's release {} does not begin with two numbers", escape(&release));
     };
-    Ok(RuleContext { capabilities: judge.set.clone(), kernel })
+    Ok(RuleContext { capabilities: basis.set.clone(), kernel })
 }

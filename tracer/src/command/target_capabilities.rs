@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::Result;
 
 use super::{
-    capabilities::{Judge, mask},
+    capabilities::{CapabilityBasis, mask},
     profile_file::ProfileFile,
 };
 use crate::{
@@ -39,9 +39,9 @@ impl BoundingSets {
     }
 
     /// The capabilities that were seen, if any process was.
-    fn judge(&self) -> Option<Judge> {
+    fn basis(&self) -> Option<CapabilityBasis> {
         let (mask, pid) = self.first.or(self.other)?;
-        Some(Judge::of_target(mask, pid))
+        Some(CapabilityBasis::of_target(mask, pid))
     }
 }
 
@@ -58,14 +58,14 @@ impl TargetCapabilities {
     ///
     /// # Errors
     /// What was typed are no capabilities.
-    pub(super) fn begin(typed: Option<&str>, of_command: bool) -> Result<(Self, Judge)> {
+    pub(super) fn begin(typed: Option<&str>, of_command: bool) -> Result<(Self, CapabilityBasis)> {
         let decided = typed.is_some() || of_command;
-        let judge = match typed {
-            Some(typed) => Judge::typed(typed)?,
-            None if of_command => Judge::own()?,
-            None => Judge::assumed(),
+        let basis = match typed {
+            Some(typed) => CapabilityBasis::typed(typed)?,
+            None if of_command => CapabilityBasis::own()?,
+            None => CapabilityBasis::assumed(),
         };
-        Ok((Self { decided, seen: BoundingSets::default() }, judge))
+        Ok((Self { decided, seen: BoundingSets::default() }, basis))
     }
 
     /// Looks at the processes that are there.
@@ -91,9 +91,9 @@ impl TargetCapabilities {
     ///
     /// # Errors
     /// By these capabilities it has no meaning.
-    pub(super) fn judge(&self, profile: &mut ProfileFile) -> Result<()> {
-        match self.seen.judge() {
-            Some(judge) if !self.decided => profile.judge(judge),
+    pub(super) fn evaluate(&self, profile: &mut ProfileFile) -> Result<()> {
+        match self.seen.basis() {
+            Some(basis) if !self.decided => profile.evaluate(basis),
             _ => Ok(()),
         }
     }

@@ -33,9 +33,9 @@ use crate::{
 /// Nothing could be watched, or no filter is loaded.
 pub fn run(typed: &Verify) -> Result<Exit> {
     let specs = targets::specs(&typed.targets, &typed.cluster)?;
-    let (mut capabilities, judge) =
+    let (mut capabilities, basis) =
         TargetCapabilities::begin(typed.caps.as_deref(), !typed.command.is_empty())?;
-    let mut profile = ProfileFile::read(&typed.profile, judge)?;
+    let mut profile = ProfileFile::read(&typed.profile, basis)?;
     let host = session_config::host(&specs, typed.attach)?;
     let filter = privileges::filter(typed.privileges, &typed.command, &profile, typed.quiet)?;
     let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
@@ -52,7 +52,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     addresses.cluster = cluster::question(&specs, &typed.cluster)?;
     let targets = targets::find(&host.root, &specs, &addresses, search)?;
     capabilities.look_at_running(&host.root, &targets.selections);
-    capabilities.judge(&mut profile)?;
+    capabilities.evaluate(&mut profile)?;
     let (runtime, mut signals) = session_config::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
     let destination = destination.map(Destination::keeping_profiles).transpose()?;
@@ -89,7 +89,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     live.finish();
     let outcome = outcome?;
     let unwritten = events.and_then(Events::problem);
-    capabilities.judge(&mut profile)?;
+    capabilities.evaluate(&mut profile)?;
     if let Some(note) = profile.capabilities_note().filter(|_| !typed.quiet) {
         print_err(&note);
     }

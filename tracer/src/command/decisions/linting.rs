@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::{directory_of, locate, today};
 use crate::{
     cli,
-    command::{capabilities::Judge, recordings},
+    command::{capabilities::CapabilityBasis, recordings},
     profile::{
         Derivation, Options, Profile,
         policy::{Policy, RuleContext},
@@ -113,6 +113,7 @@ fn policy(text: &str) -> Option<Policy> {
     let Ok(Document::Profile { profile, .. }) = Document::read(text.as_bytes()) else {
         return None;
     };
-    let context = RuleContext { capabilities: Judge::assumed().set, kernel: (u32::MAX, 0) };
+    let context =
+        RuleContext { capabilities: CapabilityBasis::assumed().set, kernel: (u32::MAX, 0) };
     Policy::new(&profile, &context).ok()
 }

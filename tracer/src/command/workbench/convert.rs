@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::input::{document, facts, remark};
 use crate::{
     cli::{Conditional, Convert, ConvertTo, Style},
-    command::{Exit, capabilities::Judge, environment::owner, subject, usage::usage},
+    command::{Exit, capabilities::CapabilityBasis, environment::owner, subject, usage::usage},
     message::{print, print_err},
     output::{
         Destination, OutputError, SingleFile,
@@ -74,9 +74,9 @@ pub fn run(options: &Convert) -> Result<Exit> {
 /// # Errors
 /// It cannot be read, or the form has no words for it.
 pub fn converted(options: &Convert) -> Result<Converted> {
-    let judge = match &options.caps {
-        Some(typed) => Judge::typed(typed)?,
-        None => Judge::assumed(),
+    let basis = match &options.caps {
+        Some(typed) => CapabilityBasis::typed(typed)?,
+        None => CapabilityBasis::assumed(),
     };
     let resource = resource_name(options)?;
     let (name, document) = document(&options.file)?;
@@ -86,12 +86,12 @@ pub fn converted(options: &Convert) -> Result<Converted> {
             of_recording(&recording, options.to).with_context(in_it)?
         }
         Document::Profile { profile, .. } => {
-            remark(&name, &profile, &judge);
+            remark(&name, &profile, &basis);
             Source { profile: *profile, subject: Subject::default(), is_complete: true }
         }
     };
     let Source { mut profile, subject, is_complete } = source;
-    let context = facts(&judge);
+    let context = facts(&basis);
     if options.style == Style::Denylist {
         let policy = Policy::new(&profile, &context).with_context(in_it)?;
         profile = denylist(&policy).with_context(in_it)?;

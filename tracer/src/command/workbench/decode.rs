@@ -12,7 +12,7 @@ use crate::{
     cli::{Decode, DecodeAbi},
     command::{
         Exit,
-        capabilities::Judge,
+        capabilities::CapabilityBasis,
         input::{self, Kind},
         usage::usage,
     },
@@ -112,11 +112,11 @@ fn of_typed(abi: DecodeAbi) -> Abi {
 
 /// The profile that is asked, with its name.
 fn profile(path: &Path, options: &Decode) -> Result<(String, Policy)> {
-    let judge = match &options.caps {
-        Some(typed) => Judge::typed(typed)?,
-        None => Judge::assumed(),
+    let basis = match &options.caps {
+        Some(typed) => CapabilityBasis::typed(typed)?,
+        None => CapabilityBasis::assumed(),
     };
-    match Input::read(path, &judge)? {
+    match Input::read(path, &basis)? {
         Input::Profile { name, policy } => Ok((name, policy)),
         Input::Recording { name, .. } => bail!(
             "{name} is a recording, not a profile\n\nhint: `tracer profile` derives a profile from it"

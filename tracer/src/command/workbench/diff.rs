@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cli::{Diff, DiffFailOn},
-    command::{Exit, capabilities::Judge, decisions::InForce, usage::usage},
+    command::{Exit, capabilities::CapabilityBasis, decisions::InForce, usage::usage},
     json,
     message::print,
     profile::policy::Policy,
@@ -28,15 +28,15 @@ use crate::{
 /// # Errors
 /// One of them cannot be read, or nothing can be printed.
 pub fn run(options: &Diff) -> Result<Exit> {
-    let judge = match &options.caps {
-        Some(typed) => Judge::typed(typed)?,
-        None => Judge::assumed(),
+    let basis = match &options.caps {
+        Some(typed) => CapabilityBasis::typed(typed)?,
+        None => CapabilityBasis::assumed(),
     };
     let decisions = beside(&options.decisions, options.after.first().map(PathBuf::as_path))?;
     let decisions = decisions.as_ref();
-    let first = Input::read(&options.before, &judge)?;
+    let first = Input::read(&options.before, &basis)?;
     let others: Result<Vec<Input>> =
-        options.after.iter().map(|path| Input::read(path, &judge)).collect();
+        options.after.iter().map(|path| Input::read(path, &basis)).collect();
     match (first, others?.as_slice()) {
         (Input::Profile { name, policy }, [Input::Profile { name: other, policy: after }]) => {
             let names = Names { before: &name, after: other, recordings: false };

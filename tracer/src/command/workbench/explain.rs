@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::{decided::beside, input::Input, width::columns};
 use crate::{
     cli::Explain,
-    command::{Exit, capabilities::Judge, recordings, usage::usage},
+    command::{Exit, capabilities::CapabilityBasis, recordings, usage::usage},
     json,
     message::print,
     profile::{Derivation, Options, Profile},
@@ -20,9 +20,9 @@ use crate::{
 /// # Errors
 /// It or the decisions cannot be read, no syscall has the name, or nothing can be printed.
 pub fn run(options: &Explain) -> Result<Exit> {
-    let judge = match &options.caps {
-        Some(typed) => Judge::typed(typed)?,
-        None => Judge::assumed(),
+    let basis = match &options.caps {
+        Some(typed) => CapabilityBasis::typed(typed)?,
+        None => CapabilityBasis::assumed(),
     };
     let name = options.syscall.as_deref().map(known).transpose()?;
     if name.is_none() && options.decisions.decisions_file.is_some() {
@@ -30,7 +30,7 @@ pub fn run(options: &Explain) -> Result<Exit> {
             &"--decisions is for one syscall\n\nhint: name it behind FILE: tracer explain FILE SYSCALL --decisions FILE",
         ));
     }
-    let text = match Input::read(&options.file, &judge)? {
+    let text = match Input::read(&options.file, &basis)? {
         Input::Profile { name: file, policy } => {
             let recording = recordings::beside(&options.file);
             let recording = recording.as_ref();

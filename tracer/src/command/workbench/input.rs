@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     command::{
-        capabilities::Judge,
+        capabilities::CapabilityBasis,
         input::{self, Kind},
         recordings::Refused,
         refused_profile::RefusedProfile,
@@ -51,18 +51,18 @@ pub(super) enum Input {
 
 impl Input {
     /// Reads what was named. The conditions of a profile on capabilities are judged by those of the
-    /// judge.
-    pub(super) fn read(path: &Path, judge: &Judge) -> Result<Self> {
+    /// basis.
+    pub(super) fn read(path: &Path, basis: &CapabilityBasis) -> Result<Self> {
         if let Some((name, engine)) = BUILT_IN.iter().find(|(name, _)| path == Path::new(name)) {
             let default = engine.default_profile();
-            let policy = default.policy_with(&judge.set).context(*name)?;
+            let policy = default.policy_with(&basis.set).context(*name)?;
             return Ok(Self::Profile { name: format!("{name} ({})", default.version()), policy });
         }
         let (name, document) = document(path)?;
         Ok(match document {
             Document::Recording(recording) => Self::Recording { name, recording },
             Document::Profile { profile, .. } => {
-                let policy = meaning(&name, &profile, judge)?;
+                let policy = meaning(&name, &profile, basis)?;
                 Self::Profile { name, policy }
             }
         })
@@ -134,24 +134,24 @@ fn podmans() -> Result<PathBuf> {
 
 /// The facts by which conditions are judged: of a container with these capabilities, on any kernel
 /// that runs today.
-pub(super) fn facts(judge: &Judge) -> RuleContext {
-    RuleContext { capabilities: judge.set.clone(), kernel: (u32::MAX, 0) }
+pub(super) fn facts(basis: &CapabilityBasis) -> RuleContext {
+    RuleContext { capabilities: basis.set.clone(), kernel: (u32::MAX, 0) }
 }
 
-/// What a profile means by the judge's capabilities.
-pub(super) fn meaning(name: &str, profile: &OciProfile, judge: &Judge) -> Result<Policy> {
-    let policy = Policy::new(profile, &facts(judge)).with_context(|| name.to_owned())?;
-    remark(name, profile, judge);
+/// What a profile means by the capabilities of the basis.
+pub(super) fn meaning(name: &str, profile: &OciProfile, basis: &CapabilityBasis) -> Result<Policy> {
+    let policy = Policy::new(profile, &facts(basis)).with_context(|| name.to_owned())?;
+    remark(name, profile, basis);
     Ok(policy)
 }
 
 /// Says what is odd in a profile, and by which capabilities it is judged.
-pub(super) fn remark(name: &str, profile: &OciProfile, judge: &Judge) {
+pub(super) fn remark(name: &str, profile: &OciProfile, basis: &CapabilityBasis) {
     for sentence in oci::sentences(&profile.remarks) {
         print_err(&format!("warning: {name}: {sentence}"));
     }
     let asked = profile.capabilities();
     if !asked.is_empty() {
-        print_err(&format!("note: {name}: {}", judge.describe(&asked)));
+        print_err(&format!("note: {name}: {}", basis.describe(&asked)));
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cli,
-    command::{Exit, capabilities::Judge, decisions::today, recordings, usage::usage},
+    command::{Exit, capabilities::CapabilityBasis, decisions::today, recordings, usage::usage},
     message::print_err,
     profile::{Derivation, policy::Policy},
     recording::Recording,
@@ -58,11 +58,11 @@ pub fn review(
     if options.file == Path::new("-") {
         return Err(usage(&"`-` cannot be reviewed, because standard input has the answers"));
     }
-    let judge = match &options.caps {
-        Some(typed) => Judge::typed(typed)?,
-        None => Judge::assumed(),
+    let basis = match &options.caps {
+        Some(typed) => CapabilityBasis::typed(typed)?,
+        None => CapabilityBasis::assumed(),
     };
-    let reviewed = Reviewed::read(&options.file, &judge)?;
+    let reviewed = Reviewed::read(&options.file, &basis)?;
     let mut store = Store::open(options.decisions_file.as_deref(), &options.file, today())?;
     let found = reviewed.questions(&store);
     let decided = talk(&reviewed, &found, &mut store, (answers, questions))?;
@@ -80,8 +80,8 @@ struct Reviewed {
 }
 
 impl Reviewed {
-    fn read(path: &Path, judge: &Judge) -> Result<Self> {
-        Ok(match Input::read(path, judge)? {
+    fn read(path: &Path, basis: &CapabilityBasis) -> Result<Self> {
+        Ok(match Input::read(path, basis)? {
             Input::Profile { name, policy } => {
                 let recording = recordings::beside(path);
                 let derivation = recording.as_ref().and_then(|recording| derive(recording).ok());
