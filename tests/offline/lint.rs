@@ -13,7 +13,7 @@ use tracer::syscalls::{self, Abi};
 use tracer::workbench::lint::consumer::Audience;
 use tracer::workbench::lint::finding::Severity;
 use tracer::workbench::lint::fixing::{Extent, fix};
-use tracer::workbench::lint::report::{self, Judged};
+use tracer::workbench::lint::report::{self, LintedFile};
 use tracer::workbench::lint::{Report, lint};
 
 tests::trials! {
@@ -230,7 +230,7 @@ fn the_old_form_is_corrected_without_a_change_of_meaning() {
         "nothing else is touched"
     );
     let report = lint(text.as_bytes(), &everybody());
-    let judged = Judged { name: "chrome.json", text: &text, report: &report };
+    let judged = LintedFile { name: "chrome.json", text: &text, report: &report };
     let shown = report::text::write(&judged, 80);
     assert!(shown.contains("and 304 more"), "{shown}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tracer::json;
-use tracer::workbench::lint::report::{self, Judged};
+use tracer::workbench::lint::report::{self, LintedFile};
 use tracer::workbench::lint::{Report, lint};
 
 use crate::lint::{NOTE_CUSTOM, PODMAN, everybody};
@@ -26,7 +26,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/offline/golden/lint")
 
 fn text_report(text: &str, columns: usize) -> String {
     let report = lint(text.as_bytes(), &everybody());
-    report::text::write(&Judged { name: "custom.json", text, report: &report }, columns)
+    report::text::write(&LintedFile { name: "custom.json", text, report: &report }, columns)
 }
 
 fn the_text_fits_its_columns() {
@@ -53,10 +53,10 @@ fn the_text_fits_its_columns() {
 fn sarif(files: &[(&str, &str)]) -> Value {
     let reports: Vec<Report> =
         files.iter().map(|(_, text)| lint(text.as_bytes(), &everybody())).collect();
-    let judged: Vec<Judged<'_>> = files
+    let judged: Vec<LintedFile<'_>> = files
         .iter()
         .zip(&reports)
-        .map(|((name, text), report)| Judged { name, text, report })
+        .map(|((name, text), report)| LintedFile { name, text, report })
         .collect();
     serde_json::from_str(&json::pretty(&report::sarif::log(&judged))).expect("JSON")
 }
@@ -105,7 +105,7 @@ fn sarif_has_what_the_standard_asks_for() {
 
 fn json_holds_places_and_corrections() {
     let report = lint(NOTE_CUSTOM.as_bytes(), &everybody());
-    let judged = Judged { name: "custom.json", text: NOTE_CUSTOM, report: &report };
+    let judged = LintedFile { name: "custom.json", text: NOTE_CUSTOM, report: &report };
     let text = json::pretty(&report::json::output(&[judged]));
     let output: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(output["version"], 1);
@@ -132,7 +132,7 @@ fn json_holds_places_and_corrections() {
 
 fn github_reads_one_line_for_each_finding() {
     let report = lint(NOTE_CUSTOM.as_bytes(), &everybody());
-    let judged = Judged { name: "a,b:c%.json", text: NOTE_CUSTOM, report: &report };
+    let judged = LintedFile { name: "a,b:c%.json", text: NOTE_CUSTOM, report: &report };
     let text = report::github::write(&judged);
     assert_eq!(text.lines().count(), 4, "equal findings together: GitHub shows ten: {text}");
     for line in text.lines() {
@@ -145,7 +145,7 @@ fn hostile_text_reaches_no_terminal() {
     let text = "{\"defaultAction\":\"\u{9b}2J\",\"sys\u{202e}calls\":[],\"architectures\":[\"a\\u001b[2J\",\"\\n::error::x\"],\"syscalls\":[{\"names\":[\"re\\u001bad\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"x\\u0007\"]}}]}";
     let report = lint(text.as_bytes(), &everybody());
     assert!(report.findings.len() >= 4);
-    let judged = Judged { name: "x", text, report: &report };
+    let judged = LintedFile { name: "x", text, report: &report };
     let shown = report::text::write(&judged, 80) + &report::github::write(&judged);
     let unsafe_char = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
     assert!(!shown.contains(unsafe_char), "{shown:?}");
@@ -163,6 +163,6 @@ fn a_flood_is_counted() {
     let report = lint(text.as_bytes(), &everybody());
     let unknown = report.findings.iter().filter(|it| it.rule.code == "unknown-syscall").count();
     assert_eq!(unknown, 20_000);
-    let shown = report::text::write(&Judged { name: "x", text: &text, report: &report }, 80);
+    let shown = report::text::write(&LintedFile { name: "x", text: &text, report: &report }, 80);
     assert!(shown.contains("and 19990 more") && shown.lines().count() < 80, "{shown}");
 }

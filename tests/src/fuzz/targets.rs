@@ -20,7 +20,7 @@ use tracer::workbench::lint::consumer::Audience;
 use tracer::workbench::lint::finding::Finding;
 use tracer::workbench::lint::fixing::{Extent, fix};
 use tracer::workbench::lint::lint;
-use tracer::workbench::lint::report::{self, Judged};
+use tracer::workbench::lint::report::{self, LintedFile};
 use tracer::workbench::lint::rules;
 use tracer::workbench::startup_error::{Recognised, recognise};
 
@@ -62,8 +62,8 @@ fn shown(text: &str) {
 fn profile(input: &[u8]) -> String {
     let report = lint(input, &Audience::default());
     let text = String::from_utf8_lossy(input);
-    let judged = Judged { name: "profile.json", text: &text, report: &report };
-    shown(&report::text::write(&judged, 80));
+    let linted = LintedFile { name: "profile.json", text: &text, report: &report };
+    shown(&report::text::write(&linted, 80));
     if let Some(fixed) = fix(input, &Audience::default(), Extent::All) {
         assert!(!fixed.changes.is_empty());
     }
@@ -173,8 +173,8 @@ fn decisions(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let reported = |findings: Vec<Finding>| {
         let report = Report { findings };
-        let judged = Judged { name: "tracer.toml", text: &text, report: &report };
-        shown(&report::text::write(&judged, 80));
+        let linted = LintedFile { name: "tracer.toml", text: &text, report: &report };
+        shown(&report::text::write(&linted, 80));
     };
     let refused = |error: &ReadError| {
         shown(&error.to_string());

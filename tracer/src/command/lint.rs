@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{
-    decisions::linting::{self, JudgedDecisions},
+    decisions::linting::{self, LintedDecisions},
     environment::owner,
     exit::Exit,
     input::{self, Kind},
@@ -23,7 +23,7 @@ use crate::{
         finding::Severity,
         fixing::{self, Extent, Fixed},
         lint,
-        report::{self, Judged},
+        report::{self, LintedFile},
     },
 };
 
@@ -39,7 +39,7 @@ struct File {
     report: Report,
 }
 
-/// Judges the files.
+/// Checks the files.
 ///
 /// # Errors
 /// The options cannot be meant, or nothing can be printed. A file that cannot be read or written is
@@ -55,7 +55,7 @@ pub fn run(options: &Lint) -> Result<Exit> {
     }
     let (mut files, mut failed) = (Vec::new(), false);
     for path in &options.files {
-        match judge(path, options, &audience) {
+        match lint_file(path, options, &audience) {
             Ok(file) => files.push(file),
             Err(error) => {
                 print_err(&format!("error: {error:#}"));
@@ -64,7 +64,7 @@ pub fn run(options: &Lint) -> Result<Exit> {
         }
     }
     match decisions(options, &files) {
-        Ok(judged) => files.extend(judged),
+        Ok(linted) => files.extend(linted),
         Err(error) => {
             print_err(&format!("error: {error:#}"));
             failed = true;
@@ -87,8 +87,8 @@ pub fn run(options: &Lint) -> Result<Exit> {
     Ok(if worst.is_some_and(|worst| worst >= limit) { Exit::Findings } else { Exit::Complete })
 }
 
-/// Judges a file. With `--fix`, corrects it first: the findings are then those that are left.
-fn judge(path: &Path, options: &Lint, audience: &Audience) -> Result<File> {
+/// Checks a file. With `--fix`, corrects it first: the findings are then those that are left.
+fn lint_file(path: &Path, options: &Lint, audience: &Audience) -> Result<File> {
     let mut bytes = input::read(Kind::Profile, path)?;
     if let Some(extent) = options.fix {
         let extent = match extent {
@@ -113,12 +113,12 @@ fn judge(path: &Path, options: &Lint, audience: &Audience) -> Result<File> {
     Ok(File { path: Some(path.to_owned()), name, text, report })
 }
 
-/// Judges the decisions that count for the files.
+/// Checks the decisions that count for the files.
 fn decisions(options: &Lint, files: &[File]) -> Result<Vec<File>> {
     let profiles = files.iter().filter_map(|file| Some((file.path.as_deref()?, &*file.text)));
-    let judged = linting::judge(&options.decisions, &profiles.collect::<Vec<_>>())?;
-    let file = |JudgedDecisions { name, text, report }| File { path: None, name, text, report };
-    Ok(judged.into_iter().map(file).collect())
+    let linted = linting::lint_decisions(&options.decisions, &profiles.collect::<Vec<_>>())?;
+    let file = |LintedDecisions { name, text, report }| File { path: None, name, text, report };
+    Ok(linted.into_iter().map(file).collect())
 }
 
 /// Writes a corrected file; what it was is kept.
@@ -137,18 +137,20 @@ fn replace(path: &Path, fixed: &Fixed) -> Result<()> {
 }
 
 fn written(files: &[File], format: LintFormat) -> String {
-    let judged: Vec<Judged<'_>> =
-        files.iter().map(|File { name, text, report, .. }| Judged { name, text, report }).collect();
+    let linted: Vec<LintedFile<'_>> = files
+        .iter()
+        .map(|File { name, text, report, .. }| LintedFile { name, text, report })
+        .collect();
     match format {
         LintFormat::Text => {
             let columns = columns();
             let texts: Vec<String> =
-                judged.iter().map(|file| report::text::write(file, columns)).collect();
+                linted.iter().map(|file| report::text::write(file, columns)).collect();
             texts.join("\n")
         }
-        LintFormat::Json => json::pretty(&report::json::output(&judged)),
-        LintFormat::Sarif => json::pretty(&report::sarif::log(&judged)),
-        LintFormat::Github => judged.iter().map(report::github::write).collect(),
+        LintFormat::Json => json::pretty(&report::json::output(&linted)),
+        LintFormat::Sarif => json::pretty(&report::sarif::log(&linted)),
+        LintFormat::Github => linted.iter().map(report::github::write).collect(),
     }
 }
 

@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// A file of decisions that was judged.
-pub struct JudgedDecisions {
+/// A file of decisions, with what was found in it.
+pub struct LintedDecisions {
     /// Its name; escaped.
     pub name: String,
     /// Its text.
@@ -44,12 +44,15 @@ struct Evidence {
     derivation: Option<Derivation>,
 }
 
-/// Judges the files of decisions that count for profiles, each with all profiles that it counts
+/// Checks the files of decisions that count for profiles, each with all profiles that it counts
 /// for. A profile comes with its path and its text.
 ///
 /// # Errors
 /// The file that was typed cannot be read.
-pub fn judge(typed: &cli::Decisions, profiles: &[(&Path, &str)]) -> Result<Vec<JudgedDecisions>> {
+pub fn lint_decisions(
+    typed: &cli::Decisions,
+    profiles: &[(&Path, &str)],
+) -> Result<Vec<LintedDecisions>> {
     let mut by_directory: BTreeMap<Option<&Path>, Option<PathBuf>> = BTreeMap::new();
     let mut files: BTreeMap<PathBuf, (Vec<u8>, Vec<Evidence>)> = BTreeMap::new();
     for &(path, text) in profiles {
@@ -76,7 +79,7 @@ pub fn judge(typed: &cli::Decisions, profiles: &[(&Path, &str)]) -> Result<Vec<J
         .collect())
 }
 
-fn of_file(path: &Path, bytes: &[u8], profiles: &[Evidence]) -> JudgedDecisions {
+fn of_file(path: &Path, bytes: &[u8], profiles: &[Evidence]) -> LintedDecisions {
     let findings = match read(bytes) {
         Ok(decisions) => {
             let profiles: Vec<Decided<'_>> = profiles.iter().map(Evidence::decided).collect();
@@ -84,7 +87,7 @@ fn of_file(path: &Path, bytes: &[u8], profiles: &[Evidence]) -> JudgedDecisions 
         }
         Err(error) => vec![malformed(&error)],
     };
-    JudgedDecisions {
+    LintedDecisions {
         name: escape_path(path).into(),
         text: String::from_utf8_lossy(bytes).into_owned(),
         report: Report { findings },

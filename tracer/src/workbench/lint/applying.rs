@@ -6,7 +6,7 @@ use super::{
 };
 use crate::workbench::json_text::{self, Edit};
 
-/// How often a text is judged again: a change may show what another one hid.
+/// How often a text is checked again: a change may show what another one hid.
 pub const MOST_PASSES: usize = 30;
 
 /// Applies the changes of findings that do not overlap; the second value holds the code of each

@@ -1,4 +1,4 @@
-//! Judges a text: what it is, what the reader refuses, and what the rules find.
+//! Checks a text: what it is, what the reader refuses, and what the rules find.
 
 use super::{
     Report,

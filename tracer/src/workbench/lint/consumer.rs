@@ -89,7 +89,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// For whom a profile is judged.
+/// The consumers for which a profile is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
     /// The consumers, each with its version where it is known.

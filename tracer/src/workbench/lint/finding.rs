@@ -173,9 +173,9 @@ impl Finding {
         self
     }
 
-    /// Judges it by what each consumer of the audience does; None when all of them read it as it is
+    /// Rates it by what each consumer of the audience does; None when all of them read it as it is
     /// meant.
-    pub fn judged(mut self, feature: &Feature, audience: &Audience) -> Option<Self> {
+    pub fn for_audience(mut self, feature: &Feature, audience: &Audience) -> Option<Self> {
         self.effects = feature.effects(audience);
         self.effects_text = feature.describe(&self.effects);
         let worst = self.effects.iter().map(|(_, effect)| *effect).max()?;

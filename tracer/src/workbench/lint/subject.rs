@@ -15,7 +15,7 @@ pub struct Subject<'a> {
     pub profile: &'a Node,
     /// Where the profile is in the text: `linux.seccomp`; empty for the whole.
     pub prefix: &'a str,
-    /// For whom it is judged.
+    /// The consumers for which it is checked.
     pub audience: &'a Audience,
 }
 

@@ -1,10 +1,10 @@
 //! For GitHub: workflow commands, which become remarks beside the lines of a change.
 
-use super::{Group, Judged, positions};
+use super::{Group, LintedFile, positions};
 use crate::workbench::lint::finding::Severity;
 
 /// Writes a command for each group of equal findings: GitHub shows ten of a step.
-pub fn write(file: &Judged<'_>) -> String {
+pub fn write(file: &LintedFile<'_>) -> String {
     let place = positions(file);
     let command = |group: &Group<'_>| {
         let first = group.first();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Judged, positions};
+use super::{LintedFile, positions};
 use crate::workbench::lint::finding::{Finding, Safety, Severity};
 
 /// Everything that was found. The names of the fields are an interface.
@@ -68,11 +68,11 @@ pub(super) fn help(finding: &Finding) -> String {
 }
 
 /// What was found in some files.
-pub fn output(files: &[Judged<'_>]) -> Output {
+pub fn output(files: &[LintedFile<'_>]) -> Output {
     Output { version: 1, files: files.iter().map(of_file).collect() }
 }
 
-fn of_file(file: &Judged<'_>) -> File {
+fn of_file(file: &LintedFile<'_>) -> File {
     let place = positions(file);
     let found = |finding: &Finding| {
         let (start, end) = place(finding);

@@ -8,9 +8,9 @@ pub mod text;
 use super::{Report, finding::Finding};
 use crate::workbench::json_text::{Lines, Position};
 
-/// A file that was judged.
+/// A file, with what was found in it.
 #[derive(Clone, Debug)]
-pub struct Judged<'a> {
+pub struct LintedFile<'a> {
     /// Its name, as it was typed; escaped.
     pub name: &'a str,
     /// Its text.
@@ -50,7 +50,7 @@ impl<'a> Group<'a> {
 }
 
 /// Where findings stand.
-fn positions<'a>(file: &Judged<'a>) -> impl Fn(&Finding) -> (Position, Position) + use<'a> {
+fn positions<'a>(file: &LintedFile<'a>) -> impl Fn(&Finding) -> (Position, Position) + use<'a> {
     let lines = Lines::new(file.text);
     move |finding| (lines.position(finding.span.start), lines.position(finding.span.end))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Judged, json::help, positions};
+use super::{LintedFile, json::help, positions};
 use crate::workbench::{
     json_text::Position,
     lint::{
@@ -138,7 +138,7 @@ struct Replacement {
 }
 
 /// What was found in some files.
-pub fn log(files: &[Judged<'_>]) -> Log {
+pub fn log(files: &[LintedFile<'_>]) -> Log {
     let rules = rules::all();
     let results = files.iter().flat_map(|file| of_file(file, &rules)).collect();
     let descriptor = |rule: &&LintRule| Descriptor {
@@ -159,7 +159,7 @@ fn level(severity: Severity) -> &'static str {
     severity.name()
 }
 
-fn of_file(file: &Judged<'_>, rules: &[&'static LintRule]) -> Vec<Found> {
+fn of_file(file: &LintedFile<'_>, rules: &[&'static LintRule]) -> Vec<Found> {
     let lines = crate::workbench::json_text::Lines::new(file.text);
     let place = positions(file);
     let artifact = Artifact { uri: uri(file.name) };

@@ -1,6 +1,6 @@
 //! For people: what is wrong, where, for whom, and what to do; equal findings together.
 
-use super::{Group, Judged, counted, positions};
+use super::{Group, LintedFile, counted, positions};
 use crate::workbench::lint::finding::{Confidence, Finding, Safety, Severity};
 
 /// How many places of equal findings are shown.
@@ -11,7 +11,7 @@ const SHOWN_WITH_DETAILS: usize = 10;
 const SHOWN_OF_A_RULE: usize = 10;
 
 /// Writes what was found in a file, in lines of so many columns at most, where words allow it.
-pub fn write(file: &Judged<'_>, columns: usize) -> String {
+pub fn write(file: &LintedFile<'_>, columns: usize) -> String {
     let report = file.report;
     if report.findings.is_empty() {
         return format!("{}: nothing is wrong\n", file.name);
@@ -34,7 +34,7 @@ pub fn write(file: &Judged<'_>, columns: usize) -> String {
     text
 }
 
-fn write_group(text: &mut String, file: &Judged<'_>, group: &Group<'_>, columns: usize) {
+fn write_group(text: &mut String, file: &LintedFile<'_>, group: &Group<'_>, columns: usize) {
     let first = group.first();
     let place = positions(file);
     let head = format!("{}: {} [{}]", first.severity.name(), first.message, first.rule.code);
@@ -78,7 +78,7 @@ fn switch(finding: &Finding) -> &'static str {
 }
 
 /// How many there are, and how many can be put right.
-fn summary(file: &Judged<'_>, columns: usize) -> String {
+fn summary(file: &LintedFile<'_>, columns: usize) -> String {
     let severities = [Severity::Error, Severity::Warning, Severity::Note];
     let counts = severities.map(|severity| (file.report.count(severity), severity.name()));
     let counts: Vec<String> = counts

@@ -87,7 +87,7 @@ pub fn token<T>(
 pub fn unknown(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_ACTION, path);
     let finding = finding.message(format!("`{}` is no action", escape(found)));
-    token(finding, subject, (path, found), &ACTIONS).judged(&REFUSED, subject.audience)
+    token(finding, subject, (path, found), &ACTIONS).for_audience(&REFUSED, subject.audience)
 }
 
 /// What actions make of the whole.

@@ -62,7 +62,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str, found: &str, right: &str) -> O
         return finding
             .remedy("write SCMP_ARCH_X86_64; the machine's own is always meant as well")
             .fix(Safety::Safe, subject.replace(path, "\"SCMP_ARCH_X86_64\""))
-            .judged(&REFUSED, subject.audience);
+            .for_audience(&REFUSED, subject.audience);
     }
     let finding = subject.finding(&UNKNOWN_ARCHITECTURE, path);
     let finding = finding.message(format!("`{}` is no architecture", escape(found)));
@@ -74,7 +74,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str, found: &str, right: &str) -> O
         let edit = subject.replace(path, format!("\"{right}\""));
         finding.remedy(format!("write {right}")).fix(Safety::Safe, edit)
     };
-    finding.judged(&REFUSED, subject.audience)
+    finding.for_audience(&REFUSED, subject.audience)
 }
 
 /// `archMap` beside `architectures`.
@@ -83,7 +83,7 @@ pub fn both(subject: &Subject<'_>, path: &str) -> Option<Finding> {
         .finding_of_key(&BOTH, path)
         .remedy("keep `architectures`, which every consumer reads")
         .fix(Safety::Safe, subject.remove(path))
-        .judged(&BOTH_ARCHITECTURES, subject.audience)
+        .for_audience(&BOTH_ARCHITECTURES, subject.audience)
 }
 
 /// How the file lists its architectures.
@@ -111,7 +111,7 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let finding = finding
             .remedy(format!("write \"architectures\": [{}]", tokens.join(", ")))
             .fix(Safety::Safe, edit.filter(|_| !subject.at("architectures").found));
-        findings.extend(finding.judged(&ARCH_MAP, subject.audience));
+        findings.extend(finding.for_audience(&ARCH_MAP, subject.audience));
     }
 }
 

@@ -61,7 +61,8 @@ pub const RULES: &[&LintRule] =
 pub fn unknown_operator(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_OPERATOR, path);
     let finding = finding.message(format!("`{}` is no comparison", escape(found)));
-    actions::token(finding, subject, (path, found), &OPERATORS).judged(&REFUSED, subject.audience)
+    actions::token(finding, subject, (path, found), &OPERATORS)
+        .for_audience(&REFUSED, subject.audience)
 }
 
 /// No argument.
@@ -70,7 +71,7 @@ pub fn index(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
     finding
         .message(format!("a call has no argument {found}"))
         .remedy("write 0 for the first argument, up to 5 for the sixth")
-        .judged(&REFUSED, subject.audience)
+        .for_audience(&REFUSED, subject.audience)
 }
 
 /// Conditions that are read in another way than they look.
@@ -83,7 +84,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
                 .finding_of_key(&SAME_ARGUMENT_RULE, &format!("{path}.args"))
                 .remedy("write a rule for each of them where one is enough; where all must hold, say it in one comparison")
                 .confidence(Confidence::Likely);
-            let finding = finding.judged(&SAME_ARGUMENT, subject.audience);
+            let finding = finding.for_audience(&SAME_ARGUMENT, subject.audience);
             findings.extend(finding.map(|finding| finding.severity(Severity::Warning)));
         }
         for (at, condition) in rule.conditions.iter().enumerate() {

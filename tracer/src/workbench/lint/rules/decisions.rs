@@ -59,13 +59,13 @@ pub struct Decided<'a> {
     pub derivation: Option<&'a Derivation>,
 }
 
-/// Judges a file that cannot be read.
+/// Reports a file that cannot be read.
 pub fn malformed(error: &ReadError) -> Finding {
     let finding = Finding::new(&MALFORMED, "", error.span);
     finding.message(error.problem.to_string()).remedy(error.problem.remedy())
 }
 
-/// Judges decisions, by the profiles that they are about.
+/// Checks decisions, by the profiles that they are about.
 pub fn check(decisions: &Decisions, today: Date, profiles: &[Decided<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, entry) in decisions.entries.iter().enumerate() {

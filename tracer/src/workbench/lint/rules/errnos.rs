@@ -78,7 +78,7 @@ pub fn text(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
         ))
         .remedy(remedy)
         .fix(Safety::Safe, edit)
-        .judged(&REFUSED, subject.audience)
+        .for_audience(&REFUSED, subject.audience)
 }
 
 /// The field for numbers beside the field for names.
@@ -100,7 +100,7 @@ pub fn named_alone(subject: &Subject<'_>, path: &str, name: &str, number: u16) -
         .message(format!("the error is written by its name, {}", escape(name)))
         .remedy(format!("write \"{field}\": {number}"))
         .fix(Safety::Safe, edit)
-        .judged(&ERRNO_NAME, subject.audience)
+        .for_audience(&ERRNO_NAME, subject.audience)
 }
 
 /// An error by its name, beside the same number.
@@ -128,7 +128,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding
         .remedy(remedy)
         .confidence(Confidence::Likely)
         .fix(Safety::Guess, edit)
-        .judged(&ERRNO_UNKNOWN, subject.audience)
+        .for_audience(&ERRNO_UNKNOWN, subject.audience)
 }
 
 /// The name and the number differ.
@@ -142,7 +142,7 @@ pub fn contradicts(
         .finding(&ERRNO_CONTRADICTS_RULE, path)
         .message(format!("{} is {meant}, and `{field}` says {number}", escape(name)))
         .remedy(format!("decide, and keep `{field}` alone"))
-        .judged(&ERRNO_CONTRADICTS, subject.audience)
+        .for_audience(&ERRNO_CONTRADICTS, subject.audience)
         .map(|finding| finding.severity(Severity::Error))
 }
 
@@ -152,7 +152,7 @@ pub fn range(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
         .finding(&ERRNO_RANGE_RULE, path)
         .message(format!("{found} is no error number"))
         .remedy("write a number from 0 to 4095, the largest that the kernel returns")
-        .judged(&ERRNO_RANGE, subject.audience)
+        .for_audience(&ERRNO_RANGE, subject.audience)
 }
 
 /// An action that returns no error.
@@ -162,5 +162,5 @@ pub fn of_action(subject: &Subject<'_>, path: &str, action: &str) -> Option<Find
         .message(format!("{action} returns no error number"))
         .remedy(format!("remove `{}`", last_key(path)))
         .fix(Safety::Safe, subject.remove(path))
-        .judged(&ERRNO_OF_ACTION, subject.audience)
+        .for_audience(&ERRNO_OF_ACTION, subject.audience)
 }

@@ -73,7 +73,7 @@ pub fn wrong_type(
         ))
         .remedy(format!("write {expected}"))
         .fix(Safety::Safe, edit);
-    finding.judged(&REFUSED, subject.audience)
+    finding.for_audience(&REFUSED, subject.audience)
 }
 
 /// A field is not there.
@@ -87,20 +87,20 @@ pub fn missing(subject: &Subject<'_>, path: &str) -> Option<Finding> {
                 .remedy("write \"defaultAction\": \"SCMP_ACT_ERRNO\"")
                 .confidence(Confidence::Certain)
                 .fix(Safety::Guess, edit);
-            finding.judged(&NO_DEFAULT, subject.audience)
+            finding.for_audience(&NO_DEFAULT, subject.audience)
         }
         "action" => {
             let edit = subject.insert_last(above, "action", "\"SCMP_ACT_ALLOW\"");
             let finding = subject.finding(&ACTION_MISSING, path);
             let finding =
                 finding.remedy("write \"action\": \"SCMP_ACT_ALLOW\"").fix(Safety::Guess, edit);
-            finding.judged(&REFUSED, subject.audience)
+            finding.for_audience(&REFUSED, subject.audience)
         }
         "names" => {
             let finding = subject.finding(&NAMES_MISSING_RULE, path);
             finding
                 .remedy("write \"names\": [\"read\"], or remove the rule")
-                .judged(&NAMES_MISSING, subject.audience)
+                .for_audience(&NAMES_MISSING, subject.audience)
         }
         key => {
             let (json, feature) = match key {
@@ -114,7 +114,7 @@ pub fn missing(subject: &Subject<'_>, path: &str) -> Option<Finding> {
                 .message(format!("`{key}` is missing"))
                 .remedy(format!("write \"{key}\": {json}, or what is meant"))
                 .fix(safety, subject.insert_last(above, key, json))
-                .judged(feature, subject.audience)
+                .for_audience(feature, subject.audience)
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str) -> Option<Finding> {
     let finding = finding
         .message(format!("no consumer knows the field `{}`", last_key(path)))
         .remedy("leave it where it is a remark for people");
-    finding.judged(&IGNORED, subject.audience)
+    finding.for_audience(&IGNORED, subject.audience)
 }
 
 /// A key that is like a known one.
@@ -52,19 +52,19 @@ pub fn misspelt(subject: &Subject<'_>, path: &str, meant: &str) -> Option<Findin
         .remedy(format!("write `{meant}`, if that is meant"))
         .confidence(Confidence::Likely)
         .fix(Safety::Guess, subject.rename(path, meant));
-    let finding = finding.judged(&IGNORED, subject.audience)?;
+    let finding = finding.for_audience(&IGNORED, subject.audience)?;
     Some(finding.severity(Severity::Error))
 }
 
 /// A key in other letters.
 pub fn case(subject: &Subject<'_>, path: &str, right: &str) -> Option<Finding> {
-    in_other_letters(subject, path, right).judged(&KEY_CASE, subject.audience)
+    in_other_letters(subject, path, right).for_audience(&KEY_CASE, subject.audience)
 }
 
 /// The same of one that only readers written in Go know.
 pub fn case_of_additions(subject: &Subject<'_>, path: &str, right: &str) -> Option<Finding> {
     let finding = in_other_letters(subject, path, right).severity(Severity::Note);
-    let finding = finding.judged(&KEY_CASE_OF_ADDITIONS, subject.audience)?;
+    let finding = finding.for_audience(&KEY_CASE_OF_ADDITIONS, subject.audience)?;
     Some(finding.severity(Severity::Note))
 }
 

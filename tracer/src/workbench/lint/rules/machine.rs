@@ -65,7 +65,7 @@ pub fn unknown_capability(subject: &Subject<'_>, path: &str, found: &str) -> Opt
         .message(format!("`{}` is no capability", escape(found)))
         .remedy(remedy)
         .fix(Safety::Guess, edit)
-        .judged(&MACHINE_UNKNOWN, subject.audience)
+        .for_audience(&MACHINE_UNKNOWN, subject.audience)
 }
 
 /// A token in the place of Go's name.
@@ -87,7 +87,7 @@ pub fn unknown_architecture(subject: &Subject<'_>, path: &str, found: &str) -> O
         .message(format!("`{}` is no name of an architecture here", escape(found)))
         .remedy(format!("write Go's name, as {}", meant.unwrap_or("amd64")))
         .fix(Safety::Guess, edit)
-        .judged(&MACHINE_UNKNOWN, subject.audience)
+        .for_audience(&MACHINE_UNKNOWN, subject.audience)
 }
 
 /// No version.
@@ -96,7 +96,7 @@ pub fn unknown_kernel(subject: &Subject<'_>, path: &str, found: &str) -> Option<
         .finding(&KERNEL_FORM, path)
         .message(format!("`{}` is no kernel version of two numbers", escape(found)))
         .remedy("write it as \"5.8\"")
-        .judged(&MIN_KERNEL_UNKNOWN, subject.audience)
+        .for_audience(&MIN_KERNEL_UNKNOWN, subject.audience)
 }
 
 /// Rules that count under conditions.
@@ -141,7 +141,7 @@ fn of_rule(subject: &Subject<'_>, path: &str, rule: &Rule) -> Option<Finding> {
         .detail(format!("{}: {instead}", conditions(rule)))
         .remedy("decide for one kind of container, here one with Docker's default capabilities")
         .fix(Safety::Guess, edits)
-        .judged(feature, subject.audience)?;
+        .for_audience(feature, subject.audience)?;
     // A rule that denies more than it should breaks the program; one that allows more is a hole.
     let denies = !matches!(rule.action, Action::Allow | Action::Log);
     let finding = finding.confidence(Confidence::Certain);

@@ -47,7 +47,7 @@ pub fn old(subject: &Subject<'_>, path: &str) -> Option<Finding> {
         .message("the rule says `name`, the old form")
         .remedy("write \"names\": [...], a list")
         .fix(Safety::Safe, edits);
-    finding.judged(&OLD_NAME, subject.audience)
+    finding.for_audience(&OLD_NAME, subject.audience)
 }
 
 /// `name` beside a list that is not empty.
@@ -62,7 +62,7 @@ pub fn name_and_names(subject: &Subject<'_>, path: &str, name: &str) -> Option<F
         .message("`name` stands beside `names`")
         .remedy(format!("put `{}` into `names`, and remove `name`", escape(name)))
         .fix(safety, edits)
-        .judged(&NAME_AND_NAMES, subject.audience)
+        .for_audience(&NAME_AND_NAMES, subject.audience)
 }
 
 /// A list of no names. `path` is the list's.
@@ -71,7 +71,7 @@ pub fn none(subject: &Subject<'_>, path: &str) -> Option<Finding> {
     finding
         .remedy("name a call, or remove the rule")
         .fix(Safety::Safe, subject.remove(parent(path)))
-        .judged(&NO_NAMES, subject.audience)
+        .for_audience(&NO_NAMES, subject.audience)
 }
 
 /// An empty name.
@@ -80,5 +80,5 @@ pub fn empty(subject: &Subject<'_>, path: &str) -> Option<Finding> {
     finding
         .remedy("remove it")
         .fix(Safety::Safe, subject.remove(path))
-        .judged(&EMPTY_NAME, subject.audience)
+        .for_audience(&EMPTY_NAME, subject.audience)
 }

@@ -42,7 +42,7 @@ pub fn by_default(subject: &Subject<'_>, path: &str) -> Option<Finding> {
         .finding(&NOTIFY_DEFAULT, path)
         .remedy("write SCMP_ACT_ERRNO, and SCMP_ACT_NOTIFY in a rule about the calls that are to be decided on")
         .fix(Safety::Guess, subject.replace(path, "\"SCMP_ACT_ERRNO\""))
-        .judged(&NOTIFY_BY_DEFAULT, subject.audience)
+        .for_audience(&NOTIFY_BY_DEFAULT, subject.audience)
 }
 
 /// `listenerMetadata` alone.
@@ -53,7 +53,7 @@ pub fn metadata(subject: &Subject<'_>, path: &str) -> Option<Finding> {
             "write listenerPath, or remove listenerMetadata: the specification forbids it alone",
         )
         .fix(Safety::Safe, subject.remove(path))
-        .judged(&METADATA, subject.audience)
+        .for_audience(&METADATA, subject.audience)
 }
 
 /// Rules by which another process decides.

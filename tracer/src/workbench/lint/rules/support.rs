@@ -57,7 +57,8 @@ const NEWEST: [(&str, i32); 7] = [
 pub fn unknown_flag(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_FLAG, path);
     let finding = finding.message(format!("`{}` is no flag", escape(found)));
-    actions::token(finding, subject, (path, found), &KNOWN_FLAGS).judged(&REFUSED, subject.audience)
+    actions::token(finding, subject, (path, found), &KNOWN_FLAGS)
+        .for_audience(&REFUSED, subject.audience)
 }
 
 /// Flags and calls that are too new.
@@ -70,7 +71,7 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         ));
     } else if flags.found && !flags.node.items().is_empty() {
         let finding = subject.finding_of_key(&FLAGS_OF_OLD_RUNC, "flags");
-        let finding = finding.remedy("leave `flags` out").judged(&FLAGS, subject.audience);
+        let finding = finding.remedy("leave `flags` out").for_audience(&FLAGS, subject.audience);
         findings.extend(finding);
     }
     too_new(subject, findings);

@@ -120,5 +120,5 @@ fn unknown(
         .remedy("write the name as `man 2 syscalls` lists it, or remove it")
         .confidence(if meant.is_some() { Confidence::Certain } else { Confidence::Likely })
         .fix(Safety::Guess, edit)
-        .judged(&IGNORED, subject.audience)
+        .for_audience(&IGNORED, subject.audience)
 }

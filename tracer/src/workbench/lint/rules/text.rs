@@ -66,7 +66,7 @@ pub fn slips(text: &str, json: &JsonText, audience: &Audience) -> Vec<Finding> {
         SlipKind::Comment => {
             let edit = Edit::replace(with_the_line(text, *span), "");
             let finding = Finding::new(&COMMENT, "", *span).remedy("remove the comment");
-            let finding = finding.fix(Safety::Safe, [edit]).judged(&REFUSED, audience)?;
+            let finding = finding.fix(Safety::Safe, [edit]).for_audience(&REFUSED, audience)?;
             // crun's parser reads over them in some versions.
             let only_crun = audience.consumers.iter().all(|(it, _)| *it == Consumer::Crun);
             Some(if only_crun { finding.severity(Severity::Warning) } else { finding })
@@ -74,7 +74,7 @@ pub fn slips(text: &str, json: &JsonText, audience: &Audience) -> Vec<Finding> {
         SlipKind::TrailingComma => Finding::new(&TRAILING_COMMA, "", *span)
             .remedy("remove the comma")
             .fix(Safety::Safe, [Edit::replace(*span, "")])
-            .judged(&REFUSED, audience),
+            .for_audience(&REFUSED, audience),
     };
     json.slips.iter().filter_map(finding).collect()
 }
