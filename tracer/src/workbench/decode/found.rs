@@ -25,7 +25,7 @@ pub trait Recogniser {
 pub struct Asked<'a> {
     /// The ABI of numbers and names that stand without one.
     pub abi: Abi,
-    /// What the profile means that the syscalls are judged by.
+    /// The meaning of the profile that [`super::under`] evaluates.
     pub profile: Option<&'a Policy>,
 }
 

@@ -1,7 +1,7 @@
 //! Pasted text, and the syscalls that it names.
 //!
 //! [`recognisers`] lists the kinds of lines: each is a [`found::Recogniser`]. [`Decoder`] asks them
-//! about every line and counts what they find; [`under`] judges the result by a profile, and
+//! about every line and counts what they find; [`under`] evaluates a profile on the result, and
 //! [`render`] writes it for people.
 
 mod audit_records;
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use self::{
     found::{Asked, CallId, FilterEffect, Found, Recogniser, Sighted},
-    under::Judged,
+    under::Evaluation,
 };
 use crate::{
     syscalls::{Abi, errno},
@@ -81,7 +81,7 @@ pub struct DecodedCall {
     pub errnos: BTreeMap<String, u64>,
     /// What a profile makes of it, when one was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Judged>,
+    pub profile: Option<Evaluation>,
 }
 
 /// The lines that say that records are missing.
@@ -210,7 +210,7 @@ impl Decoder<'_> {
         decoded.calls = self.found.into_iter().map(entry).collect();
         if let Some(policy) = self.asked.profile {
             for call in &mut decoded.calls {
-                call.profile = call.abi.and_then(|abi| under::judge(policy, abi, call.number));
+                call.profile = call.abi.and_then(|abi| under::evaluate(policy, abi, call.number));
             }
         }
         // Sorted by ABI and number before, so that the order is the same each time.

@@ -79,7 +79,7 @@ fn table(calls: &[DecodedCall], is_judged: bool, width: usize) -> String {
 
 fn cells(call: &DecodedCall) -> [String; 8] {
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
-    let effect = call.profile.as_ref().map(|judged| judged.effect.clone());
+    let effect = call.profile.as_ref().map(|evaluation| evaluation.effect.clone());
     [
         call.count.to_string(),
         call.name.unwrap_or(NO_NAME).to_owned(),
@@ -150,7 +150,7 @@ fn remedy(calls: &[DecodedCall]) -> Option<String> {
 }
 
 fn answer(call: &DecodedCall) -> Option<Answer> {
-    call.profile.as_ref().map(|judged| judged.verdict)
+    call.profile.as_ref().map(|evaluation| evaluation.verdict)
 }
 
 fn under(calls: &[DecodedCall], profile: &str) -> String {

@@ -10,7 +10,7 @@ use crate::{
 
 /// What a profile makes of a syscall.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Judged {
+pub struct Evaluation {
     /// In a word.
     pub verdict: Answer,
     /// What happens to it.
@@ -32,7 +32,7 @@ pub enum Answer {
 }
 
 /// Asks a profile; None of a negative number, on which no profile decides.
-pub fn judge(policy: &Policy, abi: Abi, number: i64) -> Option<Judged> {
+pub fn evaluate(policy: &Policy, abi: Abi, number: i64) -> Option<Evaluation> {
     let number = i32::try_from(number).ok()?;
     let verdict = match policy.always(abi, u32::try_from(number).ok()?) {
         None => Answer::ForSomeArguments,
@@ -41,5 +41,5 @@ pub fn judge(policy: &Policy, abi: Abi, number: i64) -> Option<Judged> {
         Some(_) => Answer::Refused,
     };
     let name = syscalls::name(abi, number).unwrap_or_default();
-    Some(Judged { verdict, effect: effect_of(policy, abi, number, name) })
+    Some(Evaluation { verdict, effect: effect_of(policy, abi, number, name) })
 }
