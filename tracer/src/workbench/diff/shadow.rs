@@ -1,7 +1,8 @@
 //! What a profile would have denied to what was recorded, without running anything.
 //!
-//! Each recorded call is judged with what is known of its arguments. A condition on bits that no
-//! recording keeps may hold or not: then the call may have been denied, and is listed apart.
+//! The profile decides on each recorded call with what is known of its arguments. A condition on
+//! bits that no recording keeps may hold or not: then the call may have been denied, and is listed
+//! apart.
 
 use std::collections::BTreeMap;
 
@@ -83,8 +84,8 @@ pub fn shadow(policy: &Policy, name: &str, recording: &Recording) -> Shadow {
     let mut made = std::collections::BTreeSet::new();
     for (path, call) in calls(recording) {
         made.insert((call.abi, call.number));
-        let Some(judged) = judge(policy, call) else { continue };
-        let one = denied_call(path, call, judged);
+        let Some(denial) = would_deny(policy, call) else { continue };
+        let one = denied_call(path, call, denial);
         match denied.get_mut(&(call.abi, call.number)) {
             Some(known) => known.add(one),
             None => drop(denied.insert((call.abi, call.number), one)),
@@ -126,7 +127,7 @@ fn is_beyond_defaults(call: &Call) -> bool {
 }
 
 /// What a profile makes of a recorded call.
-struct Judged {
+struct ExpectedDenial {
     verdict: Verdict,
     doubtful: bool,
     values: Vec<String>,
@@ -134,18 +135,18 @@ struct Judged {
     first: Option<Sighting>,
 }
 
-fn denied_call(path: &str, call: &Call, judged: Judged) -> DeniedCall {
+fn denied_call(path: &str, call: &Call, denial: ExpectedDenial) -> DeniedCall {
     let name = syscalls::name(call.abi, call.number);
     DeniedCall {
         abi: call.abi,
         number: call.number,
         name,
-        values: judged.values,
-        effect: effect(judged.verdict),
-        doubtful: judged.doubtful,
+        values: denial.values,
+        effect: effect(denial.verdict),
+        doubtful: denial.doubtful,
         count: call.count,
         phase: call.phase,
-        first: judged.first.unwrap_or_else(|| sighting(call)),
+        first: denial.first.unwrap_or_else(|| sighting(call)),
         cgroup: path.to_owned(),
         beyond_defaults: is_beyond_defaults(call),
         risk: name.and_then(risk::dangerous).map(|risk| risk.name),
@@ -153,10 +154,10 @@ fn denied_call(path: &str, call: &Call, judged: Judged) -> DeniedCall {
 }
 
 /// None: it would have passed.
-fn judge(policy: &Policy, call: &Call) -> Option<Judged> {
+fn would_deny(policy: &Policy, call: &Call) -> Option<ExpectedDenial> {
     let number = u32::try_from(call.number).ok()?;
     let whole = |verdict: Verdict, doubtful| {
-        Some(Judged { verdict, doubtful, values: Vec::new(), first: None })
+        Some(ExpectedDenial { verdict, doubtful, values: Vec::new(), first: None })
     };
     if let Some(verdict) = policy.always(call.abi, number) {
         return verdict.refuses().then(|| whole(verdict, false)).flatten();
@@ -178,7 +179,7 @@ fn judge(policy: &Policy, call: &Call) -> Option<Judged> {
         let refused = possible.iter().find(|verdict| verdict.refuses())?;
         return whole(*refused, possible.iter().any(|verdict| !verdict.refuses()));
     };
-    let mut found: Option<Judged> = None;
+    let mut found: Option<ExpectedDenial> = None;
     let name = syscalls::name(call.abi, call.number).unwrap_or_default();
     for value in &argument.values {
         let mut known = [Known::default(); 6];
@@ -191,7 +192,7 @@ fn judge(policy: &Policy, call: &Call) -> Option<Judged> {
         match &mut found {
             None => {
                 let (verdict, values) = (*refused, vec![written]);
-                found = Some(Judged { verdict, doubtful, values, first: Some(first) });
+                found = Some(ExpectedDenial { verdict, doubtful, values, first: Some(first) });
             }
             Some(known) => {
                 known.doubtful &= doubtful;
