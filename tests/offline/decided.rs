@@ -220,14 +220,14 @@ fn diff_fails_for_nothing_that_was_decided() {
         let words = [&["diff", &narrow, &wide, "--fail-on", "added,dangerous"], more].concat();
         command(&words)
     };
-    let judge = || command(&["diff", &narrow, &seen, "--exit-code"]);
-    assert_eq!((compare(&[]), judge()), (Exit::Different, Exit::Different));
+    let compare_with_seen = || command(&["diff", &narrow, &seen, "--exit-code"]);
+    assert_eq!((compare(&[]), compare_with_seen()), (Exit::Different, Exit::Different));
     decisions(&directory, "tracer.toml", &entry("allow", "\"bpf\"", ""));
-    assert_eq!((compare(&[]), judge()), (Exit::Complete, Exit::Different));
+    assert_eq!((compare(&[]), compare_with_seen()), (Exit::Complete, Exit::Different));
     assert_eq!(compare(&["--no-decisions"]), Exit::Different);
     assert_eq!(compare(&["--exit-code"]), Exit::Different, "they differ all the same");
     decisions(&directory, "tracer.toml", &entry("deny", "\"bpf\"", ""));
-    assert_eq!((compare(&[]), judge()), (Exit::Different, Exit::Complete));
+    assert_eq!((compare(&[]), compare_with_seen()), (Exit::Different, Exit::Complete));
     decisions(&directory, "tracer.toml", &entry("allow", "\"bpf\"", ENDED));
     assert_eq!(compare(&[]), Exit::Different);
     let elsewhere = temporary_directory();

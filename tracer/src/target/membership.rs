@@ -194,13 +194,13 @@ mod tests {
     #[test]
     fn without_a_report_names_decide() {
         let members = Members::default();
-        let judged =
+        let membership =
             |name: &str, pods, selector| members.membership(&pod(name), &group(pods, selector));
         let by_name = Membership::Is(MembershipSource::Names);
-        assert_eq!(judged("web-7696745d96-4xqh6", deployment("web"), ""), by_name);
-        assert_eq!(judged("web-0", deployment("web"), ""), Membership::IsNot);
-        assert_eq!(judged("web-0", Pods::Beginning("web".into()), ""), by_name);
-        let labelled = judged("web-0", Pods::Beginning(String::new()), "app=web");
+        assert_eq!(membership("web-7696745d96-4xqh6", deployment("web"), ""), by_name);
+        assert_eq!(membership("web-0", deployment("web"), ""), Membership::IsNot);
+        assert_eq!(membership("web-0", Pods::Beginning("web".into()), ""), by_name);
+        let labelled = membership("web-0", Pods::Beginning(String::new()), "app=web");
         assert_eq!(labelled, Membership::Unknown, "its labels are not known");
     }
 
@@ -209,9 +209,9 @@ mod tests {
         let mut members = Members::default();
         members.add(uid(), facts(MembershipSource::Labels, None));
         let all = |selector| group(Pods::Beginning(String::new()), selector);
-        let judged = |selector| members.membership(&pod("x"), &all(selector));
-        assert_eq!(judged("app=web"), Membership::Is(MembershipSource::Labels));
-        assert_eq!(judged("app=api"), Membership::IsNot);
+        let membership = |selector| members.membership(&pod("x"), &all(selector));
+        assert_eq!(membership("app=web"), Membership::Is(MembershipSource::Labels));
+        assert_eq!(membership("app=api"), Membership::IsNot);
         let of = members.membership(&pod("x"), &group(deployment("web"), "app=web"));
         assert_eq!(of, Membership::IsNot, "the name says another");
     }

@@ -50,10 +50,10 @@ pub fn run(options: &Diff) -> Result<Exit> {
             compared(options, &seen::compare(&recording, after), &names, decisions)
         }
         (Input::Profile { name, policy }, recordings) => {
-            judged(options, (&name, &policy), recordings, decisions)
+            evaluate_recordings(options, (&name, &policy), recordings, decisions)
         }
         (recording, [Input::Profile { name, policy }]) => {
-            judged(options, (name, policy), &[recording], decisions)
+            evaluate_recordings(options, (name, policy), &[recording], decisions)
         }
         (Input::Recording { .. }, _) => Err(usage(
             &"more than two files can be compared only when the first is a profile and the others are recordings",
@@ -83,7 +83,7 @@ fn compared(
 }
 
 /// What a profile would have denied to recordings.
-fn judged(
+fn evaluate_recordings(
     options: &Diff,
     (name, policy): (&str, &Policy),
     recordings: &[Input],

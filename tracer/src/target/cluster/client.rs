@@ -80,7 +80,7 @@ impl Client {
                 self.send(stream.map_err(|error| unreachable(&error))?, request).await
             }
         };
-        self.judged(request, answer?).await
+        self.require_ok(request, answer?).await
     }
 
     async fn send(
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// Hands on an answer with status 200; every other status is an error.
-    async fn judged(
+    async fn require_ok(
         &self,
         request: &Request,
         mut answer: Response<Incoming>,
