@@ -94,7 +94,7 @@ fn storm(options: &[&str]) -> Figures {
     assert!(running.finish().status.success(), "the storm ends well");
     let outcome = tracing.stop();
     assert!(places.len() >= fewest, "the storm was over after {} cgroups", places.len());
-    judge(options, &outcome, &busy, &places)
+    figures(options, &outcome, &busy, &places)
 }
 
 /// Makes each rare call once in the cgroup, and the storm's own call between them.
@@ -106,7 +106,7 @@ fn make_each_once(place: &Cgroup) {
     assert!(finished.status.success(), "the calls are made: {finished:?}");
 }
 
-fn judge(options: &[&str], outcome: &Outcome, busy: &Cgroup, places: &[Cgroup]) -> Figures {
+fn figures(options: &[&str], outcome: &Outcome, busy: &Cgroup, places: &[Cgroup]) -> Figures {
     let recording = outcome.recording();
     let expected: BTreeSet<i32> = rare().chain([GETPPID, EXIT_GROUP]).collect();
     let (mut cgroups, mut missing, mut unexpected) = (0, 0, 0);

@@ -20,9 +20,9 @@ tests::trials! {
     nothing_is_gained_through_other_programs_unless_it_is_asked_for,
     without_the_capability_no_new_privs_is_set_and_reported,
     a_failure_that_no_new_privs_may_explain_is_reported,
-    conditions_of_a_command_are_judged_by_what_is_typed,
-    conditions_of_a_target_are_judged_by_its_bounding_set,
-    conditions_without_a_process_are_judged_by_dockers_set,
+    conditions_of_a_command_are_decided_by_what_is_typed,
+    conditions_of_a_target_are_decided_by_its_bounding_set,
+    conditions_without_a_process_are_decided_by_dockers_set,
 }
 
 /// Nobody, and who owns the program with the set-user-ID bit.
@@ -184,7 +184,7 @@ fn conditional(name: &str) -> Value {
     })
 }
 
-fn conditions_of_a_command_are_judged_by_what_is_typed() {
+fn conditions_of_a_command_are_decided_by_what_is_typed() {
     let directory = temporary_directory();
     let profile = write(directory.path(), &conditional("getpriority"));
     let command = [GROUND_TRUTH, "x86_64:getpriority"];
@@ -212,7 +212,7 @@ fn watch(cgroup: &Cgroup, profile: &str) -> Tracing {
     tracing
 }
 
-fn conditions_of_a_target_are_judged_by_its_bounding_set() -> Result<(), Stop> {
+fn conditions_of_a_target_are_decided_by_its_bounding_set() -> Result<(), Stop> {
     let setpriv = require!(tool("setpriv"));
     let directory = temporary_directory();
     let mut profile = conditional("mkdir");
@@ -222,7 +222,7 @@ fn conditions_of_a_target_are_judged_by_its_bounding_set() -> Result<(), Stop> {
         ("--bounding-set=-sys_admin", "without CAP_SYS_ADMIN", true),
         ("--bounding-set=+sys_admin", "with CAP_SYS_ADMIN", false),
     ] {
-        let cgroup = Cgroup::new("judged");
+        let cgroup = Cgroup::new("conditions");
         let tracing = watch(&cgroup, &profile);
         let mut command = Command::new(&setpriv);
         command.args([bounding, "--", GROUND_TRUTH, &cgroup.hop(), "deny:mkdir", "x86_64:mkdir"]);
@@ -243,7 +243,7 @@ fn conditions_of_a_target_are_judged_by_its_bounding_set() -> Result<(), Stop> {
     Ok(())
 }
 
-fn conditions_without_a_process_are_judged_by_dockers_set() {
+fn conditions_without_a_process_are_decided_by_dockers_set() {
     let directory = temporary_directory();
     let profile = write(directory.path(), &conditional("mkdir"));
     let cgroup = Cgroup::new("empty");

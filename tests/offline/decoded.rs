@@ -314,8 +314,8 @@ fn the_command_reads_what_it_is_given() {
     for words in [&[&*numbers][..], &[&numbers, "--json"], &[&numbers, "--abi", "i386"]] {
         assert_eq!(run(words).expect("it is decoded"), Exit::Complete, "{words:?}");
     }
-    let judged = run(&[&numbers, "--profile", "docker-default", "--caps", "none"]);
-    assert_eq!(judged.expect("it is judged"), Exit::Complete);
+    let decoded = run(&[&numbers, "--profile", "docker-default", "--caps", "none"]);
+    assert_eq!(decoded.expect("it is judged"), Exit::Complete);
     assert_eq!(run(&[&cut]).expect("it is decoded"), Exit::Incomplete);
     let error = run(&[&numbers, "--profile", &recording]).expect_err("no profile");
     assert!(error.to_string().contains("is a recording"), "{error}");

@@ -230,8 +230,8 @@ fn the_old_form_is_corrected_without_a_change_of_meaning() {
         "nothing else is touched"
     );
     let report = lint(text.as_bytes(), &everybody());
-    let judged = LintedFile { name: "chrome.json", text: &text, report: &report };
-    let shown = report::text::write(&judged, 80);
+    let linted = LintedFile { name: "chrome.json", text: &text, report: &report };
+    let shown = report::text::write(&linted, 80);
     assert!(shown.contains("and 304 more"), "{shown}");
 }
 
@@ -341,7 +341,7 @@ fn what_is_no_profile_is_told() {
         assert!(finding.message.contains(part), "{shown}: {}", finding.message);
         assert!(!finding.remedy.is_empty() && finding.severity == Severity::Error, "{shown}");
     }
-    // A profile within another file is judged in its place.
+    // A profile within another file is linted in its place.
     let config = "{\"ociVersion\":\"1.0\",\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"amd64\"]}}}";
     let report = lint(config.as_bytes(), &everybody());
     let finding = report.findings.iter().find(|it| it.rule.code == "unknown-architecture");

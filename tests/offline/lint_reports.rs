@@ -53,12 +53,12 @@ fn the_text_fits_its_columns() {
 fn sarif(files: &[(&str, &str)]) -> Value {
     let reports: Vec<Report> =
         files.iter().map(|(_, text)| lint(text.as_bytes(), &everybody())).collect();
-    let judged: Vec<LintedFile<'_>> = files
+    let linted: Vec<LintedFile<'_>> = files
         .iter()
         .zip(&reports)
         .map(|((name, text), report)| LintedFile { name, text, report })
         .collect();
-    serde_json::from_str(&json::pretty(&report::sarif::log(&judged))).expect("JSON")
+    serde_json::from_str(&json::pretty(&report::sarif::log(&linted))).expect("JSON")
 }
 
 /// The properties that SARIF 2.1.0 requires (sections 3.13, 3.14, 3.18, 3.19, 3.27 to 3.30, 3.55,
@@ -105,8 +105,8 @@ fn sarif_has_what_the_standard_asks_for() {
 
 fn json_holds_places_and_corrections() {
     let report = lint(NOTE_CUSTOM.as_bytes(), &everybody());
-    let judged = LintedFile { name: "custom.json", text: NOTE_CUSTOM, report: &report };
-    let text = json::pretty(&report::json::output(&[judged]));
+    let linted = LintedFile { name: "custom.json", text: NOTE_CUSTOM, report: &report };
+    let text = json::pretty(&report::json::output(&[linted]));
     let output: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(output["version"], 1);
     let file = &output["files"][0];
@@ -132,8 +132,8 @@ fn json_holds_places_and_corrections() {
 
 fn github_reads_one_line_for_each_finding() {
     let report = lint(NOTE_CUSTOM.as_bytes(), &everybody());
-    let judged = LintedFile { name: "a,b:c%.json", text: NOTE_CUSTOM, report: &report };
-    let text = report::github::write(&judged);
+    let linted = LintedFile { name: "a,b:c%.json", text: NOTE_CUSTOM, report: &report };
+    let text = report::github::write(&linted);
     assert_eq!(text.lines().count(), 4, "equal findings together: GitHub shows ten: {text}");
     for line in text.lines() {
         assert!(line.starts_with("::error file=a%2Cb%3Ac%25.json,line="), "{line}");
@@ -145,8 +145,8 @@ fn hostile_text_reaches_no_terminal() {
     let text = "{\"defaultAction\":\"\u{9b}2J\",\"sys\u{202e}calls\":[],\"architectures\":[\"a\\u001b[2J\",\"\\n::error::x\"],\"syscalls\":[{\"names\":[\"re\\u001bad\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"x\\u0007\"]}}]}";
     let report = lint(text.as_bytes(), &everybody());
     assert!(report.findings.len() >= 4);
-    let judged = LintedFile { name: "x", text, report: &report };
-    let shown = report::text::write(&judged, 80) + &report::github::write(&judged);
+    let linted = LintedFile { name: "x", text, report: &report };
+    let shown = report::text::write(&linted, 80) + &report::github::write(&linted);
     let unsafe_char = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
     assert!(!shown.contains(unsafe_char), "{shown:?}");
     assert!(!shown.lines().any(|line| line.starts_with("::error::x")), "{shown}");

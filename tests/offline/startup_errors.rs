@@ -139,7 +139,7 @@ fn policy_without(runtime: Runtime, missing: &str) -> Policy {
 }
 
 /// How the message of a row is named, by these rows, in every form.
-fn judged(row: &Row, by: &[&Row]) -> Tally {
+fn tally_of_row(row: &Row, by: &[&Row]) -> Tally {
     let attempts = row.attempts();
     let mut tally = Tally { attempts, ..Tally::default() };
     if row.message.is_empty() {
@@ -178,11 +178,11 @@ fn judged(row: &Row, by: &[&Row]) -> Tally {
 }
 
 /// The matrix of these rows, each judged by the rows that `by` gives for it.
-fn matrix(judge: impl Fn(&Row) -> Tally) -> (String, Tally) {
+fn matrix(tally_of: impl Fn(&Row) -> Tally) -> (String, Tally) {
     let mut tallies: BTreeMap<(Runtime, Stage), Tally> = BTreeMap::new();
     let mut whole = Tally::default();
     for row in tried() {
-        let tally = judge(row);
+        let tally = tally_of(row);
         let stages = row.stages.len();
         for stage in &row.stages {
             // Every stage of a row has as many attempts as the others.
@@ -221,7 +221,7 @@ fn matrix(judge: impl Fn(&Row) -> Tally) -> (String, Tally) {
 
 fn every_collected_message_names_its_call() {
     let by: Vec<&Row> = rows().iter().collect();
-    let (mut text, whole) = matrix(|row| judged(row, &by));
+    let (mut text, whole) = matrix(|row| tally_of_row(row, &by));
     let _ = writeln!(
         text,
         "\n{} attempts failed, {} with a message: {} named rightly, {} wrongly",
@@ -253,7 +253,7 @@ fn a_message_is_known_to_versions_that_did_not_teach_it() {
                 })
                 .collect();
             let one = Row { versions: vec![version], ..row.clone() };
-            tally.add(&judged(&one, &others.iter().collect::<Vec<_>>()));
+            tally.add(&tally_of_row(&one, &others.iter().collect::<Vec<_>>()));
         }
         tally
     });

@@ -4,6 +4,7 @@
 mod bundle;
 mod cases;
 mod command_line;
+mod conditions;
 mod corrected;
 mod counter;
 mod cri;
@@ -15,7 +16,6 @@ mod does_not_start;
 mod engine;
 mod executed;
 mod image;
-mod judged;
 mod kill;
 mod kubelets;
 mod learned;
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials(&cases));
     trials.extend(observed::trials(&cases));
     trials.extend(verify::trials(&cases));
-    trials.extend(judged::trials(&cases));
+    trials.extend(conditions::trials(&cases));
     trials.extend(does_not_start::trials(&cases));
     trials.extend(names::trials(&cases));
     trials.extend(default_filter::trials(&cases));

@@ -1,4 +1,4 @@
-//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` judges them
+//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` evaluates them
 //! by the container's.
 
 use std::fs;
@@ -21,11 +21,11 @@ const CAPABILITY: &str = "CAP_SYS_ADMIN";
 pub fn trials(cases: &Cases) -> Vec<Trial> {
     let kinds = [Kind::Docker, Kind::PodmanRunc];
     let trial = |kind: Kind| {
-        let name = format!("judged::{}_by_the_containers_capabilities", kind.name());
-        cases.trial(name, move |world| is_judged_by_the_container(world, kind))
+        let name = format!("conditions::{}_by_the_containers_capabilities", kind.name());
+        cases.trial(name, move |world| is_evaluated_for_the_container(world, kind))
     };
     let mut trials: Vec<Trial> = kinds.into_iter().map(trial).collect();
-    let name = "judged::podman_runc_under_podmans_own_default".into();
+    let name = "conditions::podman_runc_under_podmans_own_default".into();
     trials.push(cases.trial(name, is_read_as_podman_reads_it));
     trials
 }
@@ -43,9 +43,9 @@ fn conditional() -> Value {
     })
 }
 
-fn is_judged_by_the_container(world: &World, kind: Kind) -> Result<(), Stop> {
+fn is_evaluated_for_the_container(world: &World, kind: Kind) -> Result<(), Stop> {
     let engine = world.engine(kind).map_err(Stop::Skip)?;
-    let parent = Cgroup::new("judged");
+    let parent = Cgroup::new("conditions");
     let directory = temporary_directory();
     let [profile, amended] =
         ["profile.json", "amended.json"].map(|name| directory.path().join(name));
@@ -65,7 +65,7 @@ fn is_judged_by_the_container(world: &World, kind: Kind) -> Result<(), Stop> {
     tracing.wait_for_message("verifying");
     let said = container.exec(None, &["/worker", "probe", "symlink", "mkdir"])?;
     if !said.contains("symlink 1") || !said.contains("mkdir 0") {
-        return Err(Stop::Fail(format!("the engine judges otherwise: {said}")));
+        return Err(Stop::Fail(format!("the engine decides otherwise: {said}")));
     }
     tracing.wait_for_message("symlink");
     let outcome = tracing.stop().exits(4).says(&[
