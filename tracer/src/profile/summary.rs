@@ -50,9 +50,4 @@ impl Summary {
     pub fn refused(&self) -> usize {
         self.names - self.allowed
     }
-
-    /// Allowed names in percent of all that x86_64 has, rounded.
-    pub fn percent(&self) -> usize {
-        (self.allowed * 100 + self.names / 2) / self.names
-    }
 }

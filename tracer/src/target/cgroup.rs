@@ -231,11 +231,6 @@ impl CgroupTree {
             .ok()
             .and_then(|index| self.nodes.get(index))
     }
-
-    /// Do processes live in cgroups of their own, outside the root of the hierarchy?
-    pub fn in_use(&self) -> bool {
-        self.nodes.iter().any(|node| node.occupied && node.path != "/")
-    }
 }
 
 /// Every cgroup at or below a path with its id and whether processes are in it now; sorted by path.

@@ -29,7 +29,6 @@ fn the_tree_is_sorted_and_knows_what_is_occupied() {
             ("/system.slice/nginx.service", true),
         ]
     );
-    assert!(tree.in_use());
     let nginx = tree.node("/system.slice/nginx.service").expect("the cgroup");
     assert_eq!(host.root().id(&nginx.path).expect("an id"), nginx.id);
     let below = populated(&tree.root, "/system.slice/nginx.service").expect("a list");
@@ -180,7 +179,6 @@ fn fresh() -> Option<(CgroupRoot, CgroupPath, FreshCgroup)> {
 
 #[test]
 fn a_fresh_cgroup_is_emptied_and_removed() {
-    use std::io::Write as _;
     let Some((root, own, fresh)) = fresh() else { return };
     let path = fresh.path().to_owned();
     let directory = root.directory(&path).expect("a directory");
@@ -190,10 +188,7 @@ fn a_fresh_cgroup_is_emptied_and_removed() {
     assert_eq!(events.read().expect("a state"), state(false));
 
     let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
-    let joined = fresh.open_processes().and_then(|mut file| {
-        write!(file, "{}", child.id())
-            .map_err(|source| CgroupError::io(Operation::Write, &directory, source))
-    });
+    let joined = fs::write(directory.join("cgroup.procs"), child.id().to_string());
     assert!(joined.is_ok(), "{joined:?}");
     assert_eq!(root.of_process(child.id()).expect("its cgroup"), path);
     assert_eq!(events.read().expect("a state"), state(true));

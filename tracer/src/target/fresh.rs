@@ -1,7 +1,7 @@
 //! A cgroup of its own for a command that tracer starts.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,14 +61,6 @@ impl FreshCgroup {
     /// The kernel's id of the cgroup.
     pub fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Opens `cgroup.procs` for writing: a process that writes `0` joins, also one that has just
-    /// been forked.
-    pub fn open_processes(&self) -> Result<File, CgroupError> {
-        self.held
-            .open_to_write("cgroup.procs")
-            .map_err(|source| CgroupError::io(Operation::Open, &self.directory, source))
     }
 
     /// Moves what is still in it, or below it, to the one that it was made in, and removes it.
