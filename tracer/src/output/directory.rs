@@ -79,11 +79,11 @@ impl Directory {
     /// Something else than a regular file has one of the names.
     pub fn destination(&self, name: &str) -> Result<Destination, OutputError> {
         let stem = name::prefixed(&self.prefix, name);
-        Destination::new(Arc::clone(&self.output_dir), self.take(&stem))
+        Destination::new(Arc::clone(&self.output_dir), self.claim_unused(&stem))
     }
 
-    /// The stem, with the first number that makes it free.
-    fn take(&self, stem: &str) -> String {
+    /// Claims the stem, with the first number that makes it unused.
+    fn claim_unused(&self, stem: &str) -> String {
         // What is taken is right after every single step: a panic elsewhere does not spoil it.
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));

@@ -37,16 +37,16 @@ struct Rank {
 }
 
 impl Refused {
-    /// Keeps a call that one of these runtimes only tried; false when it is none.
-    pub(super) fn take_tried(&mut self, call: &Call, is_one: impl FnOnce(Runtime) -> bool) -> bool {
+    /// Adds a call that one of these runtimes only tried; false when it is none.
+    pub(super) fn add_tried(&mut self, call: &Call, is_one: impl FnOnce(Runtime) -> bool) -> bool {
         let tried = base::optional_of_runtime(call).filter(|(runtime, _)| is_one(*runtime));
         self.tried.extend(tried.map(|(_, tried)| tried.name.as_str()));
         tried.is_some()
     }
 
-    /// Keeps what a call was refused with. Of a doubtful one as well: if it was allowed, it failed
+    /// Adds what a call was refused with. Of a doubtful one as well: if it was allowed, it failed
     /// with that number.
-    pub(super) fn take(&mut self, call: &Call) {
+    pub(super) fn add(&mut self, call: &Call) {
         let Some(outcome) = call.outcome else { return };
         let Some(errno) = outcome.errno().and_then(Errno::new) else { return };
         let Some(name) = syscalls::name(call.abi, call.number) else { return };

@@ -198,13 +198,13 @@ impl RecordedValues<'_> {
         let calls = cgroups.flat_map(|cgroup| &cgroup.calls);
         for call in calls.filter(|call| call.phase != Phase::Setup) {
             if let Some(name) = syscalls::name(call.abi, call.number) {
-                seen.take(name, call);
+                seen.add(name, call);
             }
         }
         seen
     }
 
-    fn take(&mut self, name: &'static str, call: &Call) {
+    fn add(&mut self, name: &'static str, call: &Call) {
         let sighting = Sighting { command: call.command.clone(), seconds: call.first_seen_seconds };
         self.calls.entry(name).or_default().keep_first(sighting);
         let Some(entry) = coarsest(name) else { return };

@@ -184,22 +184,22 @@ impl RecordedCalls {
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
             match call.phase {
-                Phase::Workload | Phase::ContainerInit => seen.take(call, options),
-                Phase::Denied if answers::counts(call) => seen.take_denied(call, options),
+                Phase::Workload | Phase::ContainerInit => seen.add_call(call, options),
+                Phase::Denied if answers::counts(call) => seen.add_denied(call, options),
                 Phase::Setup | Phase::Denied => {}
             }
         }
         seen
     }
 
-    fn take(&mut self, call: &Call, options: &Options) {
+    fn add_call(&mut self, call: &Call, options: &Options) {
         self.workload |= call.phase == Phase::Workload;
         // Also for a number without a name: a filter without its architecture would kill the
         // caller.
         self.architectures.insert(call.abi);
         // A runtime that nobody chose may need what another one only tries.
         let runtimes = [RuntimeChoice::Any, options.runtime].map(RuntimeChoice::runtimes);
-        if self.refused.take_tried(call, |runtime| runtimes.concat().contains(&runtime)) {
+        if self.refused.add_tried(call, |runtime| runtimes.concat().contains(&runtime)) {
             return;
         }
         match syscalls::name(call.abi, call.number) {
@@ -208,20 +208,20 @@ impl RecordedCalls {
             }
             Some(name) => {
                 let reason = Reason::Seen { abi: call.abi, phase: call.phase };
-                self.evidence.take(name, reason, call);
+                self.evidence.add(name, reason, call);
                 add(&mut self.allowed, name, reason);
             }
-            None => self.take_nameless(call),
+            None => self.add_unnamed(call),
         }
     }
 
     /// A call that a filter refused, but not to a runtime that was still setting the container up.
-    fn take_denied(&mut self, call: &Call, options: &Options) {
+    fn add_denied(&mut self, call: &Call, options: &Options) {
         let Some(outcome) = call.outcome else { return };
-        if self.refused.take_tried(call, |_| true) {
+        if self.refused.add_tried(call, |_| true) {
             return;
         }
-        self.refused.take(call);
+        self.refused.add(call);
         let is_allowed = options.denied && !call.doubtful && answers::falls_back(call).is_none();
         let is_answered = options.default_action.ends_the_caller() && outcome.errno().is_some();
         if !is_allowed && !is_answered {
@@ -231,15 +231,15 @@ impl RecordedCalls {
         match syscalls::name(call.abi, call.number) {
             Some(name) if is_allowed => {
                 let reason = Reason::Denied { abi: call.abi, outcome };
-                self.evidence.take(name, reason, call);
+                self.evidence.add(name, reason, call);
                 add(&mut self.allowed, name, reason);
             }
             Some(_) => {}
-            None => self.take_nameless(call),
+            None => self.add_unnamed(call),
         }
     }
 
-    fn take_nameless(&mut self, call: &Call) {
+    fn add_unnamed(&mut self, call: &Call) {
         let (abi, number) = (call.abi, call.number);
         let may_be_newer = syscalls::may_be_newer(number);
         let entry = self.unnamed.entry((abi, number)).or_insert(UnnamedSyscall {

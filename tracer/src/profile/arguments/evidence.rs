@@ -30,8 +30,8 @@ pub(super) struct Values {
 }
 
 impl Evidence {
-    /// Keeps what a recorded call shows.
-    pub(in crate::profile) fn take(&mut self, name: &'static str, reason: Reason, call: &Call) {
+    /// Adds what a recorded call shows.
+    pub(in crate::profile) fn add(&mut self, name: &'static str, reason: Reason, call: &Call) {
         if watched(name).next().is_none() {
             return;
         }
