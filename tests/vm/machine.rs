@@ -61,7 +61,7 @@ impl Drop for Emulator {
 struct Place;
 
 impl Place {
-    fn take() -> Self {
+    fn acquire() -> Self {
         let free = FREE.lock().expect("no holder panics");
         let mut free = FREED.wait_while(free, |free| *free == 0).expect("no holder panics");
         *free -= 1;
@@ -125,7 +125,7 @@ impl Machine {
         let errors = output.try_clone().map_err(|error| format!("{console:?}: {error}"))?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
 
-        let place = Place::take();
+        let place = Place::acquire();
         println!("{}: {} starts", self.name(), self.checks.join(", "));
         let started = Instant::now();
         // The emulator dies with this thread, should the test program be killed; the thread waits

@@ -115,7 +115,7 @@ impl Earlier {
                 if let Some(difference) = difference(&earlier, recording) {
                     return (self.set_aside(destination, format, &difference.to_string()), None);
                 }
-                self.take(destination, format, &earlier);
+                self.merge_in(destination, format, &earlier);
                 earlier
             }
         };
@@ -151,7 +151,7 @@ impl Earlier {
     }
 
     /// It will be in what is written.
-    fn take(
+    fn merge_in(
         &mut self,
         destination: &mut Destination,
         format: &'static Format,

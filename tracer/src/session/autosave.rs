@@ -35,7 +35,7 @@ impl Autosave {
     }
 
     /// Notes that a save lasted from the one moment to the other.
-    pub(super) fn took(&mut self, from: Instant, to: Instant) {
+    pub(super) fn note_duration(&mut self, from: Instant, to: Instant) {
         self.due = self.due.max(to + REST * to.duration_since(from));
     }
 }
@@ -69,7 +69,7 @@ mod tests {
         let mut autosave = Autosave::new(start);
         assert!(autosave.is_due(start, 1));
         let end = start + Duration::from_secs(3);
-        autosave.took(start, end);
+        autosave.note_duration(start, end);
         assert!(!autosave.is_due(end + Duration::from_secs(59), 2));
         assert!(autosave.is_due(end + Duration::from_secs(60), 2));
     }

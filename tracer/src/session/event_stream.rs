@@ -87,7 +87,7 @@ impl EventStream {
             paths: drain(&mut self.paths),
             calls: drain(&mut self.calls),
             denials: self.denials.as_mut().map(drain).unwrap_or_default(),
-            cgroups: self.cgroups.take(),
+            cgroups: self.cgroups.drain(),
         }
     }
 }

@@ -79,7 +79,7 @@ impl EventHandler {
         for event in &batch.moves {
             self.moves.add(event);
             self.names.add_destination(event.to, &event.path);
-            late.took_in(event.to, event.started < self.began);
+            late.process_entered(event.to, event.started < self.began);
         }
         for event in &batch.paths {
             self.names.add_destination(event.cgroup, &event.path);

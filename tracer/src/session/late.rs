@@ -89,7 +89,7 @@ impl Late {
     }
 
     /// A process came into a cgroup. `is_old`: it had been started before tracing began.
-    pub(super) fn took_in(&mut self, id: u64, is_old: bool) {
+    pub(super) fn process_entered(&mut self, id: u64, is_old: bool) {
         if is_old && self.paths.contains_key(&id) {
             self.impure.insert(id);
         }

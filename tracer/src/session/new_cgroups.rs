@@ -69,13 +69,13 @@ impl NewCgroups {
         Ok(Self { shared, _running: running })
     }
 
-    /// Waits until there are events that were not taken.
+    /// Waits until there are events that were not drained.
     pub(super) async fn arrived(&self) {
         self.shared.arrived.notified().await;
     }
 
     /// Takes all events that the kernel sent until now.
-    pub(super) fn take(&self) -> Vec<CgroupEvent> {
+    pub(super) fn drain(&self) -> Vec<CgroupEvent> {
         let mut waiting = self.shared.lock();
         let mut events = std::mem::take(&mut waiting.events);
         events.extend(std::iter::from_fn(|| waiting.buffer.poll()));

@@ -121,7 +121,7 @@ impl Session<'_> {
         if autosave.is_due(now, self.events.seen()) {
             let snapshot = self.recorder.drain()?;
             (observers.autosave)(&self.assemble_with(&snapshot, true, assemble)?);
-            autosave.took(now, Instant::now());
+            autosave.note_duration(now, Instant::now());
         }
         Ok(())
     }

@@ -105,20 +105,20 @@ fn blank(text: &str, whole: Span, first: Span) -> &str {
 /// Applies groups of edits, the earlier one of two that overlap; a group is applied as a whole or
 /// not at all. The second value says which were applied, by their place in the list.
 pub fn apply(text: &str, groups: &[&[Edit]]) -> (String, Vec<usize>) {
-    let mut taken: BTreeMap<usize, &Edit> = BTreeMap::new();
+    let mut accepted: BTreeMap<usize, &Edit> = BTreeMap::new();
     let mut applied = Vec::new();
     for (at, group) in groups.iter().enumerate() {
-        let fitting = group.iter().take_while(|edit| take(&mut taken, edit, text)).count();
+        let fitting = group.iter().take_while(|edit| try_accept(&mut accepted, edit, text)).count();
         if fitting == group.len() {
             applied.push(at);
         } else {
             for edit in &group[..fitting] {
-                taken.remove(&edit.span.start);
+                accepted.remove(&edit.span.start);
             }
         }
     }
     let (mut result, mut done) = (String::with_capacity(text.len()), 0);
-    for Edit { span, replacement } in taken.into_values() {
+    for Edit { span, replacement } in accepted.into_values() {
         result.push_str(&text[done..span.start]);
         result.push_str(replacement);
         done = span.end;
@@ -127,16 +127,16 @@ pub fn apply(text: &str, groups: &[&[Edit]]) -> (String, Vec<usize>) {
     (result, applied)
 }
 
-/// Takes an edit when it overlaps with none that was taken. Two insertions at one place overlap.
-fn take<'a>(taken: &mut BTreeMap<usize, &'a Edit>, edit: &'a Edit, text: &str) -> bool {
+/// Accepts an edit that overlaps with no accepted one. Two insertions at one place overlap.
+fn try_accept<'a>(accepted: &mut BTreeMap<usize, &'a Edit>, edit: &'a Edit, text: &str) -> bool {
     let Span { start, end } = edit.span;
-    let before = taken.range(..=start).next_back();
-    let after = taken.range(start..).next();
+    let before = accepted.range(..=start).next_back();
+    let after = accepted.range(start..).next();
     let fits = text.get(start..end).is_some()
         && before.is_none_or(|(at, other)| *at < start && other.span.end <= start)
         && after.is_none_or(|(at, _)| *at >= end);
     if fits {
-        taken.insert(start, edit);
+        accepted.insert(start, edit);
     }
     fits
 }

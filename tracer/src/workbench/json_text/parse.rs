@@ -89,7 +89,7 @@ impl Parser<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn take(&mut self, token: &str) -> bool {
+    fn consume(&mut self, token: &str) -> bool {
         let is_there = self.rest().starts_with(token);
         if is_there {
             self.at += token.len();
@@ -129,9 +129,9 @@ impl Parser<'_> {
             b'[' => self.list(depth)?,
             b'"' => Value::Text(self.string()?),
             b'-' | b'0'..=b'9' => self.number(),
-            _ if self.take("true") => Value::Bool(true),
-            _ if self.take("false") => Value::Bool(false),
-            _ if self.take("null") => Value::Null,
+            _ if self.consume("true") => Value::Bool(true),
+            _ if self.consume("false") => Value::Bool(false),
+            _ if self.consume("null") => Value::Null,
             _ => return Err(self.here()),
         };
         Ok(Node { span: Span { start, end: self.at }, value })
@@ -148,7 +148,7 @@ impl Parser<'_> {
             let key = self.string()?;
             let key_span = Span { start, end: self.at };
             self.skip()?;
-            if !self.take(":") {
+            if !self.consume(":") {
                 return Err(self.here());
             }
             let node = self.value(depth + 1)?;
@@ -166,7 +166,7 @@ impl Parser<'_> {
         Ok(Value::List(items))
     }
 
-    /// Whether the object or the list ends here; else the comma before the next part is taken.
+    /// Whether the object or the list ends here; else the comma before the next part is consumed.
     fn closes(&mut self, end: char, is_first: bool) -> Result<bool, ParseError> {
         self.skip()?;
         let comma = Span { start: self.at, end: self.at + 1 };
@@ -175,7 +175,7 @@ impl Parser<'_> {
                 self.at += 1;
                 return Ok(true);
             }
-            if !self.take(",") {
+            if !self.consume(",") {
                 return Err(self.here());
             }
             self.skip()?;
@@ -223,7 +223,7 @@ impl Parser<'_> {
                 if !(0xd800..0xdc00).contains(&first) {
                     return char::from_u32(first).ok_or(error);
                 }
-                let second = if self.take("\\u") { self.code_unit()? } else { 0 };
+                let second = if self.consume("\\u") { self.code_unit()? } else { 0 };
                 let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400).ok_or(error)?;
                 char::from_u32(0x10000 + ((first - 0xd800) << 10) + low).ok_or(error)?
             }
