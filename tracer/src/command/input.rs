@@ -97,7 +97,7 @@ pub(super) enum InputError {
         within = .kind.within(),
         ending = .kind.ending()
     )]
-    Folder { kind: Kind, path: PathBuf },
+    Directory { kind: Kind, path: PathBuf },
     #[error(
         "{} is a device, not a {}\n\nhint: name a file, or pipe the text and name -",
         name(.path),
@@ -140,7 +140,7 @@ fn remedy(kind: Kind, problem: &io::Error) -> &'static str {
 pub(super) fn read(kind: Kind, path: &Path) -> Result<Vec<u8>, InputError> {
     let here = || path.to_owned();
     let failed = |problem: io::Error| match problem.kind() {
-        io::ErrorKind::IsADirectory => InputError::Folder { kind, path: here() },
+        io::ErrorKind::IsADirectory => InputError::Directory { kind, path: here() },
         _ => InputError::Unreadable { kind, path: here(), problem },
     };
     let input: Box<dyn Read> = if path == Path::new("-") {
