@@ -1,6 +1,6 @@
 //! What people write in this workspace: its files, and what each source file names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,11 +62,18 @@ impl Source {
         Some(below.split('/').next()?.trim_end_matches(".rs"))
     }
 
-    /// Every path that it names, with the groups of `use` taken apart and `self` and `super`
-    /// resolved.
+    /// Every path that it names, with the groups of `use` taken apart, and `self`, `super` and the
+    /// names that `use` items bring in resolved.
     pub fn named(&self) -> BTreeSet<String> {
         let Items { imports, inline } = self.items();
-        imports.into_iter().map(|import| import.path).chain(inline).collect()
+        let known: BTreeMap<&str, &str> =
+            imports.iter().map(|import| (import.name.as_str(), import.path.as_str())).collect();
+        let whole = |path: &String| {
+            let (first, rest) = path.split_once("::")?;
+            known.get(first).map(|module| format!("{module}::{rest}"))
+        };
+        let inline = inline.iter().map(|path| whole(path).unwrap_or_else(|| path.clone()));
+        imports.iter().map(|import| import.path.clone()).chain(inline).collect()
     }
 
     /// The same, with `use` items and other paths apart.
@@ -261,16 +268,18 @@ fn the_scanner_sees_groups_nesting_and_relative_paths() {
     let code = "pub(crate) use std::{fs as files, time::{Duration, Instant}};
 use super::{json, super::target::Target};
     use self::deep::Thing;
-fn f() { std::env::var(crate::cli::X); }";
+fn f() { std::env::var(crate::cli::X); files::read(json::X); }";
     let path = "tracer/src/recording/phases.rs".to_owned();
     let source = Source::new(path, code.to_owned());
     let expected = [
         "crate::cli::X",
         "crate::recording::json",
+        "crate::recording::json::X",
         "crate::recording::phases::deep::Thing",
         "crate::target::Target",
         "std::env::var",
         "std::fs",
+        "std::fs::read",
         "std::time::Duration",
         "std::time::Instant",
     ];
