@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     profile::{
         conditions::passes_for,
-        policy::{Decision, Policy, Verdict},
+        policy::{CallDecision, Policy, Verdict},
     },
     sys::Filter,
     syscalls::{Abi, entries, errno},
@@ -24,10 +24,10 @@ pub(super) fn of(policy: &Policy, filter: &Filter) -> String {
         let (mut passing, mut conditional, mut stopped) = (0, 0, 0);
         for (number, _) in entries(abi) {
             match u32::try_from(number).ok().and_then(|number| table.get(&number)) {
-                Some(Decision::When(_)) => conditional += 1,
-                Some(Decision::Always(verdict)) if verdict.lets_pass() => passing += 1,
+                Some(CallDecision::When(_)) => conditional += 1,
+                Some(CallDecision::Always(verdict)) if verdict.lets_pass() => passing += 1,
                 None if policy.default_verdict().lets_pass() => passing += 1,
-                Some(Decision::Always(_)) | None => stopped += 1,
+                Some(CallDecision::Always(_)) | None => stopped += 1,
             }
         }
         let _ = writeln!(

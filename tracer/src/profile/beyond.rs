@@ -14,7 +14,7 @@ use super::{
     arguments::{CLONE, CLONE3, watched},
     defaults::Engine,
     oci::Condition,
-    policy::{Decision, Policy, Verdict},
+    policy::{CallDecision, Policy, Verdict},
 };
 use crate::{
     recording::{Call, Phase, Recording},
@@ -156,7 +156,8 @@ fn points(
     let mut points = BTreeSet::from([0]);
     let defaults = Engine::ALL.map(|engine| engine.default_profile().policy());
     for policy in [policy].into_iter().chain(defaults) {
-        let Some(Decision::When(rules)) = policy.table(abi).and_then(|it| it.get(&number)) else {
+        let Some(CallDecision::When(rules)) = policy.table(abi).and_then(|it| it.get(&number))
+        else {
             continue;
         };
         let conditions = rules.iter().flat_map(|(conditions, _)| conditions);

@@ -4,7 +4,7 @@ use tracer_ebpf::arguments::LOWER_HALF;
 
 use super::{
     oci::{Condition, Operator},
-    policy::{Decision, Verdict},
+    policy::{CallDecision, Verdict},
 };
 use crate::syscalls::arguments;
 
@@ -13,8 +13,8 @@ const MOST: usize = 20;
 
 /// For which arguments a call passes, when that depends on them: `argument 0 AF_UNIX, AF_INET`.
 /// None when it does not.
-pub fn passes_for(call: &str, decision: &Decision) -> Option<String> {
-    let Decision::When(alternatives) = decision else { return None };
+pub fn passes_for(call: &str, decision: &CallDecision) -> Option<String> {
+    let CallDecision::When(alternatives) = decision else { return None };
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for (conditions, verdict) in alternatives.iter().take(MOST) {
         let (subject, value) = match conditions.as_slice() {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn written(call: &str, alternatives: Vec<(Vec<Condition>, Verdict)>) -> String {
-        passes_for(call, &Decision::When(alternatives)).expect("it depends on them")
+        passes_for(call, &CallDecision::When(alternatives)).expect("it depends on them")
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             written("socket", both),
             "argument 0 AF_INET and argument 1 SOCK_STREAM; argument 2 0"
         );
-        assert_eq!(passes_for("read", &Decision::Always(allow)), None);
+        assert_eq!(passes_for("read", &CallDecision::Always(allow)), None);
     }
 
     #[test]

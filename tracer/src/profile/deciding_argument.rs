@@ -4,7 +4,7 @@ use tracer_ebpf::arguments::{Source, WatchedArgument};
 
 use super::{
     oci::{Condition, Operator},
-    policy::{Decision, Policy, Verdict},
+    policy::{CallDecision, Policy, Verdict},
 };
 use crate::syscalls::{self, Abi, arguments};
 
@@ -17,7 +17,7 @@ pub(super) fn argument(abi: Abi, name: &str, policy: &Policy) -> Option<&'static
     let mut watched =
         arguments::watched(abi, name).filter(|argument| argument.source == Source::Register);
     match decision(abi, name, policy) {
-        Some(Decision::When(rules)) => {
+        Some(CallDecision::When(rules)) => {
             let conditions: Vec<&Condition> = rules.iter().flat_map(|(all, _)| all).collect();
             let argument = by_conditions(watched, &conditions)?;
             // What refuses more than one value cannot be taken out for one.
@@ -28,7 +28,7 @@ pub(super) fn argument(abi: Abi, name: &str, policy: &Policy) -> Option<&'static
             };
             refusing.all(is_one).then_some(argument)
         }
-        Some(Decision::Always(_)) => None,
+        Some(CallDecision::Always(_)) => None,
         None if matches!(policy.default_verdict(), Verdict::Allow | Verdict::Trace(_)) => None,
         // A profile that looks at more than the defaults do looks at all that was seen.
         None if looks_at(policy, |other| !OF_DEFAULTS.contains(&other)) => watched.next(),
@@ -82,7 +82,7 @@ pub(super) fn widest(
 }
 
 /// What the profile says of a call. Of an ABI that it does not list: what it would say.
-fn decision<'a>(abi: Abi, name: &str, policy: &'a Policy) -> Option<&'a Decision> {
+fn decision<'a>(abi: Abi, name: &str, policy: &'a Policy) -> Option<&'a CallDecision> {
     let listed = if policy.table(abi).is_some() { abi } else { Abi::NATIVE };
     let number = syscalls::number(listed, name).and_then(|number| u32::try_from(number).ok())?;
     policy.table(listed)?.get(&number)
@@ -91,7 +91,8 @@ fn decision<'a>(abi: Abi, name: &str, policy: &'a Policy) -> Option<&'a Decision
 /// Whether the profile looks at the arguments of a call of the table, of those that are asked for.
 fn looks_at(policy: &Policy, is_asked: impl Fn(&str) -> bool) -> bool {
     let Some(table) = policy.table(Abi::NATIVE) else { return false };
-    let conditional = table.iter().filter(|(_, decision)| matches!(decision, Decision::When(_)));
+    let conditional =
+        table.iter().filter(|(_, decision)| matches!(decision, CallDecision::When(_)));
     let names = conditional
         .filter_map(|(number, _)| syscalls::name(Abi::NATIVE, i32::try_from(*number).ok()?));
     names.filter(|name| arguments::watched(Abi::NATIVE, name).next().is_some()).any(is_asked)

@@ -19,7 +19,7 @@ use seccompiler::{
 
 use super::{
     oci::{Condition, Operator},
-    policy::{Decision, Policy, Verdict},
+    policy::{CallDecision, Policy, Verdict},
 };
 use crate::syscalls::{Abi, AbiDescription, HOST};
 
@@ -114,9 +114,9 @@ fn loading_number(rest: Vec<Instruction>) -> Vec<Instruction> {
 fn part(policy: &Policy, abi: &AbiDescription) -> Result<Option<Vec<Instruction>>, FilterError> {
     let Some(table) = policy.table(abi.abi) else { return Ok(None) };
     let base = abi.number_bit.unsigned_abs();
-    let default = Decision::Always(policy.default_verdict());
+    let default = CallDecision::Always(policy.default_verdict());
     // Each range from its number to that of the next.
-    let mut ranges: Vec<(u32, &Decision)> = vec![(base, &default)];
+    let mut ranges: Vec<(u32, &CallDecision)> = vec![(base, &default)];
     let mut push = |number, decision| match ranges.last_mut() {
         Some((_, last)) if *last == decision => {}
         Some((start, last)) if *start == number => *last = decision,
@@ -136,7 +136,7 @@ fn part(policy: &Policy, abi: &AbiDescription) -> Result<Option<Vec<Instruction>
 }
 
 fn search(
-    ranges: &[(u32, &Decision)],
+    ranges: &[(u32, &CallDecision)],
     default: Verdict,
     abi: Abi,
 ) -> Result<Vec<Instruction>, FilterError> {
@@ -152,10 +152,14 @@ fn search(
     }
 }
 
-fn leaf(decision: &Decision, default: Verdict, abi: Abi) -> Result<Vec<Instruction>, FilterError> {
+fn leaf(
+    decision: &CallDecision,
+    default: Verdict,
+    abi: Abi,
+) -> Result<Vec<Instruction>, FilterError> {
     let alternatives = match decision {
-        Decision::Always(verdict) => return Ok(vec![return_of(*verdict)]),
-        Decision::When(alternatives) => alternatives,
+        CallDecision::Always(verdict) => return Ok(vec![return_of(*verdict)]),
+        CallDecision::When(alternatives) => alternatives,
     };
     let mut code = Vec::new();
     for (conditions, verdict) in alternatives {

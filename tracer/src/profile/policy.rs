@@ -65,7 +65,7 @@ impl Verdict {
 
 /// What happens to the calls of one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum CallDecision {
     /// Always this.
     Always(Verdict),
     /// The verdict of the first alternative whose conditions all hold; else the default.
@@ -112,7 +112,7 @@ pub enum PolicyError {
 pub struct Policy {
     default: Verdict,
     /// The decisions for the ABIs that are listed. The numbers are those of the ABI's table.
-    tables: BTreeMap<Abi, BTreeMap<u32, Decision>>,
+    tables: BTreeMap<Abi, BTreeMap<u32, CallDecision>>,
     flags: Option<Vec<Flag>>,
     unknown: BTreeSet<String>,
 }
@@ -151,8 +151,8 @@ impl Policy {
     /// the arguments are or for these, and without the rule the caller would be ended.
     pub fn answers(&self, abi: Abi, number: u32, arguments: Option<&[u64; 6]>, errno: u16) -> bool {
         let verdict = match self.table(abi).and_then(|table| table.get(&number)) {
-            Some(Decision::Always(verdict)) => Some(*verdict),
-            Some(Decision::When(_)) => arguments.map(|made| self.decide(abi, number, made)),
+            Some(CallDecision::Always(verdict)) => Some(*verdict),
+            Some(CallDecision::When(_)) => arguments.map(|made| self.decide(abi, number, made)),
             None => None,
         };
         self.default.ends_the_caller() && verdict == Some(Verdict::Errno(errno))
@@ -160,9 +160,9 @@ impl Policy {
 
     /// Whether a call may be made and logged.
     pub fn may_log(&self) -> bool {
-        let logs = |decision: &Decision| match decision {
-            Decision::Always(verdict) => *verdict == Verdict::Log,
-            Decision::When(rules) => rules.iter().any(|(_, verdict)| *verdict == Verdict::Log),
+        let logs = |decision: &CallDecision| match decision {
+            CallDecision::Always(verdict) => *verdict == Verdict::Log,
+            CallDecision::When(rules) => rules.iter().any(|(_, verdict)| *verdict == Verdict::Log),
         };
         self.default == Verdict::Log || self.tables.values().any(|table| table.values().any(logs))
     }
@@ -178,7 +178,7 @@ impl Policy {
     }
 
     /// The decisions for an ABI by number; `None` when its callers are killed.
-    pub fn table(&self, abi: Abi) -> Option<&BTreeMap<u32, Decision>> {
+    pub fn table(&self, abi: Abi) -> Option<&BTreeMap<u32, CallDecision>> {
         self.tables.get(&abi)
     }
 
@@ -187,8 +187,8 @@ impl Policy {
         let Some(table) = self.tables.get(&abi) else { return Some(Verdict::KillThread) };
         match table.get(&number) {
             None => Some(self.default),
-            Some(Decision::Always(verdict)) => Some(*verdict),
-            Some(Decision::When(_)) => None,
+            Some(CallDecision::Always(verdict)) => Some(*verdict),
+            Some(CallDecision::When(_)) => None,
         }
     }
 
@@ -197,8 +197,8 @@ impl Policy {
         let Some(table) = self.tables.get(&abi) else { return Verdict::KillThread };
         match table.get(&number) {
             None => self.default,
-            Some(Decision::Always(verdict)) => *verdict,
-            Some(Decision::When(alternatives)) => {
+            Some(CallDecision::Always(verdict)) => *verdict,
+            Some(CallDecision::When(alternatives)) => {
                 let holds = |condition: &Condition| condition.holds(abi, arguments);
                 let first = alternatives.iter().find(|(all, _)| all.iter().all(holds));
                 first.map_or(self.default, |(_, verdict)| *verdict)
@@ -261,7 +261,7 @@ impl Condition {
 pub fn by_name(
     profile: &OciProfile,
     context: &RuleContext,
-) -> Result<BTreeMap<String, Decision>, PolicyError> {
+) -> Result<BTreeMap<String, CallDecision>, PolicyError> {
     let default = default_verdict(profile);
     let mut table = BTreeMap::new();
     for (at, rule) in profile.syscalls.iter().enumerate() {
@@ -348,20 +348,20 @@ impl Misfit {
 
 /// Inserts a rule.
 fn insert<Call: Ord>(
-    table: &mut BTreeMap<Call, Decision>,
+    table: &mut BTreeMap<Call, CallDecision>,
     number: Call,
     conditions: Vec<Condition>,
     verdict: Verdict,
 ) -> Result<(), Misfit> {
     if conditions.is_empty() {
-        let decision = table.entry(number).or_insert(Decision::Always(verdict));
-        if matches!(decision, Decision::When(_)) {
-            *decision = Decision::Always(verdict);
+        let decision = table.entry(number).or_insert(CallDecision::Always(verdict));
+        if matches!(decision, CallDecision::When(_)) {
+            *decision = CallDecision::Always(verdict);
         }
         return Ok(());
     }
-    let decision = table.entry(number).or_insert_with(|| Decision::When(Vec::new()));
-    let Decision::When(alternatives) = decision else { return Ok(()) };
+    let decision = table.entry(number).or_insert_with(|| CallDecision::When(Vec::new()));
+    let CallDecision::When(alternatives) = decision else { return Ok(()) };
     let wider = |earlier: &[Condition]| conditions.iter().all(|it| earlier.contains(it));
     if alternatives.iter().any(|(earlier, other)| *other != verdict && wider(earlier)) {
         return Err(Misfit::Conflict);

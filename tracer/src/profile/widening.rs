@@ -13,7 +13,7 @@ use super::{
     arguments::{CLONE, CLONE3},
     deciding_argument::{argument, widest},
     oci::Condition,
-    policy::{Decision, Policy, Verdict},
+    policy::{CallDecision, Policy, Verdict},
 };
 use crate::{
     recording::{Argument, Call, Circumstances, DenyOutcome},
@@ -145,7 +145,7 @@ pub fn all<'a>(
 /// it. None when that depends on what is not known.
 pub(super) fn lets_pass(call: &Call, policy: &Policy) -> Option<bool> {
     let number = u32::try_from(call.number).ok()?;
-    let Some(Decision::When(rules)) = policy.table(call.abi)?.get(&number) else { return None };
+    let Some(CallDecision::When(rules)) = policy.table(call.abi)?.get(&number) else { return None };
     let looked_at: BTreeSet<u8> =
         arguments::watched(call.abi, syscalls::name(call.abi, call.number)?)
             .filter(|argument| argument.source == Source::Register)

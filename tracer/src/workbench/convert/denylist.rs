@@ -8,7 +8,7 @@ use crate::{
         Errno,
         defaults::Engine,
         oci::{Action, Architectures, Condition, Constraint, OciProfile, Rule, SeccompArch},
-        policy::{Decision, Policy, Verdict},
+        policy::{CallDecision, Policy, Verdict},
     },
     syscalls::{self, Abi},
     workbench::{diff::diagram::regions, risk},
@@ -63,7 +63,7 @@ fn denied(
         None => decision(docker, abi, number),
     };
     let own = own(policy, name);
-    if let (Decision::Always(limit), Decision::Always(own)) = (&limit, &own) {
+    if let (CallDecision::Always(limit), CallDecision::Always(own)) = (&limit, &own) {
         let denied = refuses(*limit) && refuses(*own);
         return Ok(if denied { vec![(Vec::new(), errno(*limit))] } else { Vec::new() });
     }
@@ -78,30 +78,30 @@ fn denied(
 }
 
 /// What a policy makes of a call.
-fn decision(policy: &Policy, abi: Abi, number: u32) -> Decision {
+fn decision(policy: &Policy, abi: Abi, number: u32) -> CallDecision {
     match policy.table(abi) {
-        None => Decision::Always(Verdict::KillThread),
+        None => CallDecision::Always(Verdict::KillThread),
         Some(table) => {
-            let default = || Decision::Always(policy.default_verdict());
+            let default = || CallDecision::Always(policy.default_verdict());
             table.get(&number).cloned().unwrap_or_else(default)
         }
     }
 }
 
 /// The same, through the ABI that the policy lists and that has the call.
-fn own(policy: &Policy, name: &str) -> Decision {
+fn own(policy: &Policy, name: &str) -> CallDecision {
     let listed = Abi::ALL.into_iter().filter(|abi| policy.table(*abi).is_some());
     let mut numbers = listed.filter_map(|abi| {
         let number = u32::try_from(syscalls::number(abi, name)?).ok()?;
         Some(decision(policy, abi, number))
     });
-    numbers.next().unwrap_or(Decision::Always(Verdict::KillThread))
+    numbers.next().unwrap_or(CallDecision::Always(Verdict::KillThread))
 }
 
 /// Docker's refusal of a call whatever its arguments are, or EPERM where it allows some.
-fn refusal(docker: &Policy, abi: Abi, number: u32) -> Decision {
+fn refusal(docker: &Policy, abi: Abi, number: u32) -> CallDecision {
     let always = docker.always(abi, number).filter(|verdict| verdict.refuses());
-    Decision::Always(always.unwrap_or(Verdict::Errno(Errno::EPERM.get())))
+    CallDecision::Always(always.unwrap_or(Verdict::Errno(Errno::EPERM.get())))
 }
 
 fn errno(verdict: Verdict) -> u16 {

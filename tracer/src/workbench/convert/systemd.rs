@@ -16,7 +16,7 @@ use crate::{
     profile::{
         conditions::passes_for,
         oci::{Architectures, Condition, OciProfile, Rule, SeccompArch},
-        policy::{Decision, RuleContext, Verdict, abis, by_name, default_verdict, is_name},
+        policy::{CallDecision, RuleContext, Verdict, abis, by_name, default_verdict, is_name},
     },
     syscalls::errno,
     text::escape,
@@ -73,7 +73,7 @@ pub fn write(
 /// What happens to each call, whatever its arguments are.
 fn always(
     profile: &OciProfile,
-    decisions: BTreeMap<String, Decision>,
+    decisions: BTreeMap<String, CallDecision>,
     default: Verdict,
     choice: Choice,
     notes: &mut Vec<Note>,
@@ -82,11 +82,11 @@ fn always(
     let mut differences: BTreeMap<Difference, Vec<String>> = BTreeMap::new();
     for (name, decision) in decisions {
         let rules = match &decision {
-            Decision::Always(verdict) => {
+            CallDecision::Always(verdict) => {
                 decided.insert(name, *verdict);
                 continue;
             }
-            Decision::When(rules) => rules,
+            CallDecision::When(rules) => rules,
         };
         let Some((verdict, difference)) = whole(rules, default, choice) else {
             faults.push(Conditional {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::{
     profile::{
         oci::{Condition, Operator},
-        policy::{Decision, Verdict},
+        policy::{CallDecision, Verdict},
     },
     syscalls::{Abi, arguments},
 };
@@ -48,8 +48,8 @@ pub struct TooLarge;
 /// The conditions are too many, or too much entangled.
 pub fn outcomes(
     (abi, call): (Abi, &str),
-    before: (&Decision, Verdict),
-    after: (&Decision, Verdict),
+    before: (&CallDecision, Verdict),
+    after: (&CallDecision, Verdict),
 ) -> Result<Vec<Outcome>, TooLarge> {
     let mut diagram = Diagram::new(abi, call);
     let before = diagram.decision(before)?;
@@ -68,8 +68,8 @@ pub fn outcomes(
 /// They are too many, or too much entangled.
 pub fn regions(
     (abi, call): (Abi, &str),
-    before: (&Decision, Verdict),
-    after: (&Decision, Verdict),
+    before: (&CallDecision, Verdict),
+    after: (&CallDecision, Verdict),
     is_meant: impl Fn(Verdict, Verdict) -> bool,
 ) -> Result<Vec<(Vec<Condition>, Verdict)>, TooLarge> {
     let mut diagram = Diagram::new(abi, call);
@@ -209,10 +209,10 @@ impl<'a> Diagram<'a> {
         self.node(Node::One(key as VerdictKey))
     }
 
-    fn decision(&mut self, (decision, default): (&Decision, Verdict)) -> Result<Id, TooLarge> {
+    fn decision(&mut self, (decision, default): (&CallDecision, Verdict)) -> Result<Id, TooLarge> {
         let alternatives = match decision {
-            Decision::Always(verdict) => return self.verdict(*verdict),
-            Decision::When(alternatives) => alternatives,
+            CallDecision::Always(verdict) => return self.verdict(*verdict),
+            CallDecision::When(alternatives) => alternatives,
         };
         let mut whole = self.verdict(default)?;
         for (conditions, verdict) in alternatives.iter().rev() {
@@ -369,11 +369,11 @@ mod tests {
         Condition { index, value, value_two, operator }
     }
 
-    fn when(conditions: &[&[Condition]]) -> Decision {
-        Decision::When(conditions.iter().map(|all| (all.to_vec(), ALLOW)).collect())
+    fn when(conditions: &[&[Condition]]) -> CallDecision {
+        CallDecision::When(conditions.iter().map(|all| (all.to_vec(), ALLOW)).collect())
     }
 
-    fn compare(abi: Abi, call: &str, before: &Decision, after: &Decision) -> Vec<Outcome> {
+    fn compare(abi: Abi, call: &str, before: &CallDecision, after: &CallDecision) -> Vec<Outcome> {
         outcomes((abi, call), (before, EPERM), (after, EPERM)).expect("it is small")
     }
 
@@ -396,7 +396,7 @@ mod tests {
                 when(&[&[condition(0, Equal, 1, 0), condition(1, GreaterOrEqual, 9, 0)]]),
                 when(&[&[condition(1, Greater, 8, 0), condition(0, MaskedEqual, u64::MAX, 1)]]),
             ),
-            (when(&[&[condition(0, GreaterOrEqual, 0, 0)]]), Decision::Always(ALLOW)),
+            (when(&[&[condition(0, GreaterOrEqual, 0, 0)]]), CallDecision::Always(ALLOW)),
         ];
         for (at, (before, after)) in same.iter().enumerate() {
             for abi in Abi::ALL {
@@ -430,11 +430,11 @@ mod tests {
         let allowed = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
         let allowed = allowed.map(|value| [condition(0, Operator::Equal, value, 0)]);
         let allowed: Vec<&[Condition]> = allowed.iter().map(|one| &one[..]).collect();
-        let (allow, always) = (when(&allowed), Decision::Always(EPERM));
+        let (allow, always) = (when(&allowed), CallDecision::Always(EPERM));
         let call = (Abi::X86_64, "personality");
         let of = |decision, default| (decision, default);
         let refused = regions(call, of(&allow, EPERM), of(&always, EPERM), |one, _| one == EPERM);
-        let refused = Decision::When(refused.expect("it is small"));
+        let refused = CallDecision::When(refused.expect("it is small"));
         let found = outcomes(call, of(&allow, EPERM), of(&refused, ALLOW)).expect("it is small");
         assert_eq!(differ(&found), [], "the same, said the other way round");
         let nothing = regions(call, of(&always, EPERM), of(&always, EPERM), |one, _| one == ALLOW);
@@ -454,7 +454,7 @@ mod tests {
         let rules: Vec<Vec<Condition>> = (0..40).map(rule).collect();
         let rules: Vec<&[Condition]> = rules.iter().map(Vec::as_slice).collect();
         let entangled = when(&rules);
-        let always = Decision::Always(ALLOW);
+        let always = CallDecision::Always(ALLOW);
         let result = outcomes((Abi::X86_64, "read"), (&entangled, EPERM), (&always, EPERM));
         assert_eq!(result, Err(TooLarge));
     }

@@ -12,7 +12,7 @@ use crate::{
         beyond::{Beyond, beyond},
         conditions::passes_for,
         oci::{Condition, Flag, Operator},
-        policy::{Decision, Policy, Verdict},
+        policy::{CallDecision, Policy, Verdict},
     },
     syscalls::{self, Abi, arguments},
     workbench::risk,
@@ -45,8 +45,8 @@ pub fn compare(before: &Policy, after: &Policy) -> Comparison {
 pub fn passing(policy: &Policy, abi: Abi) -> impl Iterator<Item = &'static str> {
     let passes = move |number: u32| match policy.table(abi)?.get(&number) {
         None => Some(policy.default_verdict().lets_pass()),
-        Some(Decision::Always(verdict)) => Some(verdict.lets_pass()),
-        Some(Decision::When(rules)) => {
+        Some(CallDecision::Always(verdict)) => Some(verdict.lets_pass()),
+        Some(CallDecision::When(rules)) => {
             let some = rules.iter().any(|(_, verdict)| verdict.lets_pass());
             Some(some || policy.default_verdict().lets_pass())
         }
@@ -164,15 +164,15 @@ fn difference(
     let sides = [before, after].map(|policy| {
         let default = policy.default_verdict();
         let decision = policy.table(abi).and_then(|table| table.get(&number)).cloned();
-        (decision.unwrap_or(Decision::Always(default)), default)
+        (decision.unwrap_or(CallDecision::Always(default)), default)
     });
     if sides[0] == sides[1] {
         return None;
     }
     let [one, other] = &sides;
-    let written = |(decision, _): &(Decision, Verdict)| match decision {
-        Decision::Always(verdict) => effect(*verdict),
-        Decision::When(_) => format!("for {}", passes_for(name, decision).unwrap_or_default()),
+    let written = |(decision, _): &(CallDecision, Verdict)| match decision {
+        CallDecision::Always(verdict) => effect(*verdict),
+        CallDecision::When(_) => format!("for {}", passes_for(name, decision).unwrap_or_default()),
     };
     let texts = (written(one), written(other));
     let found = outcomes((abi, name), (&one.0, one.1), (&other.0, other.1));
@@ -227,8 +227,8 @@ fn values(
         .into_iter()
         .filter_map(|policy| policy.table(abi)?.get(&number))
         .filter_map(|decision| match decision {
-            Decision::When(rules) => Some(rules),
-            Decision::Always(_) => None,
+            CallDecision::When(rules) => Some(rules),
+            CallDecision::Always(_) => None,
         })
         .flat_map(|rules| rules.iter().flat_map(|(conditions, _)| conditions))
         .collect();

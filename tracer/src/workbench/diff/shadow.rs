@@ -18,7 +18,7 @@ use crate::{
         beyond::Sighting,
         defaults::Engine,
         oci::{Condition, Operator},
-        policy::{Decision, Policy, Verdict},
+        policy::{CallDecision, Policy, Verdict},
     },
     recording::{Call, Phase, Recording},
     syscalls::{self, Abi, arguments},
@@ -162,7 +162,7 @@ fn would_deny(policy: &Policy, call: &Call) -> Option<ExpectedDenial> {
     if let Some(verdict) = policy.always(call.abi, number) {
         return verdict.refuses().then(|| whole(verdict, false)).flatten();
     }
-    let Some(Decision::When(rules)) = policy.table(call.abi)?.get(&number) else { return None };
+    let Some(CallDecision::When(rules)) = policy.table(call.abi)?.get(&number) else { return None };
     let rules: &Rules = rules;
     let default = policy.default_verdict();
     let index = rules.iter().flat_map(|(all, _)| all).map(|one| one.index).min()?;
