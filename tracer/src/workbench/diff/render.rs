@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Change, Comparison, Kind,
-    shadow::{DeniedCall, Shadow},
+    shadow::{Shadow, ShadowDenial},
 };
 use crate::{
     profile::{beyond::Sighting, defaults::Engine},
@@ -204,7 +204,7 @@ fn heading(shadow: &Shadow) -> String {
     format!("{recording}: {}", parts.join("; "))
 }
 
-fn denied(call: &DeniedCall) -> String {
+fn denied(call: &ShadowDenial) -> String {
     let name = call.name.map_or_else(|| format!("number {}", call.number), str::to_owned);
     let values = match call.values.as_slice() {
         [] => String::new(),

@@ -27,7 +27,7 @@ use crate::{
 
 /// A recorded call that a profile would have denied.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DeniedCall {
+pub struct ShadowDenial {
     /// The ABI it was made through.
     pub abi: Abi,
     /// Its number there.
@@ -66,7 +66,7 @@ pub struct Shadow {
     /// The recording misses nothing.
     pub complete: bool,
     /// The calls, in the order in which they were made first.
-    pub denied: Vec<DeniedCall>,
+    pub denied: Vec<ShadowDenial>,
     /// How many calls it shows, of all ABIs.
     pub calls: usize,
 }
@@ -80,7 +80,7 @@ impl Shadow {
 
 /// Asks a profile what it would have denied.
 pub fn shadow(policy: &Policy, name: &str, recording: &Recording) -> Shadow {
-    let mut denied: BTreeMap<(Abi, i32), DeniedCall> = BTreeMap::new();
+    let mut denied: BTreeMap<(Abi, i32), ShadowDenial> = BTreeMap::new();
     let mut made = std::collections::BTreeSet::new();
     for (path, call) in calls(recording) {
         made.insert((call.abi, call.number));
@@ -91,13 +91,13 @@ pub fn shadow(policy: &Policy, name: &str, recording: &Recording) -> Shadow {
             None => drop(denied.insert((call.abi, call.number), one)),
         }
     }
-    let mut denied: Vec<DeniedCall> = denied.into_values().collect();
-    let time = |one: &DeniedCall| one.first.seconds.unwrap_or(f64::MAX);
+    let mut denied: Vec<ShadowDenial> = denied.into_values().collect();
+    let time = |one: &ShadowDenial| one.first.seconds.unwrap_or(f64::MAX);
     denied.sort_by(|one, other| time(one).total_cmp(&time(other)));
     Shadow { recording: name.to_owned(), complete: recording.complete, denied, calls: made.len() }
 }
 
-impl DeniedCall {
+impl ShadowDenial {
     fn add(&mut self, other: Self) {
         self.count = match (self.count, other.count) {
             (Some(one), Some(more)) => Some(one.saturating_add(more)),
@@ -135,9 +135,9 @@ struct ExpectedDenial {
     first: Option<Sighting>,
 }
 
-fn denied_call(path: &str, call: &Call, denial: ExpectedDenial) -> DeniedCall {
+fn denied_call(path: &str, call: &Call, denial: ExpectedDenial) -> ShadowDenial {
     let name = syscalls::name(call.abi, call.number);
-    DeniedCall {
+    ShadowDenial {
         abi: call.abi,
         number: call.number,
         name,
