@@ -11,7 +11,7 @@ use tracer::recording::merge::merge;
 use tracer::syscalls::Abi;
 use tracer::target::TargetSpec;
 use tracer::target::selector::Selector;
-use tracer::workbench::decisions::{self, Choice, NewDecision, ReadError};
+use tracer::workbench::decisions::{self, Choice, DecisionsError, NewDecision};
 use tracer::workbench::decode::found::Asked;
 use tracer::workbench::decode::{decode, render};
 use tracer::workbench::document::Document;
@@ -176,7 +176,7 @@ fn decisions(input: &[u8]) -> String {
         let linted = LintedFile { name: "tracer.toml", text: &text, report: &report };
         shown(&report::text::write(&linted, 80));
     };
-    let refused = |error: &ReadError| {
+    let refused = |error: &DecisionsError| {
         shown(&error.to_string());
         assert!(!error.problem.remedy().is_empty());
         error.problem.to_string()

@@ -23,7 +23,7 @@ use crate::{
     profile::Options,
     text::{escape, escape_path},
     workbench::{
-        decisions::{Choice, Decision, Decisions, ReadError, read},
+        decisions::{Choice, Decision, Decisions, DecisionsError, read},
         explain::one::DecisionEntry,
     },
 };
@@ -43,7 +43,7 @@ pub(super) struct Refused {
     /// The file.
     pub(super) path: PathBuf,
     /// What is wrong with it.
-    pub(super) problem: ReadError,
+    pub(super) problem: DecisionsError,
 }
 
 /// The day, in UTC.

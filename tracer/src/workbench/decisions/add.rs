@@ -3,7 +3,7 @@
 use time::Date;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, RawString, Table, Value};
 
-use super::{Choice, ReadError, date, read};
+use super::{Choice, DecisionsError, date, read};
 
 /// A decision about one syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct NewDecision<'a> {
 ///
 /// # Errors
 /// The text is not in the form of decisions.
-pub fn add(text: &str, new: &NewDecision<'_>) -> Result<String, ReadError> {
+pub fn add(text: &str, new: &NewDecision<'_>) -> Result<String, DecisionsError> {
     read(text.as_bytes())?;
     let document: Result<DocumentMut, _> = text.parse();
     let mut document = document.map_err(|error| read::not_toml(text, &error))?;

@@ -24,7 +24,7 @@ use time::Date;
 pub use self::{
     add::{NewDecision, add},
     date::parse_date,
-    problem::{Problem, ReadError},
+    problem::{DecisionsError, Problem},
     read::read,
 };
 use super::json_text::Span;

@@ -9,7 +9,7 @@ use crate::{
 /// A file of decisions cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}: {problem}", .position.line, .position.column)]
-pub struct ReadError {
+pub struct DecisionsError {
     /// The place.
     pub span: Span,
     /// The same for people.

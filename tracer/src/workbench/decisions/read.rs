@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use toml_edit::{Document, Item, Key, Table, TomlError};
 
-use super::{Choice, Decision, Decisions, MAX_BYTES, Name, Problem, ReadError, Until, date};
+use super::{Choice, Decision, Decisions, DecisionsError, MAX_BYTES, Name, Problem, Until, date};
 use crate::{
     encoding::{self, EncodingError},
     profile::oci::{self, Known, Mistaken},
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// The file is in another form, or decides both ways about a syscall.
-pub fn read(bytes: &[u8]) -> Result<Decisions, ReadError> {
+pub fn read(bytes: &[u8]) -> Result<Decisions, DecisionsError> {
     if bytes.len() > MAX_BYTES {
         return Err(Reader::new("").wrong(None, Problem::TooLarge { limit: MAX_BYTES }));
     }
@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<Decisions, ReadError> {
 }
 
 /// A file of another kind that people name by mistake; None when it is none that is known.
-fn mistaken(text: &str) -> Option<ReadError> {
+fn mistaken(text: &str) -> Option<DecisionsError> {
     let what = match oci::recognise(encoding::without_mark(text.as_bytes()))? {
         // Text in a form that nobody intended may be YAML.
         Known::Other(Mistaken::Yaml) => return None,
@@ -70,7 +70,7 @@ fn mistaken(text: &str) -> Option<ReadError> {
 }
 
 /// What the parser found wrong.
-pub(super) fn not_toml(text: &str, error: &TomlError) -> ReadError {
+pub(super) fn not_toml(text: &str, error: &TomlError) -> DecisionsError {
     let message = error.message().trim().replace('\n', ", ");
     let problem = Problem::NotToml { message: escape(&message).into() };
     Reader::new(text).wrong(error.span(), problem)
@@ -87,12 +87,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Something is wrong at a place; without one, at the beginning.
-    fn wrong(&self, span: Option<Range<usize>>, problem: Problem) -> ReadError {
+    fn wrong(&self, span: Option<Range<usize>>, problem: Problem) -> DecisionsError {
         let span = to_span(span);
-        ReadError { span, position: self.lines.position(span.start), problem }
+        DecisionsError { span, position: self.lines.position(span.start), problem }
     }
 
-    fn decision(&self, choice: Choice, table: &Table) -> Result<Decision, ReadError> {
+    fn decision(&self, choice: Choice, table: &Table) -> Result<Decision, DecisionsError> {
         for (key, item) in table {
             if !["syscalls", "because", "until"].contains(&key) {
                 let problem = Problem::UnknownKey { key: key.to_owned() };
@@ -107,12 +107,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn required<'t>(&self, table: &'t Table, key: &'static str) -> Result<&'t Item, ReadError> {
+    fn required<'t>(
+        &self,
+        table: &'t Table,
+        key: &'static str,
+    ) -> Result<&'t Item, DecisionsError> {
         let missing = || self.wrong(table.span(), Problem::Missing { key });
         table.get(key).ok_or_else(missing)
     }
 
-    fn names(&self, table: &Table) -> Result<Vec<Name>, ReadError> {
+    fn names(&self, table: &Table) -> Result<Vec<Name>, DecisionsError> {
         const KEY: &str = "syscalls";
         let item = self.required(table, KEY)?;
         let kind = |found| Problem::Kind { key: KEY, expected: "a list of names", found };
@@ -129,7 +133,7 @@ impl<'a> Reader<'a> {
         list.iter().map(name).collect()
     }
 
-    fn because(&self, table: &Table) -> Result<String, ReadError> {
+    fn because(&self, table: &Table) -> Result<String, DecisionsError> {
         const KEY: &str = "because";
         let item = self.required(table, KEY)?;
         let Some(because) = item.as_str() else {
@@ -142,7 +146,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn until(&self, table: &Table) -> Result<Option<Until>, ReadError> {
+    fn until(&self, table: &Table) -> Result<Option<Until>, DecisionsError> {
         let Some(item) = table.get("until") else { return Ok(None) };
         let Some(value) = item.as_datetime() else {
             let found = item.type_name();
@@ -157,7 +161,7 @@ impl<'a> Reader<'a> {
 
     /// No syscall may be both allowed and denied, also where one of the two has ended: on some day
     /// both counted.
-    fn check_contradictions(&self, decisions: &Decisions) -> Result<(), ReadError> {
+    fn check_contradictions(&self, decisions: &Decisions) -> Result<(), DecisionsError> {
         let mut known: BTreeMap<&str, (Choice, Span)> = BTreeMap::new();
         for entry in &decisions.entries {
             for Name { text: name, span } in &entry.syscalls {

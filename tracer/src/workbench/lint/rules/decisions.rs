@@ -9,7 +9,7 @@ use crate::{
     syscalls::{self, Abi},
     text::escape,
     workbench::{
-        decisions::{Choice, Decision, Decisions, Name, ReadError},
+        decisions::{Choice, Decision, Decisions, DecisionsError, Name},
         diff::policies::passing,
     },
 };
@@ -60,7 +60,7 @@ pub struct Decided<'a> {
 }
 
 /// Reports a file that cannot be read.
-pub fn malformed(error: &ReadError) -> Finding {
+pub fn malformed(error: &DecisionsError) -> Finding {
     let finding = Finding::new(&MALFORMED, "", error.span);
     finding.message(error.problem.to_string()).remedy(error.problem.remedy())
 }
