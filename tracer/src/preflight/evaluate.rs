@@ -1,7 +1,7 @@
 //! Turns the facts of a host into checks. Pure.
 
 use super::check::{Check, ok, version};
-use super::facts::{CgroupFacts, Facts, KernelConfig, Tracepoint, UNKNOWN_USER};
+use super::facts::{HierarchyFacts, HostFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::hook;
 use crate::syscalls::HOST;
 
@@ -23,7 +23,7 @@ const IN_A_CONTAINER: &str =
     "in a container, mount the host's /sys/fs/cgroup into it (read-only is enough)";
 
 /// One check for each requirement, always the same ones in the same order.
-pub fn evaluate(facts: &Facts) -> Vec<Check> {
+pub fn evaluate(facts: &HostFacts) -> Vec<Check> {
     vec![
         machine(facts),
         kernel(facts),
@@ -40,7 +40,7 @@ pub fn evaluate(facts: &Facts) -> Vec<Check> {
     ]
 }
 
-fn machine(facts: &Facts) -> Check {
+fn machine(facts: &HostFacts) -> Check {
     let check = ok("machine", true, &facts.machine);
     if facts.machine == HOST.machine {
         return check;
@@ -48,7 +48,7 @@ fn machine(facts: &Facts) -> Check {
     check.missing("only x86_64 is supported", "run tracer on an x86_64 host")
 }
 
-fn kernel(facts: &Facts) -> Check {
+fn kernel(facts: &HostFacts) -> Check {
     let check = ok("kernel", true, format!("Linux {}", facts.release));
     let boot = |(major, minor)| format!("boot a kernel of version {major}.{minor} or newer");
     match version(&facts.release) {
@@ -63,7 +63,7 @@ fn kernel(facts: &Facts) -> Check {
     }
 }
 
-fn bpf(facts: &Facts) -> Check {
+fn bpf(facts: &HostFacts) -> Check {
     let check = ok("BPF", true, "assumed available (the kernel configuration cannot be read)");
     let Some(config) = &facts.config else { return check };
     let detail =
@@ -79,7 +79,7 @@ fn bpf(facts: &Facts) -> Check {
     detail("CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS")
 }
 
-fn capabilities(facts: &Facts) -> Check {
+fn capabilities(facts: &HostFacts) -> Check {
     let has = |capability: u32| facts.capabilities & (1 << capability) != 0;
     let check = |detail: &str| ok("capabilities", true, detail);
     let enough = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
@@ -114,7 +114,7 @@ fn capabilities(facts: &Facts) -> Check {
 
 /// `confidentiality` forbids what reads kernel memory: `LOCKDOWN_BPF_READ_KERNEL`
 /// (include/linux/security.h).
-fn lockdown(facts: &Facts) -> Check {
+fn lockdown(facts: &HostFacts) -> Check {
     const FORBIDDEN: &str = "BPF programs may not read kernel memory";
     const BOOT: &str = "boot with lockdown=integrity or without lockdown";
     let check = |detail: &str| ok("lockdown", true, detail);
@@ -142,7 +142,7 @@ fn lockdown(facts: &Facts) -> Check {
     check("assumed off (securityfs is not mounted, and nothing asks for it)")
 }
 
-fn tracepoint(facts: &Facts) -> Check {
+fn tracepoint(facts: &HostFacts) -> Check {
     let check = |detail: String| ok("tracepoint", true, detail);
     let absent = |detail: String| {
         let remedy = "boot a kernel with CONFIG_TRACEPOINTS=y and CONFIG_FTRACE_SYSCALLS=y";
@@ -169,7 +169,7 @@ fn missing_option(config: &KernelConfig) -> Option<&'static str> {
     ["TRACEPOINTS", "HAVE_SYSCALL_TRACEPOINTS"].into_iter().find(|option| !config.has(option))
 }
 
-fn cgroup(facts: &Facts) -> Check {
+fn cgroup(facts: &HostFacts) -> Check {
     let cgroup = &facts.cgroup;
     let check = |detail: String| ok(CGROUP, true, detail);
     let boot = "boot with systemd.unified_cgroup_hierarchy=1";
@@ -204,7 +204,7 @@ fn cgroup(facts: &Facts) -> Check {
 }
 
 /// The warning that the hierarchy is seen in part only; none when it is seen whole, or not at all.
-pub(super) fn part_of_hierarchy(cgroup: &CgroupFacts) -> Option<Check> {
+pub(super) fn part_of_hierarchy(cgroup: &HierarchyFacts) -> Option<Check> {
     let place =
         cgroup.mount_point.as_ref().filter(|_| cgroup.error.is_none() && !cgroup.host_root)?;
     let detail = format!("at {}, which shows only a part of it", place.display());
@@ -212,7 +212,7 @@ pub(super) fn part_of_hierarchy(cgroup: &CgroupFacts) -> Option<Check> {
     Some(ok(CGROUP, true, detail).warning("targets outside that part cannot be found", remedy))
 }
 
-fn btf(facts: &Facts) -> Check {
+fn btf(facts: &HostFacts) -> Check {
     if facts.btf {
         return ok("BTF", false, "/sys/kernel/btf/vmlinux");
     }
@@ -223,7 +223,7 @@ fn btf(facts: &Facts) -> Check {
 }
 
 /// Enforcement, not tracing: a host without it can still learn profiles for others.
-fn seccomp(facts: &Facts) -> Check {
+fn seccomp(facts: &HostFacts) -> Check {
     let check = |detail: String| ok("seccomp", false, detail);
     let absent = |detail: String| {
         check(detail).warning(
@@ -247,7 +247,7 @@ fn seccomp(facts: &Facts) -> Check {
 
 /// Information: which other ABIs programs can use here. The boot parameter exists since 6.7
 /// (Documentation/admin-guide/kernel-parameters.txt, `ia32_emulation`).
-fn compat(facts: &Facts) -> Check {
+fn compat(facts: &HostFacts) -> Check {
     let check = |detail: &str| ok("32-bit calls", false, detail);
     let parameter = facts
         .command_line
@@ -267,7 +267,7 @@ fn compat(facts: &Facts) -> Check {
 }
 
 /// Information: it bears on users other than root only.
-fn unprivileged_bpf(facts: &Facts) -> Check {
+fn unprivileged_bpf(facts: &HostFacts) -> Check {
     let detail = match facts.unprivileged_bpf_disabled {
         Some(0) => "allowed to every user",
         Some(_) => "allowed to privileged users only",

@@ -37,7 +37,7 @@ impl Default for Sources {
 
 /// What was found. What could not be read is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct HostFacts {
     /// `6.12.9-amd64`
     pub release: String,
     /// `x86_64`
@@ -51,7 +51,7 @@ pub struct Facts {
     /// The kernel's build configuration.
     pub config: Option<KernelConfig>,
     /// Cgroup v2.
-    pub cgroup: CgroupFacts,
+    pub cgroup: HierarchyFacts,
     /// Effective user id; [`UNKNOWN_USER`] when it could not be read.
     pub user: u32,
     /// Effective capabilities, one bit for each.
@@ -85,7 +85,7 @@ pub enum Tracepoint {
 
 /// What is known about cgroup v2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CgroupFacts {
+pub struct HierarchyFacts {
     /// Where it is mounted.
     pub mount_point: Option<PathBuf>,
     /// There are v1 hierarchies as well.
@@ -125,12 +125,12 @@ impl KernelConfig {
 }
 
 /// Gathers the facts. What cannot be read is left out: `evaluate` decides what follows.
-pub fn gather(sources: &Sources) -> Facts {
+pub fn gather(sources: &Sources) -> HostFacts {
     let Sources { proc, sys, boot, mount } = sources;
     let line = |path: PathBuf| text(&path).map(|text| text.trim().to_owned());
     let status = text(&proc.join("self/status")).unwrap_or_default();
     let release = line(proc.join("sys/kernel/osrelease")).unwrap_or_default();
-    Facts {
+    HostFacts {
         machine: line(proc.join("sys/kernel/arch")).unwrap_or_else(machine),
         btf: sys.join("kernel/btf/vmlinux").is_file(),
         tracepoint: tracepoint(sys),
@@ -157,18 +157,22 @@ fn machine() -> String {
     rustix::system::uname().machine().to_string_lossy().into_owned()
 }
 
-fn cgroup(proc: &Path) -> CgroupFacts {
+fn cgroup(proc: &Path) -> HierarchyFacts {
     let root = match CgroupRoot::find(proc) {
         Ok(root) => root,
         Err(error) => {
             let v1 = matches!(error, CgroupError::NotMounted { v1: true });
-            return CgroupFacts { v1, error: Some(first_line(&error)), ..CgroupFacts::default() };
+            return HierarchyFacts {
+                v1,
+                error: Some(first_line(&error)),
+                ..HierarchyFacts::default()
+            };
         }
     };
-    let mut facts = CgroupFacts {
+    let mut facts = HierarchyFacts {
         mount_point: Some(root.mount_point().to_owned()),
         v1: root.has_v1(),
-        ..CgroupFacts::default()
+        ..HierarchyFacts::default()
     };
     match root.tree() {
         Ok(tree) => {

@@ -1,7 +1,7 @@
 //! Decides where the programs on system calls are attached. Pure.
 
 use super::check::{Check, PreflightError, ok, version};
-use super::facts::Facts;
+use super::facts::HostFacts;
 use crate::bpf::{Hook, TracepointIds};
 
 /// The first kernel that no longer disables preemption around a program on a raw tracepoint of
@@ -29,7 +29,7 @@ pub enum HookChoice {
 ///
 /// # Errors
 /// Classic tracepoints are asked for, and their numbers cannot be read.
-pub fn choose(facts: &Facts, choice: HookChoice) -> Result<Hook, PreflightError> {
+pub fn choose(facts: &HostFacts, choice: HookChoice) -> Result<Hook, PreflightError> {
     let ids = facts.tracepoint_ids.as_ref();
     match (choice, ids) {
         (HookChoice::Classic, Ok(&ids)) => Ok(Hook::Classic(ids)),
@@ -45,7 +45,7 @@ pub fn choose(facts: &Facts, choice: HookChoice) -> Result<Hook, PreflightError>
 }
 
 /// Where the programs go when the user does not choose, and why.
-pub fn check(facts: &Facts) -> Check {
+pub fn check(facts: &HostFacts) -> Check {
     let (major, minor) = PREEMPTED_SINCE;
     let since =
         format!("from Linux {major}.{minor} on the kernel may preempt a program on raw ones");
@@ -64,6 +64,6 @@ pub fn check(facts: &Facts) -> Check {
 
 /// A kernel whose release cannot be read is taken for a new one: a classic tracepoint loses nothing
 /// on any.
-fn is_preempted(facts: &Facts) -> bool {
+fn is_preempted(facts: &HostFacts) -> bool {
     version(&facts.release).is_none_or(|version| version >= PREEMPTED_SINCE)
 }

@@ -12,7 +12,7 @@ pub mod report;
 
 pub use check::{Check, PreflightError, Status, version};
 pub use evaluate::evaluate;
-pub use facts::{Facts, Sources, gather};
+pub use facts::{HostFacts, Sources, gather};
 pub use hook::{HookChoice, choose};
 pub use localhost::localhost;
 pub use report::{can_trace, hidden_targets, render, required_for_tracing, warning};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     check::{Check, PreflightError, Status},
     evaluate::part_of_hierarchy,
-    facts::Facts,
+    facts::HostFacts,
 };
 use crate::text::escape;
 
@@ -29,7 +29,7 @@ pub fn required_for_tracing(checks: &[Check]) -> Result<(), PreflightError> {
 }
 
 /// A warning for whoever names targets, when the hierarchy is seen in part only.
-pub fn hidden_targets(facts: &Facts) -> Option<String> {
+pub fn hidden_targets(facts: &HostFacts) -> Option<String> {
     let Check { detail, consequence, remedy, .. } = part_of_hierarchy(&facts.cgroup)?;
     let hint = remedy.map(|remedy| format!("\nhint: {remedy}")).unwrap_or_default();
     Some(format!("warning: cgroup v2 {}: {consequence}{hint}", escape(&detail)))

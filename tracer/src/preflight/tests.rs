@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use super::facts::{CgroupFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
+use super::facts::{HierarchyFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::*;
 use crate::bpf::{Hook, TracepointIds};
 
@@ -26,19 +26,19 @@ fn config() -> KernelConfig {
     KernelConfig::parse(Path::new("/proc/config.gz"), CONFIG)
 }
 
-fn fine() -> Facts {
-    Facts {
+fn fine() -> HostFacts {
+    HostFacts {
         release: "6.12.9-amd64".to_owned(),
         machine: "x86_64".to_owned(),
         btf: true,
         tracepoint: Tracepoint::Present,
         tracepoint_ids: Ok(IDS),
         config: Some(config()),
-        cgroup: CgroupFacts {
+        cgroup: HierarchyFacts {
             mount_point: Some("/sys/fs/cgroup".into()),
             occupied: 40,
             host_root: true,
-            ..CgroupFacts::default()
+            ..HierarchyFacts::default()
         },
         user: 0,
         capabilities: 0x1ff_ffff_ffff,
@@ -52,13 +52,13 @@ fn fine() -> Facts {
 }
 
 /// The checks that are not passed, after a change to facts that pass all.
-fn troubles(change: impl FnOnce(&mut Facts)) -> Vec<Check> {
+fn troubles(change: impl FnOnce(&mut HostFacts)) -> Vec<Check> {
     let mut facts = fine();
     change(&mut facts);
     evaluate(&facts).into_iter().filter(|check| check.status != Status::Ok).collect()
 }
 
-fn only(change: impl FnOnce(&mut Facts)) -> Check {
+fn only(change: impl FnOnce(&mut HostFacts)) -> Check {
     let mut checks = troubles(change);
     assert_eq!(checks.len(), 1, "{checks:?}");
     let check = checks.remove(0);
@@ -66,14 +66,14 @@ fn only(change: impl FnOnce(&mut Facts)) -> Check {
     check
 }
 
-fn missing(name: &str, change: impl FnOnce(&mut Facts)) -> Check {
+fn missing(name: &str, change: impl FnOnce(&mut HostFacts)) -> Check {
     let check = only(change);
     assert_eq!((check.name, check.status, check.required), (name, Status::Missing, true));
     assert!(!can_trace(std::slice::from_ref(&check)));
     check
 }
 
-fn warning(name: &str, change: impl FnOnce(&mut Facts)) {
+fn warning(name: &str, change: impl FnOnce(&mut HostFacts)) {
     let check = only(change);
     assert_eq!((check.name, check.status), (name, Status::Warning));
     assert!(can_trace(&[check]));
@@ -126,7 +126,8 @@ fn capabilities() {
 
 #[test]
 fn lockdown() {
-    let with = |mode: &'static str| move |facts: &mut Facts| facts.lockdown = Some(mode.to_owned());
+    let with =
+        |mode: &'static str| move |facts: &mut HostFacts| facts.lockdown = Some(mode.to_owned());
     missing("lockdown", with("confidentiality"));
     assert_eq!(troubles(with("integrity")), []);
     assert_eq!(troubles(with("none")), []);
@@ -134,7 +135,7 @@ fn lockdown() {
 
 #[test]
 fn lockdown_without_securityfs() {
-    let detail = |change: &dyn Fn(&mut Facts)| {
+    let detail = |change: &dyn Fn(&mut HostFacts)| {
         let mut facts = fine();
         (facts.securityfs, facts.config) = (false, None);
         change(&mut facts);
@@ -156,7 +157,7 @@ fn lockdown_without_securityfs() {
 #[test]
 fn where_the_program_is_attached() {
     let hook = |release: &str, ids: Result<TracepointIds, String>, choice| {
-        let facts = Facts { release: release.to_owned(), tracepoint_ids: ids, ..fine() };
+        let facts = HostFacts { release: release.to_owned(), tracepoint_ids: ids, ..fine() };
         choose(&facts, choice).map_err(|error| error.to_string())
     };
     let none = || Err("tracefs is not mounted".to_owned());
@@ -184,7 +185,7 @@ fn a_kernel_that_preempts_needs_tracefs() {
         []
     );
     let mut facts = fine();
-    let shown = |facts: &Facts| hook::check(facts).detail;
+    let shown = |facts: &HostFacts| hook::check(facts).detail;
     assert!(shown(&facts).starts_with("raw tracepoints"), "{}", shown(&facts));
     facts.release = "7.2.13".to_owned();
     assert!(shown(&facts).starts_with("classic tracepoints"), "{}", shown(&facts));
@@ -193,7 +194,7 @@ fn a_kernel_that_preempts_needs_tracefs() {
 #[test]
 fn cgroups() {
     missing("cgroup v2", |facts| {
-        facts.cgroup = CgroupFacts { v1: true, ..CgroupFacts::default() };
+        facts.cgroup = HierarchyFacts { v1: true, ..HierarchyFacts::default() };
     });
     warning("cgroup v2", |facts| {
         facts.cgroup.v1 = true;
@@ -255,7 +256,7 @@ fn tracepoint_and_configuration() {
 
 #[test]
 fn calls_of_32_bit_programs() {
-    let detail = |change: fn(&mut Facts)| {
+    let detail = |change: fn(&mut HostFacts)| {
         let mut facts = fine();
         change(&mut facts);
         let checks = evaluate(&facts);
@@ -323,14 +324,14 @@ fn facts_are_read_from_files() {
     };
 
     let facts = gather(&sources);
-    let expected = Facts {
+    let expected = HostFacts {
         release: "6.1.0-44-amd64".to_owned(),
         machine: "x86_64".to_owned(),
         btf: true,
         tracepoint: Tracepoint::Present,
         tracepoint_ids: Ok(TracepointIds { enter: 1, exit: 2, task_exit: 3 }),
         config: None,
-        cgroup: CgroupFacts {
+        cgroup: HierarchyFacts {
             mount_point: Some(unified),
             v1: false,
             occupied: 1,
