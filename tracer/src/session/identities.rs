@@ -14,7 +14,7 @@ use crate::{
         membership::Membership,
         names::{self, Carried, ContainerName, Engine, carried},
         pod::Pod,
-        report::Answer,
+        report::RuntimeResponse,
         territory::{Territory, containers_in, is_in_pod_cgroup},
     },
 };
@@ -65,7 +65,7 @@ impl Identities {
     /// Whether a runtime that was asked last did not answer.
     pub(super) fn has_failed(&self) -> bool {
         let mut asked = self.inventory.asked.iter();
-        asked.any(|asked| matches!(asked.answer, Answer::Failed(_)))
+        asked.any(|asked| matches!(asked.answer, RuntimeResponse::Failed(_)))
     }
 
     /// Whether the container was reported, and it is not known whether its pod belongs to a target.

@@ -11,7 +11,7 @@ use crate::{
     recording::{TargetKind, selection::Selection},
     target::{
         inventory::Inventory,
-        report::{Answer, AskedRuntime, ContainerState},
+        report::{AskedRuntime, ContainerState, RuntimeResponse},
         runtime::{Addresses, ask},
         territory::{Territory, containers_in},
     },
@@ -86,8 +86,8 @@ fn is_removed(path: &str, answer: &Inventory, territory: Option<Territory>) -> b
     let may_know =
         |asked: &&AskedRuntime| asked.user.is_none() && asked.name.may_have_made(name.engine);
     let answers = || answer.asked.iter().filter(may_know).map(|asked| &asked.answer);
-    answers().any(|answer| matches!(answer, Answer::Containers(_)))
-        && !answers().any(|answer| matches!(answer, Answer::Failed(_)))
+    answers().any(|answer| matches!(answer, RuntimeResponse::Containers(_)))
+        && !answers().any(|answer| matches!(answer, RuntimeResponse::Failed(_)))
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     use crate::target::pod::Pod;
     use crate::target::report::{Container, RuntimeName, RuntimeReport};
 
-    fn docker(answer: Answer) -> AskedRuntime {
+    fn docker(answer: RuntimeResponse) -> AskedRuntime {
         let (name, address) = (RuntimeName::Docker, crate::text::Escaped::default());
         AskedRuntime { name, user: None, address, answer, time: Duration::ZERO }
     }
@@ -113,8 +113,8 @@ mod tests {
     fn a_container_is_removed_when_its_runtime_answers_and_does_not_know_it() {
         let id = "a".repeat(64);
         let path = |name: &str| format!("/x/{name}{id}");
-        let answers = || vec![docker(Answer::Containers(0))];
-        let refused = || docker(Answer::Failed("no".into()));
+        let answers = || vec![docker(RuntimeResponse::Containers(0))];
+        let refused = || docker(RuntimeResponse::Failed("no".into()));
         assert!(is_removed(&path("docker-"), &answer(answers(), vec![]), None));
         assert!(is_removed(&path(""), &answer(answers(), vec![]), None), "anybody's");
         assert!(

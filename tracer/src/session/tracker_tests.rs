@@ -12,7 +12,7 @@ use crate::{
     session::pending::{ANSWERS, PATIENCE},
     target::{
         names::PodUid,
-        report::{Answer, AskedRuntime, Container, ContainerState, RuntimeReport},
+        report::{AskedRuntime, Container, ContainerState, RuntimeReport, RuntimeResponse},
         territory::Territory,
     },
 };
@@ -232,7 +232,7 @@ fn failed() -> Inventory {
         name: RuntimeName::Podman,
         user: None,
         address: crate::text::Escaped::default(),
-        answer: Answer::Failed("no".to_owned()),
+        answer: RuntimeResponse::Failed("no".to_owned()),
         time: Duration::ZERO,
     });
     all

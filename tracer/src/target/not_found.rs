@@ -6,7 +6,7 @@ use super::grammar::{Meaning, TargetSpec};
 use super::inventory::Inventory;
 use super::membership::{Group, Membership, WorkloadState};
 use super::pod::Pod;
-use super::report::{Answer, AskedRuntime, Container, ContainerState};
+use super::report::{AskedRuntime, Container, ContainerState, RuntimeResponse};
 use super::scope::EngineScope;
 use super::workload::{Pods, WorkloadKind};
 use crate::cgroup_path::CgroupPath;
@@ -302,14 +302,14 @@ fn likeness_as_a_whole(typed: &str, known: &str) -> f64 {
 fn are_all_absent(scope: EngineScope, inventory: &Inventory) -> bool {
     let able: Vec<&AskedRuntime> =
         inventory.asked.iter().filter(|asked| scope.is_known_to(asked)).collect();
-    !able.is_empty() && able.iter().all(|asked| asked.answer == Answer::Absent)
+    !able.is_empty() && able.iter().all(|asked| asked.answer == RuntimeResponse::Absent)
 }
 
 /// The runtimes that could not be asked, and why.
 pub fn failures(inventory: &Inventory) -> Vec<String> {
     let failed = inventory.asked.iter().filter_map(|asked| match &asked.answer {
-        Answer::Failed(why) => Some(format!("{} at {}: {why}", asked.name, asked.address)),
-        Answer::Containers(_) | Answer::Absent => None,
+        RuntimeResponse::Failed(why) => Some(format!("{} at {}: {why}", asked.name, asked.address)),
+        RuntimeResponse::Containers(_) | RuntimeResponse::Absent => None,
     });
     failed.collect()
 }

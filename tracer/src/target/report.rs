@@ -165,7 +165,7 @@ pub struct AskedRuntime {
     /// Its socket or directory.
     pub address: Escaped,
     /// What it answered.
-    pub answer: Answer,
+    pub answer: RuntimeResponse,
     /// How long it took.
     pub time: Duration,
 }
@@ -173,7 +173,9 @@ pub struct AskedRuntime {
 impl AskedRuntime {
     /// Whether it is the host's runtime of that name, and reported its containers.
     pub fn has_reported(&self, name: RuntimeName) -> bool {
-        self.name == name && self.user.is_none() && matches!(self.answer, Answer::Containers(_))
+        self.name == name
+            && self.user.is_none()
+            && matches!(self.answer, RuntimeResponse::Containers(_))
     }
 }
 
@@ -187,11 +189,11 @@ impl fmt::Display for AskedRuntime {
             None => name.to_string(),
         };
         match answer {
-            Answer::Containers(count) => {
+            RuntimeResponse::Containers(count) => {
                 write!(formatter, "{name} at {address}: {count} containers, in {millis:.1} ms")
             }
-            Answer::Absent => write!(formatter, "{name} at {address}: not there"),
-            Answer::Failed(why) => {
+            RuntimeResponse::Absent => write!(formatter, "{name} at {address}: not there"),
+            RuntimeResponse::Failed(why) => {
                 write!(formatter, "warning: {name} at {address}: {why} (after {millis:.1} ms)")
             }
         }
@@ -200,7 +202,7 @@ impl fmt::Display for AskedRuntime {
 
 /// What a runtime answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum RuntimeResponse {
     /// It reported so many containers.
     Containers(usize),
     /// There is no such socket or directory.

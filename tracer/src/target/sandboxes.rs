@@ -58,7 +58,9 @@ mod tests {
 
     use super::super::names::{Engine, PodUid};
     use super::super::pod::Pod;
-    use super::super::report::{Answer, AskedRuntime, Container, ContainerState, RuntimeReport};
+    use super::super::report::{
+        AskedRuntime, Container, ContainerState, RuntimeReport, RuntimeResponse,
+    };
     use super::*;
 
     const UID: &str = "01234567-89ab-cdef-0123-456789abcdef";
@@ -111,7 +113,7 @@ mod tests {
             name: RuntimeName::Cri,
             user: None,
             address: crate::text::Escaped::default(),
-            answer: Answer::Containers(1),
+            answer: RuntimeResponse::Containers(1),
             time: Duration::ZERO,
         });
         assert_eq!(found.without_a_log(&reported), none, "its runtime reports it");

@@ -9,7 +9,7 @@ use super::addresses::{Addresses, UserEngines};
 use super::interface::{Endpoint, ListError, PATIENCE, Runtime};
 use super::table::RUNTIMES;
 use crate::target::inventory::Inventory;
-use crate::target::report::{Answer, AskedRuntime, RuntimeReport};
+use crate::target::report::{AskedRuntime, RuntimeReport, RuntimeResponse};
 use crate::text::escape_path;
 
 /// A runtime that was asked, and its report when it gave one.
@@ -72,10 +72,12 @@ async fn ask_one(
     let began = Instant::now();
     let list = runtime.list_containers(Endpoint { address, user });
     let (answer, report) = match tokio::time::timeout(PATIENCE, list).await {
-        Ok(Ok(report)) => (Answer::Containers(report.containers.len()), Some(report)),
-        Ok(Err(ListError::Absent)) => (Answer::Absent, None),
-        Ok(Err(ListError::Failed(error))) => (Answer::Failed(error), None),
-        Err(_) => (Answer::Failed(format!("no answer within {} s", PATIENCE.as_secs())), None),
+        Ok(Ok(report)) => (RuntimeResponse::Containers(report.containers.len()), Some(report)),
+        Ok(Err(ListError::Absent)) => (RuntimeResponse::Absent, None),
+        Ok(Err(ListError::Failed(error))) => (RuntimeResponse::Failed(error), None),
+        Err(_) => {
+            (RuntimeResponse::Failed(format!("no answer within {} s", PATIENCE.as_secs())), None)
+        }
     };
     let address = escape_path(address);
     (AskedRuntime { name: runtime.name(), user, address, answer, time: began.elapsed() }, report)

@@ -10,7 +10,7 @@ use super::{Addresses, UserEngines, ask, docker_api};
 use crate::target::inventory::Inventory;
 use crate::target::names::PodUid;
 use crate::target::pod::Pod;
-use crate::target::report::{Answer, AskedRuntime, ContainerState, RuntimeName};
+use crate::target::report::{AskedRuntime, ContainerState, RuntimeName, RuntimeResponse};
 use crate::target::territory::Territory;
 
 /// A socket whose every connection gets the bytes for each request that it sends; none: it is never
@@ -64,7 +64,7 @@ fn ask_at(directory: &Path) -> Inventory {
     block_on(ask(&addresses(directory)))
 }
 
-fn answer_of(inventory: &Inventory, name: RuntimeName) -> &Answer {
+fn answer_of(inventory: &Inventory, name: RuntimeName) -> &RuntimeResponse {
     let asked = inventory.asked.iter().find(|asked| asked.name == name);
     let asked = asked.unwrap_or_else(|| panic!("{name} was asked: {inventory:?}"));
     assert!(asked.time < PATIENCE * 2, "bounded: {asked:?}");
@@ -87,10 +87,10 @@ fn an_old_docker_is_understood_and_only_ids_are_taken() {
         Some(ok(&list))
     });
     let inventory = ask_at(directory.path());
-    assert_eq!(answer_of(&inventory, RuntimeName::Docker), &Answer::Containers(1));
+    assert_eq!(answer_of(&inventory, RuntimeName::Docker), &RuntimeResponse::Containers(1));
     let web = inventory.container(&id).expect("the one with an id");
     assert_eq!((web.name.as_str(), web.state), ("web", ContainerState::Created));
-    assert_eq!(answer_of(&inventory, RuntimeName::Podman), &Answer::Absent);
+    assert_eq!(answer_of(&inventory, RuntimeName::Podman), &RuntimeResponse::Absent);
 }
 
 #[test]
@@ -102,7 +102,9 @@ fn a_socket_that_refuses_hangs_or_sends_garbage_is_reported_as_a_failure() {
     serve(&directory.path().join("cri.sock"), |_| Some(b"HTTP/1.1 200 OK\r\n\x1b\r\n".to_vec()));
     let inventory = ask_at(directory.path());
     for name in [RuntimeName::Docker, RuntimeName::Podman, RuntimeName::Cri] {
-        let Answer::Failed(why) = answer_of(&inventory, name) else { panic!("{inventory:?}") };
+        let RuntimeResponse::Failed(why) = answer_of(&inventory, name) else {
+            panic!("{inventory:?}")
+        };
         assert!(!why.contains('\u{1b}'), "{why:?}");
     }
     for (name, socket) in
@@ -111,7 +113,7 @@ fn a_socket_that_refuses_hangs_or_sends_garbage_is_reported_as_a_failure() {
         std::fs::remove_file(&socket).expect("removed");
         serve(&socket, |_| None);
         let inventory = ask_at(directory.path());
-        assert!(matches!(answer_of(&inventory, name), Answer::Failed(_)), "{inventory:?}");
+        assert!(matches!(answer_of(&inventory, name), RuntimeResponse::Failed(_)), "{inventory:?}");
     }
 }
 
@@ -125,12 +127,12 @@ fn without_a_socket_podman_is_read_from_its_storage() {
         format!(r#"[{{"id":"{id}","names":["web"],"layer":"x"}},{{"id":"short","names":["no"]}}]"#);
     std::fs::write(containers.join("containers.json"), text).expect("written");
     let inventory = ask_at(directory.path());
-    assert_eq!(answer_of(&inventory, RuntimeName::PodmanStorage), &Answer::Containers(1));
+    assert_eq!(answer_of(&inventory, RuntimeName::PodmanStorage), &RuntimeResponse::Containers(1));
     assert_eq!(inventory.container(&id).expect("it").name, "web");
     std::fs::write(containers.join("volatile-containers.json"), "{").expect("written");
     assert!(matches!(
         answer_of(&ask_at(directory.path()), RuntimeName::PodmanStorage),
-        Answer::Failed(_)
+        RuntimeResponse::Failed(_)
     ));
 }
 
@@ -147,7 +149,7 @@ fn without_a_container_runtime_interface_the_logs_name_pods_and_containers() {
         std::fs::write(logs.join("containers").join(name), "").expect("written");
     }
     let inventory = ask_at(directory.path());
-    assert_eq!(answer_of(&inventory, RuntimeName::KubeletLogs), &Answer::Containers(1));
+    assert_eq!(answer_of(&inventory, RuntimeName::KubeletLogs), &RuntimeResponse::Containers(1));
     assert_eq!(inventory.container(&id).expect("it").full_name(), "shop/web-0/app");
     let pods: Vec<String> = inventory.pods().map(Pod::path).collect();
     assert_eq!(pods, ["shop/web-0"]);
@@ -219,6 +221,6 @@ fn a_users_engine_is_asked_only_when_that_user_serves_it_and_knows_only_that_use
     }
     let other = ask_as(own + 1);
     assert_eq!(other.of_users().count(), 0, "{other:?}");
-    let failed = |asked: &AskedRuntime| matches!(asked.answer, Answer::Failed(_));
+    let failed = |asked: &AskedRuntime| matches!(asked.answer, RuntimeResponse::Failed(_));
     assert!(!other.asked.iter().any(failed), "no user makes a recording incomplete: {other:?}");
 }
