@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use self::{
-    answer::{Answer, Line, ask},
+    answer::{Line, Reply, ask},
     store::Store,
 };
 use super::{
@@ -134,12 +134,12 @@ fn talk(
             Line::read(answers).context("the answers could not be read")
         })?;
         match answer {
-            Answer::Decided { choice, because, until } => {
+            Reply::Decided { choice, because, until } => {
                 store.add(&NewDecision { choice, syscall: name, because: &because, until })?;
                 decided += 1;
             }
-            Answer::Skip => {}
-            Answer::Quit => break,
+            Reply::Skip => {}
+            Reply::Quit => break,
         }
         say(questions, "\n")?;
     }

@@ -16,7 +16,7 @@ const UNTIL: &str = "until";
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Reply {
     /// A decision.
     Decided {
         /// What is decided.
@@ -59,16 +59,16 @@ impl Line {
 ///
 /// # Errors
 /// Those of `next`.
-pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Result<Answer> {
+pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Result<Reply> {
     let mut prompt = PROMPT.to_owned();
     loop {
-        let Line::Typed(line) = next(&prompt)? else { return Ok(Answer::Quit) };
+        let Line::Typed(line) = next(&prompt)? else { return Ok(Reply::Quit) };
         let (word, reason) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         let choice = match word.to_lowercase().as_str() {
             "a" | "allow" => Choice::Allow,
             "d" | "deny" => Choice::Deny,
-            "s" | "skip" => return Ok(Answer::Skip),
-            "q" | "quit" => return Ok(Answer::Quit),
+            "s" | "skip" => return Ok(Reply::Skip),
+            "q" | "quit" => return Ok(Reply::Quit),
             _ => {
                 prompt = format!("answer with a, d, s or q\n{PROMPT}");
                 continue;
@@ -78,7 +78,7 @@ pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Re
         if reason.is_empty() {
             match next("because: ")? {
                 Line::Typed(line) => reason = line,
-                Line::End => return Ok(Answer::Quit),
+                Line::End => return Ok(Reply::Quit),
             }
         }
         match decided(choice, &reason, today) {
@@ -92,7 +92,7 @@ pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Re
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-fn decided(choice: Choice, reason: &str, today: Date) -> Result<Answer, String> {
+fn decided(choice: Choice, reason: &str, today: Date) -> Result<Reply, String> {
     let (because, until) = match last_day(reason) {
         None => (reason, None),
         Some((because, day)) => {
@@ -108,7 +108,7 @@ fn decided(choice: Choice, reason: &str, today: Date) -> Result<Answer, String> 
     if because.is_empty() {
         return Err("a decision needs a reason".to_owned());
     }
-    Ok(Answer::Decided { choice, because: because.to_owned(), until })
+    Ok(Reply::Decided { choice, because: because.to_owned(), until })
 }
 
 /// The reason without its last day, and that day, when it ends in one: in digits and dashes.
@@ -134,7 +134,7 @@ mod tests {
     }
 
     /// What is answered to these lines, and what was said.
-    fn answer(lines: &[&str]) -> (Answer, Vec<String>) {
+    fn answer(lines: &[&str]) -> (Reply, Vec<String>) {
         let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         let mut text = text.as_bytes();
         let mut said = Vec::new();
@@ -145,8 +145,8 @@ mod tests {
         (answer.expect("an answer"), said)
     }
 
-    fn decision(choice: Choice, because: &str, until: Option<Date>) -> Answer {
-        Answer::Decided { choice, because: because.to_owned(), until }
+    fn decision(choice: Choice, because: &str, until: Option<Date>) -> Reply {
+        Reply::Decided { choice, because: because.to_owned(), until }
     }
 
     #[test]
@@ -159,8 +159,8 @@ mod tests {
             ("a until the sidecar goes", allow("until the sidecar goes", None)),
             ("a see TICKET-12", allow("see TICKET-12", None)),
             ("d never here", decision(Choice::Deny, "never here", None)),
-            ("s", Answer::Skip),
-            ("quit", Answer::Quit),
+            ("s", Reply::Skip),
+            ("quit", Reply::Quit),
         ] {
             assert_eq!(answer(&[line]).0, expected, "{line}");
         }
@@ -183,17 +183,17 @@ mod tests {
             ("a until 2027-03-01", "a decision needs a reason"),
         ] {
             let (found, prompts) = answer(&[line, "s"]);
-            assert_eq!(found, Answer::Skip, "{line}");
+            assert_eq!(found, Reply::Skip, "{line}");
             assert!(prompts[1].starts_with(said), "{line}: {prompts:?}");
         }
         let (found, prompts) = answer(&["a", "", "q"]);
-        assert_eq!(found, Answer::Quit);
+        assert_eq!(found, Reply::Quit);
         assert_eq!(prompts[2], "a decision needs a reason");
     }
 
     #[test]
     fn the_end_quits() {
-        assert_eq!(answer(&[]).0, Answer::Quit);
-        assert_eq!(answer(&["a"]).0, Answer::Quit, "no reason, no decision");
+        assert_eq!(answer(&[]).0, Reply::Quit);
+        assert_eq!(answer(&["a"]).0, Reply::Quit, "no reason, no decision");
     }
 }
