@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decoded, DecodedCall, FirstLine, under::Answer};
+use super::{Decoded, DecodedCall, FirstLine, under::VerdictSummary};
 use crate::{
     syscalls::{self, Abi},
     workbench::paragraph::wrap,
@@ -133,7 +133,7 @@ fn may_be_newer(call: &DecodedCall) -> bool {
 
 /// How to allow what a profile refuses; None when it refuses nothing that has a name.
 fn remedy(calls: &[DecodedCall]) -> Option<String> {
-    let refused = calls.iter().filter(|call| answer(call) == Some(Answer::Refused));
+    let refused = calls.iter().filter(|call| answer(call) == Some(VerdictSummary::Refused));
     let names: BTreeSet<&str> = refused.clone().filter_map(|call| call.name).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let of_others = refused.clone().any(|call| call.abi != Some(Abi::NATIVE));
@@ -149,21 +149,21 @@ fn remedy(calls: &[DecodedCall]) -> Option<String> {
     })
 }
 
-fn answer(call: &DecodedCall) -> Option<Answer> {
+fn answer(call: &DecodedCall) -> Option<VerdictSummary> {
     call.profile.as_ref().map(|evaluation| evaluation.verdict)
 }
 
 fn under(calls: &[DecodedCall], profile: &str) -> String {
-    let of = |wanted: Option<Answer>| {
+    let of = |wanted: Option<VerdictSummary>| {
         let those = calls.iter().filter(|call| answer(call) == wanted);
         let distinct: BTreeSet<_> = those.map(|call| (call.abi, &call.arch, call.number)).collect();
         distinct.len()
     };
-    let mut parts = vec![format!("{} allowed", of(Some(Answer::Allowed)))];
+    let mut parts = vec![format!("{} allowed", of(Some(VerdictSummary::Allowed)))];
     for (answer, what) in [
-        (Some(Answer::ForSomeArguments), "allowed for some arguments"),
-        (Some(Answer::Tracer), "left to a tracer"),
-        (Some(Answer::Refused), "refused"),
+        (Some(VerdictSummary::ForSomeArguments), "allowed for some arguments"),
+        (Some(VerdictSummary::Tracer), "left to a tracer"),
+        (Some(VerdictSummary::Refused), "refused"),
         (None, "not decided"),
     ] {
         match of(answer) {

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evaluation {
     /// In a word.
-    pub verdict: Answer,
+    pub verdict: VerdictSummary,
     /// What happens to it.
     pub effect: String,
 }
@@ -20,7 +20,7 @@ pub struct Evaluation {
 /// Whether a profile lets a syscall pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum VerdictSummary {
     /// Whatever its arguments are.
     Allowed,
     /// For certain arguments only.
@@ -35,10 +35,10 @@ pub enum Answer {
 pub fn evaluate(policy: &Policy, abi: Abi, number: i64) -> Option<Evaluation> {
     let number = i32::try_from(number).ok()?;
     let verdict = match policy.always(abi, u32::try_from(number).ok()?) {
-        None => Answer::ForSomeArguments,
-        Some(verdict) if verdict.lets_pass() => Answer::Allowed,
-        Some(Verdict::Trace(_)) => Answer::Tracer,
-        Some(_) => Answer::Refused,
+        None => VerdictSummary::ForSomeArguments,
+        Some(verdict) if verdict.lets_pass() => VerdictSummary::Allowed,
+        Some(Verdict::Trace(_)) => VerdictSummary::Tracer,
+        Some(_) => VerdictSummary::Refused,
     };
     let name = syscalls::name(abi, number).unwrap_or_default();
     Some(Evaluation { verdict, effect: effect_of(policy, abi, number, name) })
