@@ -22,7 +22,7 @@ tests::trials! {
 
 /// What the verifier may take for one program: many times less than the million instructions at
 /// which it gives up.
-const MOST_VERIFIED: u64 = 100_000;
+const MOST_VERIFIED: u64 = 30_000;
 
 fn call_in(cgroup: &Cgroup, step: &str) {
     let finished = Running::start(&mut ground_truth([cgroup.hop(), step.into()])).finish();

@@ -88,4 +88,6 @@ pub struct Config {
     pub cgroup_parent: u32,
     /// `cgroup.self`
     pub cgroup_self: u32,
+    /// 1: the kernel has the helper `bpf_loop` (5.17).
+    pub bpf_loop: u32,
 }

@@ -380,5 +380,5 @@ const _: () = {
     assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Member>() == 16);
     assert!(size_of::<MoveEvent>() == 48 + 16 + 256);
-    assert!(size_of::<Config>() == 39 * 4);
+    assert!(size_of::<Config>() == 40 * 4);
 };

@@ -23,7 +23,7 @@ use crate::{
     memory::{probe, read_word},
     task::Task,
     verdict::{self, Tracking},
-    verifier::barrier_var,
+    verifier::{GO_ON, STOP, barrier_var, repeat},
 };
 
 /// Most ancestors that are looked at. What lies deeper is taken for no target's, and whoever goes
@@ -153,28 +153,42 @@ fn keep(process: u32, member: &Member) {
 /// Where a cgroup stands, by its ancestors.
 #[inline(never)]
 fn climb(cgroup: usize) -> u32 {
-    let mut found = 0_u64;
-    let mut at = cgroup;
-    for _ in 0..MAX_CLIMB {
-        let id = id(at);
-        // SAFETY: the values are not looked at.
-        unsafe {
-            if TARGETS.get(id).is_some() {
-                return standing::TARGET | standing::TRACKED;
-            }
-            if ROOTS.get(id).is_some() {
-                found |= u64::from(standing::TRACKED);
-            }
+    let mut climb = Climb { at: cgroup, found: 0 };
+    repeat(MAX_CLIMB, look_at, &mut climb);
+    climb.found as u32
+}
+
+/// The way from a cgroup to the hierarchy's root.
+struct Climb {
+    /// The address of the next cgroup.
+    at: usize,
+    /// Bits of [`standing`].
+    found: u64,
+}
+
+/// Looks at the next cgroup.
+extern "C" fn look_at(_: u32, climb: *mut Climb) -> i64 {
+    // SAFETY: the caller's climb.
+    let climb = unsafe { &mut *climb };
+    let id = id(climb.at);
+    // SAFETY: the values are not looked at.
+    unsafe {
+        if TARGETS.get(id).is_some() {
+            climb.found = u64::from(standing::TARGET | standing::TRACKED);
+            return STOP;
         }
-        found = barrier_var(found, id);
-        // The parent's `self`, at the same offset of its `struct cgroup`.
-        let parent = read(at, config!(cgroup_parent));
-        if parent == 0 {
-            break;
+        if ROOTS.get(id).is_some() {
+            climb.found = u64::from(standing::TRACKED);
         }
-        at = parent as usize - config!(cgroup_self) as usize;
     }
-    found as u32
+    climb.found = barrier_var(climb.found, id);
+    // The parent's `self`, at the same offset of its `struct cgroup`.
+    let parent = read(climb.at, config!(cgroup_parent));
+    if parent == 0 {
+        return STOP;
+    }
+    climb.at = (parent as usize).wrapping_sub(config!(cgroup_self) as usize);
+    GO_ON
 }
 
 /// A word of the kernel's; 0 when it cannot be read.

@@ -7,13 +7,19 @@
 mod end;
 mod filters;
 
-use core::{arch::asm, mem::offset_of};
+use core::{
+    arch::asm,
+    mem::{MaybeUninit, offset_of},
+};
 
 use aya_ebpf::{
     bindings::task_struct,
     helpers::{
-        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
-        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_task_pt_regs},
+        bpf_get_current_cgroup_id, bpf_get_current_task,
+        generated::{
+            bpf_get_current_comm, bpf_get_current_task_btf, bpf_probe_read_kernel_str,
+            bpf_task_pt_regs,
+        },
     },
 };
 use tracer_ebpf::{
@@ -328,5 +334,11 @@ fn is_outside_inode(inode: u32, runtime_namespace: u32) -> bool {
 /// The current task's command name; empty when it cannot be read.
 #[inline(always)]
 pub fn command() -> [u8; COMMAND_SIZE] {
-    bpf_get_current_comm().unwrap_or([0; COMMAND_SIZE])
+    let mut command = MaybeUninit::<[u8; COMMAND_SIZE]>::uninit();
+    // SAFETY: the helper writes all bytes, zeroes when it fails (`kernel/bpf/helpers.c`): the
+    // verifier has one way to follow.
+    unsafe {
+        let _ = bpf_get_current_comm(command.as_mut_ptr().cast(), COMMAND_SIZE as u32);
+        command.assume_init()
+    }
 }

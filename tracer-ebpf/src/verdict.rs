@@ -25,7 +25,7 @@ use crate::{
     announcements, atomic,
     maps::{CALLS_LOST, Counter, RECORDS, ROOTS, VISITED, config, count_loss},
     members,
-    verifier::barrier_var,
+    verifier::{GO_ON, STOP, barrier_var, repeat},
 };
 
 /// Most ancestors that are looked at, those of a repeated walk included. No root lies deeper, so
@@ -173,29 +173,44 @@ fn probe(cgroup: u64) -> Found {
 /// when it changed.
 #[inline(never)]
 fn decide(cgroup: u64) -> u64 {
-    let (mut id, mut level, mut root) = (cgroup, 0_u64, 0_u64);
-    // One flat loop: nested ones would have the verifier walk every combination.
-    for _ in 0..MAX_STEPS {
-        // SAFETY: a helper without pointers.
-        let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) };
-        // SAFETY: the value is not looked at.
-        let tracked = unsafe { ROOTS.get(ancestor) }.is_some();
-        level = barrier_var(level + 1, ancestor);
-        root = barrier_var(if tracked { TRACKED } else { 0 }, ancestor);
-        if ancestor != 0 && !tracked {
-            continue;
-        }
-        // SAFETY: a helper without pointers.
-        let now = unsafe { bpf_get_current_cgroup_id() };
-        if now == id {
-            break;
-        }
-        (id, level) = (now, barrier_var(0, ancestor));
-    }
+    let mut walk = Walk { id: cgroup, level: 0, root: 0 };
+    repeat(MAX_STEPS, look_at_ancestor, &mut walk);
     // SAFETY: a helper without pointers.
     let now = unsafe { bpf_get_current_cgroup_id() };
     // A walk without an end, of a task that stayed where it is, met no root.
-    if now == id { id | root & TRACKED } else { 0 }
+    if now == walk.id { walk.id | walk.root & TRACKED } else { 0 }
+}
+
+/// A walk along the ancestors of a cgroup, from the hierarchy's root.
+struct Walk {
+    /// The cgroup.
+    id: u64,
+    /// The level of the next ancestor.
+    level: u64,
+    /// [`TRACKED`] when the last one is a root.
+    root: u64,
+}
+
+/// Looks at the next ancestor, and ends the walk at a root or behind the cgroup itself.
+extern "C" fn look_at_ancestor(_: u32, walk: *mut Walk) -> i64 {
+    // SAFETY: the caller's walk.
+    let walk = unsafe { &mut *walk };
+    // SAFETY: a helper without pointers.
+    let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(walk.level as i32) };
+    // SAFETY: the value is not looked at.
+    let tracked = unsafe { ROOTS.get(ancestor) }.is_some();
+    walk.level = barrier_var(walk.level + 1, ancestor);
+    walk.root = barrier_var(if tracked { TRACKED } else { 0 }, ancestor);
+    if ancestor != 0 && !tracked {
+        return GO_ON;
+    }
+    // SAFETY: a helper without pointers.
+    let now = unsafe { bpf_get_current_cgroup_id() };
+    if now == walk.id {
+        return STOP;
+    }
+    (walk.id, walk.level) = (now, barrier_var(0, ancestor));
+    GO_ON
 }
 
 /// Puts a word into the table: at the first place that was never taken, else at one that holds no
@@ -210,21 +225,35 @@ fn claim(word: u64) -> Found {
     // tracked one takes the first, so that two CPUs take the same. SAFETY: a helper without
     // arguments.
     let shift = if tracked { 0 } else { unsafe { bpf_get_prandom_u32() } };
-    let mut outcome = Found::ABSENT;
+    let mut search = Search { word, start, shift, outcome: Found::ABSENT };
     // Twice around: first for a place that was never taken.
-    for step in 0..2 * PROBES {
-        let again = step >= PROBES;
-        let offset = if again { step.wrapping_add(shift) & (PROBES - 1) } else { step };
-        let index = (start + offset) & ((1 << log2) - 1);
-        outcome = take(index, word, again).forgotten(cgroup);
-        if outcome.0 != Found::ABSENT.0 {
-            break;
-        }
-    }
+    repeat(2 * PROBES, take_next, &mut search);
+    let outcome = search.outcome;
     if outcome.0 == Found::ABSENT.0 {
         return without_place(cgroup, tracked);
     }
     if outcome.is_new() { claimed(cgroup, tracked, outcome.0 as u32 - 1) } else { outcome }
+}
+
+/// A search for a place for a word.
+struct Search {
+    word: u64,
+    /// The index of the first place.
+    start: u32,
+    /// Where the second round begins.
+    shift: u32,
+    outcome: Found,
+}
+
+/// Looks at the next place.
+extern "C" fn take_next(step: u32, search: *mut Search) -> i64 {
+    // SAFETY: the caller's search.
+    let search = unsafe { &mut *search };
+    let again = step >= PROBES;
+    let offset = if again { step.wrapping_add(search.shift) & (PROBES - 1) } else { step };
+    let index = search.start.wrapping_add(offset) & ((1 << config!(verdicts_log2)) - 1);
+    search.outcome = take(index, search.word, again).forgotten(search.word);
+    if search.outcome.0 == Found::ABSENT.0 { GO_ON } else { STOP }
 }
 
 /// Takes a place for a word, if it is free; `again`: also one that holds no evidence.

@@ -1,6 +1,34 @@
 //! What keeps the verifier's work small.
 
-use core::arch::asm;
+use core::{arch::asm, ffi::c_void, ptr};
+
+use aya_ebpf::helpers::generated::bpf_loop;
+
+use crate::maps::config;
+
+/// What a turn of a [`repeat`] returns: another one follows.
+pub const GO_ON: i64 = 0;
+/// What the last turn of a [`repeat`] returns.
+pub const STOP: i64 = 1;
+
+/// Takes up to `most` turns, each with its number and the same state.
+///
+/// The verifier follows every turn of a loop of the language, and one turn of `bpf_loop`.
+#[inline(always)]
+pub fn repeat<T>(most: u32, turn: extern "C" fn(u32, *mut T) -> i64, state: &mut T) {
+    // One of the two is dead code for the verifier, and removed.
+    if config!(bpf_loop) != 0 {
+        // SAFETY: the kernel calls the function with the state's address while the state lives; the
+        // verifier checks what the function does with it.
+        unsafe { bpf_loop(most, turn as *mut c_void, ptr::from_mut(state).cast(), 0) };
+        return;
+    }
+    for number in 0..most {
+        if turn(number, state) == STOP {
+            break;
+        }
+    }
+}
 
 /// The same value, of which the verifier knows nothing from here on: libbpf's macro of this name.
 /// `unknown` is any value that it does not know.

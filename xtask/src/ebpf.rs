@@ -7,6 +7,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use object::{
+    build::{
+        self,
+        elf::{Builder, SectionData},
+    },
+    elf,
+};
 
 use crate::{
     command, environment::Purpose, linker, program, program::BuiltProgram, workspace::Workspace,
@@ -52,7 +59,14 @@ pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
 /// other.
 fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     // The version of the linker is there so that another one links anew.
-    let flags = [architecture_flag(), format!("--cfg=bpf_linker=\"{}\"", linker::VERSION)];
+    let flags = [
+        architecture_flag(),
+        format!("--cfg=bpf_linker=\"{}\"", linker::VERSION),
+        // The linker makes BTF of the debug information. The kernel asks it which functions
+        // `bpf_loop` may call.
+        "-Cdebuginfo=2".into(),
+        "-Clink-arg=--btf".into(),
+    ];
     let mut command = workspace.cargo(Purpose::Bpf);
     command
         .arg(subcommand)
@@ -80,11 +94,34 @@ fn publish(workspace: &Workspace, programs: &[BuiltProgram], name: &str) -> Resu
     let built = program::find(programs, name)?;
     let place = workspace.target().join("bpf").join(format!("{name}.bpf.o"));
     let object = fs::read(built).with_context(|| format!("failed to read {}", built.display()))?;
+    let object = without_debug_sections(&object)
+        .with_context(|| format!("failed to shorten {}", built.display()))?;
     if fs::read(&place).is_ok_and(|existing| existing == object) {
         return Ok(place);
     }
     replace(&place, &object)?;
     Ok(place)
+}
+
+/// The object without the debug information that its BTF was made from: only debuggers read it, and
+/// it is ten times as large as the rest.
+fn without_debug_sections(object: &[u8]) -> Result<Vec<u8>, build::Error> {
+    let mut builder = Builder::read(object)?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        let relocated = name.strip_prefix(b".rel");
+        // No loader of BTF reads its relocations.
+        section.delete = relocated.unwrap_or(name).starts_with(b".debug_")
+            || relocated.is_some_and(|relocated| relocated.starts_with(b".BTF"));
+    }
+    // The linker has one section for the names of sections and of symbols.
+    let names = builder.sections.add();
+    names.name = b".shstrtab"[..].into();
+    names.sh_type = elf::SHT_STRTAB;
+    names.data = SectionData::SectionString;
+    let mut shortened = Vec::new();
+    builder.write(&mut shortened)?;
+    Ok(shortened)
 }
 
 fn replace(place: &Path, content: &[u8]) -> Result<()> {

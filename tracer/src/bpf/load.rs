@@ -1,6 +1,6 @@
 //! What the kernel side is loaded with: the object, its configuration and the sizes of its maps.
 
-use aya::{Ebpf, EbpfLoader, maps::HashMap};
+use aya::{Ebpf, EbpfLoader, maps::HashMap, util::KernelVersion};
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, Config, Counts, DENIAL_EVENTS,
     DENIALS, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS, MOVES_LOST, PATH_EVENTS, PROCESSES,
@@ -25,6 +25,9 @@ use super::{
 /// The kernel object, embedded by the build script. Empty when it was not built.
 pub(super) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+
+/// The first kernel with the helper `bpf_loop` (`kernel/bpf/bpf_iter.c`).
+const BPF_LOOP: KernelVersion = KernelVersion::new(5, 17, 0);
 
 /// How the kernel side is loaded and attached.
 #[derive(Clone, Debug)]
@@ -63,6 +66,7 @@ pub(super) fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
     let base = Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },
+        bpf_loop: KernelVersion::current().is_ok_and(|kernel| kernel >= BPF_LOOP) as u32,
         ..Config::default()
     };
     let offsets = if options.btf { btf::offsets() } else { Err(BtfError::NotWanted) };
@@ -72,6 +76,7 @@ pub(super) fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
                 btf: 1,
                 verdicts_log2: base.verdicts_log2,
                 count_slots: base.count_slots,
+                bpf_loop: base.bpf_loop,
                 ..offsets
             },
             Ok(()),
