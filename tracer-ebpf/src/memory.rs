@@ -1,18 +1,19 @@
 //! Reads the memory of the kernel and of the current process.
 
-use core::{ffi::c_void, mem::MaybeUninit, ptr::read_volatile};
+use core::{ffi::c_void, mem::MaybeUninit};
 
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel, bpf_probe_read_user,
     generated::bpf_probe_read_kernel as bpf_probe_read_kernel_raw,
 };
 
-/// Loads a value at an offset from a typed kernel pointer.
+/// Loads a number or an address at an offset from a kernel address; 0 when it cannot be read.
+///
+/// By a helper, as is good for the cold path: for a plain load from a typed pointer the verifier
+/// searches all types of the kernel, several times for each path that comes there.
 #[inline(always)]
 pub fn load<T: Copy>(base: usize, offset: u32) -> T {
-    // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at
-    // that offset.
-    unsafe { read_volatile((base + offset as usize) as *const T) }
+    read(base.wrapping_add(offset as usize))
 }
 
 /// Reads a value at an address that the verifier knows nothing about. None when the address cannot
@@ -31,11 +32,19 @@ pub fn probe<T: Copy>(address: usize) -> Option<T> {
 /// about the word.
 #[inline(always)]
 pub fn read_word(address: usize) -> u64 {
-    let mut word = MaybeUninit::<u64>::uninit();
-    // SAFETY: the helper checks the address, and writes the word in any case.
+    read(address)
+}
+
+/// The same of a number of another size.
+#[inline(always)]
+fn read<T: Copy>(address: usize) -> T {
+    let mut value = MaybeUninit::<T>::uninit();
+    let size = size_of::<T>() as u32;
+    // SAFETY: the helper checks the address, and writes the value in any case.
     unsafe {
-        let _ = bpf_probe_read_kernel_raw(word.as_mut_ptr().cast(), 8, address as *const c_void);
-        word.assume_init()
+        let _ =
+            bpf_probe_read_kernel_raw(value.as_mut_ptr().cast(), size, address as *const c_void);
+        value.assume_init()
     }
 }
 

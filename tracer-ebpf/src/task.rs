@@ -1,5 +1,5 @@
-//! Facts about the current task, by direct loads at the offsets that the loader found in the
-//! kernel's BTF.
+//! Facts about the current task, at the offsets that the loader found in the kernel's BTF. The hot
+//! path has direct loads, and the cold one reads by a helper.
 //!
 //! The pointer that `bpf_get_current_task_btf` returns is typed for the verifier, which follows
 //! each load through the kernel's types and emits a plain, or a fault-handled, load for it.
@@ -47,12 +47,13 @@ pub struct Task {
     btf: bool,
 }
 
-/// The same at the offset that a field of the configuration says, in one instruction: `$kind` is
-/// `u32` or `u64`.
+/// Loads a value at the offset that a field of the configuration says from a typed kernel pointer,
+/// in one instruction: `$kind` is `u32` or `u64`.
 macro_rules! load_field {
     ($kind:ident, $base:expr, $field:ident) => {{
         let value: u64;
-        // SAFETY: as in `memory::load`.
+        // SAFETY: the verifier accepts the load only when the kernel's type has a readable field at
+        // that offset.
         unsafe {
             asm!(
                 concat!("{0} = *(", stringify!($kind), " *)({1} + {2})"),
@@ -193,19 +194,20 @@ impl Task {
         facts |= self.bit_if(forked, class::FORKED);
         let parent: usize = load(leader, config!(task_parent));
         if parent != 0 {
-            facts |= self.facts_of_parent(&Self { address: parent, btf: true }, runtime_namespace);
+            facts |= self.facts_of_parent(parent, runtime_namespace);
         }
         facts
     }
 
     #[inline(always)]
-    fn facts_of_parent(&self, parent: &Task, runtime_namespace: u32) -> u16 {
-        let outside = parent.cgroup() != self.cgroup();
+    fn facts_of_parent(&self, parent: usize, runtime_namespace: u32) -> u16 {
+        let outside = cgroup_of(parent) != cgroup_of(self.address);
         // A parent that is about to end has no namespaces any more. One in another cgroup is who
         // put the process here: its children will have another parent in a moment, and what was
         // made here has its parent here.
-        let ends = load::<u64>(parent.address, config!(task_namespaces)) == 0;
-        self.bit_if(parent.is_host(|| runtime_namespace) || outside && ends, class::PARENT_HOST)
+        let ends = load::<u64>(parent, config!(task_namespaces)) == 0;
+        let host = is_outside(mount_namespace_of(parent), runtime_namespace);
+        self.bit_if(host || outside && ends, class::PARENT_HOST)
             | self.bit_if(outside, class::PARENT_OUTSIDE)
     }
 
@@ -310,6 +312,15 @@ impl Task {
 pub fn init_of_children(namespaces: usize) -> usize {
     let pid_namespace: usize = load(namespaces, config!(namespaces_pid_for_children));
     if pid_namespace == 0 { 0 } else { load(pid_namespace, config!(pid_namespace_init)) }
+}
+
+/// The id of a task's cgroup.
+#[inline(always)]
+fn cgroup_of(task: usize) -> u64 {
+    let set: usize = load(task, config!(task_cgroups));
+    let cgroup: usize = load(set, config!(css_set_default_cgroup));
+    let node: usize = load(cgroup, config!(cgroup_node));
+    load(node, config!(node_id))
 }
 
 /// The mount namespace of a task; 0 for a task that has ended.
