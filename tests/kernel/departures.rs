@@ -248,9 +248,13 @@ fn move_between(process: &Running, cgroups: [&Cgroup; 2], times: usize) {
     }
 }
 
-/// Lets the tracer go on, makes a call in the target, and ends the recording.
+/// Lets the tracer go on, makes a call in the target, and ends the recording. A process that enters
+/// the target before the tracer took what the kernel side keeps would be one more unreported move:
+/// the answer to SIGUSR1 shows that it did.
 fn gone_on(tracing: Tracing, target: &Cgroup) -> Outcome {
     tracing.process.signal(Signal::CONT);
+    tracing.process.signal(Signal::USR1);
+    tracing.wait_for_message("snapshot");
     run([target.hop(), format!("x86_64:{CANARY}")]);
     tracing.stop()
 }
