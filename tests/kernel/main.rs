@@ -46,6 +46,7 @@ mod snapshots;
 mod staying;
 mod strace;
 mod strangers;
+mod terminal;
 mod typed;
 mod unfinished;
 mod verify;
@@ -111,6 +112,7 @@ fn trials() -> Vec<Trial> {
         staying::trials(),
         strace::trials(),
         strangers::trials(),
+        terminal::trials(),
         typed::trials(),
         unfinished::trials(),
         verify::trials(),
