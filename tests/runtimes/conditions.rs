@@ -1,5 +1,5 @@
-//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` evaluates them
-//! by the container's.
+//! A profile with conditions on capabilities, as Docker's own has them: `tracer verify` evaluates
+//! them by the container's.
 
 use std::fs;
 use std::path::Path;
