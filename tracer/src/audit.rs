@@ -202,7 +202,12 @@ pub fn parse_record(text: &str) -> Option<AuditRecord> {
     let field = |name: &str| field(text, name);
     let arch = u32::from_str_radix(field("arch")?, 16).ok()?;
     let number: i64 = field("syscall")?.parse().ok()?;
-    let code = u32::from_str_radix(code(field("code")?)?, 16).ok()?;
+    let written = field("code")?;
+    let action = FilterAction::from_code(u32::from_str_radix(code(written)?, 16).ok()?);
+    // A code at the very end may lack digits: then it is none that the kernel has.
+    if matches!(action, FilterAction::Other(_)) && text.ends_with(written) {
+        return None;
+    }
     let executable = field("exe")?;
     Some(AuditRecord {
         time,
@@ -210,7 +215,7 @@ pub fn parse_record(text: &str) -> Option<AuditRecord> {
         pid: field("pid")?.parse().ok()?,
         command: name(field("comm")?),
         executable: (executable != "(null)").then(|| name(executable)),
-        action: FilterAction::from_code(code),
+        action,
         call: call(arch, number)?,
     })
 }
@@ -250,23 +255,16 @@ fn stamp(text: &str) -> Option<((u64, u16), u64)> {
     Some(((seconds.parse().ok()?, millis.parse().ok()?), serial.parse().ok()?))
 }
 
-/// The value of a key. A quoted value holds no quotes: the kernel writes such a one in hexadecimal
-/// digits.
+/// The value of a key. A key stands at the beginning or behind a space. A quoted value holds neither
+/// spaces nor quotes, as the kernel writes one that does in hexadecimal digits: what a workload
+/// chose is no place for keys.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = text;
-    loop {
-        let at = rest.find(name)?;
-        let starts = at == 0 || rest[..at].ends_with(' ');
-        let value = rest[at + name.len()..].strip_prefix('=').filter(|_| starts);
-        if let Some(value) = value {
-            return match value.strip_prefix('"') {
-                Some(quoted) => Some(&value[..quoted.find('"')? + 2]),
-                None => value.split(' ').next(),
-            };
-        }
-        // A quoted text is no place for keys: what precedes the next try ends behind this
-        // occurrence.
-        rest = &rest[at + name.len()..];
+    let starts = |at: usize| at == 0 || text[..at].ends_with(' ');
+    let mut places = text.match_indices(name).map(|(at, _)| at).filter(|at| starts(*at));
+    let value = places.find_map(|at| text[at + name.len()..].strip_prefix('='))?;
+    match value.strip_prefix('"') {
+        Some(quoted) => Some(&value[..quoted.find('"')? + 2]),
+        None => value.split(' ').next(),
     }
 }
 
@@ -405,6 +403,32 @@ mod tests {
         // The number may lack digits.
         let (before, _) = LOG.split_once("0 compat").expect("the field");
         assert_eq!(parse(before), Line::Malformed(None));
+    }
+
+    #[test]
+    fn what_a_workload_chose_is_no_place_for_keys() {
+        let keys = ["code=0x7ffc0000AUID=x", "arch=40000003", "syscall=1", "pid=1", "comm=root"];
+        for key in keys {
+            let name = key.split('=').next().unwrap_or_default();
+            for chosen in [key.to_owned(), format!("{name}{key}"), format!("{name}x{name}{key}")] {
+                let line = KILL.replace("/bin/busybox", &format!("/tmp/{chosen}"));
+                let expected = AuditRecord {
+                    executable: Some(escape(&format!("/tmp/{chosen}"))),
+                    ..record(KILL)
+                };
+                assert_eq!(record(&line), expected, "{chosen}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_that_is_cut_off_is_no_code() {
+        let cut = |length: usize| &KILL[..KILL.len() - length];
+        for length in 1..8 {
+            assert!(matches!(parse(cut(length)), Line::Malformed(Some(_))), "{}", cut(length));
+        }
+        let unknown = format!("{} extra=1", KILL.replace("0x80000000", "0x12340000"));
+        assert_eq!(record(&unknown).action, FilterAction::Other(0x1234_0000));
     }
 
     #[test]
