@@ -21,6 +21,8 @@ use crate::{
     target::cgroup::CgroupRoot,
 };
 
+/// Most different calls that are kept: a workload may call any number.
+const MAX_LOGGED: usize = 1 << 14;
 /// When no record came for so long, all have come.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -131,6 +133,10 @@ impl Audit {
         let key = (cgroup, abi, number, outcome);
         if let Some(known) = self.logged.get_mut(&key) {
             known.count += 1;
+            return Ok(());
+        }
+        if self.logged.len() == MAX_LOGGED {
+            self.missing = Some("more different calls were logged than are kept".to_owned());
             return Ok(());
         }
         let first_seen = boot_time()?;

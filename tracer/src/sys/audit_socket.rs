@@ -12,9 +12,9 @@ use std::{
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SocketFlags, SocketType, bind,
+        AddressFamily, RecvFlags, SocketAddrAny, SocketFlags, SocketType, bind,
         netlink::{AUDIT, SocketAddrNetlink},
-        recv, socket_with, sockopt,
+        recvfrom, socket_with, sockopt,
     },
 };
 use thiserror::Error;
@@ -106,8 +106,10 @@ impl AuditSocket {
     /// The error of `recv(2)`.
     pub fn poll(&mut self) -> io::Result<Option<AuditMessage>> {
         let mut buffer = vec![0; MESSAGE];
-        match recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
-            Ok((_, length)) => Ok(Some(message(&buffer[..length.min(MESSAGE)]))),
+        match recvfrom(&self.0, &mut buffer[..], RecvFlags::empty()) {
+            // A process with CAP_NET_ADMIN can send to the group as well (netlink(7)).
+            Ok((_, _, sender)) if !is_the_kernel(sender.as_ref()) => Ok(Some(AuditMessage::Other)),
+            Ok((_, length, _)) => Ok(Some(message(&buffer[..length.min(MESSAGE)]))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(Errno::NOBUFS) => Ok(Some(AuditMessage::Lost)),
             Err(Errno::INTR) => Ok(Some(AuditMessage::Other)),
@@ -120,6 +122,12 @@ impl AsFd for AuditSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// The kernel's port has the number 0 (netlink(7)).
+fn is_the_kernel(sender: Option<&SocketAddrAny>) -> bool {
+    let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender.clone()).ok());
+    sender.is_some_and(|sender| sender.pid() == 0)
 }
 
 /// A message is a header and a text. The length in the header does not include the header in every
@@ -138,6 +146,13 @@ fn message(bytes: &[u8]) -> AuditMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_of_another_process_is_not_the_kernels() {
+        let sender = |port| SocketAddrAny::from(SocketAddrNetlink::new(port, 0));
+        assert!(is_the_kernel(Some(&sender(0))));
+        assert!(!is_the_kernel(Some(&sender(4242))) && !is_the_kernel(None));
+    }
 
     #[test]
     fn a_message_is_known_by_its_type() {
