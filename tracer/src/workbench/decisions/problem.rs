@@ -81,6 +81,16 @@ pub enum Problem {
         /// The key.
         key: &'static str,
     },
+    /// A reason that is a document.
+    #[error("`{key}` has {bytes} bytes, {limit} at most")]
+    Long {
+        /// The key.
+        key: &'static str,
+        /// How many it has.
+        bytes: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// A date with a time, or no date of the calendar.
     #[error("`until` must be a date without a time")]
     NotADate,
@@ -116,6 +126,7 @@ impl Problem {
             Self::NotTables { .. } | Self::Missing { .. } | Self::Empty { .. } => {
                 "write a table [[allow]] or [[deny]] with syscalls = [\"NAME\"] and because = \"REASON\""
             }
+            Self::Long { .. } => "write the reason in a sentence, and where to read more",
             Self::Kind { key: "until", .. } | Self::NotADate => {
                 "write the last day without quotes: until = 2027-03-01"
             }

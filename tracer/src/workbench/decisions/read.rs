@@ -12,6 +12,9 @@ use crate::{
     workbench::json_text::{Lines, Span},
 };
 
+/// The longest reason, in bytes: recordings and profiles repeat it.
+const MAX_BECAUSE: usize = 4 << 10;
+
 /// Reads decisions.
 ///
 /// # Errors
@@ -142,6 +145,10 @@ impl<'a> Reader<'a> {
         };
         match because.trim() {
             "" => Err(self.wrong(item.span(), Problem::Empty { key: KEY })),
+            because if because.len() > MAX_BECAUSE => {
+                let problem = Problem::Long { key: KEY, bytes: because.len(), limit: MAX_BECAUSE };
+                Err(self.wrong(item.span(), problem))
+            }
             because => Ok(because.to_owned()),
         }
     }

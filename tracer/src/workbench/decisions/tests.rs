@@ -99,6 +99,11 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
             "4:1",
             "`untill` is no key",
         ),
+        (
+            table(&format!("syscalls = [\"ptrace\"]\nbecause = \"{}\"", "x".repeat(4097))),
+            "3:11",
+            "`because` has 4097 bytes, 4096 at most",
+        ),
     ] {
         let error = read(text.as_bytes()).expect_err(&text);
         let shown = error.to_string();
