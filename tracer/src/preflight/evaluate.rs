@@ -5,10 +5,10 @@ use super::facts::{HierarchyFacts, HostFacts, KernelConfig, Tracepoint, UNKNOWN_
 use super::hook;
 use crate::syscalls::HOST;
 
-/// The oldest kernel that tracing works on: the first whose BPF programs have atomic operations
-/// beyond addition on x86 (Documentation/bpf/standardization/instruction-set.rst; kernel
-/// `arch/x86/net/bpf_jit_comp.c`).
-pub const KERNEL_MIN: (u32, u32) = (5, 12);
+/// The oldest kernel that tracing works on: the first whose verifier knows the address of a function
+/// as a constant (`BPF_PSEUDO_FUNC` in `include/uapi/linux/bpf.h`), which the kernel side holds also
+/// where `bpf_loop` is missing. Atomic operations beyond addition are one release older.
+pub const KERNEL_MIN: (u32, u32) = (5, 13);
 /// The oldest kernel that tracing is tested on.
 pub const KERNEL_TESTED: (u32, u32) = (6, 1);
 

@@ -93,7 +93,7 @@ fn kernels() {
     for release in ["6.1.0-44-amd64", "6.1-rc1", "7.1.13", "7.2.13", "10.0"] {
         assert_eq!(troubles(|facts| facts.release = release.to_owned()), [], "{release}");
     }
-    for release in ["5.12.0", "5.12-rc1", "5.15.0-125-generic", "6.0.19", "odd"] {
+    for release in ["5.13.0", "5.13-rc1", "5.15.0-125-generic", "6.0.19", "odd"] {
         warning("kernel", |facts| facts.release = release.to_owned());
     }
     warning("BTF", |facts| facts.btf = false);
