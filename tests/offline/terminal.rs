@@ -113,4 +113,6 @@ fn a_variable_stands_for_an_option_and_disturbs_no_other() {
     assert!(allows_close_range(&["--runtime", "runc"], &[("TRACER_RUNTIME", "none")]));
     // What belongs to a recording stands in the way of no other command.
     assert!(allows_close_range(&["--quiet"], &[("TRACER_LIVE", "none"), ("TRACER_COLOR", "auto")]));
+    let nothing = ["TRACER_RUNTIME", "TRACER_LIVE", "TRACER_COLOR"].map(|name| (name, ""));
+    assert!(allows_close_range(&["--quiet"], &nothing), "a variable without a value is none");
 }

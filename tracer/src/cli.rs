@@ -1,5 +1,6 @@
 //! What was typed: clap definitions, and what is said of what cannot be meant.
 
+mod choice;
 mod cluster;
 mod convert;
 mod decisions;
@@ -27,9 +28,12 @@ pub use self::new_privileges::NewPrivileges;
 pub use self::shell::{Completions, ManPages};
 pub use self::sockets::Sockets;
 pub use self::values::{Arguments, Attach, Color, DefaultAction, Errno, LiveView, Runtime};
-use self::values::{COLOR_VARIABLE, parse_period, parse_time};
 pub use self::verify::Verify;
 pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
+use self::{
+    choice::Choice,
+    values::{COLOR_VARIABLE, parse_period, parse_time},
+};
 
 /// Learn the smallest seccomp profile that a workload still starts and runs under.
 ///
@@ -57,6 +61,7 @@ pub struct Cli {
         global = true,
         value_name = "WHEN",
         value_enum,
+        value_parser = Choice(Color::Auto),
         default_value_t = Color::Auto,
         env = COLOR_VARIABLE,
         hide_env_values = true
@@ -223,6 +228,7 @@ pub struct Record {
         long,
         value_name = "WHAT",
         value_enum,
+        value_parser = Choice(LiveView::Syscalls),
         default_value_t = LiveView::Syscalls,
         env = "TRACER_LIVE",
         hide_env_values = true
@@ -252,6 +258,7 @@ pub struct Derivation {
     #[arg(
         long,
         value_enum,
+        value_parser = Choice(Runtime::Any),
         default_value_t = Runtime::Any,
         env = "TRACER_RUNTIME",
         hide_env_values = true
