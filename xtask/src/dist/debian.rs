@@ -126,7 +126,8 @@ fn compress(workspace: &Workspace, root: &Path) -> Result<()> {
 /// Gives everything its mode, and returns what it takes on the disk, in KiB.
 fn prepare(root: &Path) -> Result<u64> {
     let mut kibibytes = 0;
-    for path in files::all(root)? {
+    let all = files::all(root)?;
+    for path in all.into_iter().chain([root.to_owned()]) {
         let metadata = fs::symlink_metadata(&path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         kibibytes +=
@@ -152,9 +153,12 @@ fn write_control(workspace: &Workspace, root: &Path, control: &str) -> Result<()
     let sums = command::output(sum.current_dir(root))?;
     files::write(&root.join("DEBIAN/md5sums"), &sums)?;
     files::write(&root.join("DEBIAN/control"), control)?;
-    let directory = root.join("DEBIAN");
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("failed to set the mode of {}", directory.display()))
+    for (name, mode) in [("", 0o755), ("md5sums", 0o644), ("control", 0o644)] {
+        let path = root.join("DEBIAN").join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .with_context(|| format!("failed to set the mode of {}", path.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
