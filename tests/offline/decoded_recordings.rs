@@ -38,7 +38,7 @@ fn record(directory: &TempDir) -> Recording {
     assert_eq!(run.code, Some(3), "{run:#?}");
     assert!(run.stdout.starts_with("count  syscall"), "the table is printed as well: {run:#?}");
     let says = "log.recording.json: 5 syscalls that were made, 2 that were refused; incomplete, ";
-    assert!(run.stderr.contains(says) && run.stderr.contains("hint: merge it: "), "{run:#?}");
+    assert!(run.stderr.contains(says) && run.stderr.contains("hint: merge it, when "), "{run:#?}");
     let bytes = fs::read(directory.path().join("log.recording.json")).expect("it is written");
     from_json(&bytes).expect("it can be read")
 }

@@ -55,10 +55,12 @@ pub fn run(options: &Decode) -> Result<Exit> {
         true => json::pretty(&decoded),
         false => render::text(&decoded, name, columns()),
     };
-    print(&text).context("the standard output could not be written")?;
+    let printed = print(&text).context("the standard output could not be written");
+    // Also when the reader of the output went away.
     if let Some(recording) = recording {
         recording.write_decoded(&decoded)?;
     }
+    printed?;
     Ok(if decoded.complete { Exit::Complete } else { Exit::Incomplete })
 }
 

@@ -1,8 +1,12 @@
 //! `tracer decode --follow`: the kernel's audit records as they are made.
 
-use std::{os::fd::AsFd, time::Instant};
+use std::{
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, anyhow};
+use tokio::time::timeout;
 
 use super::{logged::LogRecording, width::columns};
 use crate::{
@@ -17,6 +21,10 @@ use crate::{
 
 /// How many records are read before a signal is looked for again.
 const AT_ONCE: usize = 256;
+/// How long the last records may take: a kernel thread sends them, a moment after the call.
+const SETTLE: Duration = Duration::from_millis(100);
+/// How long is read at the end, however many records come.
+const END: Duration = Duration::from_secs(2);
 
 /// Prints each record on seccomp, until a signal ends it.
 ///
@@ -30,17 +38,18 @@ pub(super) fn run(options: &Decode, asked: Asked<'_>) -> Result<Exit> {
         socket,
         asked,
         is_json: options.json,
-        calls: LoggedCalls::default(),
+        calls: recording.is_some().then(LoggedCalls::default),
         remarks: Vec::new(),
         has_gap: false,
     };
     print_err("following the kernel's audit records on seccomp; Ctrl-C ends it");
     let begun = Instant::now();
-    runtime.block_on(follower.follow(&mut signals))?;
-    if let Some(recording) = recording {
-        let calls = std::mem::take(&mut follower.calls).into_calls();
-        recording.write_followed(calls, begun)?;
+    let followed = runtime.block_on(follower.follow(&mut signals));
+    // Also when the reader of the output went away.
+    if let Some((recording, calls)) = recording.zip(follower.calls.take()) {
+        recording.write_followed(calls.into_calls(), begun)?;
     }
+    followed?;
     Ok(if follower.has_gap { Exit::Incomplete } else { Exit::Complete })
 }
 
@@ -64,7 +73,8 @@ struct Follower<'a> {
     socket: AuditSocket,
     asked: Asked<'a>,
     is_json: bool,
-    calls: LoggedCalls,
+    /// For a recording, when one is asked for.
+    calls: Option<LoggedCalls>,
     /// The remarks that were printed.
     remarks: Vec<String>,
     /// Records were lost, or could not be read.
@@ -91,9 +101,22 @@ impl Follower<'_> {
             };
             has_more = self.read()?;
             if is_over {
-                return Ok(());
+                return self.read_the_rest(&ready, has_more).await;
             }
         }
+    }
+
+    /// Reads the records of what was called until now.
+    async fn read_the_rest(&mut self, ready: &AsyncFdWait, mut has_more: bool) -> Result<()> {
+        let end = Instant::now() + END;
+        while has_more || timeout(SETTLE, ready.ready()).await.is_ok() {
+            if Instant::now() > end {
+                self.warn("records that came to the end were not read: there were too many");
+                return Ok(());
+            }
+            has_more = self.read()?;
+        }
+        Ok(())
     }
 
     /// Reads the records that are there, at most [`AT_ONCE`]; true when there may be more.
@@ -118,7 +141,9 @@ impl Follower<'_> {
             self.warn("an audit record could not be read as a whole");
         }
         for call in &decoded.calls {
-            self.calls.add(call);
+            if let Some(calls) = &mut self.calls {
+                calls.add(call);
+            }
             print(&self.line(call)).context("the standard output could not be written")?;
         }
         for remark in decoded.remarks {

@@ -61,7 +61,7 @@ impl LogRecording {
         let name = escape_path(&path);
         if calls.is_empty() {
             bail!(
-                "{name} is not written: no record or line names a syscall of x86_64, i386 or x32\n\nhint: a filter writes records for the action log, and for others when it was loaded with SECCOMP_FILTER_FLAG_LOG"
+                "{name} is not written: no audit record and no line of strace holds a syscall of x86_64, i386 or x32\n\nhint: a filter writes records for the action log, and for others when it was loaded with SECCOMP_FILTER_FLAG_LOG"
             );
         }
         let begun =
@@ -72,7 +72,7 @@ impl LogRecording {
         let recording = of_calls(calls, LogRun { started, duration_seconds, host });
         self.0.write(to_json(&recording).as_bytes())?;
         print_err(&format!(
-            "{name}: {made} syscalls that were made, {refused} that were refused; incomplete, as every recording of a log\nhint: merge it: tracer profile NAME.recording.json {name} --out NEW.json; what was refused is allowed by tracer profile --include-denied"
+            "{name}: {made} syscalls that were made, {refused} that were refused; incomplete, as every recording of a log; of every process that the log names\nhint: merge it, when the log is of one workload: tracer profile NAME.recording.json {name} --out NEW.json; what was refused is allowed by tracer profile --include-denied"
         ));
         Ok(())
     }

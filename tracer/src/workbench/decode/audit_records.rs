@@ -18,14 +18,15 @@ impl Recogniser for AuditRecords {
                 let call = Sighted {
                     action: Some(FilterEffect::Audited(record.action)),
                     command: Some(record.command),
-                    ..Sighted::once(record.call.into())
+                    ..Sighted::recorded(record.call.into())
                 };
                 let remarks = is_errno.then(|| NO_NUMBER.to_owned()).into_iter().collect();
                 Some(Found { remarks, ..Found::call(call) })
             }
             Line::Syscall(record) => Some(Found::call(sighted(record))),
             Line::Malformed(part) => {
-                let calls = part.map(sighted).into_iter().collect();
+                let part = part.map(|part| Sighted { is_record: false, ..sighted(part) });
+                let calls = part.into_iter().collect();
                 Some(Found { calls, is_damaged: true, ..Found::default() })
             }
             Line::Lost(records) => {
@@ -41,6 +42,6 @@ fn sighted(record: SyscallRecord) -> Sighted {
         command: record.command,
         failed: u64::from(record.errno.is_some()),
         errno: record.errno,
-        ..Sighted::once(record.call.into())
+        ..Sighted::recorded(record.call.into())
     }
 }

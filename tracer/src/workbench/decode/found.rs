@@ -64,6 +64,9 @@ pub struct Sighted {
     pub failed: u64,
     /// The error number that it failed with.
     pub errno: Option<u16>,
+    /// The line is a whole record of the syscall, of the kernel's audit log or of strace. A number
+    /// in another line may be anything.
+    pub is_record: bool,
 }
 
 /// A syscall by its number.
@@ -94,7 +97,13 @@ impl Found {
 impl Sighted {
     /// A syscall that was made once, with nothing else known of it.
     pub fn once(call: CallId) -> Self {
-        Self { call, action: None, command: None, count: 1, failed: 0, errno: None }
+        let (action, command, errno) = (None, None, None);
+        Self { call, action, command, count: 1, failed: 0, errno, is_record: false }
+    }
+
+    /// The same of a line that is a whole record.
+    pub fn recorded(call: CallId) -> Self {
+        Self { is_record: true, ..Self::once(call) }
     }
 }
 

@@ -82,6 +82,9 @@ pub struct DecodedCall {
     /// What a profile makes of it, when one was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Evaluation>,
+    /// How often in a whole record, of the count.
+    #[serde(skip)]
+    pub records: u64,
 }
 
 /// The lines that say that records are missing.
@@ -128,6 +131,7 @@ struct Tally {
     count: u64,
     failed: u64,
     errnos: BTreeMap<String, u64>,
+    records: u64,
 }
 
 /// Reads lines.
@@ -178,9 +182,10 @@ impl Decoder<'_> {
 
     fn add(&mut self, found: Found) {
         let Found { calls, missing, is_damaged, remarks } = found;
-        for Sighted { call, action, command, count, failed, errno } in calls {
+        for Sighted { call, action, command, count, failed, errno, is_record } in calls {
             let tally = self.found.entry((call, action, command)).or_default();
             tally.count = tally.count.saturating_add(count);
+            tally.records = tally.records.saturating_add(if is_record { count } else { 0 });
             tally.failed = tally.failed.saturating_add(failed);
             if let Some(number) = errno {
                 let name = errno::name(number).map_or_else(|| number.to_string(), str::to_owned);
@@ -224,7 +229,7 @@ fn entry(((call, action, command), tally): (Key, Tally)) -> DecodedCall {
         CallId::Ours(abi, _) => (Some(abi), None),
         CallId::Foreign(arch, _) => (None, Some(format!("{arch:x}"))),
     };
-    let Tally { count, failed, errnos } = tally;
+    let Tally { count, failed, errnos, records } = tally;
     DecodedCall {
         count,
         name: call.name(),
@@ -236,6 +241,7 @@ fn entry(((call, action, command), tally): (Key, Tally)) -> DecodedCall {
         failed,
         errnos,
         profile: None,
+        records,
     }
 }
 

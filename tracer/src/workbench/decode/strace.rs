@@ -74,7 +74,7 @@ impl Strace {
             table::Row::Other => {}
             table::Row::Call { name, count, failed } => {
                 let call = of_name(name, self.table.unwrap_or(abi))?;
-                return Some(vec![Sighted { count, failed, ..Sighted::once(call) }]);
+                return Some(vec![Sighted { count, failed, ..Sighted::recorded(call) }]);
             }
         }
         Some(Vec::new())
@@ -120,7 +120,7 @@ impl Strace {
         let call = numbered.or_else(|| of_name(name, abi))?;
         Some(match self.last.remove(&prefix.pid) {
             Some(last) if last.call.name() == call.name() => vec![refused(last)],
-            other => other.into_iter().chain([refused(Sighted::once(call))]).collect(),
+            other => other.into_iter().chain([refused(Sighted::recorded(call))]).collect(),
         })
     }
 }
@@ -139,7 +139,7 @@ fn found(calls: Vec<Sighted>) -> Found {
 fn sighted(call: CallId, prefix: &Prefix<'_>, outcome: Outcome) -> Sighted {
     let command: Option<Escaped> = prefix.command.map(escape);
     let Outcome { failed, errno } = outcome;
-    Sighted { command, failed: failed.into(), errno, ..Sighted::once(call) }
+    Sighted { command, failed: failed.into(), errno, ..Sighted::recorded(call) }
 }
 
 /// The call of a name, in the ABI or in the only one that has it. strace writes a number that it
