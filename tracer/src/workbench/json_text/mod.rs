@@ -208,7 +208,11 @@ fn step<'p>(node: &Node, path: &'p str) -> Option<(Step, Option<Span>, &'p str)>
     }
     // Of a key that comes twice the last one: it is what the first one is reported about.
     let entries = node.entries().iter().enumerate().rev();
-    let matching = entries.filter_map(|(at, entry)| {
+    // Most keys are plain, and stand in no path but their own.
+    let is_other =
+        |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !path.starts_with(key);
+    let candidates = entries.filter(|(_, entry)| !is_other(&entry.key));
+    let matching = candidates.filter_map(|(at, entry)| {
         let shown = text::escape(&entry.key);
         let after = path.strip_prefix(shown.as_str())?;
         let ends = after.is_empty() || after.starts_with(['.', '[']);

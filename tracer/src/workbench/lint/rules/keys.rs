@@ -5,7 +5,7 @@ use super::super::{
     matrix::{IGNORED, KEY_CASE, KEY_CASE_OF_ADDITIONS},
     subject::{Subject, last_key},
 };
-use crate::workbench::json_text::{Edit, Step};
+use crate::workbench::json_text::{Edit, Entry, Node, Step};
 
 /// A key that nobody knows.
 pub static UNKNOWN_KEY: LintRule = LintRule {
@@ -76,28 +76,68 @@ fn in_other_letters(subject: &Subject<'_>, path: &str, right: &str) -> Finding {
         .fix(Safety::Safe, subject.rename(path, right))
 }
 
-/// A key that comes twice.
+/// A key that comes twice, or more often.
 pub fn twice(subject: &Subject<'_>, path: &str) -> Option<Finding> {
     let located = subject.at(path);
-    // Where both say the same, one of them can go.
-    let edit = located.parents.last().and_then(|(object, step)| {
-        let Step::Entry(at) = *step else { return None };
-        let entries = object.entries();
-        let entry = entries.get(at)?;
-        let value = |span| subject.text.get(span_of(span)).unwrap_or_default();
-        let mut earlier = entries[..at].iter().filter(|other| other.key == entry.key);
-        let same = earlier.any(|other| value(other.node.span) == value(entry.node.span));
-        if same { Edit::remove_entry(object, at) } else { None }
-    });
+    let edits = match located.parents.last() {
+        Some((object, Step::Entry(at))) => without_repetitions(subject, object, *at),
+        _ => Vec::new(),
+    };
     Some(
         subject
             .finding_of_key(&DUPLICATE_KEY, path)
             .message(format!("`{}` comes twice", last_key(path)))
             .remedy("keep one of them")
-            .fix(Safety::Safe, edit),
+            .fix(Safety::Safe, edits),
     )
+}
+
+/// Where all values of a key are the same, the first one is enough.
+fn without_repetitions(subject: &Subject<'_>, object: &Node, at: usize) -> Vec<Edit> {
+    let entries = object.entries();
+    let Some(entry) = entries.get(at) else { return Vec::new() };
+    let value = |entry: &Entry| subject.text.get(span_of(entry.node.span)).unwrap_or_default();
+    let of_key = entries.iter().enumerate().filter(|(_, other)| other.key == entry.key);
+    let (places, values): (Vec<usize>, Vec<&str>) =
+        of_key.map(|(place, other)| (place, value(other))).unzip();
+    match places.split_first() {
+        Some((_, repeated)) if values.iter().all(|one| *one == value(entry)) => {
+            Edit::remove_entries(object, repeated)
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn span_of(span: crate::workbench::json_text::Span) -> std::ops::Range<usize> {
     span.start..span.end
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workbench::lint::{
+        consumer::Audience,
+        fixing::{Extent, fix},
+        lint,
+    };
+
+    fn fixed(text: &str) -> Option<String> {
+        fix(text.as_bytes(), &Audience::default(), Extent::Safe).map(|fixed| fixed.text)
+    }
+
+    #[test]
+    fn a_key_that_comes_often_is_found_once_and_stays_once() {
+        let often = "\"defaultErrnoRet\": 38, ".repeat(500);
+        let text = format!("{{\"defaultAction\": \"SCMP_ACT_ERRNO\", {often}\"syscalls\": []}}");
+        let report = lint(text.as_bytes(), &Audience::default());
+        let found = report.findings.iter().filter(|it| it.rule.code == "duplicate-key");
+        assert_eq!(found.count(), 1);
+        let fixed = fixed(&text).expect("it is corrected");
+        assert_eq!(fixed.matches("defaultErrnoRet").count(), 1, "{fixed}");
+    }
+
+    #[test]
+    fn values_that_differ_are_left_to_people() {
+        let text = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 1, \"defaultErrnoRet\": 38, \"defaultErrnoRet\": 1}";
+        assert_eq!(fixed(text), None);
+    }
 }

@@ -17,6 +17,8 @@ pub mod support;
 pub mod syscalls;
 pub mod text;
 
+use std::{collections::HashSet, mem::discriminant};
+
 use super::{
     finding::{Finding, LintRule},
     meaning::Meaning,
@@ -52,11 +54,17 @@ pub fn all() -> Vec<&'static LintRule> {
     rules
 }
 
-/// What the reader of profiles refuses, and what it finds odd.
+/// What the reader of profiles refuses, and what it finds odd. A key that comes many times has one
+/// path, and one finding of each rule.
 pub fn of_the_reader(subject: &Subject<'_>, diagnosis: &Diagnosis) -> Vec<Finding> {
-    let errors = diagnosis.errors.iter().filter_map(|error| of_error(subject, error));
-    let oddities = diagnosis.remarks.iter().filter_map(|remark| of_oddity(subject, remark));
-    errors.chain(oddities).collect()
+    let (mut refused, mut odd) = (HashSet::new(), HashSet::new());
+    let errors = diagnosis.errors.iter();
+    let errors = errors.filter(|error| refused.insert((&error.path, discriminant(&error.kind))));
+    let oddities = diagnosis.remarks.iter();
+    let oddities =
+        oddities.filter(|remark| odd.insert((&remark.path, discriminant(&remark.oddity))));
+    let errors = errors.filter_map(|error| of_error(subject, error));
+    errors.chain(oddities.filter_map(|remark| of_oddity(subject, remark))).collect()
 }
 
 fn of_error(subject: &Subject<'_>, ProfileError { path, kind }: &ProfileError) -> Option<Finding> {
