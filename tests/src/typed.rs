@@ -20,7 +20,7 @@ const PAGES: [&str; 4] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "profil
 
 /// The lines that the kernel tier runs, one after the other.
 pub const KERNEL: [&str; 8] = [
-    "tracer check",
+    "sudo tracer check",
     "sudo tracer --out profile.json -- ./run-tests",
     "tracer enforce profile.json -- ./run-tests",
     "sudo tracer verify profile.json --amend wider.json -- ./run-tests",
