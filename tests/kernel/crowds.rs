@@ -12,6 +12,7 @@ tests::trials! {
     containers_of_others_leave_room_for_what_is_kept_of_single_calls,
     cgroups_deeper_than_any_walk_are_no_loss_of_the_target,
     a_deep_target_is_recorded,
+    a_cgroup_of_others_that_is_gone_with_the_one_above_it_is_no_loss,
     sessions_that_come_and_go_are_followed_for_good,
 }
 
@@ -134,6 +135,24 @@ fn a_deep_target_is_recorded() {
     let recording = tracing.stop().exits(0).recording();
     assert!(calls(&recording, target.name()).contains_key(&(X86_64, 39)));
     drop(target);
+}
+
+/// Nobody makes a call in the cgroup above, so that no event names it; and a tracer that is busy
+/// looks for it too late.
+fn a_cgroup_of_others_that_is_gone_with_the_one_above_it_is_no_loss() {
+    let target = Cgroup::new("beside-nested");
+    let unknown = "5eed".repeat(16);
+    let tracing = Tracer::new().cgroup(&target).args(["--wait", "--cgroup", &unknown]).start();
+    tracing.suspend();
+    let above = Cgroup::new("silent-above");
+    let inner = above.child("inner");
+    call_in(&inner, "getsid");
+    inner.remove();
+    drop(above);
+    tracing.resume();
+    call_in(&target, "getsid");
+    let recording = tracing.stop().exits(0).recording();
+    assert_eq!((recording.losses.unplaced, recording.cgroups.len()), (0, 1));
 }
 
 /// As sshd does: each process is born in the target, and goes to a cgroup of its own, which is

@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use rustix::process::Signal;
 use tests::{BOUND, Cgroup, Outcome, Running, Tracer, Tracing, calls, ground_truth, wait_until};
 use tracer::recording::{Departure, Recording};
 use tracer::syscalls::Abi::X86_64;
@@ -232,15 +231,6 @@ fn record_everywhere(target: &Cgroup) -> Tracing {
     Tracer::new().cgroup(target).args(["--wait", "--cgroup", &unknown]).start()
 }
 
-/// Stops tracer: it takes nothing from the kernel side.
-fn stop(tracing: &Tracing) {
-    tracing.process.signal(Signal::STOP);
-    let stat = format!("/proc/{}/stat", tracing.process.id());
-    wait_until("tracer is stopped", BOUND, || {
-        fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
-    });
-}
-
 fn move_between(process: &Running, cgroups: [&Cgroup; 2], times: usize) {
     let id = process.id().to_string();
     for at in 1..=times {
@@ -249,12 +239,9 @@ fn move_between(process: &Running, cgroups: [&Cgroup; 2], times: usize) {
 }
 
 /// Lets the tracer go on, makes a call in the target, and ends the recording. A process that enters
-/// the target before the tracer took what the kernel side keeps would be one more unreported move:
-/// the answer to SIGUSR1 shows that it did.
+/// the target before the tracer took what the kernel side keeps would be one more unreported move.
 fn gone_on(tracing: Tracing, target: &Cgroup) -> Outcome {
-    tracing.process.signal(Signal::CONT);
-    tracing.process.signal(Signal::USR1);
-    tracing.wait_for_message("snapshot");
+    tracing.resume();
     run([target.hop(), format!("x86_64:{CANARY}")]);
     tracing.stop()
 }
@@ -263,7 +250,7 @@ fn gone_on(tracing: Tracing, target: &Cgroup) -> Outcome {
 fn moved_unseen(target: &Cgroup, between: [&Cgroup; 2]) -> Outcome {
     let tracing = record_everywhere(target);
     let moved = late_in(between[0]);
-    stop(&tracing);
+    tracing.suspend();
     move_between(&moved, between, MOVES);
     assert!(moved.finish().status.success(), "the fixture ends well");
     gone_on(tracing, target)
@@ -280,7 +267,7 @@ fn unreported_moves_to_silent_cgroups_that_are_gone_are_no_loss_of_the_target() 
     let [target, here] = ["silent-target", "silent-here"].map(Cgroup::new);
     let tracing = record_everywhere(&target);
     let moved = late_in(&here);
-    stop(&tracing);
+    tracing.suspend();
     // Nobody makes a call in these: one is seen by moves that are reported, one by lost ones alone.
     let [seen, unseen] = ["silent-seen", "silent-unseen"].map(Cgroup::new);
     move_between(&moved, [&here, &seen], MOVES);

@@ -178,6 +178,23 @@ impl Tracing {
         });
     }
 
+    /// Stops it for a while: it takes nothing from the kernel side.
+    pub fn suspend(&self) {
+        self.process.signal(Signal::STOP);
+        let stat = format!("/proc/{}/stat", self.process.id());
+        wait_until("the tracer is stopped", BOUND, || {
+            fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+        });
+    }
+
+    /// Lets it go on, and waits until it has taken what the kernel side kept: its answer to SIGUSR1
+    /// shows that.
+    pub fn resume(&self) {
+        self.process.signal(Signal::CONT);
+        self.process.signal(Signal::USR1);
+        self.wait_for_message("snapshot");
+    }
+
     /// It sleeps at this moment.
     pub fn is_idle(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()));

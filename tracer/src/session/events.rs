@@ -148,6 +148,9 @@ impl EventHandler {
             placed.extend(found.map(|node| (node.id, node.path)));
         }
         placed.extend(self.names.place_the_rest());
+        for id in missing {
+            placed.extend(self.names.place_destination(id).map(|path| (id, path)));
+        }
         self.select(&placed, now, late, observers);
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(super) struct Names {
     /// Cgroups with `?ID` in their paths for names that were never reported.
     gapped: HashSet<u64>,
     /// Paths of other cgroups that processes were moved to. Perhaps nobody makes a call there, so
-    /// that no cgroup's own event reports them.
+    /// that no cgroup's own event reports them; and that event does not name the cgroups above.
     destinations: HashMap<u64, CgroupPath>,
 }
 
@@ -54,6 +54,13 @@ impl Names {
     /// The path of a cgroup that made no call, when a move to it was reported.
     pub(super) fn destination(&self, cgroup: u64) -> Option<&CgroupPath> {
         self.destinations.get(&cgroup)
+    }
+
+    /// Places a cgroup that a process was moved to, whatever is known of those above it.
+    pub(super) fn place_destination(&mut self, cgroup: u64) -> Option<CgroupPath> {
+        let path = self.destinations.remove(&cgroup)?;
+        self.paths.insert(cgroup, path.clone());
+        Some(path)
     }
 
     /// Places new cgroups whose parents are known or can still be found, by one look at the file
@@ -115,6 +122,9 @@ impl Names {
     fn place_below_parent(&mut self, event: &CgroupEvent) -> Option<CgroupPath> {
         if let Some(path) = self.paths.get(&event.cgroup) {
             return Some(path.clone());
+        }
+        if let Some(path) = self.place_destination(event.cgroup) {
+            return Some(path);
         }
         let (name, parent) = (name(event)?, parent(event)?);
         let path = self.paths.get(parent)?.join(&name);
@@ -284,6 +294,20 @@ mod tests {
         assert!(!names.is_placed(7), "it made no call");
         let gone = names.forget(&HashSet::new(), |_, path| path == "/elsewhere");
         assert_eq!((gone, names.destination(7)), (vec![7], None));
+    }
+
+    #[test]
+    fn a_cgroup_below_others_that_are_gone_is_where_a_process_went() {
+        let mut names = names();
+        names.add_destination(9, &path("/gone/inner"));
+        let placed = names.place_known(vec![event(&[1, 8, 9], b"inner")], &mut Vec::new());
+        assert!(placed.is_empty(), "it waits for nothing");
+        assert_eq!(names.paths[&9], "/gone/inner");
+        assert!(names.is_placed(9));
+        // One whose own event was lost.
+        names.add_destination(11, &path("/gone/too"));
+        assert_eq!(names.place_destination(11), Some("/gone/too".into()));
+        assert!(names.is_placed(11) && names.place_destination(12).is_none());
     }
 
     #[test]
