@@ -39,7 +39,7 @@ const ASK_FILES: [&str; 9] = [
 ];
 /// Lines that end with another status than 0, and the status.
 const STATUS: [(&str, i32); 8] = [
-    ("tracer diff old.json new.json --fail-on beyond-default", 5),
+    ("tracer diff old.json new.json --fail-on added", 5),
     ("tracer diff main/web.json pr/web.json --fail-on beyond-default,dangerous", 5),
     ("tracer diff seccomp.json new/profile.json --fail-on added", 5),
     ("tracer diff seccomp.json seccomp-new/profile.json --fail-on added", 5),
