@@ -1,8 +1,8 @@
 //! Decides whether a cgroup may belong to a target although its path is not wholly known. Pure.
 //!
-//! Of a cgroup that vanishes within milliseconds, only its own name and the ids of the cgroups
-//! above it are known, not their names. That nearly always rules out a target. A cgroup for which
-//! it does not is a loss of the target:
+//! Of a cgroup that vanishes within milliseconds, and that no process was seen to move into, only
+//! its own name and the ids of the cgroups above it are known, not their names. That nearly always
+//! rules out a target. A cgroup for which it does not is a loss of the target:
 //! - a **path** has a name at each level. A cgroup with an unknown name is not the one that has
 //!   this path now, when that one is the older: ids grow with each cgroup that is made
 //!   (`fs/kernfs/dir.c`, `__kernfs_new_node`), and no two have one path at once.
