@@ -62,7 +62,7 @@ fn what_vanished_and_cannot_be_the_target_is_no_loss() {
     }
 }
 
-/// A cgroup `b` comes and goes below `above`, unseen, with a call in it, while `b` is awaited there.
+/// A cgroup `b` with a call in it comes and goes below `above`, unseen. It is awaited there.
 fn awaited_below(above: &str) -> Outcome {
     let seen = Cgroup::new("seen");
     let awaited = format!("{above}/b");
