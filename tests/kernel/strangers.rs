@@ -86,7 +86,7 @@ fn what_vanished_and_is_the_target_is_recorded() {
 }
 
 fn what_vanished_and_may_be_the_target_is_a_loss() {
-    // The kernel side reports paths of at most 255 bytes, and the name above is gone as well, so
+    // A path of 255 bytes or more is cut off, and of no use; and the name above is gone as well, so
     // that nothing distinguishes this path from another.
     let above = format!("/tracer-tests-{}-gone-{}", std::process::id(), "x".repeat(230));
     let outcome = awaited_below(&above).exits(3);
