@@ -18,6 +18,7 @@ tests::trials! {
     unsafe_is_allowed_where_it_is_expected,
     no_path_of_this_machine_is_in_a_file,
     comments_are_wrapped,
+    one_file_of_the_kernel_side_names_the_architecture,
 }
 
 /// The most lines of a source file, its unit tests not counted.
@@ -93,6 +94,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "tracer-ebpf/src/empty.rs",
     "tracer-ebpf/src/main.rs",
 ];
+/// What is particular to an architecture, on the kernel side.
+const ARCHITECTURES: &[&str] = &["tracer-ebpf/src/x86.rs"];
 /// The most columns of a comment.
 const MOST_COLUMNS: usize = 100;
 /// How many lines of comments are still longer, by member. A number here may only fall.
@@ -228,6 +231,24 @@ fn every_member_opts_in_to_the_lints() {
         let opts_in = text.contains("[lints]\nworkspace = true");
         if !opts_in && !text.contains("[workspace]") {
             breaches.push(format!("{path}: lacks [lints] workspace = true"));
+        }
+    }
+    none(&breaches);
+}
+
+/// Another architecture is another file.
+fn one_file_of_the_kernel_side_names_the_architecture() {
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let beside = source.path.starts_with("tracer-ebpf/")
+            && !ARCHITECTURES.contains(&source.path.as_str())
+            && source.path != "tracer-ebpf/src/lib.rs";
+        let names = |line: &str| {
+            let line = line.to_lowercase();
+            ["x86", "i386", "x32", "amd64"].iter().any(|name| line.contains(name))
+        };
+        if beside && let Some(line) = source.text.lines().find(|line| names(line)) {
+            breaches.push(format!("{}: {line}", source.path));
         }
     }
     none(&breaches);

@@ -13,6 +13,7 @@ use core::{
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_probe_read_user};
 use tracer_ebpf::{
     ArgumentKey, CgroupRecord, EvidenceKey, KnownValue, SeenValue,
+    architecture::{abi, classify},
     arguments::{
         ARGUMENTS, COUNT_SHIFT, LOWER_HALF, MOST_ENTRIES, MOST_VALUES, NUMBERS, PLACES, Source,
     },
@@ -28,14 +29,12 @@ use crate::{
     verifier::barrier_var,
 };
 
-/// The bit that marks a call of x32 (`__X32_SYSCALL_BIT` in `arch/x86/include/uapi/asm/unistd.h`).
-const X32_BIT: u32 = 0x4000_0000;
 /// The sizes of `struct clone_args` that the kernel takes: `CLONE_ARGS_SIZE_VER0` to a page
 /// (`kernel/fork.c`, `copy_clone_args_from_user`).
 const CLONE_SIZES: core::ops::RangeInclusive<u64> = 64..=4096;
 
 /// [`PLACES`] as data of the program.
-static CALLS: [[u16; NUMBERS]; 3] = PLACES;
+static CALLS: [[u16; NUMBERS]; abi::COUNT] = PLACES;
 /// The entries of the table: the mask, and from [`INDEX_SHIFT`] the argument's index, with
 /// [`MEMORY`].
 static ENTRIES: [u64; 1 << COUNT_SHIFT] = entries();
@@ -67,13 +66,7 @@ impl Watched {
     /// The call of a number as the tracepoint shows it.
     #[inline(always)]
     pub fn new(number: u32, compat: bool) -> Self {
-        let (kind, number) = if compat {
-            (kind::I386, number)
-        } else if number & X32_BIT != 0 {
-            (kind::X32, number & !X32_BIT)
-        } else {
-            (kind::X86_64, number)
-        };
+        let (kind, number) = classify(number, compat);
         if number >= NUMBERS as u32 {
             return Self { place: 0, kind };
         }
@@ -277,7 +270,7 @@ fn put_in(
 /// Tells whoever watches that a value was seen for the first time.
 #[inline(always)]
 fn announce(cgroup: u64, seen: SeenValue, number: u32) {
-    let compat = (seen.abi() == kind::I386) as u8;
+    let compat = (seen.abi() == abi::COMPAT) as u8;
     let key =
         EvidenceKey { cgroup, number: number as i32, class: seen.class(), compat, reserved: 0 };
     announce_value(&key, seen);
@@ -305,7 +298,7 @@ fn seen<C: Context>(context: *const c_void, sight: Sight, step: u32) -> SeenValu
     let argument = (sight.first() + step) & ((1 << COUNT_SHIFT) - 1);
     // SAFETY: the index is in range.
     let entry = unsafe { read_volatile(ENTRIES.as_ptr().add(argument as usize)) };
-    let compat = sight.kind() == kind::I386;
+    let compat = sight.kind() == abi::COMPAT;
     let register = argument_of::<C>(context, (entry >> INDEX_SHIFT) as u32 & 7, compat);
     let value = if entry & MEMORY == 0 {
         Some(register)

@@ -1,5 +1,7 @@
 //! The arguments that are looked at: one table for both sides.
 
+use crate::architecture::{Numbers, abi, numbers_of};
+
 /// Most values that are kept of one argument of one call, for a cgroup, an ABI and a class. With
 /// one more, every value counts as seen.
 pub const MOST_VALUES: usize = 16;
@@ -36,20 +38,9 @@ pub struct WatchedArgument {
     pub source: Source,
 }
 
-/// A call's number in each ABI's table (`arch/x86/entry/syscalls/syscall_{32,64}.tbl`), or -1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numbers {
-    /// 64-bit calls.
-    pub x86_64: i32,
-    /// 32-bit calls.
-    pub i386: i32,
-    /// Calls of x32, without bit 30.
-    pub x32: i32,
-}
-
 impl WatchedArgument {
-    /// The entries of the call of an ABI (0 x86_64, 1 i386, 2 x32) and number, with their indexes
-    /// in [`ARGUMENTS`].
+    /// The entries of the call of an ABI (its place in [`abi`], from 0) and number, with their
+    /// indexes in [`ARGUMENTS`].
     pub fn of_call(abi: usize, number: i32) -> impl Iterator<Item = (usize, &'static Self)> {
         let number = usize::try_from(number).ok();
         let place = number.and_then(|number| PLACES[abi].get(number)).copied().unwrap_or(0);
@@ -79,80 +70,74 @@ pub const fn told_apart_key(number: i32, compat: bool) -> u32 {
 /// The number of a call is never below 0.
 const COMPAT_BIT: u32 = 1 << 31;
 
-const fn numbers(x86_64: i32, i386: i32, x32: i32) -> Numbers {
-    Numbers { x86_64, i386, x32 }
-}
-
-const fn register(call: &'static str, numbers: Numbers, index: u8, mask: u64) -> WatchedArgument {
-    WatchedArgument { call, numbers, index, mask, source: Source::Register }
+const fn register(call: &'static str, index: u8, mask: u64) -> WatchedArgument {
+    WatchedArgument { call, numbers: numbers_of(call), index, mask, source: Source::Register }
 }
 
 /// The table. A call's entries stand together.
 pub static ARGUMENTS: [WatchedArgument; 30] = [
-    register("socket", numbers(41, 359, 41), 0, LOWER_HALF),
-    register("socket", numbers(41, 359, 41), 1, SOCKET_TYPE),
-    register("socket", numbers(41, 359, 41), 2, LOWER_HALF),
-    register("socketpair", numbers(53, 360, 53), 0, LOWER_HALF),
-    register("socketpair", numbers(53, 360, 53), 1, SOCKET_TYPE),
-    register("socketpair", numbers(53, 360, 53), 2, LOWER_HALF),
+    register("socket", 0, LOWER_HALF),
+    register("socket", 1, SOCKET_TYPE),
+    register("socket", 2, LOWER_HALF),
+    register("socketpair", 0, LOWER_HALF),
+    register("socketpair", 1, SOCKET_TYPE),
+    register("socketpair", 2, LOWER_HALF),
     // Twice: many combinations of harmless bits must not make every namespace count as seen.
-    register("clone", numbers(56, 120, 56), 0, NAMESPACES | SHARING),
-    register("clone", numbers(56, 120, 56), 0, NAMESPACES),
+    register("clone", 0, NAMESPACES | SHARING),
+    register("clone", 0, NAMESPACES),
     WatchedArgument {
         call: "clone3",
-        numbers: numbers(435, 435, 435),
+        numbers: numbers_of("clone3"),
         index: 0,
         mask: NAMESPACES | NEW_TIME | SHARING,
         source: Source::Memory,
     },
     WatchedArgument {
         call: "clone3",
-        numbers: numbers(435, 435, 435),
+        numbers: numbers_of("clone3"),
         index: 0,
         mask: NAMESPACES | NEW_TIME,
         source: Source::Memory,
     },
-    register("unshare", numbers(272, 310, 272), 0, LOWER_HALF),
-    register("setns", numbers(308, 346, 308), 1, LOWER_HALF),
-    register("personality", numbers(135, 136, 135), 0, LOWER_HALF),
-    register("prctl", numbers(157, 172, 157), 0, LOWER_HALF),
-    register("ioctl", numbers(16, 54, 514), 1, LOWER_HALF),
-    register("mmap", numbers(9, -1, 9), 2, EXECUTABLE),
-    // The `mmap` of i386 takes its arguments from memory.
-    register("mmap2", numbers(-1, 192, -1), 2, EXECUTABLE),
-    register("mprotect", numbers(10, 125, 10), 2, EXECUTABLE),
-    register("pkey_mprotect", numbers(329, 380, 329), 2, EXECUTABLE),
-    register("keyctl", numbers(250, 288, 250), 0, LOWER_HALF),
-    register("bpf", numbers(321, 357, 321), 0, LOWER_HALF),
-    register("fcntl", numbers(72, 55, 72), 1, LOWER_HALF),
-    register("fcntl64", numbers(-1, 221, -1), 1, LOWER_HALF),
-    register("madvise", numbers(28, 219, 28), 2, LOWER_HALF),
-    register("setsockopt", numbers(54, 366, 541), 1, LOWER_HALF),
-    register("setsockopt", numbers(54, 366, 541), 2, LOWER_HALF),
-    register("prlimit64", numbers(302, 340, 302), 1, LOWER_HALF),
-    register("kcmp", numbers(312, 349, 312), 2, LOWER_HALF),
-    register("seccomp", numbers(317, 354, 317), 0, LOWER_HALF),
-    register("arch_prctl", numbers(158, 384, 158), 0, LOWER_HALF),
+    register("unshare", 0, LOWER_HALF),
+    register("setns", 1, LOWER_HALF),
+    register("personality", 0, LOWER_HALF),
+    register("prctl", 0, LOWER_HALF),
+    register("ioctl", 1, LOWER_HALF),
+    register("mmap", 2, EXECUTABLE),
+    register("mmap2", 2, EXECUTABLE),
+    register("mprotect", 2, EXECUTABLE),
+    register("pkey_mprotect", 2, EXECUTABLE),
+    register("keyctl", 0, LOWER_HALF),
+    register("bpf", 0, LOWER_HALF),
+    register("fcntl", 1, LOWER_HALF),
+    register("fcntl64", 1, LOWER_HALF),
+    register("madvise", 2, LOWER_HALF),
+    register("setsockopt", 1, LOWER_HALF),
+    register("setsockopt", 2, LOWER_HALF),
+    register("prlimit64", 1, LOWER_HALF),
+    register("kcmp", 2, LOWER_HALF),
+    register("seccomp", 0, LOWER_HALF),
+    register("arch_prctl", 0, LOWER_HALF),
 ];
 
 /// Numbers of calls that [`PLACES`] has a place for, in each ABI.
 pub const NUMBERS: usize = 1024;
 
-/// Where a call's entries are in [`ARGUMENTS`], by ABI ([`kind`](crate::kind)) and number. 0:
+/// Where a call's entries are in [`ARGUMENTS`], by [`abi`] and number. 0:
 /// nowhere. Else the index of the first one, and how many they are, shifted left by
 /// [`COUNT_SHIFT`].
-pub static PLACES: [[u16; NUMBERS]; 3] = places();
+pub static PLACES: [[u16; NUMBERS]; abi::COUNT] = places();
 /// Where the number of entries is in a word of [`PLACES`].
 pub const COUNT_SHIFT: u32 = 5;
 /// Most entries of one call.
 pub const MOST_ENTRIES: u32 = 3;
 
-const fn places() -> [[u16; NUMBERS]; 3] {
-    let mut places = [[0; NUMBERS]; 3];
+const fn places() -> [[u16; NUMBERS]; abi::COUNT] {
+    let mut places = [[0; NUMBERS]; abi::COUNT];
     let mut index = 0;
     while index < ARGUMENTS.len() {
-        let Numbers { x86_64, i386, x32 } = ARGUMENTS[index].numbers;
-        let numbers = [x86_64, i386, x32];
+        let numbers = ARGUMENTS[index].numbers.by_abi();
         let mut abi = 0;
         while abi < numbers.len() {
             if numbers[abi] >= 0 {

@@ -1,4 +1,4 @@
-//! The atomic instructions of eBPF (x86: kernel 5.12). The compiler has no operation for them on
+//! The atomic instructions of eBPF (kernel 5.12). The compiler has no operation for them on
 //! this target.
 
 use core::arch::asm;

@@ -27,8 +27,8 @@ pub struct Config {
     pub node_id: u32,
     /// `kernfs_node.name`
     pub node_name: u32,
-    /// `task_struct.thread_info.status`, where `TS_COMPAT` is
-    /// (`arch/x86/include/asm/thread_info.h`).
+    /// `task_struct.thread_info.status`, where
+    /// [`COMPAT_STATUS`](crate::architecture::COMPAT_STATUS) is.
     pub task_status: u32,
     /// `task_struct.flags`
     pub task_flags: u32,

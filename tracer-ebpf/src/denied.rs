@@ -12,8 +12,8 @@ use aya_ebpf::{
     helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
 };
 use tracer_ebpf::{
-    ARGUMENTS, COMPAT_ARGUMENTS, CgroupRecord, Denial, DenialEvent, DenialKey, ORIGINAL_AX,
-    OTHER_VALUES, ThreadEnd, ToldApart, Values,
+    CgroupRecord, Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values,
+    architecture::{ARGUMENT_REGISTERS, COMPAT_ARGUMENT_REGISTERS, NUMBER_REGISTER},
     arguments::told_apart_key,
     known, outcome,
     task_state::{CALLS_SHIFT, INSIDE, ONE_CALL, REFUSED},
@@ -136,7 +136,7 @@ fn refused_thread() -> u64 {
 /// be read.
 #[inline(always)]
 pub fn number_of(registers: u64) -> Option<i32> {
-    probe::<u64>(registers as usize + ORIGINAL_AX as usize).map(|number| number as i32)
+    probe::<u64>(registers as usize + NUMBER_REGISTER as usize).map(|number| number as i32)
 }
 
 /// Records a call that was left and not entered, when a filter refused it.
@@ -173,7 +173,7 @@ pub fn note_killed(record: *mut CgroupRecord, cgroup: u64) -> u32 {
         return 0;
     }
     let task = Task::current();
-    let number = load::<u64>(task.registers(), ORIGINAL_AX) as i32;
+    let number = load::<u64>(task.registers(), NUMBER_REGISTER) as i32;
     note(record, cgroup, &task, number, outcome::THREAD_KILLED)
 }
 
@@ -252,7 +252,7 @@ fn values(task: &Task, compat: bool, apart: &ToldApart) -> Values {
         return values;
     }
     let registers = task.registers();
-    let places = if compat { COMPAT_ARGUMENTS } else { ARGUMENTS };
+    let places = if compat { COMPAT_ARGUMENT_REGISTERS } else { ARGUMENT_REGISTERS };
     values.arguments = places.map(|place| probe(registers + place as usize).unwrap_or(0));
     values.known = known::ARGUMENTS;
     if apart.pointed != 0

@@ -8,8 +8,8 @@ use core::{
 
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_boot_ns};
 use tracer_ebpf::{
-    CgroupRecord, ENTER_ROOT, Evidence, EvidenceKey, FILTER_LEVELS, RUNTIME_NAMESPACE_KNOWN, WORDS,
-    class, flags,
+    CgroupRecord, Evidence, EvidenceKey, FILTER_LEVELS, RUNTIME_NAMESPACE_KNOWN, WORDS,
+    architecture::ENTER_ROOT, class, flags,
 };
 
 use crate::{

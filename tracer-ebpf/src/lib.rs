@@ -13,6 +13,7 @@ mod denials;
 mod moves;
 mod programs;
 mod values;
+pub mod x86;
 
 pub use config::Config;
 pub use denials::{
@@ -25,6 +26,8 @@ pub use programs::{
     MEMBER_MOVE, TASK_EXIT,
 };
 pub use values::{ArgumentKey, KNOWN_VALUES_LOG2, KnownValue, SeenValue, kind};
+/// The architecture that the program is built for.
+pub use x86 as architecture;
 
 /// ARRAY of [`CgroupRecord`], memory-mapped: what is known of each cgroup that made a call. The
 /// verdict is in the record, so that one look-up gives both.
@@ -232,7 +235,7 @@ pub struct EvidenceKey {
     pub number: i32,
     /// The class of the call: see [`class`].
     pub class: u16,
-    /// 0: called through the native entry (x86_64 or x32), 1: through the compat entry (i386).
+    /// 0: called through the native entry, 1: through the compat entry.
     pub compat: u8,
     /// Always 0.
     pub reserved: u8,
@@ -335,27 +338,14 @@ pub struct Stats {
     pub values: u64,
 }
 
-/// `TS_COMPAT`: the call came through the 32-bit entry (`arch/x86/include/asm/thread_info.h`).
-pub const TS_COMPAT: u32 = 0x2;
 /// `PF_FORKNOEXEC`: forked but not exec'd (`include/linux/sched.h`).
 pub const PF_FORKNOEXEC: u32 = 0x40;
-/// Calls by which a runtime enters a container's root on x86_64: `pivot_root`, `chroot`,
-/// `move_mount`.
-pub const ENTER_ROOT: [u32; 3] = [155, 161, 429];
 /// `PFA_NO_NEW_PRIVS` as a mask (`include/linux/sched.h`).
 pub const NO_NEW_PRIVS: u64 = 1;
-/// `SIGSYS` (`arch/x86/include/uapi/asm/signal.h`).
-pub const SIGSYS: u32 = 31;
 /// `SIGNAL_GROUP_EXIT`: the whole process ends (`include/linux/sched/signal.h`).
 pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
 /// The part of an exit code that tells the signal (`wait(2)`).
 pub const SIGNAL_MASK: u32 = 0x7f;
-/// Where `pt_regs.orig_ax` is: behind fifteen registers (`arch/x86/include/asm/ptrace.h`).
-pub const ORIGINAL_AX: u32 = 120;
-/// Where the arguments of a 64-bit call are in `pt_regs`: di, si, dx, r10, r8, r9.
-pub const ARGUMENTS: [u32; 6] = [112, 104, 96, 56, 72, 64];
-/// The same of a call through the 32-bit entry: bx, cx, dx, si, di, bp.
-pub const COMPAT_ARGUMENTS: [u32; 6] = [40, 88, 96, 104, 112, 32];
 
 /// The place where the search for a cgroup id begins, in a table of `1 << log2` words.
 #[inline(always)]

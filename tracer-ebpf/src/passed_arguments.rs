@@ -7,6 +7,8 @@ use aya_ebpf::{
     programs::{RawTracePointContext, TracePointContext},
 };
 
+use tracer_ebpf::architecture;
+
 use crate::memory::probe;
 
 /// Where a program finds the arguments of a call.
@@ -42,8 +44,8 @@ pub fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool)
     let value = if C::HAS_ARGUMENTS {
         argument_in_context(context, index)
     } else {
-        const NATIVE: u64 = packed(tracer_ebpf::ARGUMENTS);
-        const COMPAT: u64 = packed(tracer_ebpf::COMPAT_ARGUMENTS);
+        const NATIVE: u64 = packed(architecture::ARGUMENT_REGISTERS);
+        const COMPAT: u64 = packed(architecture::COMPAT_ARGUMENT_REGISTERS);
         let places = NATIVE ^ (NATIVE ^ COMPAT) & compat;
         // SAFETY: the context's first word is the address of the registers; the verifier checks the
         // bound.

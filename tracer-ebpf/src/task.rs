@@ -23,7 +23,9 @@ use aya_ebpf::{
     },
 };
 use tracer_ebpf::{
-    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC, TS_COMPAT, class, executable,
+    COMMAND_SIZE, NAME_SIZE, NO_NEW_PRIVS, PF_FORKNOEXEC,
+    architecture::{COMPAT_STATUS, STATUS_WITHOUT_BTF},
+    class, executable,
 };
 
 use crate::{
@@ -35,9 +37,7 @@ use crate::{
 /// `MNT_NS_INTERNAL`, `ERR_PTR(-EINVAL)`: the namespace of mounts that the kernel made for itself
 /// (`fs/mount.h`).
 const INTERNAL_MOUNT: usize = -22_isize as usize;
-/// Where `thread_info.status` is on x86 since 5.11 (`arch/x86/include/asm/thread_info.h`): for
-/// kernels without BTF.
-const STATUS_WITHOUT_BTF: usize = 16;
+
 /// The current task.
 #[derive(Clone, Copy)]
 pub struct Task {
@@ -140,7 +140,7 @@ impl Task {
         } else {
             load_field!(u32, self.address, task_status)
         };
-        status & TS_COMPAT != 0
+        status & COMPAT_STATUS != 0
     }
 
     /// The filter count, at most 3.

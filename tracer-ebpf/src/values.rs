@@ -132,12 +132,6 @@ impl KnownValue {
 
 /// What a [`SeenValue`] is of.
 pub mod kind {
-    /// A call of the native ABI.
-    pub const X86_64: u8 = 1;
-    /// A call through the 32-bit entry.
-    pub const I386: u8 = 2;
-    /// A call with bit 30 of its number set.
-    pub const X32: u8 = 3;
     /// No value, but the entry of all values that differ in nothing else. Its count is how
     /// many there are, with [`UNREADABLE`]: with more than
     /// [`MOST_VALUES`](crate::arguments::MOST_VALUES), every value counts as seen.

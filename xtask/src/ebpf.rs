@@ -25,6 +25,10 @@ const FEATURE: &str = "bpf";
 /// The target has no compiled core library.
 const BUILD_CORE: &str = "-Zbuild-std=core";
 
+/// The verifier's log names the lines of the sources. The object does not say in which directory
+/// they were built: the same sources give the same object everywhere.
+const TRIM_PATHS: &str = "-Ztrim-paths";
+
 /// The compiled kernel side.
 pub(crate) struct Objects {
     /// The program that tracer loads.
@@ -71,9 +75,10 @@ fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     command
         .arg(subcommand)
         .args(["--locked", "--package=tracer-ebpf", "--profile=bpf"])
-        .args(["--features", FEATURE, BUILD_CORE, "--target", TARGET])
+        .args(["--features", FEATURE, BUILD_CORE, TRIM_PATHS, "--target", TARGET])
         // The target has no compiled core library, and building one is not stable.
         .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_PROFILE_BPF_TRIM_PATHS", "all")
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker::set_up(workspace)?)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CARGO_TARGET_DIR", workspace.target().join("bpf"));

@@ -1,6 +1,6 @@
 //! How a task ends.
 
-use tracer_ebpf::{SIGNAL_GROUP_EXIT, SIGNAL_MASK, SIGSYS};
+use tracer_ebpf::{SIGNAL_GROUP_EXIT, SIGNAL_MASK, architecture::SIGSYS};
 
 use super::Task;
 use crate::{maps::config, memory::load};

@@ -1,6 +1,6 @@
 //! What the kernel keeps of a task's filters.
 
-use tracer_ebpf::SIGSYS;
+use tracer_ebpf::architecture::SIGSYS;
 
 use super::Task;
 use crate::{

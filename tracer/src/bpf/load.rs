@@ -125,3 +125,20 @@ pub(super) fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelE
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::OBJECT;
+
+    /// The verifier's log shows these lines when a kernel refuses a program.
+    #[test]
+    fn the_object_names_its_sources_and_not_where_they_were_built() {
+        let holds = |text: &str| OBJECT.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(OBJECT.is_empty() || holds("tracer-ebpf/src/main.rs"), "the lines of the sources");
+        let manifest = env!("CARGO_MANIFEST_DIR");
+        let workspace = manifest.strip_suffix("/tracer").expect("a member of the workspace");
+        for directory in [workspace, "/registry/", "/toolchains/", "/home/", "/root/"] {
+            assert!(!holds(directory), "{directory}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Tests of [`super`].
 
-use tracer_ebpf::{CgroupRecord, EvidenceKey, SeenValue, class, executable, kind};
+use tracer_ebpf::{
+    CgroupRecord, EvidenceKey, SeenValue, architecture::abi, class, executable, kind,
+};
 
 use super::{
     super::phases::{CgroupKind, decide},
@@ -37,13 +39,13 @@ fn value(
     first_seen: u64,
     name: &str,
 ) -> (ArgumentKey, Evidence) {
-    let seen = SeenValue::new(value, class, place, kind::X86_64);
+    let seen = SeenValue::new(value, class, place, abi::X86_64);
     (ArgumentKey { cgroup: CGROUP, seen }, evidence(first_seen, 1, name))
 }
 
 /// The entry that counts the values of a class.
 fn counted(count: u64, class: u16, place: u8) -> (ArgumentKey, Evidence) {
-    let seen = SeenValue::new(0, class, place, kind::X86_64).of_any();
+    let seen = SeenValue::new(0, class, place, abi::X86_64).of_any();
     (ArgumentKey { cgroup: CGROUP, seen }, evidence(0, count, ""))
 }
 

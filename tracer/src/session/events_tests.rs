@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tracer_ebpf::{CgroupEvent, DenialKey, EvidenceKey, kind};
+use tracer_ebpf::{CgroupEvent, DenialKey, EvidenceKey, architecture::abi};
 
 use super::*;
 use crate::{
@@ -98,7 +98,7 @@ fn call(cgroup: u64, number: i32) -> CallEvent {
 
 /// The value of the first argument of socket(2).
 fn family(cgroup: u64, value: u32) -> CallEvent {
-    CallEvent { seen: SeenValue::new(value, 0, 0, kind::X86_64), ..call(cgroup, SOCKET) }
+    CallEvent { seen: SeenValue::new(value, 0, 0, abi::X86_64), ..call(cgroup, SOCKET) }
 }
 
 fn denial(cgroup: u64, number: i32) -> DenialEvent {

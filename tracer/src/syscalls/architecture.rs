@@ -57,7 +57,7 @@ pub struct AbiDescription {
     pub number_bit: i32,
     /// Its calls come through the 32-bit entry.
     pub compat: bool,
-    /// The value of `tracer_ebpf::kind` for its arguments.
+    /// The value of `tracer_ebpf::architecture::abi` for its arguments.
     pub argument_kind: u8,
     /// The bits of a register that an argument has.
     pub argument_mask: u64,

@@ -11,7 +11,7 @@ mod forms;
 mod table;
 mod x32;
 
-use tracer_ebpf::{ENTER_ROOT, kind};
+use tracer_ebpf::architecture::{ENTER_ROOT, abi};
 
 use super::architecture::{Abi, AbiDescription, Architecture};
 
@@ -45,7 +45,7 @@ const NATIVE: AbiDescription = AbiDescription {
     audit_arch: AUDIT_ARCH_X86_64,
     number_bit: 0,
     compat: false,
-    argument_kind: kind::X86_64,
+    argument_kind: abi::X86_64,
     argument_mask: u64::MAX,
     multiplexes: false,
     end: table::END,
@@ -61,7 +61,7 @@ const I386: AbiDescription = AbiDescription {
     audit_arch: AUDIT_ARCH_I386,
     number_bit: 0,
     compat: true,
-    argument_kind: kind::I386,
+    argument_kind: abi::I386,
     argument_mask: u32::MAX as u64,
     multiplexes: true,
     end: table::END,
@@ -78,7 +78,7 @@ const X32: AbiDescription = AbiDescription {
     audit_arch: AUDIT_ARCH_X86_64,
     number_bit: X32_BIT,
     compat: false,
-    argument_kind: kind::X32,
+    argument_kind: abi::X32,
     argument_mask: u32::MAX as u64,
     multiplexes: false,
     end: x32::END,
