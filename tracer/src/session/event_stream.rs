@@ -77,6 +77,11 @@ impl EventStream {
         ready.context("epoll")
     }
 
+    /// A line about events that come later than they should; each once.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.cgroups.problem()
+    }
+
     /// Takes all events out of the buffers, and hands on what the kernel side logged.
     pub(super) fn drain(&mut self) -> Batch {
         if let Some(log) = &mut self.log {

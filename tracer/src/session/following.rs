@@ -20,6 +20,9 @@ impl Session<'_> {
 
     /// Handles the events of the kernel side.
     pub(super) fn poll_events(&mut self, observers: &mut Observers<'_>) {
+        if let Some(line) = self.stream.problem() {
+            observers.live.line(&line);
+        }
         let batch = self.stream.drain();
         self.events.handle(batch, Instant::now(), &self.config.root, &mut self.late, observers);
     }

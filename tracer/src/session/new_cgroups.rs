@@ -15,6 +15,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
+    pipe::PipeFlags,
 };
 use tokio::sync::Notify;
 use tracer_ebpf::CgroupEvent;
@@ -42,6 +43,8 @@ struct Shared {
 struct Waiting {
     buffer: EventBuffer<CgroupEvent>,
     events: Vec<CgroupEvent>,
+    /// Why poll(2) failed, as long as no line said so.
+    problem: Option<Errno>,
 }
 
 impl NewCgroups {
@@ -55,18 +58,21 @@ impl NewCgroups {
         poller: Option<Poller>,
     ) -> io::Result<Self> {
         let descriptor = buffer.as_fd().try_clone_to_owned()?;
-        let (ended, running) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let waiting = Mutex::new(Waiting { buffer, events: Vec::new() });
+        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+        let (ended, running) = rustix::pipe::pipe_with(flags)?;
+        let waiting = Mutex::new(Waiting { buffer, events: Vec::new(), problem: None });
         let shared = Arc::new(Shared { waiting, arrived: Notify::new() });
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("new cgroups".to_owned()).spawn(move || {
-            while is_readable(&descriptor, &ended) {
-                if !of_thread.read_more(poller.as_ref()) {
-                    thread::sleep(PAUSE);
-                }
-            }
+            let read = || of_thread.read_more(poller.as_ref());
+            follow(|| wait(&descriptor, &ended), read, |problem| of_thread.report(problem));
         })?;
         Ok(Self { shared, _running: running })
+    }
+
+    /// A line about why the thread cannot wait for events; once.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.shared.lock().problem.take().map(warning)
     }
 
     /// Waits until there are events that were not drained.
@@ -89,12 +95,17 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn report(&self, problem: Errno) {
+        self.lock().problem = Some(problem);
+        self.arrived.notify_one();
+    }
+
     /// Reads what the kernel's buffer holds, and asks for the names of containers. False when no
     /// more events can wait.
     fn read_more(&self, poller: Option<&Poller>) -> bool {
         let mut waiting = self.lock();
         let room = MOST_WAITING.saturating_sub(waiting.events.len());
-        let Waiting { buffer, events } = &mut *waiting;
+        let Waiting { buffer, events, .. } = &mut *waiting;
         let before = events.len();
         events.extend(std::iter::from_fn(|| buffer.poll()).take(room));
         let is_container = |event: &CgroupEvent| {
@@ -114,15 +125,99 @@ impl Shared {
     }
 }
 
-/// Waits until the buffer has events. False when the reading shall end.
-fn is_readable(buffer: &OwnedFd, ended: &OwnedFd) -> bool {
+/// Why the thread goes on.
+enum Woken {
+    /// The buffer has events.
+    Events,
+    /// poll(2) failed: there may be events.
+    Failure(Errno),
+}
+
+/// Reads until `wait` says that it is over, and reports the first failure to wait. Whoever cannot
+/// wait looks now and then.
+fn follow(wait: impl Fn() -> Option<Woken>, read: impl Fn() -> bool, report: impl FnOnce(Errno)) {
+    let mut report = Some(report);
+    while let Some(woken) = wait() {
+        let failure = match woken {
+            Woken::Events => None,
+            Woken::Failure(problem) => Some(problem),
+        };
+        if let Some((problem, report)) = failure.and_then(|one| Some((one, report.take()?))) {
+            report(problem);
+        }
+        if !read() || failure.is_some() {
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Waits until the buffer has events. None when the reading shall end.
+fn wait(buffer: &OwnedFd, ended: &OwnedFd) -> Option<Woken> {
     loop {
         let mut descriptors =
             [PollFd::new(buffer, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
-        match poll(&mut descriptors, None) {
-            Ok(_) => return descriptors[1].revents().is_empty(),
-            Err(Errno::INTR) => {}
-            Err(_) => return false,
-        }
+        return match poll(&mut descriptors, None) {
+            Ok(_) => descriptors[1].revents().is_empty().then_some(Woken::Events),
+            Err(Errno::INTR) => continue,
+            Err(problem) => is_open(ended).then_some(Woken::Failure(problem)),
+        };
+    }
+}
+
+/// The other end of a pipe that nobody writes to is open.
+fn is_open(pipe: &OwnedFd) -> bool {
+    rustix::io::read(pipe, &mut [0; 1]) != Ok(0)
+}
+
+fn warning(problem: Errno) -> String {
+    format!(
+        "warning: tracer cannot wait for new cgroups (poll: {problem}) and looks for them every {} ms: it may be too late for the names of containers that end at once\nhint: free memory; when the result says that names are missing, record again",
+        PAUSE.as_millis()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    #[test]
+    fn who_cannot_wait_says_so_once_and_reads_all_the_same() {
+        let wakings = RefCell::new(vec![
+            Some(Woken::Events),
+            Some(Woken::Failure(Errno::NOMEM)),
+            Some(Woken::Failure(Errno::NOMEM)),
+            Some(Woken::Events),
+            None,
+        ]);
+        let (read, reported) = (Cell::new(0), RefCell::new(Vec::new()));
+        follow(
+            || wakings.borrow_mut().remove(0),
+            || {
+                read.set(read.get() + 1);
+                true
+            },
+            |problem| reported.borrow_mut().push(problem),
+        );
+        assert_eq!(read.get(), 4, "nothing waits for ever");
+        assert_eq!(*reported.borrow(), [Errno::NOMEM]);
+    }
+
+    #[test]
+    fn the_end_is_seen_without_poll_as_well() {
+        let (ended, running) = rustix::pipe::pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
+        assert!(is_open(&ended));
+        drop(running);
+        assert!(!is_open(&ended));
+        let (buffer, _writer) = rustix::pipe::pipe().expect("a pipe");
+        assert!(wait(&buffer, &ended).is_none());
+    }
+
+    #[test]
+    fn the_warning_has_the_reason_and_the_remedy() {
+        let text = warning(Errno::NOMEM);
+        assert!(text.contains("(poll: ") && text.contains("every 10 ms"), "{text}");
+        assert!(text.contains("\nhint: free memory"), "{text}");
     }
 }
