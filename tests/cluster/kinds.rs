@@ -70,7 +70,8 @@ fn spec(name: &str, line: &str) -> Value {
 fn are_recorded(node: &Node, tracer: Tracer) -> Result<(), Stop> {
     let space = Space::new(node, "kinds")?;
     let target = space.target("*");
-    let tracing = tracer.args(["--wait", "--per-container", "--cgroup", &target]).start();
+    // With -v the summary counts the starts of all.
+    let tracing = tracer.args(["-v", "--wait", "--per-container", "--cgroup", &target]).start();
     for (name, line, _) in PODS {
         space.apply(&pod(name, &spec(name, line)))?;
     }

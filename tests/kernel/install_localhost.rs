@@ -93,6 +93,7 @@ fn the_profile_is_where_the_patch_says() {
     assert!(patch.ends_with(&format!("spec:\n  template:\n    spec:\n{indented}")), "{patch}");
     let place = file.to_str().expect("the path is text");
     assert!(patch.contains(place) && patch.contains("\"profile.json\""), "{patch}");
+    let context = "securityContext: { seccompProfile: { type: Localhost, localhostProfile: \"a/b/c.json\" } }\n";
     outcome.says(&[place, context]);
 }
 

@@ -7,6 +7,7 @@ mod arguments;
 mod bad_decisions;
 mod bad_input;
 mod circles;
+mod closing;
 mod completions;
 mod converted;
 mod converted_documents;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         arguments::trials(),
         bad_input::trials(),
         circles::trials(),
+        closing::trials(),
         completions::trials(),
         decided::trials(),
         decoded::trials(),

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
+use super::closing::{Part, Weight};
 use crate::{
     profile::{
         Derivation, Reason,
@@ -15,26 +16,16 @@ use crate::{
     syscalls::{self, Abi},
 };
 
-/// The most lines about calls beyond the defaults.
-const LINES: usize = 20;
-
 /// What a profile allows that Docker's default or RuntimeDefault refuse.
-pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> String {
+pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> Part {
     let found = beyond(policy, recordings);
     let engines = Engine::ALL.map(Engine::name).join(" and ");
     if found.is_empty() {
-        return format!("nothing is allowed that {engines} refuse\n");
+        return Part::text(Weight::Result, format!("nothing is allowed that {engines} refuse"));
     }
-    let mut text =
-        format!("allowed beyond {engines} with their default capabilities: {}\n", found.len());
-    for one in found.iter().take(LINES) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {}", line(one));
-    }
-    if found.len() > LINES {
-        let _ = writeln!(text, "and {} more", found.len() - LINES);
-    }
-    text
+    let head = format!("allowed beyond {engines} with their default capabilities: {}", found.len());
+    let lines = found.iter().map(|one| format!("  {}", line(one))).collect();
+    Part::list(Weight::Result, lines, "").below(head)
 }
 
 fn line(one: &Beyond) -> String {
@@ -49,6 +40,7 @@ fn line(one: &Beyond) -> String {
             text.push_str(": ");
             text.push_str(command.unwrap_or("recorded"));
             if let Some(seconds) = sighting.seconds {
+                // Writing to a String cannot fail.
                 let _ = write!(text, " at +{seconds:.3}s");
             }
         }
@@ -149,7 +141,7 @@ pub(super) fn values(derivation: &Derivation) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
+    use super::{super::closing::in_full, *};
     use crate::{
         profile::{beyond::Sighting, oci, policy::RuleContext},
         text::escape,
@@ -179,7 +171,7 @@ mod tests {
     fn a_profile_within_the_defaults_is_said_to_be_so() {
         let read = br#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#;
         let policy = Policy::new(&oci::read(read).expect("a profile"), &RuleContext::default());
-        let text = beyond_defaults(&policy.expect("a policy"), &[]);
+        let text = in_full(vec![beyond_defaults(&policy.expect("a policy"), &[])]);
         assert_eq!(text, "nothing is allowed that Docker's default and RuntimeDefault refuse\n");
     }
 }

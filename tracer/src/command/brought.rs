@@ -1,9 +1,12 @@
 //! The lines of the report about the recordings that were merged: what each brought, what few of
 //! them have, and which one makes the result incomplete.
 
-use std::{collections::BTreeSet, fmt::Write as _, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
-use super::input::name;
+use super::{
+    closing::{Part, Weight},
+    input::name,
+};
 use crate::{
     recording::{
         Recording,
@@ -54,11 +57,21 @@ impl Files<'_> {
     }
 
     /// What each recording brought, and what few have. Nothing of one recording.
-    pub(super) fn lines(&self) -> String {
-        let mut text = String::new();
+    pub(super) fn parts(&self) -> Vec<Part> {
         if self.paths.len() < 2 {
-            return text;
+            return Vec::new();
         }
+        let (steps, quiet) = self.lines(LINES);
+        let cuts = (1..steps.len()).map(|most| self.lines(most).0).collect();
+        let others = quiet.into_iter().chain(self.few()).collect();
+        vec![
+            Part::list(Weight::Result, steps, "").or(cuts),
+            Part::list(Weight::Finding, others, ""),
+        ]
+    }
+
+    /// What each brought, in at most so many lines, and how many brought nothing at the end.
+    fn lines(&self, most: usize) -> (Vec<String>, Option<String>) {
         let mut steps = self.steps();
         let quiet = match steps.last() {
             Some(Step::Nothing(_, length)) if *length > 1 => {
@@ -68,18 +81,12 @@ impl Files<'_> {
             }
             _ => 0,
         };
-        let shown = if steps.len() > LINES { LINES - 1 } else { steps.len() };
-        for step in &steps[..shown] {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {}", self.step(step));
-        }
-        text.push_str(&rest(&steps[shown..]));
-        if quiet > 0 {
-            let all = count(self.paths.len());
-            let _ = writeln!(text, "nothing new in the last {} of {all}", count(quiet));
-        }
-        text.push_str(&self.few());
-        text
+        let shown = if steps.len() > most { most - 1 } else { steps.len() };
+        let lines = steps[..shown].iter().map(|step| format!("  {}", self.step(step)));
+        let all = count(self.paths.len());
+        let quiet =
+            (quiet > 0).then(|| format!("nothing new in the last {} of {all}", count(quiet)));
+        (lines.chain(rest(&steps[shown..])).collect(), quiet)
     }
 
     fn steps(&self) -> Vec<Step<'_>> {
@@ -119,24 +126,24 @@ impl Files<'_> {
     }
 
     /// The calls that few recordings have.
-    fn few(&self) -> String {
+    fn few(&self) -> Option<String> {
         let all = self.contributions.recordings();
         if self.min_runs.is_some() || all < ENOUGH {
-            return String::new();
+            return None;
         }
         let few = (all / ONE_IN).max(1);
         let mut rare: Vec<(&str, usize)> = self.contributions.rarer_than(few + 1).collect();
         rare.sort_by_key(|(_, runs)| *runs);
-        let Some((_, most)) = rare.last() else { return String::new() };
+        let (_, most) = rare.last()?;
         let least = most + 1;
         let names: Vec<String> = rare
             .iter()
             .map(|(name, runs)| format!("{name} {} of {}", count(*runs), count(all)))
             .collect();
-        format!(
-            "in few recordings: {} (--min-runs {least} leaves out what nothing else needs)\n",
+        Some(format!(
+            "in few recordings: {} (--min-runs {least} leaves out what nothing else needs)",
             cut(&names)
-        )
+        ))
     }
 
     /// Which recordings make the result incomplete; nothing when none does, or there is only one.
@@ -177,9 +184,9 @@ impl Files<'_> {
 }
 
 /// What is not shown line by line.
-fn rest(steps: &[Step<'_>]) -> String {
+fn rest(steps: &[Step<'_>]) -> Option<String> {
     if steps.is_empty() {
-        return String::new();
+        return None;
     }
     let length = |step: &Step<'_>| match step {
         Step::One(..) => 1,
@@ -191,13 +198,13 @@ fn rest(steps: &[Step<'_>]) -> String {
     });
     let new: Vec<&str> = new.copied().collect();
     let recordings = count(steps.iter().map(length).sum());
-    match new.len() {
-        0 => format!("  and {recordings} more recordings: nothing new\n"),
+    Some(match new.len() {
+        0 => format!("  and {recordings} more recordings: nothing new"),
         many => {
             let many = count(many);
-            format!("  and {recordings} more recordings: {many} new: {}\n", cut(&new))
+            format!("  and {recordings} more recordings: {many} new: {}", cut(&new))
         }
-    }
+    })
 }
 
 /// The first names of a list, and how many more there are.
@@ -225,7 +232,10 @@ fn sentence(items: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::closing::{Block, in_full},
+        *,
+    };
     use crate::syscalls::{self, Abi};
 
     fn part(new: &[&'static str]) -> Contribution {
@@ -253,8 +263,9 @@ mod tests {
   3.recording.json: nothing new
   4.recording.json: the same as 2.recording.json; it counts once
 ";
-        assert_eq!(files(&paths, parts).lines(), expected);
-        assert_eq!(files(&paths[..1], vec![part(&["brk"])]).lines(), "", "of one nothing is said");
+        assert_eq!(in_full(files(&paths, parts).parts()), expected);
+        let one = files(&paths[..1], vec![part(&["brk"])]).parts();
+        assert_eq!(in_full(one), "", "of one nothing is said");
     }
 
     #[test]
@@ -267,7 +278,7 @@ mod tests {
         parts.extend(vec![part(&[]); 50]);
         let mut files = files(&paths, parts);
         files.contributions.runs = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-        let text = files.lines();
+        let text = in_full(files.parts());
         assert!(text.lines().count() <= 10, "{text}");
         assert!(text.contains("nothing new in the last 50 of 1,000"), "{text}");
         assert!(text.contains("  and 945 more recordings: 945 new: "), "{text}");
@@ -275,6 +286,10 @@ mod tests {
         for line in text.lines() {
             assert!(line.len() < 240, "{line}");
         }
+        let short = Block::new(files.parts(), String::new()).render(Some(5));
+        assert!(short.starts_with("  1.recording.json: 1 calls\n"), "{short}");
+        assert!(short.contains("  and 948 more recordings: 948 new: "), "{short}");
+        assert!(short.contains("nothing new in the last 50 of 1,000"), "{short}");
     }
 
     #[test]
@@ -284,10 +299,10 @@ mod tests {
         some.contributions.runs =
             [("getrandom", 1), ("mincore", 2), ("read", 40), ("sync", 3)].into();
         let text = some.few();
-        let expected = "in few recordings: getrandom 1 of 40, mincore 2 of 40 (--min-runs 3 leaves out what nothing else needs)\n";
-        assert_eq!(text, expected);
+        let expected = "in few recordings: getrandom 1 of 40, mincore 2 of 40 (--min-runs 3 leaves out what nothing else needs)";
+        assert_eq!(text.as_deref(), Some(expected));
         some.contributions.parts.truncate(4);
-        assert_eq!(some.few(), "", "two of four are not few");
+        assert_eq!(some.few(), None, "two of four are not few");
     }
 
     #[test]
@@ -300,7 +315,7 @@ mod tests {
         let text = some.left_out(&BTreeSet::from(["getrandom"]));
         assert!(text.starts_with("warning: ") && text.contains("fewer than 2 of 5"), "{text}");
         assert!(text.ends_with(": getrandom (1)\n"), "{text}");
-        assert_eq!(some.few(), "", "the warning says it");
+        assert_eq!(some.few(), None, "the warning says it");
     }
 
     #[test]

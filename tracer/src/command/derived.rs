@@ -1,51 +1,68 @@
-//! The summary's lines about a profile that was derived.
+//! What the closing block says of a profile that was derived.
 
 use std::fmt::Write;
 
-use super::{arguments, excluded, refused};
+use super::{
+    arguments,
+    closing::{Part, Weight},
+    excluded, refused,
+};
 use crate::{
     cli,
-    profile::{Derivation, defaults::Engine, summary::Summary},
+    profile::{Derivation, UnnamedSyscall, defaults::Engine, summary::Summary},
     recording::{Phase, Recording},
     syscalls::Abi,
     text::escape,
 };
 
-/// The most lines about numbers without a name: a program can make any.
+/// The most numbers without a name on a line: a program can make any.
 const NUMBERS: usize = 3;
 
-/// The lines; `recorded_now`: the end of the recording is the end of this run.
-pub(super) fn lines(
+/// The parts; `recorded_now`: the end of the recording is the end of this run.
+pub(super) fn parts(
     recording: &Recording,
     derivation: &Derivation,
     recorded_now: bool,
     choices: &cli::Derivation,
-) -> String {
-    let mut lines = String::new();
-    let text = &mut lines;
-    write_numbers(text, derivation);
+) -> Vec<Part> {
+    let mut parts = numbers(derivation);
     if let Some(last) = last_new_call(recording).filter(|_| recorded_now) {
-        let _ = writeln!(text, "the last new call came {last:.1} s before the end");
+        let line = format!("the last new call came {last:.1} s before the end");
+        parts.push(Part::text(Weight::Note, line));
     }
-    write_killed(text, derivation);
-    write_notes(text, derivation, &choices.exclude);
-    let policy = derivation.profile.policy();
-    text.push_str(&arguments::notes(derivation, &policy));
-    text.push_str(&arguments::beyond_defaults(&policy, std::slice::from_ref(recording)));
-    text.push_str(&excluded::lines(&derivation.exclusion, &choices.exclude));
-    refused::write_denied(text, recording, derivation);
-    refused::write_answered(text, derivation);
+    parts.extend(killed(derivation));
+    parts.extend(notes(derivation, &choices.exclude));
+    let recordings = std::slice::from_ref(recording);
+    parts.push(arguments::beyond_defaults(&derivation.profile.policy(), recordings));
+    let excluded = excluded::lines(&derivation.exclusion, &choices.exclude);
+    parts.push(Part::lines(Weight::Result, &excluded, "note"));
+    parts.extend(denied(recording, derivation));
     if choices.verbose {
-        write_reasons(text, derivation);
+        parts.push(Part::text(Weight::Note, reasons(derivation)));
     }
-    lines
+    parts
 }
 
-fn write_numbers(text: &mut String, derivation: &Derivation) {
+/// What is to be said of certain calls; `typed` are those that the command line takes out.
+pub(super) fn notes(derivation: &Derivation, typed: &[String]) -> [Part; 2] {
+    let arguments = arguments::notes(derivation, &derivation.profile.policy());
+    [
+        Part::list(Weight::Note, of_names(derivation, typed), "note"),
+        Part::lines(Weight::Note, &arguments, "note"),
+    ]
+}
+
+/// The calls that were denied, and what becomes of them.
+pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
+    let mut parts = refused::denied(recording, derivation);
+    parts.extend(refused::answered(derivation));
+    parts
+}
+
+fn numbers(derivation: &Derivation) -> Vec<Part> {
     let summary = Summary::of(&derivation.profile);
     let docker = Engine::Docker.default_profile();
-    let _ = writeln!(
-        text,
+    let line = format!(
         "{} of {} {} calls allowed: {} seen, {} added for runtimes, C library and start-up; Docker's default profile allows {} ({})",
         summary.allowed,
         summary.names,
@@ -55,38 +72,38 @@ fn write_numbers(text: &mut String, derivation: &Derivation) {
         docker.names(),
         docker.version()
     );
+    let mut parts = vec![Part::text(Weight::Always, line)];
     if summary.foreign > 0 {
-        let _ = writeln!(
-            text,
+        let line = format!(
             "calls of other ABIs, which {} lacks, allowed as well: {}",
             Abi::NATIVE.name(),
             summary.foreign
         );
+        parts.push(Part::text(Weight::Finding, line));
     }
     if summary.inferred > 0 {
-        let _ = writeln!(
-            text,
+        let line = format!(
             "of those added, inferred by --alternatives and --error-paths: {}; -v gives the reasons",
             summary.inferred
         );
+        parts.push(Part::text(Weight::Finding, line));
     }
+    parts
 }
 
-fn write_killed(text: &mut String, derivation: &Derivation) {
+fn killed(derivation: &Derivation) -> Option<Part> {
     let killed = Summary::of(&derivation.profile).killed;
-    if !killed.is_empty() {
-        let names: Vec<&str> = killed.iter().map(|abi| abi.name()).collect();
-        let whenever = if derivation.profile.default_action.ends_the_caller() {
-            "killed, even for allowed calls"
-        } else {
-            "killed, not refused"
-        };
-        let _ = writeln!(
-            text,
-            "under this profile, programs of another ABI ({}) are {whenever}; --all-arches allows them",
-            names.join(", ")
-        );
-    }
+    let names: Vec<&str> = killed.iter().map(|abi| abi.name()).collect();
+    let whenever = if derivation.profile.default_action.ends_the_caller() {
+        "killed, even for allowed calls"
+    } else {
+        "killed, not refused"
+    };
+    let line = format!(
+        "under this profile, programs of another ABI ({}) are {whenever}; --all-arches allows them",
+        names.join(", ")
+    );
+    (!names.is_empty()).then(|| Part::text(Weight::Note, line))
 }
 
 /// Seconds between the last new call of the workload and the end.
@@ -97,32 +114,46 @@ fn last_new_call(recording: &Recording) -> Option<f64> {
     times.reduce(f64::max).map(|last| (recording.duration_seconds - last).max(0.0))
 }
 
-fn write_notes(text: &mut String, derivation: &Derivation, typed: &[String]) {
-    for call in derivation.unnamed.iter().take(NUMBERS) {
-        let _ = writeln!(
-            text,
-            "note: number {} ({}) has no name: the recording has it, and a profile cannot allow it",
-            call.number,
-            call.abi.name()
-        );
-    }
-    if let Some(more) = derivation.unnamed.len().checked_sub(NUMBERS).filter(|more| *more > 0) {
-        let _ = writeln!(text, "note: and {more} more numbers without a name");
-    }
-    for name in &derivation.excluded_seen {
+fn of_names(derivation: &Derivation, typed: &[String]) -> Vec<String> {
+    let excluded = derivation.excluded_seen.iter().map(|name| {
         let who = excluded::who(name, typed);
-        let _ = writeln!(text, "note: {} was seen; {who} leaves it out", escape(name));
-    }
-    for name in &derivation.ineffective {
-        let _ =
-            writeln!(text, "note: {} has no effect: no listed architecture has it", escape(name));
-    }
+        format!("note: {} was seen; {who} leaves it out", escape(name))
+    });
+    let ineffective = derivation
+        .ineffective
+        .iter()
+        .map(|name| format!("note: {} has no effect: no listed architecture has it", escape(name)));
+    let unnamed = unnamed(&derivation.unnamed);
+    unnamed.into_iter().chain(excluded).chain(ineffective).collect()
 }
 
-fn write_reasons(text: &mut String, derivation: &Derivation) {
-    text.push_str("added calls:\n");
+/// The line about numbers without a name.
+fn unnamed(calls: &[UnnamedSyscall]) -> Option<String> {
+    let shown = calls.iter().take(NUMBERS);
+    let shown = shown.map(|call| format!("{} ({})", call.number, call.abi.name()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    Some(match calls.len() {
+        0 => return None,
+        1 => format!(
+            "note: number {shown} has no name: the recording has it, and a profile cannot allow it"
+        ),
+        all => {
+            let more = match all.saturating_sub(NUMBERS) {
+                0 => String::new(),
+                more => format!(" and {more} more numbers"),
+            };
+            format!(
+                "note: numbers without a name: {shown}{more}: the recording has them, and a profile cannot allow them"
+            )
+        }
+    })
+}
+
+fn reasons(derivation: &Derivation) -> String {
+    let mut text = "added calls:".to_owned();
     for added in &derivation.added {
-        let _ = writeln!(text, "  {}: {}", added.name, added.reason);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {}: {}", added.name, added.reason);
     }
-    text.push_str(&arguments::values(derivation));
+    format!("{text}\n{}", arguments::values(derivation))
 }

@@ -1,51 +1,40 @@
 //! The lines of the report about ambiguous calls: the facts do not decide whether the runtime or
 //! the workload made them. The profile allows them.
 
-use std::fmt::Write;
-
+use super::closing::{Part, Weight};
 use crate::{
     recording::{Call, Cgroup, ContainerIdentity, Recording},
     text::escape,
 };
 
-/// The most cgroups that get a line.
-const LINES: usize = 5;
 /// The most calls of a cgroup that are named.
 const NAMES: usize = 10;
 
 /// A line for each cgroup with such calls, and a hint how to decide; nothing when there is none.
-pub(super) fn lines(recording: &Recording) -> String {
-    let mut text = String::new();
-    let doubtful: Vec<(&Cgroup, Vec<String>)> = recording
-        .cgroups
-        .iter()
-        .map(|cgroup| (cgroup, names(cgroup)))
-        .filter(|(_, names)| !names.is_empty())
-        .collect();
-    for (cgroup, names) in doubtful.iter().take(LINES) {
-        let more = match names.len().saturating_sub(NAMES) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let label =
-            cgroup.container.as_ref().map_or_else(|| cgroup.path.clone(), ContainerIdentity::label);
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "in doubt, and allowed: {}{more}: the runtime or the workload of {} made them",
-            names[..names.len().min(NAMES)].join(" "),
-            escape(&label)
-        );
+pub(super) fn parts(recording: &Recording) -> Vec<Part> {
+    let lines: Vec<String> = recording.cgroups.iter().filter_map(line).collect();
+    if lines.is_empty() {
+        return Vec::new();
     }
-    if let Some(more) = doubtful.len().checked_sub(LINES).filter(|more| *more > 0) {
-        let _ = writeln!(text, "in doubt, and allowed: calls of {more} more cgroups");
-    }
-    if !doubtful.is_empty() {
-        text.push_str(
-            "hint: start the container under profiles/learn.json, whose filter separates the runtime's calls from the workload's\n",
-        );
-    }
-    text
+    let hint = "hint: start the container under profiles/learn.json, whose filter separates the runtime's calls from the workload's";
+    vec![Part::list(Weight::Finding, lines, "cgroup"), Part::text(Weight::Finding, hint)]
+}
+
+/// The line of a cgroup; None when it has no such call.
+fn line(cgroup: &Cgroup) -> Option<String> {
+    let names = names(cgroup);
+    let more = match names.len() {
+        0 => return None,
+        all => all.saturating_sub(NAMES),
+    };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let label =
+        cgroup.container.as_ref().map_or_else(|| cgroup.path.clone(), ContainerIdentity::label);
+    Some(format!(
+        "in doubt, and allowed: {}{more}: the runtime or the workload of {} made them",
+        names[..names.len().min(NAMES)].join(" "),
+        escape(&label)
+    ))
 }
 
 fn names(cgroup: &Cgroup) -> Vec<String> {
@@ -55,7 +44,7 @@ fn names(cgroup: &Cgroup) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::closing::in_full, *};
     use crate::recording::json;
 
     const TEXT: &str = r#"{
@@ -75,10 +64,12 @@ mod tests {
 
     #[test]
     fn the_line_names_the_calls_and_the_remedy() {
-        let text = lines(&json::from_json(TEXT.as_bytes()).expect("a recording"));
+        let lines =
+            |text: &str| in_full(parts(&json::from_json(text.as_bytes()).expect("a recording")));
+        let text = lines(TEXT);
         assert!(text.starts_with("in doubt, and allowed: sendmsg: "), "{text}");
         assert!(text.contains("hint: start the container under profiles/learn.json"), "{text}");
         let certain = TEXT.replace("\"ambiguous\": true", "\"ambiguous\": false");
-        assert_eq!(lines(&json::from_json(certain.as_bytes()).expect("a recording")), "");
+        assert_eq!(lines(&certain), "");
     }
 }

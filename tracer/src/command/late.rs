@@ -1,7 +1,10 @@
 //! The lines of the report about late starts: one with a count, however many containers ran before
 //! tracing began.
 
-use super::outputs::DerivedProfile;
+use super::{
+    closing::{Part, Weight},
+    outputs::DerivedProfile,
+};
 use crate::{
     recording::{Losses, Recording, parts::silent},
     target::names::is_container_id,
@@ -21,33 +24,31 @@ pub(super) fn apart(lacking: Vec<&DerivedProfile>) -> (Vec<&DerivedProfile>, Vec
 }
 
 /// The reason for all of them; nothing of none.
-pub(super) fn incomplete(late: &[&DerivedProfile]) -> String {
+pub(super) fn incomplete(late: &[&DerivedProfile]) -> Option<String> {
     let labels: Vec<&str> = late.iter().filter_map(|product| product.label.as_deref()).collect();
-    if labels.is_empty() {
-        return String::new();
-    }
-    format!(
+    (!labels.is_empty()).then(|| format!(
         "incomplete: late start: {} containers or targets ran before tracing began and have not started again, so that calls of their start are missing: {}\nhint: restart them while tracing, or merge recordings of a start (tracer profile); \
-         --accept-late-start calls them complete\n",
+         --accept-late-start calls them complete",
         labels.len(),
         some(&labels)
-    )
+    ))
 }
 
 /// The containers that have nothing to show, and that were not asked for by name; nothing of none.
-pub(super) fn unseen(recording: &Recording) -> String {
+pub(super) fn unseen(recording: &Recording) -> Option<Part> {
     let silent = silent(recording);
     let labels: Vec<&str> = silent.iter().map(String::as_str).collect();
     let (containers, they) = match labels.len() {
-        0 => return String::new(),
+        0 => return None,
         1 => ("container ran", "it gets"),
         _ => ("containers ran", "they get"),
     };
-    format!(
-        "late: {} {containers} before tracing began, have not started again and made no call, so that {they} no profile: {}\n",
+    let line = format!(
+        "late: {} {containers} before tracing began, have not started again and made no call, so that {they} no profile: {}",
         labels.len(),
         some(&labels)
-    )
+    );
+    Some(Part::text(Weight::Finding, line))
 }
 
 /// The first few, and how many more. Names come before the ids of containers that have none: people

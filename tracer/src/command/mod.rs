@@ -6,6 +6,7 @@ mod brought;
 mod capabilities;
 pub mod cgroup_guard;
 pub mod check;
+mod closing;
 mod cluster;
 mod color;
 pub mod completions;
@@ -50,6 +51,7 @@ mod usage;
 pub mod verify;
 mod verify_report;
 pub mod workbench;
+mod written;
 
 use anyhow::Result;
 

@@ -43,7 +43,8 @@ pub fn run(typed: &Rederive) -> Result<Exit> {
         })?;
     outputs.write(&products)?;
     let files = Files { paths: &typed.recordings, contributions, min_runs: typed.min_runs };
-    summary::print(choices, &EvidenceOrigin::Files(&files), &merged, &products, &outputs);
+    let source = EvidenceOrigin::Files(&files);
+    summary::print(choices, &source, &merged, &products, &outputs, Vec::new());
     Ok(if summary::is_complete(&products) { Exit::Complete } else { Exit::Incomplete })
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use tokio::runtime::Runtime;
 
 use super::{
+    closing::{Part, Weight},
     cluster, decisions, derivation,
     events::{self, Events},
     exit::Exit,
@@ -17,6 +18,7 @@ use super::{
     summary::{self, EvidenceOrigin},
     targets::{self, Search},
     usage::usage,
+    written,
 };
 use crate::{
     bpf::forward_kernel_log,
@@ -29,6 +31,9 @@ use crate::{
     target::{TargetSpec, not_found::alike},
     text::{Escaped, escape, escape_path},
 };
+
+/// What shows what there is no room for, when nothing was written.
+const NO_FILE: &str = "-v shows them";
 
 /// Records a workload and writes its profile.
 ///
@@ -96,7 +101,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
     let missing = never_came(typed, &specs, &config, &outcome);
-    let exit = finish(typed, missing, &outcome, &mut outputs, events);
+    let exit = finish(typed, &missing, &outcome, &mut outputs, events);
     if typed.stay && !matches!(outcome.stop, Stop::Signal(_)) {
         stay(&runtime, &mut signals, &exit);
     }
@@ -106,7 +111,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
 /// Derives the profiles, writes them and reports.
 fn finish(
     typed: &Record,
-    missing: Vec<Missing>,
+    missing: &[Missing],
     outcome: &Outcome,
     outputs: &mut Outputs,
     events: Option<Events>,
@@ -115,44 +120,36 @@ fn finish(
     let products = match outputs.derive(std::slice::from_ref(recording), recording) {
         Ok(products) => products,
         Err(error) if recording.losses.hide_calls() || denied::all(recording).next().is_some() => {
-            return without_profile(recording, outputs, &error);
+            return without_profile(typed, recording, outputs, &error);
         }
         Err(error) => {
             outputs.discard_autosave();
-            print_err(summary::incomplete(recording).trim_end());
+            let incomplete = vec![summary::incomplete(recording)];
+            summary::print_block(incomplete, NO_FILE.to_owned(), typed.derivation.verbose);
             return Err(match missing.is_empty() {
                 true => error.into(),
-                false => nothing_came(&missing, &error),
+                false => nothing_came(missing, &error),
             });
         }
     };
     let written = outputs.write(&products);
     written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_autosave();
-    summary::print(
-        &typed.derivation,
-        &EvidenceOrigin::Session(outcome),
-        recording,
-        &products,
-        outputs,
-    );
-    let next = next::line(typed, outcome, &products, outputs).filter(|_| missing.is_empty());
-    for target in missing {
-        print_err(&format!("note: {} never appeared", target.name));
-        if let Some(hint) = target.hint() {
-            print_err(&hint);
-        }
-    }
-    Ok(match events.and_then(Events::problem) {
+    let mut last = Vec::new();
+    let next = next::line(typed, outcome, &products, outputs);
+    let next = next.filter(|_| missing.is_empty());
+    last.push(Part::list(Weight::Result, missing.iter().map(Missing::note).collect(), "target"));
+    let problem = events.and_then(Events::problem);
+    let complete = problem.is_none() && summary::is_complete(&products);
+    last.push(match problem {
         Some(problem) => {
-            print_err(&format!("incomplete: events are missing: {problem}"));
-            exit(typed, outcome, false)
+            Part::text(Weight::Result, format!("incomplete: events are missing: {problem}"))
         }
-        None => {
-            next.iter().for_each(|next| print_err(next));
-            exit(typed, outcome, summary::is_complete(&products))
-        }
-    })
+        None => Part::list(Weight::Always, next.into_iter().collect(), ""),
+    });
+    let source = EvidenceOrigin::Session(outcome);
+    summary::print(&typed.derivation, &source, recording, &products, outputs, last);
+    Ok(exit(typed, outcome, complete))
 }
 
 /// Waits until somebody ends this process, which has nothing left to do.
@@ -173,6 +170,11 @@ struct Missing {
 }
 
 impl Missing {
+    fn note(&self) -> String {
+        let hint = self.hint().map(|hint| format!("\n{hint}")).unwrap_or_default();
+        format!("note: {} never appeared{hint}", self.name)
+    }
+
     fn hint(&self) -> Option<String> {
         let alike = self.alike.join(", ");
         (!alike.is_empty()).then(|| format!("hint: not {}, but there was {alike}", self.name))
@@ -213,6 +215,7 @@ fn nothing_came(missing: &[Missing], error: &DeriveError) -> anyhow::Error {
 /// Nothing of a workload was recorded, and something was lost or denied: what, matters more than
 /// that there is no profile.
 fn without_profile(
+    typed: &Record,
     recording: &Recording,
     outputs: &mut Outputs,
     error: &DeriveError,
@@ -220,12 +223,14 @@ fn without_profile(
     let written = outputs.write_evidence(recording);
     let written = written.inspect_err(|_| rescue::keep(recording, outputs))?;
     outputs.discard_autosave();
-    let mut text = refused::denied_at_the_start(recording);
-    text.push_str(&summary::incomplete(recording));
-    if let Some(path) = written {
-        let _ = writeln!(text, "{}: the evidence", escape_path(&path));
-    }
-    print_err(&format!("{text}no profile was written: {error}"));
+    let mut parts = refused::denied_at_the_start(recording);
+    parts.push(summary::incomplete(recording));
+    let path = written.map(|path| escape_path(&path));
+    let evidence = path.as_ref().map(|path| format!("{path}: the evidence"));
+    parts.extend(evidence.map(|line| Part::text(Weight::Result, line)));
+    parts.push(Part::text(Weight::Always, format!("no profile was written: {error}")));
+    let rest = path.map_or_else(|| NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
+    summary::print_block(parts, rest, typed.derivation.verbose);
     Ok(Exit::Incomplete)
 }
 
@@ -293,7 +298,7 @@ fn snapshot(recording: &Recording, outputs: &mut Outputs) -> String {
         });
     match written {
         Ok(products) => {
-            let lines = summary::profiles(&products, outputs);
+            let lines = written::profiles(&products, outputs);
             format!("snapshot: {lines}; the recording goes on")
         }
         Err(error) => format!("warning: no snapshot was written: {error:#}\nthe recording goes on"),

@@ -1,27 +1,29 @@
 //! The lines of the report about calls that were denied while recording, or will be under the
 //! profile.
 
-use std::fmt::Write;
-
-use super::denied::{self, DeniedCall};
+use super::{
+    closing::{Part, Weight},
+    denied::{self, DeniedCall},
+};
 use crate::{
     profile::{Answer, Derivation, Errno, Profile},
     recording::{DenyOutcome, Recording},
 };
 
 /// The calls that a filter denied the target before a workload made any.
-pub(super) fn denied_at_the_start(recording: &Recording) -> String {
-    let mut text = String::new();
-    if !write_calls(&mut text, recording).is_empty() {
-        text.push_str(
-            "hint: `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` names and adds the calls that a profile lacks for a start\n",
-        );
+pub(super) fn denied_at_the_start(recording: &Recording) -> Vec<Part> {
+    let (mut parts, harmful) = calls(recording);
+    if !harmful.is_empty() {
+        parts.push(Part::text(
+            Weight::Result,
+            "hint: `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` names and adds the calls that a profile lacks for a start",
+        ));
     }
-    text
+    parts
 }
 
 /// The calls that a filter refused, and what may be done.
-pub(super) fn write_denied(text: &mut String, recording: &Recording, derivation: &Derivation) {
+pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
     let Profile { allowed, limited, answered, .. } = &derivation.profile;
     let is_left_out = |denied: &DeniedCall| {
         let Some(name) = denied.call.name.as_deref() else { return true };
@@ -33,57 +35,60 @@ pub(super) fn write_denied(text: &mut String, recording: &Recording, derivation:
         };
         !is_allowed && !answered.contains_key(name)
     };
-    if write_calls(text, recording).iter().any(is_left_out) {
-        text.push_str("hint: --include-denied allows those that the profile lacks\n");
+    let (mut parts, harmful) = calls(recording);
+    if harmful.iter().any(is_left_out) {
+        let hint = "hint: --include-denied allows those that the profile lacks";
+        parts.push(Part::text(Weight::Note, hint));
     }
+    parts
 }
 
-/// The denied calls, one a line; those that are sure, and may do harm.
-fn write_calls(text: &mut String, recording: &Recording) -> Vec<DeniedCall> {
-    let mut calls = denied::list(recording);
-    if !calls.is_empty() {
-        text.push_str("denied by a filter while recording:\n");
-    }
-    calls.retain(|denied| {
-        let _ = writeln!(text, "  {}", denied.line());
+/// The denied calls, those first that are sure and may do harm; and these.
+fn calls(recording: &Recording) -> (Vec<Part>, Vec<DeniedCall>) {
+    let (mut harmful, mut others) = (Vec::new(), Vec::new());
+    for denied in denied::list(recording) {
+        let line = format!("  {}", denied.line());
         if denied.call.doubtful {
-            text.push_str(
-                "    doubtful: it may have been allowed: the kernel skipped runs of the tracing program\n",
-            );
+            others.push(format!(
+                "{line}\n    doubtful: it may have been allowed: the kernel skipped runs of the tracing program"
+            ));
         } else if let Some(why) = denied.harmless() {
-            let _ = writeln!(text, "    {why}");
+            others.push(format!("{line}\n    {why}"));
         } else {
-            return true;
+            harmful.push((line, denied));
         }
-        false
-    });
-    calls
+    }
+    let (mut lines, harmful): (Vec<String>, Vec<DeniedCall>) = harmful.into_iter().unzip();
+    lines.append(&mut others);
+    if lines.is_empty() {
+        return (Vec::new(), harmful);
+    }
+    let head = format!("denied by a filter while recording: {}", lines.len());
+    (vec![Part::list(Weight::Finding, lines, "").below(head)], harmful)
 }
 
 /// What fails under a profile that ends the caller for everything else that is not allowed.
-pub(super) fn write_answered(text: &mut String, derivation: &Derivation) {
+pub(super) fn answered(derivation: &Derivation) -> Vec<Part> {
     let answered = &derivation.profile.answered;
-    let lines = |recorded: bool| -> Vec<String> {
-        let lines = answered.iter().filter(|(_, answer)| {
+    let names = |recorded: bool| -> Vec<String> {
+        let names = answered.iter().filter(|(_, answer)| {
             answer.is_recorded() == recorded && (recorded || answer.is_of_a_runtime())
         });
-        lines.map(|(name, answer)| answer_of(name, answer)).collect()
+        names.map(|(name, answer)| answer_of(name, answer)).collect()
     };
-    let (recorded, tried) = (lines(true), lines(false));
-    if !recorded.is_empty() {
-        let _ = writeln!(
-            text,
-            "these calls were denied while recording; under the profile they fail with the same error, and do not end the caller: {}",
-            recorded.join(", ")
-        );
-    }
-    if !tried.is_empty() {
-        let _ = writeln!(
-            text,
-            "a runtime only tries these calls; under the profile they fail, and do not end the runtime: {}",
-            tried.join(", ")
-        );
-    }
+    let kinds = [
+        (
+            names(true),
+            "these calls were denied while recording; under the profile they fail with the same error, and do not end the caller",
+        ),
+        (
+            names(false),
+            "a runtime only tries these calls; under the profile they fail, and do not end the runtime",
+        ),
+    ];
+    let kinds = kinds.into_iter().filter(|(names, _)| !names.is_empty());
+    let line = |(names, what): (Vec<String>, &str)| format!("{what}: {}", names.join(", "));
+    kinds.map(line).map(|line| Part::text(Weight::Note, line)).collect()
 }
 
 fn answer_of(name: &str, answer: &Answer) -> String {

@@ -1,30 +1,24 @@
-//! The summary at the end of a recording, or of a derivation.
-
-use std::fmt::Write;
+//! The summary at the end of a recording, or of a derivation: the closing block.
 
 use super::{
     brought::Files,
+    closing::{self, Block, Part, Weight},
     derived, doubt, late,
     outputs::{DerivedProfile, Outputs},
+    written,
 };
 use crate::{
     cli, message,
-    output::{
-        Installation,
-        formats::{FORMATS, PARTIAL, PROFILE, RECORDING},
-    },
-    profile::kubernetes,
+    output::formats::RECORDING,
+    profile::Derivation,
     recording::{
-        Recording,
-        pods::pod_counts,
-        starts::{pods, starts},
+        Departure, Recording,
+        pods::{PodCount, pod_counts},
+        starts::{StartCount, starts},
     },
     session::{Outcome, Stop},
     text::{escape, escape_path},
 };
-
-/// The most lines about many things of one kind.
-const LINES: usize = 20;
 
 /// Where the evidence came from.
 pub(super) enum EvidenceOrigin<'a> {
@@ -35,53 +29,107 @@ pub(super) enum EvidenceOrigin<'a> {
 }
 
 /// Prints as much of a result as the user asked for, and in any case what makes it incomplete.
+/// `last`: what is said at the end.
 pub(super) fn print(
     choices: &cli::Derivation,
     source: &EvidenceOrigin<'_>,
     recording: &Recording,
     products: &[DerivedProfile],
     outputs: &Outputs,
+    last: Vec<Part>,
 ) {
-    let mut text = String::new();
-    let whole = products.iter().find(|product| product.label.is_none());
+    let mut parts = Vec::new();
     if !choices.quiet {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n{}", opening(source, recording));
-        if let EvidenceOrigin::Files(files) = source {
-            text.push_str(&files.lines());
-        }
-        if let Some(DerivedProfile { derivation: Ok(derivation), .. }) = whole {
-            let recorded_now = matches!(source, EvidenceOrigin::Session(_));
-            text.push_str(&derived::lines(recording, derivation, recorded_now, choices));
-        }
-        if choices.verbose
-            && let EvidenceOrigin::Session(Outcome { table_fill: (used, places), .. }) = source
-        {
-            let _ = writeln!(text, "kernel table: {used} of {places} places taken");
-        }
-        text.push_str(&doubt::lines(recording));
-        write_departures(&mut text, recording);
-        write_pods(&mut text, recording);
-        // What earlier runs saw counts as well where everything is in one file.
-        write_starts(&mut text, whole.map_or(recording, |whole| &whole.recording));
-        if outputs.all_containers {
-            text.push_str(&late::unseen(recording));
-        }
-        write_files(&mut text, products, outputs);
+        message::print_err("\n");
+        parts.extend(results(choices, source, recording, products, outputs));
     }
-    write_completeness(&mut text, choices.quiet, products);
+    parts.extend(completeness(choices.quiet, products));
     match source {
-        EvidenceOrigin::Session(outcome) => text.push_str(&failure(outcome)),
+        EvidenceOrigin::Session(outcome) => parts.extend(failure(outcome)),
         EvidenceOrigin::Files(files) => {
             let derived = products.iter().filter_map(|one| one.derivation.as_ref().ok());
             let left_out = derived.flat_map(|one| &one.rare).map(String::as_str).collect();
-            text.push_str(&files.culprits());
-            text.push_str(&files.left_out(&left_out));
+            for line in [files.culprits(), files.left_out(&left_out)] {
+                parts.push(Part::lines(Weight::Result, &line, ""));
+            }
         }
     }
+    parts.extend(last);
+    print_block(parts, rest(products, outputs), choices.verbose);
+}
+
+/// Prints what was put together, in as many lines as a person reads.
+pub(super) fn print_block(parts: Vec<Part>, rest: String, verbose: bool) {
+    let most = (!verbose).then_some(closing::LINES);
+    let text = Block::new(parts, rest).render(most);
     if !text.is_empty() {
         message::print_err(&text);
     }
+}
+
+/// The command that shows what there is no room for.
+fn rest(products: &[DerivedProfile], outputs: &Outputs) -> String {
+    let whole = products.iter().find(|product| product.label.is_none());
+    if let Some(files) = whole.and_then(|whole| outputs.files(whole)) {
+        return format!("tracer explain {}", escape_path(&files.path(RECORDING)));
+    }
+    match products.iter().find_map(|product| outputs.files(product)) {
+        Some(files) => {
+            let all = files.path(RECORDING).with_file_name("*.recording.json");
+            format!("tracer report {} -o -", escape_path(&all))
+        }
+        None => "-v shows them".to_owned(),
+    }
+}
+
+/// What was recorded, derived and written.
+fn results(
+    choices: &cli::Derivation,
+    source: &EvidenceOrigin<'_>,
+    recording: &Recording,
+    products: &[DerivedProfile],
+    outputs: &Outputs,
+) -> Vec<Part> {
+    let whole = products.iter().find(|product| product.label.is_none());
+    let mut parts = vec![Part::text(Weight::Always, opening(source, recording))];
+    if let EvidenceOrigin::Files(files) = source {
+        parts.extend(files.parts());
+    }
+    if let Some(DerivedProfile { derivation: Ok(derivation), .. }) = whole {
+        let recorded_now = matches!(source, EvidenceOrigin::Session(_));
+        parts.extend(derived::parts(recording, derivation, recorded_now, choices));
+    }
+    if choices.verbose
+        && let EvidenceOrigin::Session(Outcome { table_fill: (used, places), .. }) = source
+    {
+        let line = format!("kernel table: {used} of {places} places taken");
+        parts.push(Part::text(Weight::Note, line));
+    }
+    // What earlier runs saw counts as well where everything is in one file.
+    parts.extend(of_targets(recording, whole.map_or(recording, |whole| &whole.recording)));
+    if outputs.all_containers {
+        parts.extend(late::unseen(recording));
+    }
+    parts.extend(written::parts(products, outputs));
+    parts
+}
+
+/// What else a recording says, besides what its profile allows.
+pub(super) fn evidence(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
+    let mut parts = vec![incomplete(recording)];
+    parts.extend(derived::notes(derivation, &[]));
+    parts.extend(derived::denied(recording, derivation));
+    parts.extend(of_targets(recording, recording));
+    parts
+}
+
+/// What a recording says of its targets; `all`: with what earlier runs saw.
+pub(super) fn of_targets(recording: &Recording, all: &Recording) -> Vec<Part> {
+    let mut parts = doubt::parts(recording);
+    parts.push(Part::list(Weight::Finding, departures(recording), "destination"));
+    parts.push(Part::list(Weight::Finding, of_pods(recording), "target"));
+    parts.push(Part::list(Weight::Finding, of_starts(all), "container"));
+    parts
 }
 
 /// Nothing was lost of anything that was written.
@@ -89,174 +137,85 @@ pub(super) fn is_complete(products: &[DerivedProfile]) -> bool {
     products.iter().all(|product| product.recording.complete)
 }
 
-/// The files, of one profile in full, of many in short.
-fn write_files(text: &mut String, products: &[DerivedProfile], outputs: &Outputs) {
-    for product in products.iter().take(LINES) {
-        let destination = outputs.files(product);
-        let path = |format| destination.map(|one| escape_path(&one.path(format)));
-        let _ = match (&product.label, &product.derivation) {
-            (None, _) => {
-                let others = FORMATS.iter().filter(|format| **format != PROFILE);
-                std::iter::once(&PROFILE).chain(others).try_for_each(|format| {
-                    path(format).map_or(Ok(()), |path| writeln!(text, "{path}: {}", format.title))
-                })
-            }
-            (Some(label), Ok(derivation)) => {
-                let allowed = derivation.profile.allowed.len();
-                let profile = path(PROFILE).unwrap_or_default();
-                let complete = if product.recording.complete { "complete" } else { "incomplete" };
-                let pods = match pods(&product.recording) {
-                    (_, 0 | 1) => String::new(),
-                    (whole, all) => format!(", seen from their start in {whole} of {all} pods"),
-                };
-                writeln!(
-                    text,
-                    "{profile}: the profile of {}, {allowed} calls, {complete}{pods}",
-                    escape(label)
-                )
-            }
-            (Some(label), Err(error)) => {
-                writeln!(text, "no profile of {}: {error}", escape(label))
-            }
-        };
-    }
-    write_more(text, products.len(), "profiles");
-    write_old(text, products, outputs);
-    if let Some(installation) = &outputs.installation {
-        let path = escape_path(&installation.path());
-        let _ = writeln!(text, "{path}: the profile, for pods on this node");
-        text.push_str(&kubernetes::security_context(installation.profile()));
-    }
-}
-
-/// The evidence of other runs that was there before.
-fn write_old(text: &mut String, products: &[DerivedProfile], outputs: &Outputs) {
-    let destinations = products.iter().filter_map(|product| outputs.files(product));
-    let recordings = destinations.filter_map(|one| one.old_of(RECORDING));
-    let partial = outputs.autosave().and_then(|one| one.old_of(PARTIAL));
-    let old: Vec<_> = recordings.chain(partial).collect();
-    for path in old.iter().take(LINES) {
-        let _ = writeln!(text, "{}: the older evidence", escape_path(path));
-    }
-    write_more(text, old.len(), "older recordings");
-    let lines: Vec<&str> = outputs.earlier_lines().collect();
-    for line in lines.iter().take(LINES) {
-        let _ = writeln!(text, "{line}");
-    }
-    write_more(text, lines.len(), "lines about older recordings");
-}
-
-/// What was written, on one line.
-pub(super) fn profiles(products: &[DerivedProfile], outputs: &Outputs) -> String {
-    let path = |product| {
-        let destination = outputs.files(product);
-        let installed = || outputs.installation.as_ref().map(Installation::path);
-        destination.map(|one| one.path(PROFILE)).or_else(installed)
-    };
-    let lines = products.iter().filter_map(|product| {
-        let calls = product.derivation.as_ref().ok()?.profile.allowed.len();
-        Some(format!("{} allows {calls} calls", escape_path(&path(product)?)))
-    });
-    let lines: Vec<String> = lines.collect();
-    match lines.len() {
-        0..=LINES => lines.join(", "),
-        many => format!("{many} profiles were written"),
-    }
-}
-
 /// Who left the target and was followed.
-fn write_departures(text: &mut String, recording: &Recording) {
-    let followed = || recording.departures.iter().filter(|departure| departure.followed);
-    for departure in followed().take(LINES) {
-        let _ = writeln!(
-            text,
+fn departures(recording: &Recording) -> Vec<String> {
+    let followed = recording.departures.iter().filter(|departure| departure.followed);
+    let line = |departure: &Departure| {
+        format!(
             "followed: processes that left {} for {}: {}, the first one {}; their calls count as the target's",
             escape(&departure.from),
             escape(&departure.to),
             departure.processes,
             departure.command
-        );
-    }
-    write_more(text, followed().count(), "destinations");
+        )
+    };
+    followed.map(line).collect()
 }
 
 /// How many pods each target has, and which source named them.
-fn write_pods(text: &mut String, recording: &Recording) {
-    for one in pod_counts(recording).iter().take(LINES) {
+fn of_pods(recording: &Recording) -> Vec<String> {
+    let line = |one: &PodCount| {
         let plural = if one.pods == 1 { "" } else { "s" };
         let (target, source) = (escape(&one.target), one.source.display());
-        let _ = writeln!(text, "{target}: {} pod{plural}, {source}", one.pods);
-    }
+        format!("{target}: {} pod{plural}, {source}", one.pods)
+    };
+    pod_counts(recording).iter().map(line).collect()
 }
 
 /// How often each container was started.
-fn write_starts(text: &mut String, recording: &Recording) {
-    let found = starts(recording);
-    for one in found.iter().take(LINES) {
+fn of_starts(recording: &Recording) -> Vec<String> {
+    let line = |one: &StartCount| {
         let plural = if one.complete == 1 { "" } else { "s" };
         let late = if one.late { "; it also ran before tracing began (a late start)" } else { "" };
         let sessions =
             if one.exec_sessions { "; exec sessions or probes are among its calls" } else { "" };
-        let _ = writeln!(
-            text,
-            "{}: {} start{plural} recorded whole{late}{sessions}",
-            escape(&one.label),
-            one.complete
-        );
-    }
-    write_more(text, found.len(), "containers");
-}
-
-fn write_more(text: &mut String, count: usize, what: &str) {
-    if count > LINES {
-        let _ = writeln!(text, "and {} more {what}", count - LINES);
-    }
+        let label = escape(&one.label);
+        format!("{label}: {} start{plural} recorded whole{late}{sessions}", one.complete)
+    };
+    starts(recording).iter().map(line).collect()
 }
 
 /// What is missing, of each product that is incomplete.
-fn write_completeness(text: &mut String, quiet: bool, products: &[DerivedProfile]) {
+fn completeness(quiet: bool, products: &[DerivedProfile]) -> Vec<Part> {
     let lacking: Vec<&DerivedProfile> =
         products.iter().filter(|product| !product.recording.complete).collect();
+    let mut parts = Vec::new();
     if !quiet {
-        write_complete(text, products, lacking.is_empty());
+        parts.push(complete(products, lacking.is_empty()));
     }
     // What the whole one lacks, its parts lack.
-    let whole = lacking.iter().any(|product| product.label.is_none());
-    let incomplete_profiles =
-        lacking.into_iter().filter(|product| !whole || product.label.is_none());
-    let (late, incomplete_profiles) = late::apart(incomplete_profiles.collect());
-    text.push_str(&late::incomplete(&late));
-    for product in incomplete_profiles.iter().take(LINES) {
-        match &product.label {
-            None => text.push_str(&incomplete(&product.recording)),
-            Some(label) => {
-                for reason in &product.recording.incomplete_reasons {
-                    let _ = writeln!(text, "incomplete: {}: {reason}", escape(label));
-                }
-            }
-        }
+    let whole = lacking.iter().find(|product| product.label.is_none());
+    if let Some(whole) = whole {
+        parts.push(incomplete(&whole.recording));
+        return parts;
     }
-    write_more(text, incomplete_profiles.len(), "incomplete profiles");
+    let (late, incomplete_profiles) = late::apart(lacking);
+    let of_labels = incomplete_profiles.iter().flat_map(|product| {
+        let label = product.label.as_deref().unwrap_or_default();
+        let reasons = product.recording.incomplete_reasons.iter();
+        reasons.map(move |reason| format!("incomplete: {}: {reason}", escape(label)))
+    });
+    let reasons = late::incomplete(&late).into_iter().chain(of_labels).collect();
+    parts.push(Part::list(Weight::Result, reasons, "reason"));
+    parts
 }
 
 /// Says that nothing was lost, or what the user accepted to be lost.
-fn write_complete(text: &mut String, products: &[DerivedProfile], complete: bool) {
+fn complete(products: &[DerivedProfile], complete: bool) -> Part {
     let accepted: Vec<String> = products
         .iter()
-        .map(|product| accepted(product.label.as_deref(), &product.recording))
-        .filter(|line| !line.is_empty())
+        .filter_map(|product| accepted(product.label.as_deref(), &product.recording))
         .collect();
     if complete && accepted.is_empty() {
-        text.push_str("complete: nothing was lost\n");
+        return Part::text(Weight::Result, "complete: nothing was lost");
     }
-    text.extend(accepted.iter().take(LINES).map(String::as_str));
-    write_more(text, accepted.len(), "accepted late starts");
+    Part::list(Weight::Result, accepted, "accepted late start")
 }
 
 /// What is missing of a recording that is complete because the user said so; nothing of any other.
-pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> String {
+pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> Option<String> {
     if !recording.complete || recording.losses.late_start == 0 {
-        return String::new();
+        return None;
     }
     let label = label.map(|label| format!("{}: ", escape(label))).unwrap_or_default();
     let first = recording.late_starts.first().map_or("a cgroup", String::as_str);
@@ -264,19 +223,17 @@ pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> String {
         1 => String::new(),
         count => format!(" and of {} more", count - 1),
     };
-    format!(
-        "complete as you accepted: {label}the start of {}{more} was not seen (--accept-late-start)\n",
+    Some(format!(
+        "complete as you accepted: {label}the start of {}{more} was not seen (--accept-late-start)",
         escape(first)
-    )
+    ))
 }
 
-/// Why a recording is incomplete, and what follows.
-pub(super) fn incomplete(recording: &Recording) -> String {
-    let mut text = String::new();
-    for reason in &recording.incomplete_reasons {
-        let _ = writeln!(text, "incomplete: {reason}");
-    }
-    text
+/// Why a recording is incomplete, and what follows; what matters most comes first.
+pub(super) fn incomplete(recording: &Recording) -> Part {
+    let reasons = recording.incomplete_reasons.iter();
+    let reasons = reasons.map(|reason| format!("incomplete: {reason}")).collect();
+    Part::list(Weight::Result, reasons, "kind of loss")
 }
 
 fn opening(source: &EvidenceOrigin<'_>, recording: &Recording) -> String {
@@ -287,11 +244,11 @@ fn opening(source: &EvidenceOrigin<'_>, recording: &Recording) -> String {
 }
 
 /// What a command that failed means for what was recorded.
-pub(super) fn failure(outcome: &Outcome) -> String {
-    let warning = outcome.failure().map(|status| {
-        format!("warning: the command failed ({status}): the recording lacks the calls that it did not reach\n")
+pub(super) fn failure(outcome: &Outcome) -> Option<Part> {
+    let line = outcome.failure().map(|status| {
+        format!("warning: the command failed ({status}): the recording lacks the calls that it did not reach")
     });
-    warning.unwrap_or_default()
+    line.map(|line| Part::text(Weight::Result, line))
 }
 
 pub(super) fn ending(outcome: &Outcome) -> String {

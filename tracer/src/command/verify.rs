@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 
 use super::{
-    arguments, cluster, derivation,
+    arguments,
+    closing::in_full,
+    cluster, derivation,
     events::{self, Events},
     exit::Exit,
     findings::{Ending, Findings},
@@ -144,7 +146,8 @@ fn finish(
         misses_logged(profile, outcome),
     ));
     if typed.verbose {
-        print_err(&arguments::beyond_defaults(policy, std::slice::from_ref(&outcome.recording)));
+        let recordings = std::slice::from_ref(&outcome.recording);
+        print_err(&in_full(vec![arguments::beyond_defaults(policy, recordings)]));
     }
     if let Some(problem) = unwritten {
         print_err(&format!("incomplete: events are missing: {problem}"));

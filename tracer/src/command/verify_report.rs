@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    closing::{Part, Weight, in_full},
     denied::DeniedCall,
     findings::{Denied, Findings},
     profile_file::ProfileFile,
@@ -35,12 +36,12 @@ pub(super) fn report(
     }
     let whole = &findings.whole;
     if findings.containers.is_empty() {
-        write_denied(&mut text, whole, outcome);
+        text.push_str(&denied_calls(typed, whole, outcome));
     }
     for container in &findings.containers {
         let label = container.label.as_deref().unwrap_or_default();
         let _ = writeln!(text, "{}:", escape(label));
-        write_denied(&mut text, container, outcome);
+        text.push_str(&denied_calls(typed, container, outcome));
         let is_silent = container.elsewhere.is_empty() && container.intended.is_empty();
         if container.by_profile.is_empty() && is_silent {
             text.push_str("nothing was denied\n");
@@ -65,11 +66,13 @@ pub(super) fn report(
             let _ = writeln!(text, "note: calls that a filter only logs are not seen: {reason}");
         }
     }
-    text.push_str(&summary::incomplete(&outcome.recording));
+    let mut parts = vec![summary::incomplete(&outcome.recording)];
     if !typed.quiet {
-        text.push_str(&summary::accepted(None, &outcome.recording));
+        let accepted = summary::accepted(None, &outcome.recording);
+        parts.extend(accepted.map(|line| Part::text(Weight::Result, line)));
     }
-    text.push_str(&summary::failure(outcome));
+    parts.extend(summary::failure(outcome));
+    text.push_str(&in_full(parts));
     write_amended(&mut text, typed, &profile.policy, findings);
     text
 }
@@ -97,22 +100,27 @@ pub(super) fn missing_for_runtimes(typed: &Verify, lacking: &[Lacking]) -> Strin
     text
 }
 
-fn write_denied(text: &mut String, denied: &Denied, outcome: &Outcome) {
-    for one in &denied.by_profile {
-        let _ = writeln!(text, "denied: {}{}", one.line(), doubt(one, &outcome.recording));
+/// The calls, each on a line of its own; of many the first ones.
+fn denied_calls(typed: &Verify, denied: &Denied, outcome: &Outcome) -> String {
+    let doubt = |one: &DeniedCall| doubt(one, &outcome.recording);
+    let by_profile = denied.by_profile.iter();
+    let by_profile = by_profile.map(|one| format!("denied: {}{}", one.line(), doubt(one)));
+    let intended = denied.intended.iter();
+    let intended = intended.map(|(one, why)| format!("refused: {}\n  {why}", one.line()));
+    let elsewhere = denied.elsewhere.iter();
+    let elsewhere = elsewhere.map(|one| format!("  {}{}", one.line(), doubt(one)));
+    let mut parts = vec![
+        Part::list(Weight::Result, by_profile.collect(), "denied call"),
+        Part::list(Weight::Result, intended.collect(), "refused call"),
+    ];
+    if !denied.elsewhere.is_empty() {
+        let head =
+            "refused by another filter, the program's own or an outer one, and not by the profile:";
+        let calls = Part::list(Weight::Result, elsewhere.collect(), "refused call");
+        parts.push(calls.below(head.to_owned()));
     }
-    for (one, why) in &denied.intended {
-        let _ = writeln!(text, "refused: {}\n  {why}", one.line());
-    }
-    if denied.elsewhere.is_empty() {
-        return;
-    }
-    text.push_str(
-        "refused by another filter, the program's own or an outer one, and not by the profile:\n",
-    );
-    for one in &denied.elsewhere {
-        let _ = writeln!(text, "  {}{}", one.line(), doubt(one, &outcome.recording));
-    }
+    let parts = parts.into_iter().map(|part| if typed.verbose { part.whole() } else { part });
+    in_full(parts.collect())
 }
 
 fn doubt(denied: &DeniedCall, recording: &Recording) -> String {
@@ -200,9 +208,9 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &FilterCoverage, no
             "incomplete: without kernel BTF tracer cannot see whether a filter is loaded\n",
         ),
         FilterCoverage::Partly(paths) => {
-            for path in paths {
-                let _ = writeln!(text, "incomplete: nothing is enforced in {}", escape(path));
-            }
+            let line = |path| format!("incomplete: nothing is enforced in {}", escape(path));
+            let lines = paths.iter().map(|path| line(path)).collect();
+            text.push_str(&in_full(vec![Part::list(Weight::Result, lines, "cgroup")]));
         }
         FilterCoverage::None | FilterCoverage::All => {}
     }

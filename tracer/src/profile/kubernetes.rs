@@ -209,7 +209,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// What a pod's or a container's specification says to run under the profile.
-pub fn security_context(localhost_profile: &LocalhostProfile) -> String {
+fn security_context(localhost_profile: &LocalhostProfile) -> String {
     let path = quoted(localhost_profile.as_str());
     format!(
         "\

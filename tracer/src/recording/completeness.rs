@@ -8,7 +8,7 @@ use crate::text::{Escaped, escape};
 const PATHS_SHOWN: usize = 4;
 
 /// One sentence for each loss that counts, each with its remedy in a line of its own behind `hint:
-/// `.
+/// `. What surely hides calls comes first, then what may, then what lacks something else.
 ///
 /// `late_starts` are the paths whose start was not seen; `accept_late_start` says that they do not
 /// count. `contested` are the paths of cgroups that may be the target's, `departures` the processes
@@ -21,105 +21,117 @@ pub(super) fn reasons(
     accept_late_start: bool,
     host: &Host,
 ) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut lost = |count: u64, what: &str, remedy: &str| {
-        if count > 0 {
-            reasons.push(format!("{what}: {count}\nhint: {remedy}"));
-        }
+    let lost = |count: u64, what: &str, remedy: &str| {
+        (count > 0).then(|| format!("{what}: {count}\nhint: {remedy}"))
     };
-    lost(
-        losses.table_full,
-        "syscalls lost because a BPF map was full",
-        "trace fewer cgroups at once",
-    );
-    lost(
-        losses.evidence_full,
-        "syscalls whose facts were lost because a BPF map was full",
-        "a program of the target makes calls of thousands of numbers, most of which are no syscalls: record without it, or record fewer targets at once",
-    );
-    lost(
-        losses.arguments_full,
-        "cgroups that lost values of arguments because a BPF map was full",
-        "record fewer targets at once",
-    );
-    lost(
-        losses.recursion_misses,
-        &format!(
-            "runs of the kernel program that the kernel skipped (Linux {})",
-            escape(&host.kernel)
+    [
+        lost(
+            losses.table_full,
+            "syscalls lost because a BPF map was full",
+            "trace fewer cgroups at once",
         ),
-        remedy_of_skipped_runs(host),
-    );
-    lost(
-        losses.compat,
-        "32-bit calls that could not be resolved",
-        "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
-    );
-    lost(losses.unnamed, "calls whose numbers this program's tables do not know", "update tracer");
-    lost(
-        losses.filtered,
-        "cgroups under a seccomp filter that may deny calls unseen",
-        "record the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
-    );
-    lost(
-        losses.unplaced,
-        "cgroups that vanished before their place in the hierarchy was known, and may belong to the target",
-        "record again",
-    );
-    lost(
-        losses.replaced,
-        "watched cgroups that were removed and made again, and not seen since",
-        "name a cgroup above them, which stays",
-    );
-    lost(
-        losses.cut_off,
-        "processes of the command that still ran, or had to be killed, at the end",
-        "let the command end by itself, or record its cgroup",
-    );
-    lost(
-        losses.unresolved,
-        "containers that may belong to the target and ended before their runtime reported their names",
-        "record again, with the container runtime's socket in its usual place or named (--docker-host, --cri-endpoint)",
-    );
-    lost(
-        losses.unfinished,
-        "unfinished recordings, which lack later calls",
-        "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): the new recording replaces this one, or completes it when both are merged",
-    );
-    lost(
-        losses.from_log,
-        "recordings made from a log, which holds only the calls that a filter logged or refused",
-        "record the workload itself: what the log shows is in the profile all the same",
-    );
-    if losses.contested > 0 {
-        let paths: Vec<Escaped> =
-            contested.iter().take(PATHS_SHOWN).map(|path| escape(path)).collect();
-        let paths = if paths.is_empty() { "unnamed".to_owned() } else { paths.join(", ") };
-        reasons.push(format!(
+        lost(
+            losses.evidence_full,
+            "syscalls whose facts were lost because a BPF map was full",
+            "a program of the target makes calls of thousands of numbers, most of which are no syscalls: record without it, or record fewer targets at once",
+        ),
+        lost(
+            losses.recursion_misses,
+            &format!(
+                "runs of the kernel program that the kernel skipped (Linux {})",
+                escape(&host.kernel)
+            ),
+            remedy_of_skipped_runs(host),
+        ),
+        left(losses, departures),
+        lost(
+            losses.unplaced,
+            "cgroups that vanished before their place in the hierarchy was known, and may belong to the target",
+            "record again",
+        ),
+        late_start(losses, late_starts).filter(|_| !accept_late_start),
+        lost(
+            losses.cut_off,
+            "processes of the command that still ran, or had to be killed, at the end",
+            "let the command end by itself, or record its cgroup",
+        ),
+        lost(
+            losses.replaced,
+            "watched cgroups that were removed and made again, and not seen since",
+            "name a cgroup above them, which stays",
+        ),
+        lost(
+            losses.unresolved,
+            "containers that may belong to the target and ended before their runtime reported their names",
+            "record again, with the container runtime's socket in its usual place or named (--docker-host, --cri-endpoint)",
+        ),
+        ambiguous(losses, contested),
+        lost(
+            losses.filtered,
+            "cgroups under a seccomp filter that may deny calls unseen",
+            "record the denied calls as well (--denied), or record the workload without that filter or under one that allows everything",
+        ),
+        lost(
+            losses.compat,
+            "32-bit calls that could not be resolved",
+            "trace on a kernel with BTF (CONFIG_DEBUG_INFO_BTF)",
+        ),
+        lost(losses.unnamed, "calls whose numbers this program's tables do not know", "update tracer"),
+        lost(
+            losses.arguments_full,
+            "cgroups that lost values of arguments because a BPF map was full",
+            "record fewer targets at once",
+        ),
+        lost(
+            losses.unfinished,
+            "unfinished recordings, which lack later calls",
+            "record again, restart the workload meanwhile, and let the recording end (Ctrl-C, --duration): the new recording replaces this one, or completes it when both are merged",
+        ),
+        lost(
+            losses.from_log,
+            "recordings made from a log, which holds only the calls that a filter logged or refused",
+            "record the workload itself: what the log shows is in the profile all the same",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn ambiguous(losses: &Losses, contested: &[String]) -> Option<String> {
+    let paths: Vec<Escaped> = contested.iter().take(PATHS_SHOWN).map(|path| escape(path)).collect();
+    let paths = if paths.is_empty() { "unnamed".to_owned() } else { paths.join(", ") };
+    (losses.contested > 0).then(|| {
+        format!(
             "containers or pods whose name several cgroups carry, and none for certain: {} ({paths})\nhint: name the right cgroup by its path; `tracer list -v` lists the runtimes that were asked",
             losses.contested
-        ));
-    }
-    if losses.left > 0 {
-        let lost = departures.iter().find(|departure| !departure.followed);
-        let example = lost.map_or_else(String::new, |departure| {
-            let (command, to) = (&departure.command, escape(&departure.to));
-            format!(" ({command} went to {to})")
-        });
-        reasons.push(format!(
+        )
+    })
+}
+
+fn left(losses: &Losses, departures: &[Departure]) -> Option<String> {
+    let lost = departures.iter().find(|departure| !departure.followed);
+    let example = lost.map_or_else(String::new, |departure| {
+        let (command, to) = (&departure.command, escape(&departure.to));
+        format!(" ({command} went to {to})")
+    });
+    (losses.left > 0).then(|| {
+        format!(
             "processes that left the target and could not be followed{example}: {}\nhint: record the cgroup that they went to as well (--cgroup), or one above both",
             losses.left
-        ));
-    }
-    if losses.late_start > 0 && !accept_late_start {
-        let first = late_starts.first().map_or("a cgroup", String::as_str);
-        reasons.push(format!(
+        )
+    })
+}
+
+fn late_start(losses: &Losses, late_starts: &[String]) -> Option<String> {
+    let first = late_starts.first().map_or("a cgroup", String::as_str);
+    (losses.late_start > 0).then(|| {
+        format!(
             "late start: processes were in {} before tracing began (late cgroups: {}), so that calls of their start are missing\nhint: restart the workload while tracing, or merge a recording of a start (tracer profile); --accept-late-start calls this complete",
             escape(first),
             losses.late_start
-        ));
-    }
-    reasons
+        )
+    })
 }
 
 /// What to do about runs that were skipped: it depends on where the program is attached.

@@ -5,14 +5,19 @@ use anyhow::{Context, Result};
 use super::{decided::beside, input::Input, width::columns};
 use crate::{
     cli::Explain,
-    command::{Exit, capabilities::CapabilityBasis, recordings, usage::usage},
+    command::{
+        Exit, capabilities::CapabilityBasis, closing::Block, recordings, summary, usage::usage,
+    },
     json,
     message::print,
     profile::{Derivation, Options, Profile},
     recording::{Decided, Recording},
     syscalls::{self, Abi},
     text::escape,
-    workbench::explain::{self, Subject, one, render},
+    workbench::{
+        explain::{self, Subject, one, render},
+        paragraph::wrap,
+    },
 };
 
 /// Prints what a profile or a recording says, as a whole or of one syscall.
@@ -43,7 +48,11 @@ pub fn run(options: &Explain) -> Result<Exit> {
             let policy = derivation.profile.policy();
             let recording = Some(&*recording);
             let subject = Subject { name: &file, policy: &policy, recording, is_derived: true };
-            written(options, &subject, name, Some(&derivation))?
+            let mut text = written(options, &subject, name, Some(&derivation))?;
+            if name.is_none() && !options.json {
+                text.push_str(&evidence(&file, subject.recording, &derivation));
+            }
+            text
         }
     };
     print(&text).context("the standard output could not be written")?;
@@ -73,6 +82,21 @@ fn written(
         true => json::pretty(&explained),
         false => render::one(subject.name, &explained, columns()),
     })
+}
+
+/// What the closing block of the recording says, or has no room for; nothing when there is nothing
+/// to say.
+fn evidence(file: &str, recording: Option<&Recording>, derivation: &Derivation) -> String {
+    let parts = recording.map(|recording| summary::evidence(recording, derivation));
+    let rest = format!("tracer report {file} -o -");
+    let text = Block::new(parts.unwrap_or_default(), rest).render(None);
+    let lines = text.lines().map(|line| {
+        let words = line.trim_start();
+        let first = &line[..line.len() - words.len()];
+        wrap(first, words, first.len() + 2, columns())
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// The syscall that was typed: its name, or its number on x86_64.
