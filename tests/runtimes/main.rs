@@ -38,6 +38,7 @@ mod strangers;
 mod table;
 mod user_namespaces;
 mod verify;
+mod watched;
 mod whose;
 mod why;
 mod workloads;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials(&cases));
     trials.extend(observed::trials(&cases));
     trials.extend(verify::trials(&cases));
+    trials.extend(watched::trials(&cases));
     trials.extend(conditions::trials(&cases));
     trials.extend(does_not_start::trials(&cases));
     trials.extend(names::trials(&cases));

@@ -305,7 +305,8 @@ pub struct Derivation {
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
-    /// Print more: reasons for added calls, and the log of the kernel side while recording
+    /// Print more: reasons for added calls, and all of the summary; while recording also the calls
+    /// that set containers up, new values of arguments, and the log of the kernel side
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 }

@@ -1,17 +1,19 @@
-//! What a person sees while recording: a line for each call that is seen for the first time, and a
-//! status line.
+//! What a person sees while recording: a line for each call that is seen for the first time, a line
+//! for what happens to a container, and a status line.
 //!
-//! Everything goes to standard error. Names from outside come in escaped.
+//! Everything goes to standard error. Names from outside come in escaped. On a terminal no line of
+//! these is wider than the terminal.
 
 use std::time::Duration;
 
-use console::{Term, truncate_str};
+use console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     color::Meaning,
     message::{is_colored, is_writable, print_err},
     recording::{Phase, event::NewCall},
+    text::Escaped,
 };
 
 /// How much is shown.
@@ -32,15 +34,57 @@ pub struct Live {
     denied_only: bool,
     values: bool,
     bar: ProgressBar,
+    /// How wide a line may be; None: any width.
+    columns: fn() -> Option<usize>,
 }
+
+/// Where a call was made, as far as it is known by then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The phase of its container's life.
+    pub phase: Phase,
+    /// Whose it is, where there are several.
+    pub container: Option<Escaped>,
+}
+
+/// What happens to a container.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mark {
+    /// Its first call was seen.
+    Starts,
+    /// A runtime is done with what it does before it loads the filter.
+    SetUp {
+        /// The command that made the first call.
+        by: Escaped,
+        /// How many different ones there were.
+        calls: usize,
+    },
+    /// Its program takes over from the runtime.
+    Program {
+        /// The program.
+        command: Escaped,
+        /// Its process id.
+        pid: u32,
+    },
+    /// It is gone.
+    Ended {
+        /// Its program was seen.
+        had_started: bool,
+    },
+}
+
+/// What a label keeps in any case, in columns, where it is longer.
+const LABEL: usize = 12;
 
 /// What the status line shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Status<'a> {
     /// The names of the targets, escaped, when none of them exists.
     pub awaited: Option<&'a str>,
-    /// Different calls that were seen so far.
+    /// Different calls that were seen so far, without those of runtimes that set containers up.
     pub calls: usize,
+    /// The latter.
+    pub set_up: usize,
     /// Those of them that were denied.
     pub denied: usize,
     /// The denied call that came last, and the command that made it, escaped.
@@ -68,7 +112,8 @@ impl Live {
             Detail::StatusLine => ProgressDrawTarget::stderr(),
             Detail::Quiet | Detail::Lines => ProgressDrawTarget::hidden(),
         });
-        Self { detail, calls: true, denied_only: false, values: false, bar }
+        let columns = || Some(usize::from(Term::stderr().size_checked()?.1));
+        Self { detail, calls: true, denied_only: false, values: false, bar, columns }
     }
 
     /// Shows no call.
@@ -91,26 +136,63 @@ impl Live {
     }
 
     /// Shows a new call, or a new value of one of its arguments.
-    pub fn new_call(&self, call: &NewCall) {
-        if let Some(line) = self.line_of(call) {
+    pub fn new_call(&self, call: &NewCall, place: &Place) {
+        if let Some(line) = self.line_of(call, place) {
             self.line(&line);
         }
     }
 
-    fn line_of(&self, call: &NewCall) -> Option<String> {
-        if !self.calls || call.argument.is_some() && !self.values {
+    /// Shows what happens to a container.
+    pub fn mark(&self, seconds: f64, mark: &Mark, container: &Escaped) {
+        if self.calls {
+            self.line(&self.mark_line(seconds, mark, container));
+        }
+    }
+
+    fn line_of(&self, call: &NewCall, place: &Place) -> Option<String> {
+        // The set-up has one line as a whole.
+        let is_folded = place.phase == Phase::Setup && call.outcome.is_none();
+        if !self.calls || (call.argument.is_some() || is_folded) && !self.values {
             return None;
         }
         let NewCall { seconds, command, pid, .. } = call;
         let name = call.display();
-        Some(match call.outcome {
-            Some(outcome) => {
-                let (how, phase) =
-                    (outcome.display(), call.denied_in_phase.map_or("unknown", Phase::name));
+        let line = match (call.outcome, place.phase) {
+            (Some(outcome), phase) => {
+                let (how, phase) = (outcome.display(), phase.name());
                 format!("+{seconds:.2}s  denied: {name}  {how}  {command}[{pid}]  ({phase})")
             }
-            None => format!("+{seconds:.2}s  {name}  {command}[{pid}]"),
-        })
+            (None, Phase::Workload) => format!("+{seconds:.2}s  {name}  {command}[{pid}]"),
+            (None, phase) => {
+                format!("+{seconds:.2}s  {name}  {command}[{pid}]  ({})", phase.name())
+            }
+        };
+        Some(labelled(&line, place.container.as_ref(), (self.columns)()))
+    }
+
+    fn mark_line(&self, seconds: f64, mark: &Mark, container: &Escaped) -> String {
+        let (time, words) = (format!("+{seconds:.2}s  -- "), self.words(mark));
+        let Some(columns) = (self.columns)() else { return format!("{time}{container}{words}") };
+        let others = measure_text_width(&time) + measure_text_width(&words);
+        let label = cut_start(container, columns.saturating_sub(others).max(LABEL));
+        cut(&format!("{time}{label}{words}"), columns)
+    }
+
+    /// What stands behind the name of the container.
+    fn words(&self, mark: &Mark) -> String {
+        match mark {
+            Mark::Starts => " starts".to_owned(),
+            Mark::SetUp { by, calls } => {
+                let plural = if *calls == 1 { "" } else { "s" };
+                let how = if self.values { "" } else { " (-v shows them)" };
+                // runc calls its processes runc:[1:CHILD] and the like.
+                let by = by.split(':').next().unwrap_or_default();
+                format!(": {calls} set-up syscall{plural} by {by}{how}")
+            }
+            Mark::Program { command, pid } => format!(" runs {command}[{pid}]"),
+            Mark::Ended { had_started: true } => " ended".to_owned(),
+            Mark::Ended { had_started: false } => " ended before its program ran".to_owned(),
+        }
     }
 
     /// Shows a line, unless it is to be quiet.
@@ -160,9 +242,13 @@ impl Live {
             Some(quiet) => format!("last new one {} s ago", quiet.as_secs()),
             None => "none yet".to_owned(),
         };
+        let set_up = match status.set_up {
+            0 => String::new(),
+            set_up => format!(", {set_up} in set-up"),
+        };
         let rate = status.calls_per_second;
         let rate = rate.map(|rate| format!(" · {rate:.0} calls/s")).unwrap_or_default();
-        format!("{lost}{denied}{} calls seen · {quiet}{rate}{unharmed}", status.calls)
+        format!("{lost}{denied}{} calls seen{set_up} · {quiet}{rate}{unharmed}", status.calls)
     }
 
     /// Takes the status line away.
@@ -175,6 +261,37 @@ fn painted(meaning: Meaning, text: &str) -> String {
     if is_colored() { meaning.paint(text) } else { text.to_owned() }
 }
 
+/// A line with whose it is at the end, so that a terminal of so many columns does not wrap it. The
+/// end of a label stays: replicas and containers of one pod begin alike.
+fn labelled(line: &str, label: Option<&Escaped>, columns: Option<usize>) -> String {
+    let whole = |label: &str| format!("{line}  {label}");
+    let Some(columns) = columns else {
+        return label.map_or_else(|| line.to_owned(), |label| whole(label));
+    };
+    let Some(label) = label.filter(|_| columns > 2 * LABEL) else { return cut(line, columns) };
+    let needed = measure_text_width(label);
+    let room = columns.saturating_sub(measure_text_width(line) + 2);
+    let room = room.max(LABEL.min(needed)).min(needed);
+    if room == needed && measure_text_width(line) + 2 + needed <= columns {
+        return whole(label);
+    }
+    let line = cut(line, columns.saturating_sub(room + 2));
+    format!("{line}  {}", cut_start(label, room))
+}
+
+/// The end of a text, in so many columns.
+fn cut_start(text: &str, columns: usize) -> String {
+    if measure_text_width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut end = text;
+    while measure_text_width(end) + 1 > columns {
+        let Some(first) = end.chars().next() else { break };
+        end = &end[first.len_utf8()..];
+    }
+    format!("…{end}")
+}
+
 /// The beginning of a line, so that a terminal of so many columns does not wrap it.
 fn cut(line: &str, columns: usize) -> String {
     match columns {
@@ -184,64 +301,5 @@ fn cut(line: &str, columns: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(status: &Status<'_>) -> String {
-        Live::new(Detail::StatusLine).message(status)
-    }
-
-    #[test]
-    fn awaited_targets_are_named_until_the_first_call() {
-        let mut status = Status { awaited: Some("shop/web-0"), ..Status::default() };
-        assert_eq!(message(&status), "waiting for shop/web-0 · no losses");
-        status.calls = 1;
-        assert_eq!(message(&status), "1 calls seen · none yet · no losses");
-    }
-
-    #[test]
-    fn a_status_is_calls_quiet_rate_and_losses() {
-        let status = Status {
-            calls: 42,
-            denied: 1,
-            last_denied: Some("mount, to sh"),
-            quiet_for: Some(Duration::from_millis(2900)),
-            calls_per_second: Some(1234.5),
-            losses: 2,
-            ..Status::default()
-        };
-        let expected = "42 calls seen · last new one 2 s ago · 1234 calls/s";
-        assert_eq!(message(&status), format!("2 LOST · {expected}"));
-        let unharmed = Status { losses: 0, ..status };
-        assert_eq!(message(&unharmed), format!("{expected} · no losses"));
-        let denied_only = Live::new(Detail::StatusLine).of_denied_calls().message(&status);
-        assert_eq!(
-            denied_only,
-            format!("2 LOST · 1 denied, the last one mount, to sh · {expected}")
-        );
-    }
-
-    #[test]
-    fn a_line_is_cut_to_the_width_at_any_width() {
-        let colored = format!("{} · no losses", Meaning::Incomplete.paint("2 LOST · 42 calls"));
-        for line in [
-            "waiting for 厨房/网站-0, 厨房/网站-1 · no losses",
-            "42 calls seen · last new one 2 s ago · 1234 calls/s · no losses",
-            "waiting for e\u{301}te\u{301}/👩‍🍳-0 · no losses",
-            &colored,
-            "",
-        ] {
-            for columns in 0..120 {
-                let shown = cut(line, columns);
-                let width = console::measure_text_width(&shown);
-                assert!(width <= columns, "{width} of {columns}: {shown:?}");
-                let is_whole = console::measure_text_width(line) <= columns;
-                assert_eq!(shown == line, is_whole, "{columns}: {shown:?}");
-                assert!(is_whole || columns == 0 || width + 3 >= columns, "{columns}: {shown:?}");
-            }
-        }
-        assert_eq!(cut("waiting for 厨房", 15), "waiting for 厨…");
-        assert_eq!(cut("waiting for 厨房", 14), "waiting for …");
-        assert!(cut(&colored, 5).ends_with("\u{1b}[0m"), "the colour ends with the line");
-    }
-}
+#[path = "live_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ mod following;
 mod hierarchy;
 mod identities;
 mod late;
+mod lives;
 mod moves;
 mod names;
 mod new_cgroups;

@@ -48,7 +48,8 @@ pub enum LiveView {
     None,
     /// On a terminal a status line
     Summary,
-    /// The status line, and a line for each call that is seen for the first time
+    /// The status line, and a line for each call that is seen for the first time, and for each
+    /// start and end of a container
     Syscalls,
 }
 

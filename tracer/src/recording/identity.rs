@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::generated_names;
 
+/// How many digits of an id people see.
+const ID_SHOWN: usize = 12;
+
 /// A container, by what its cgroup's name says and what its runtime reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContainerIdentity {
@@ -70,6 +73,13 @@ impl ContainerIdentity {
             (Some(namespace), Some(pod)) => format!("{namespace}/{pod}/{name}"),
             _ => name,
         }
+    }
+
+    /// The same for a line of its own in a list: with an id of 12 digits, as `tracer list` shows it.
+    pub fn short_label(&self) -> String {
+        let mut id = self.id.clone();
+        id.truncate(ID_SHOWN);
+        Self { id, ..self.clone() }.label()
     }
 
     /// What it is called together with those of the other replicas of its pod:

@@ -277,6 +277,19 @@ pub fn denied_phase(class_bits: u16, kind: CgroupKind) -> Phase {
     decision(facts, container, 0).phase
 }
 
+/// The phase of a call in a container, before the cgroup's other calls are known. `base`: the fewest
+/// filters that a call was made under; `has_started`: a program of the container made a call.
+pub fn phase_so_far(class_bits: u16, base: usize, has_started: bool) -> CallPhase {
+    let facts = Facts(class_bits);
+    let decision = decision(facts, true, base);
+    // crun's second child on its way in, whose parent is in the container by then.
+    if has_started || decision.phase != Phase::Workload || !is_entering(facts) {
+        return decision;
+    }
+    let phase = if facts.filters() <= base { Phase::Setup } else { Phase::ContainerInit };
+    CallPhase { phase, ambiguous: false }
+}
+
 /// Of two decisions on the same call, the one that counts; one without doubt beats a doubtful one.
 fn strongest(one: CallPhase, other: CallPhase) -> CallPhase {
     match one.phase.cmp(&other.phase) {

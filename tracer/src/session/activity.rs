@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::recording::event::NewCall;
+use crate::recording::{Phase, event::NewCall};
 
 /// How many new calls there were, and when the last one came.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// Different calls per cgroup, denied ones included; values of arguments do not count.
     pub(super) calls: usize,
-    /// Those of them that were denied.
+    /// Beside them, those that runtimes made to set containers up.
+    pub(super) set_up: usize,
+    /// Those of [`Self::calls`] that were denied.
     pub(super) denied: usize,
     /// The denied call that came last, and the command that made it.
     pub(super) last_denied: Option<String>,
@@ -18,8 +20,9 @@ pub(super) struct Activity {
 
 impl Activity {
     /// Counts a new call, or a new value of an argument.
-    pub(super) fn add(&mut self, new: &NewCall, now: Instant) {
-        self.calls += usize::from(new.argument.is_none());
+    pub(super) fn add(&mut self, new: &NewCall, phase: Phase, now: Instant) {
+        let counted = if phase == Phase::Setup { &mut self.set_up } else { &mut self.calls };
+        *counted += usize::from(new.argument.is_none());
         self.last_new = Some(now);
         if new.outcome.is_some() {
             self.denied += 1;
@@ -79,18 +82,23 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut activity = Activity::default();
         assert_eq!(activity.quiet_for(at(100)), None, "nothing came yet");
-        activity.add(&call(None, None), at(1));
+        activity.add(&call(None, None), Phase::Workload, at(1));
         assert_eq!(activity.quiet_for(at(4)), Some(Duration::from_secs(3)));
-        activity.add(&call(None, Some(NewValue { index: 0, mask: 1, value: Some(1) })), at(5));
+        let value = call(None, Some(NewValue { index: 0, mask: 1, value: Some(1) }));
+        activity.add(&value, Phase::Workload, at(5));
         assert_eq!(activity.quiet_for(at(7)), Some(Duration::from_secs(2)));
         assert_eq!(activity.calls, 1, "a value is no call");
+        activity.add(&call(None, None), Phase::Setup, at(8));
+        assert_eq!(activity.quiet_for(at(9)), Some(Duration::from_secs(1)));
+        assert_eq!((activity.calls, activity.set_up), (1, 1), "they are counted apart");
     }
 
     #[test]
     fn denied_calls_are_calls_and_the_last_one_is_kept() {
         let mut activity = Activity::default();
-        activity.add(&call(None, None), Instant::now());
-        activity.add(&call(Some(DenyOutcome::Logged), None), Instant::now());
+        activity.add(&call(None, None), Phase::Workload, Instant::now());
+        let denied = call(Some(DenyOutcome::Logged), None);
+        activity.add(&denied, Phase::ContainerInit, Instant::now());
         assert_eq!((activity.calls, activity.denied), (2, 1));
         assert_eq!(activity.last_denied.as_deref(), Some("openat, to cat"));
     }

@@ -159,7 +159,7 @@ impl Audit {
             denied_in_phase: Some(phase),
             argument: None,
         };
-        events.show(&new, Instant::now(), observers);
+        events.show(&new, &path, Instant::now(), observers);
         Ok(())
     }
 

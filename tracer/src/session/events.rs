@@ -7,13 +7,20 @@ use anyhow::Result;
 use tracer_ebpf::{CallEvent, DenialEvent, SeenValue, Values, arguments::ARGUMENTS, known};
 
 use super::{
-    activity::Activity, config::Observers, event_stream::Batch, late::Late, moves::Moves,
-    names::Names, tracker::TargetTracker,
+    activity::Activity,
+    config::Observers,
+    event_stream::Batch,
+    late::Late,
+    lives::{Lives, Sight},
+    moves::Moves,
+    names::Names,
+    tracker::TargetTracker,
 };
 use crate::{
     cgroup_path::CgroupPath,
+    live::Place,
     recording::{
-        DenyOutcome, denied,
+        DenyOutcome, Phase, denied,
         event::{NewCall, NewValue},
         labels::{self, Label, LabelKey, Labels},
         phases::denied_phase,
@@ -33,6 +40,7 @@ pub(super) struct EventHandler {
     pub(super) labels: Labels,
     pub(super) moves: Moves,
     pub(super) activity: Activity,
+    pub(super) lives: Lives,
     /// Cgroups that are a target's uppermost one and made their first call, and that are not
     /// followed yet: ids and paths.
     pub(super) new_targets: Vec<(u64, CgroupPath)>,
@@ -53,6 +61,7 @@ impl EventHandler {
             moves: Moves::default(),
             activity: Activity::default(),
             new_targets: Vec::new(),
+            lives: Lives::default(),
             unplaced: Vec::new(),
             unplaced_denials: Vec::new(),
             denied: HashSet::new(),
@@ -200,12 +209,13 @@ impl EventHandler {
             }
             return;
         };
-        if !is_new || !self.tracker.is_selected(path) {
+        if !self.tracker.is_selected(path) {
             return;
         }
+        let path = path.clone();
         let new = NewCall {
             seconds: self.seconds(event.time),
-            cgroup: escape(path),
+            cgroup: escape(&path),
             abi,
             number,
             name: syscalls::name(abi, number),
@@ -216,7 +226,24 @@ impl EventHandler {
             denied_in_phase: None,
             argument,
         };
-        self.show(&new, now, observers);
+        let sight =
+            Sight { key: known, path: &path, class: event.key.class, new: &new, is_first: is_new };
+        self.handle_sight(&sight, now, observers);
+        if is_new {
+            (observers.new_call)(&new);
+        }
+    }
+
+    /// Shows what a call of a target says to people who watch.
+    fn handle_sight(&mut self, sight: &Sight<'_>, now: Instant, observers: &mut Observers<'_>) {
+        let seen = self.lives.sight(self.tracker.identities.container(sight.path), sight);
+        for mark in &seen.marks {
+            observers.live.mark(sight.new.seconds, mark, &self.label(sight.path));
+        }
+        if seen.is_new {
+            let place = Place { phase: seen.phase, container: self.shown_label(sight.path) };
+            self.show_live(sight.new, &place, now, observers);
+        }
     }
 
     /// Handles a denied call. It is shown once for each cgroup, way of denial and value.
@@ -248,7 +275,7 @@ impl EventHandler {
             denied_in_phase: Some(denied_phase(call.class, self.tracker.identities.kind(&path))),
             argument: None,
         };
-        self.show(&new, now, observers);
+        self.show(&new, &path, now, observers);
     }
 
     /// The cgroup is no target's, and will be none: its record is of no use.
@@ -280,13 +307,48 @@ impl EventHandler {
         (time.saturating_sub(self.began) / 1000) as f64 / 1e6
     }
 
-    /// Shows a new call of the target.
-    pub(super) fn show(&mut self, new: &NewCall, now: Instant, observers: &mut Observers<'_>) {
-        if new.argument.is_none_or(|argument| !argument.is_part_of_another(new.name)) {
-            self.activity.add(new, now);
-            observers.live.new_call(new);
-        }
+    /// Shows a denied call of the target.
+    pub(super) fn show(
+        &mut self,
+        new: &NewCall,
+        path: &CgroupPath,
+        now: Instant,
+        observers: &mut Observers<'_>,
+    ) {
+        let phase = new.denied_in_phase.unwrap_or(Phase::Workload);
+        let place = Place { phase, container: self.shown_label(path) };
+        self.show_live(new, &place, now, observers);
         (observers.new_call)(new);
+    }
+
+    /// Shows a new call to whoever watches.
+    fn show_live(
+        &mut self,
+        new: &NewCall,
+        place: &Place,
+        now: Instant,
+        observers: &mut Observers<'_>,
+    ) {
+        if new.argument.is_none_or(|argument| !argument.is_part_of_another(new.name)) {
+            self.activity.add(new, place.phase, now);
+            observers.live.new_call(new, place);
+        }
+    }
+
+    /// Whose a line is, where there are several that it may be.
+    fn shown_label(&self, path: &CgroupPath) -> Option<Escaped> {
+        let are_several = self.lives.are_several() || self.tracker.selections.len() > 1;
+        are_several.then(|| self.label(path))
+    }
+
+    /// What a target's cgroup is of: its container, or else the target. Short, and escaped.
+    fn label(&self, path: &CgroupPath) -> Escaped {
+        if let Some(container) = self.tracker.identities.container(path) {
+            return container.label;
+        }
+        let selections = &self.tracker.selections;
+        let target = selections.iter().find(|selection| selection.holds(path));
+        escape(target.map_or(path, |target| &target.name))
     }
 }
 

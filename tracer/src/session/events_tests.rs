@@ -192,3 +192,24 @@ fn the_uppermost_cgroup_of_a_target_is_followed_when_it_comes() {
     world.handle(0, Batch { cgroups, ..Batch::default() });
     assert_eq!(world.events.new_targets, [(app, CgroupPath::from("/app"))]);
 }
+
+#[test]
+fn the_calls_of_a_runtime_are_counted_apart_and_events_know_first_sights_alone() {
+    let mut world = World::new();
+    let id = "0123456789abcdef".repeat(4);
+    let cgroups = vec![announced(GONE, world.id("/app"), id.as_bytes())];
+    world.handle(0, Batch { cgroups, ..Batch::default() });
+    let of_class = |number, class| {
+        let key = EvidenceKey { class, ..key(GONE, number) };
+        CallEvent { key, ..call(GONE, number) }
+    };
+    let set_up = tracer_ebpf::class::HOST | tracer_ebpf::class::PARENT_HOST;
+    world.calls(1, vec![of_class(OPENAT, set_up), of_class(SOCKET, set_up)]);
+    assert_eq!((world.events.activity.calls, world.events.activity.set_up), (0, 2));
+    world.calls(5, vec![of_class(OPENAT, 0)]);
+    assert_eq!((world.events.activity.calls, world.events.activity.set_up), (1, 2));
+    assert_eq!(world.quiet_for(7), Some(2), "the profile has one call more");
+    assert_eq!(world.names(), ["openat", "socket"]);
+    let label = world.events.label(&format!("/app/{id}").as_str().into());
+    assert_eq!(label, "0123456789ab");
+}

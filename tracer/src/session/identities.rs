@@ -17,6 +17,7 @@ use crate::{
         report::RuntimeResponse,
         territory::{Territory, containers_in, is_in_pod_cgroup},
     },
+    text::{Escaped, escape},
 };
 
 /// The reports of runtimes, the cgroups that carry names, and the targets that these are matched
@@ -28,6 +29,15 @@ pub(super) struct Identities {
     pub(super) inventory: Inventory,
     /// The cgroups that carry the names of containers and pods.
     pub(super) claims: Claims,
+}
+
+/// A container, as a cgroup's path and the runtimes' reports say.
+pub(super) struct Container {
+    pub(super) id: String,
+    /// Short, and escaped.
+    pub(super) label: Escaped,
+    /// Its uppermost cgroup.
+    pub(super) top: CgroupPath,
 }
 
 impl Identities {
@@ -143,6 +153,14 @@ impl Identities {
             image: container.and_then(|container| container.image.clone()),
             user: user.filter(|user| *user != 0),
         })
+    }
+
+    /// The same for people who watch.
+    pub(super) fn container(&self, path: &str) -> Option<Container> {
+        let identity = self.identity(path)?;
+        let (top, _) = containers_in(path).find(|(_, name)| name.id == identity.id)?;
+        let label = escape(&identity.short_label());
+        Some(Container { id: identity.id, label, top: top.into() })
     }
 
     /// The pod of a container that no runtime reported, when the API server reported the pod.

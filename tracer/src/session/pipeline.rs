@@ -98,6 +98,7 @@ impl Session<'_> {
                 () = self.late.next_restart() => {}
                 _ = tick.tick() => {
                     self.events.tracker.poll_again(Instant::now());
+                    self.show_ends(observers)?;
                     self.show_status(Instant::now(), observers)?;
                     self.autosave(&mut autosave, observers)?;
                 }
@@ -179,6 +180,7 @@ impl Session<'_> {
     /// Reads everything, and assembles the recording.
     fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
         self.poll(observers)?;
+        self.show_ends(observers)?;
         let snapshot = self.recorder.drain()?;
         self.roots.look(&self.config.root);
         let (mut recording, filters, passed) = self.assemble_with(&snapshot, false, |parts| {

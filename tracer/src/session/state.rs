@@ -89,6 +89,7 @@ impl<'a> Session<'a> {
         let stream = EventStream::new(events, poller)?;
         let mut events = EventHandler::new(tracker, began);
         events.names.learn(&tree.nodes);
+        events.lives.expect_no_start_of(late.keys().copied());
         let late = Late::watch(&config.root, late, began)?;
         let audit = match config.purpose {
             Purpose::Record => None,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{config::Observers, state::Session};
+use super::{clock::boot_time, config::Observers, state::Session};
 use crate::{live::Status, text::escape};
 
 impl Session<'_> {
@@ -28,12 +28,26 @@ impl Session<'_> {
         observers.live.status(&Status {
             awaited: self.awaited().as_deref(),
             calls: activity.calls,
+            set_up: activity.set_up,
             denied: activity.denied,
             last_denied: activity.last_denied.as_deref(),
             quiet_for: activity.quiet_for(now),
             calls_per_second: totals.calls.map(|calls| self.rate.at(now, calls)),
             losses: totals.losses,
         });
+        Ok(())
+    }
+
+    /// Shows which containers ended since the last time.
+    pub(super) fn show_ends(&mut self, observers: &Observers<'_>) -> Result<()> {
+        let root = &self.config.root;
+        let ended = self.events.lives.ended(|path| root.id(path).is_ok());
+        if !ended.is_empty() {
+            let seconds = self.events.seconds(boot_time()?);
+            for (label, marks) in ended {
+                marks.iter().for_each(|mark| observers.live.mark(seconds, mark, &label));
+            }
+        }
         Ok(())
     }
 
