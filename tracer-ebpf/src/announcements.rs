@@ -1,6 +1,9 @@
 //! Events for whoever watches: the first sight of a cgroup, of a call, and of a value.
 
-use core::ptr::{addr_of_mut, write_volatile};
+use core::{
+    mem::transmute,
+    ptr::{addr_of_mut, write_volatile},
+};
 
 use aya_ebpf::helpers::{
     bpf_get_current_ancestor_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
@@ -21,15 +24,39 @@ pub fn announce_call(key: &EvidenceKey) {
 /// The same of a value of one of its arguments.
 #[inline(always)]
 pub fn announce_value(key: &EvidenceKey, seen: SeenValue) {
+    let [cgroup, rest] = words(key);
+    announce_sight(cgroup, rest, seen.0);
+}
+
+/// The same, as a function that the verifier checks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn announce_sight(cgroup: u64, rest: u64, seen: u64) -> u64 {
+    let (key, seen) = (of_words([cgroup, rest]), SeenValue(seen));
     let Some(mut entry) = CALL_EVENTS.reserve::<CallEvent>(0) else {
         count_loss(Counter::CallEvents);
-        return;
+        return 0;
     };
     // SAFETY: a helper without arguments.
     let time = unsafe { bpf_ktime_get_boot_ns() };
     let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    entry.write(CallEvent { time, key: *key, seen, pid, reserved: 0, command: task::command() });
+    entry.write(CallEvent { time, key, seen, pid, reserved: 0, command: task::command() });
     entry.submit(0);
+    0
+}
+
+/// A key in two numbers.
+#[inline(always)]
+pub fn words(key: &EvidenceKey) -> [u64; 2] {
+    // SAFETY: a structure of sixteen bytes without padding.
+    unsafe { transmute(*key) }
+}
+
+/// The key in two numbers.
+#[inline(always)]
+pub fn of_words(words: [u64; 2]) -> EvidenceKey {
+    // SAFETY: a structure of sixteen bytes, in which any bits are valid.
+    unsafe { transmute(words) }
 }
 
 /// Tells user space the name and the ancestors of a cgroup that made its first call.

@@ -7,7 +7,7 @@
 
 use core::{
     ffi::c_void,
-    ptr::{addr_of, addr_of_mut, read_volatile, write_volatile},
+    ptr::{addr_of_mut, read_volatile, write_volatile},
 };
 
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_probe_read_user};
@@ -26,6 +26,7 @@ use crate::{
     evidence::{self, EXISTS},
     maps::{ARGUMENT_VALUES, Counter, KNOWN_VALUES, RECORDS, count_loss},
     passed_arguments::{Context, argument_of},
+    verdict::unknown,
     verifier::barrier_var,
 };
 
@@ -147,13 +148,6 @@ fn forgotten(seen: SeenValue, record: *const CgroupRecord) -> SeenValue {
     SeenValue(barrier_var(seen.0, unknown(record)))
 }
 
-/// A word that the verifier does not know.
-#[inline(always)]
-fn unknown(record: *const CgroupRecord) -> u64 {
-    // SAFETY: `record` points to a value of the map.
-    unsafe { read_volatile(addr_of!((*record).verdict)) }
-}
-
 /// Every value that the call passes was seen before of this class.
 #[inline(always)]
 pub fn are_known<C: Context>(
@@ -167,12 +161,13 @@ pub fn are_known<C: Context>(
 
 #[inline(never)]
 fn known<C: Context>(context: *const c_void, record: *const CgroupRecord, sight: Sight) -> u32 {
+    let index = index_of(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;
         }
         let seen = forgotten(seen::<C>(context, sight, step), record);
-        if !is_kept(record, seen) && !is_kept(record, seen.of_any()) {
+        if !is_kept(index, seen) && !is_kept(index, seen.of_any()) {
             return 0;
         }
     }
@@ -205,30 +200,38 @@ fn note_all<C: Context>(
     sight: Sight,
     number: u32,
 ) -> u32 {
+    let index = index_of(record);
     for step in 0..MOST_ENTRIES {
         if step >= sight.entries() {
             break;
         }
-        let seen = forgotten(seen::<C>(context, sight, step), record);
-        if !is_kept(record, seen) {
-            note_value(record, cgroup, seen, number);
-        }
+        let seen = seen::<C>(context, sight, step);
+        note_value(index, cgroup, seen.0, number.into());
     }
     0
 }
 
-/// Records a value, if it is new and none too many.
+/// Records a value, if it is new and none too many. `index` is that of the cgroup's record.
+///
+/// It takes plain numbers, so that the verifier checks it once.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn note_value(record: *mut CgroupRecord, cgroup: u64, seen: SeenValue, number: u32) -> u32 {
+extern "C" fn note_value(index: u64, cgroup: u64, seen: u64, number: u64) -> u64 {
+    let (seen, number) = (SeenValue(seen), number as u32);
+    if is_kept(index, seen) {
+        return 0;
+    }
     let any = seen.of_any();
     let outcome = count_of(cgroup, any).and_then(|count| put_in(cgroup, seen, any, count));
     let Some((known, is_new)) = outcome else {
-        // SAFETY: `record` points to a value of the map.
-        unsafe { atomic::or(addr_of_mut!((*record).flags), flags::VALUES_LOST) };
+        if let Some(record) = RECORDS.get_ptr_mut(index as u32) {
+            // SAFETY: `record` points to a value of the map.
+            unsafe { atomic::or(addr_of_mut!((*record).flags), flags::VALUES_LOST) };
+        }
         return 0;
     };
-    let known = forgotten(known, record);
-    keep(record, known);
+    let known = SeenValue(barrier_var(known.0, cgroup));
+    keep(index, known);
     if is_new {
         count_loss(Counter::Values);
         announce(cgroup, known, number);
@@ -327,10 +330,10 @@ fn index_of(record: *const CgroupRecord) -> u64 {
     ((offset >> 7) * 0xCCCC_CCCD) >> 34
 }
 
-/// The value was seen before.
+/// The value was seen before, in the cgroup whose record has this index.
 #[inline(always)]
-fn is_kept(record: *const CgroupRecord, seen: SeenValue) -> bool {
-    let Some(known) = KnownValue::new(seen, index_of(record)) else { return false };
+fn is_kept(index: u64, seen: SeenValue) -> bool {
+    let Some(known) = KnownValue::new(seen, index) else { return false };
     let stands_at = |place| {
         // SAFETY: the pointer is one to a value of the map.
         KNOWN_VALUES.get_ptr(place).is_some_and(|at| unsafe { read_volatile(at) } == known.0)
@@ -341,8 +344,8 @@ fn is_kept(record: *const CgroupRecord, seen: SeenValue) -> bool {
 /// Keeps that a value was seen, where it may take the place of another one: that is looked for in
 /// the map the next time.
 #[inline(always)]
-fn keep(record: *const CgroupRecord, seen: SeenValue) {
-    let Some(known) = KnownValue::new(seen, index_of(record)) else { return };
+fn keep(index: u64, seen: SeenValue) {
+    let Some(known) = KnownValue::new(seen, index) else { return };
     let Some(first) = KNOWN_VALUES.get_ptr_mut(known.place()) else { return };
     let Some(second) = KNOWN_VALUES.get_ptr_mut(known.place() ^ 1) else { return };
     // SAFETY: the pointers are ones to values of the map.

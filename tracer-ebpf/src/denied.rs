@@ -13,7 +13,7 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     CgroupRecord, Denial, DenialEvent, DenialKey, OTHER_VALUES, ThreadEnd, ToldApart, Values,
-    architecture::{ARGUMENT_REGISTERS, COMPAT_ARGUMENT_REGISTERS, NUMBER_REGISTER},
+    architecture::NUMBER_REGISTER,
     arguments::told_apart_key,
     known, outcome,
     task_state::{CALLS_SHIFT, INSIDE, ONE_CALL, REFUSED},
@@ -26,8 +26,9 @@ use crate::{
         Counter, DENIAL_EVENTS, DENIALS, ENDS, PROCESSES, TASKS, TOLD_APART, config, count_loss,
     },
     memory::{load, probe, probe_user},
+    passed_arguments::register,
     task::{self, Task},
-    verifier::barrier_var,
+    verifier::{GO_ON, STOP, barrier_var, repeat},
 };
 
 /// The largest error number (`MAX_ERRNO` in `include/linux/err.h`).
@@ -186,9 +187,12 @@ fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, outcom
         count_loss(Counter::Compat);
         return 0;
     }
-    let facts = task.facts(evidence::runtime_namespace_now(record)) | task.filter_level() as u16;
+    // Of what is known of these, the verifier would follow each to the end.
+    let compat = barrier_var(compat.into(), cgroup) & 1 != 0;
+    let outcome = barrier_var(outcome.into(), cgroup) as u32;
+    let facts = Task::facts(evidence::runtime_namespace_now(record)) | task.filter_level() as u16;
     let call = evidence::key(record, cgroup, number, facts, compat);
-    let mut key = DenialKey { call, outcome, place: 0 };
+    let key = DenialKey { call, outcome, place: 0 };
     let apart = told_apart(number, compat);
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
@@ -196,42 +200,57 @@ fn note(record: *mut CgroupRecord, cgroup: u64, task: &Task, number: i32, outcom
         first_seen: now,
         count: 1,
         command: task::command(),
-        values: values(task, compat, &apart),
+        values: values(task, compat, &apart, cgroup),
         last_seen: now,
         last_thread: refused_thread(),
     };
-    note_at_its_place(&mut key, &denial, &apart)
+    let mut search = PlaceSearch { key, denial, apart, place: 0, is_noted: 0 };
+    // Another CPU may take the place that was free a moment ago: it is looked at once more.
+    repeat(2 * OTHER_VALUES + 2, look_at_place, &mut search);
+    if search.is_noted == 0 {
+        count_loss(Counter::Denials);
+    }
+    0
 }
 
-/// Looks for the place of these values, or takes the next one.
-#[inline(never)]
-fn note_at_its_place(key: &mut DenialKey, denial: &Denial, apart: &ToldApart) -> u32 {
-    let mut place = 0_u64;
-    // Another CPU may take the place that was free a moment ago: it is looked at once more.
-    for _ in 0..2 * OTHER_VALUES + 2 {
-        key.place = place as u32;
-        if let Some(found) = DENIALS.get_ptr_mut(*key) {
-            // SAFETY: `found` points to a value of the map; the values are written before the entry
-            // can be found.
-            let known = unsafe { &(*found).values };
-            if place >= u64::from(OTHER_VALUES) || apart.are_same(known, &denial.values) {
-                count(found, denial);
-                return 0;
-            }
-            place = barrier_var(place + 1, denial.first_seen);
-            continue;
+/// The search for the place of a denied call's values.
+struct PlaceSearch {
+    key: DenialKey,
+    denial: Denial,
+    apart: ToldApart,
+    /// The place that is looked at next.
+    place: u64,
+    /// Not 0: the call was counted or added.
+    is_noted: u64,
+}
+
+/// Looks at the next place: counts the call where its values are, or takes a free one.
+extern "C" fn look_at_place(_: u32, search: *mut PlaceSearch) -> i64 {
+    // SAFETY: the caller's search.
+    let search = unsafe { &mut *search };
+    search.key.place = search.place as u32;
+    let (key, denial) = (&search.key, &search.denial);
+    if let Some(found) = DENIALS.get_ptr_mut(key) {
+        // SAFETY: `found` points to a value of the map; the values are written before the entry can
+        // be found.
+        let known = unsafe { &(*found).values };
+        if search.place >= u64::from(OTHER_VALUES) || search.apart.are_same(known, &denial.values) {
+            count(found, denial);
+            search.is_noted = 1;
+            return STOP;
         }
-        match DENIALS.insert(*key, denial, BPF_NOEXIST as u64) {
-            Ok(()) => {
-                announce(key, denial);
-                return 0;
-            }
-            Err(EXISTS) => {}
-            Err(_) => break,
-        }
+        search.place = barrier_var(search.place + 1, denial.first_seen);
+        return GO_ON;
     }
-    count_loss(Counter::Denials);
-    0
+    match DENIALS.insert(key, denial, BPF_NOEXIST as u64) {
+        Ok(()) => {
+            announce(key, denial);
+            search.is_noted = 1;
+            STOP
+        }
+        Err(EXISTS) => GO_ON,
+        Err(_) => STOP,
+    }
 }
 
 /// What tells the values of a call apart; nothing of one that the table does not have.
@@ -243,17 +262,17 @@ fn told_apart(number: i32, compat: bool) -> ToldApart {
 }
 
 /// What the call was made with that the task is in: its arguments as they are in the registers,
-/// none without BTF, and what the first one points to where that counts.
+/// none without BTF, and what the first one points to where that counts. `unknown` is for
+/// [`barrier_var`].
 #[inline(always)]
-fn values(task: &Task, compat: bool, apart: &ToldApart) -> Values {
+fn values(task: &Task, compat: bool, apart: &ToldApart, unknown: u64) -> Values {
     let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
     let mut values = Values { arguments: [0; 6], pointed: 0, known: 0, pid };
     if config!(btf) == 0 {
         return values;
     }
     let registers = task.registers();
-    let places = if compat { COMPAT_ARGUMENT_REGISTERS } else { ARGUMENT_REGISTERS };
-    values.arguments = places.map(|place| probe(registers + place as usize).unwrap_or(0));
+    values.arguments = [0, 1, 2, 3, 4, 5].map(|index| register(registers, index, compat));
     values.known = known::ARGUMENTS;
     if apart.pointed != 0
         && let Some(pointed) = probe_user(values.arguments[0] as usize)
@@ -261,6 +280,8 @@ fn values(task: &Task, compat: bool, apart: &ToldApart) -> Values {
         values.pointed = pointed;
         values.known |= known::POINTED;
     }
+    values.known = barrier_var(values.known.into(), unknown) as u32;
+    values.pointed = barrier_var(values.pointed, unknown);
     values
 }
 

@@ -13,7 +13,7 @@ use tracer_ebpf::{
 };
 
 use crate::{
-    announcements::announce_call,
+    announcements::{announce_call, of_words, words},
     argument_values::{self, Watched},
     atomic,
     maps::{COUNTS, Counter, EVIDENCE, FREE_COUNTS, STATS, config, count_loss},
@@ -38,9 +38,9 @@ fn place(number: u32) -> (usize, u64) {
 
 /// Keeps where the runtime works that makes a container in a new cgroup.
 #[inline(never)]
-pub fn record_runtime_namespace(found: Found, task: &Task) -> u32 {
+pub fn record_runtime_namespace(found: Found) -> u32 {
     let Some(record) = found.record() else { return 0 };
-    let runtime_namespace = u64::from(task.namespace_of_runtime()) | RUNTIME_NAMESPACE_KNOWN;
+    let runtime_namespace = u64::from(Task::namespace_of_runtime()) | RUNTIME_NAMESPACE_KNOWN;
     // SAFETY: `record` points to a value of the map.
     unsafe { write_volatile(addr_of_mut!((*record).runtime_namespace), runtime_namespace) };
     0
@@ -60,11 +60,7 @@ fn runtime_namespace(record: *const CgroupRecord) -> u32 {
 pub fn runtime_namespace_now(record: *mut CgroupRecord) -> u32 {
     // SAFETY: `record` points to a value of the map.
     let known = unsafe { read_volatile(addr_of!((*record).runtime_namespace)) };
-    if known & RUNTIME_NAMESPACE_KNOWN == 0 {
-        Task::current().namespace_of_runtime()
-    } else {
-        known as u32
-    }
+    if known & RUNTIME_NAMESPACE_KNOWN == 0 { Task::namespace_of_runtime() } else { known as u32 }
 }
 
 /// Records a call of the native ABI. Hot: one bit test for a call that the container made before.
@@ -108,13 +104,13 @@ fn first_sight<C: Context>(
 ) -> u32 {
     let call = Watched::new(number, false);
     let task = Task::current();
-    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
-    if call.is_watched() && is_known::<C>(context, record, call, &task) {
+    let level = barrier_var(task.filter_level().into(), cgroup) as usize & (FILTER_LEVELS - 1);
+    if call.is_watched() && is_known::<C>(context, record, call, &task, level) {
         return 0;
     }
     let call = call.forgotten(record);
     claim_slot(record);
-    let key = key_of(record, cgroup, number as i32, &task, false);
+    let key = key_of(record, cgroup, number as i32, level as u16, false);
     if call.is_watched() {
         argument_values::note::<C>(context, record, &key, call);
         // As on the hot path: once the workload made a call, it does not matter who else does.
@@ -153,7 +149,7 @@ fn first_sight<C: Context>(
         if read_volatile(first_seen) == 0 {
             atomic::compare_exchange(first_seen, 0, bpf_ktime_get_boot_ns());
         }
-        note_flags(record, &task, !host);
+        note_flags(record, !host);
     }
     announce_call(&key);
     0
@@ -166,8 +162,8 @@ fn is_known<C: Context>(
     record: *mut CgroupRecord,
     call: Watched,
     task: &Task,
+    level: usize,
 ) -> bool {
-    let level = task.filter_level() as usize & (FILTER_LEVELS - 1);
     let class = if is_workloads(record, call, level) {
         level as u16
     } else if !has_started(record) && task.has_facts() && task.is_host(|| runtime_namespace(record))
@@ -218,14 +214,8 @@ fn note_entry(record: *mut CgroupRecord, number: u32, host: bool) {
 /// # Safety
 /// `record` must point to a value of the map.
 #[inline(always)]
-unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool) {
-    let mut seen = if of_container { flags::STARTED } else { 0 };
-    if config!(btf) != 0 {
-        seen |= if task.has_no_new_privs() { flags::NO_NEW_PRIVS } else { flags::NEW_PRIVS };
-        if task.filter_may_deny() {
-            seen |= flags::FILTER_MAY_DENY << task.filter_level();
-        }
-    }
+unsafe fn note_flags(record: *mut CgroupRecord, of_container: bool) {
+    let seen = if of_container { flags::STARTED } else { 0 } | flags_of_current();
     // SAFETY: the caller's.
     unsafe {
         let word = addr_of_mut!((*record).flags);
@@ -233,6 +223,23 @@ unsafe fn note_flags(record: *mut CgroupRecord, task: &Task, of_container: bool)
             atomic::or(word, seen);
         }
     }
+}
+
+/// What is kept of the current task, but for whose it is.
+///
+/// It takes plain numbers, so that the verifier checks it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn flags_of_current() -> u64 {
+    if config!(btf) == 0 {
+        return 0;
+    }
+    let task = Task::current();
+    let mut seen = if task.has_no_new_privs() { flags::NO_NEW_PRIVS } else { flags::NEW_PRIVS };
+    if task.filter_may_deny() {
+        seen |= flags::FILTER_MAY_DENY << task.filter_level();
+    }
+    seen
 }
 
 /// Records a call of another ABI, or one whose number has no bit of its own: in the evidence map,
@@ -246,8 +253,8 @@ pub fn note_unusual<C: Context>(
     compat: bool,
 ) -> u32 {
     let compat = barrier_var(u64::from(compat), cgroup) & 1 != 0;
-    let task = Task::current();
-    let key = key_of(record, cgroup, number, &task, compat);
+    let level = Task::current().filter_level() as u16;
+    let key = key_of(record, cgroup, number, level, compat);
     let call = Watched::new(number as u32, compat).forgotten(record);
     if call.is_watched() {
         argument_values::note::<C>(context, record, &key, call);
@@ -255,20 +262,21 @@ pub fn note_unusual<C: Context>(
     note_evidence(&key);
     let of_container = key.class & (class::HOST | UNUSUAL) == 0;
     // SAFETY: `record` points to a value of the map.
-    unsafe { note_flags(record, &task, of_container) };
+    unsafe { note_flags(record, of_container) };
     0
 }
 
-/// What separates a call of a task from others, with the facts about the task.
+/// What separates a call of the current task from others, with the facts about the task, whose
+/// filter count is `level`.
 #[inline(always)]
 fn key_of(
     record: *mut CgroupRecord,
     cgroup: u64,
     number: i32,
-    task: &Task,
+    level: u16,
     compat: bool,
 ) -> EvidenceKey {
-    let facts = task.facts(runtime_namespace_now(record)) | task.filter_level() as u16;
+    let facts = Task::facts(runtime_namespace_now(record)) | level;
     key(record, cgroup, number, facts, compat)
 }
 
@@ -292,14 +300,24 @@ pub fn key(
 /// Counts a key of the evidence map, or adds it.
 #[inline(always)]
 fn note_evidence(key: &EvidenceKey) {
+    let [cgroup, rest] = words(key);
+    note_key(cgroup, rest);
+}
+
+/// The same, as a function that the verifier checks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn note_key(cgroup: u64, rest: u64) -> u64 {
+    let key = &of_words([cgroup, rest]);
     if count_evidence(key) {
-        return;
+        return 0;
     }
     match EVIDENCE.insert(key, by_current_task(1), BPF_NOEXIST as u64) {
         Ok(()) => announce_call(key),
         Err(EXISTS) if count_evidence(key) => {}
         Err(_) => count_loss(Counter::Evidence),
     }
+    0
 }
 
 /// What is seen now, of the current task.

@@ -49,6 +49,7 @@ use crate::{
     passed_arguments::Context,
     task::Task,
     verdict::{Found, Tracking},
+    verifier::barrier_var,
 };
 
 /// Records the call that the current task is entering.
@@ -236,10 +237,11 @@ fn record(context: &impl EbpfContext, task: &Task) -> Option<(*mut CgroupRecord,
             let found = verdict::resolve(cgroup);
             report(context, found, cgroup);
             if found.is_new() {
-                evidence::record_runtime_namespace(found, task);
+                evidence::record_runtime_namespace(found);
             }
             let record = found.record()?;
-            Some((record, verdict::cgroup_of(record)))
+            // As unknown to the verifier as on the hot path, so that it follows both once.
+            Some((record, barrier_var(verdict::cgroup_of(record), verdict::unknown(record))))
         }
     }
 }

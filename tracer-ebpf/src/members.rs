@@ -139,15 +139,26 @@ fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 
             verdict::note_visited(id);
         }
     }
+    // What became of it is the same to the verifier.
+    change.now.home = barrier_var(change.now.home, id);
+    change.thread = barrier_var(change.thread.into(), id) as u32;
     announce(task, &before, &change);
     0
 }
 
 #[inline(always)]
 fn keep(process: u32, member: &Member) {
-    if member.cgroup != 0 && MEMBERS.insert(process, *member, 0).is_err() {
+    keep_member(process.into(), member.cgroup, member.home);
+}
+
+/// The same, as a function that the verifier checks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn keep_member(process: u64, cgroup: u64, home: u64) -> u64 {
+    if cgroup != 0 && MEMBERS.insert(process as u32, Member { cgroup, home }, 0).is_err() {
         count_loss(Counter::Members);
     }
+    0
 }
 
 /// Where a cgroup stands, by its ancestors.

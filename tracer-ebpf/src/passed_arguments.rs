@@ -9,7 +9,7 @@ use aya_ebpf::{
 
 use tracer_ebpf::architecture;
 
-use crate::memory::probe;
+use crate::memory::read_word;
 
 /// Where a program finds the arguments of a call.
 pub trait Context: EbpfContext {
@@ -36,23 +36,29 @@ const fn packed(places: [u32; 6]) -> u64 {
     packed
 }
 
+/// The register that an argument of the call is in, by its index; 0 when it cannot be read.
+#[inline(always)]
+pub fn register(registers: usize, index: u32, compat: bool) -> u64 {
+    const NATIVE: u64 = packed(architecture::ARGUMENT_REGISTERS);
+    const COMPAT: u64 = packed(architecture::COMPAT_ARGUMENT_REGISTERS);
+    // One way for both: the verifier need not follow two.
+    let compat = u64::from(compat).wrapping_neg();
+    let places = NATIVE ^ (NATIVE ^ COMPAT) & compat;
+    read_word(registers + (places >> (8 * index) & 0xff) as usize)
+}
+
 /// An argument of the call, by its index.
 #[inline(always)]
 pub fn argument_of<C: Context>(context: *const c_void, index: u32, compat: bool) -> u64 {
-    // One way for both: the verifier need not follow two.
-    let compat = u64::from(compat).wrapping_neg();
     let value = if C::HAS_ARGUMENTS {
         argument_in_context(context, index)
     } else {
-        const NATIVE: u64 = packed(architecture::ARGUMENT_REGISTERS);
-        const COMPAT: u64 = packed(architecture::COMPAT_ARGUMENT_REGISTERS);
-        let places = NATIVE ^ (NATIVE ^ COMPAT) & compat;
         // SAFETY: the context's first word is the address of the registers; the verifier checks the
         // bound.
         let registers = unsafe { read_volatile(context.cast::<usize>()) };
-        probe(registers + (places >> (8 * index) & 0xff) as usize).unwrap_or(0)
+        register(registers, index, compat)
     };
-    value & !(compat << 32)
+    value & !(u64::from(compat).wrapping_neg() << 32)
 }
 
 /// The same in the context of the classic tracepoint: behind the bytes that every event begins with

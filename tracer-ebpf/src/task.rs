@@ -118,7 +118,7 @@ impl Task {
         if !self.btf {
             return;
         }
-        let node = self.node();
+        let node = node_of(self.address);
         if load::<u64>(node, config!(node_id)) != cgroup {
             return;
         }
@@ -168,7 +168,12 @@ impl Task {
     /// The facts of this task as the bits of [`class`], without the filter count and what is kept
     /// of the cgroup.
     #[inline(always)]
-    pub fn facts(&self, runtime_namespace: u32) -> u16 {
+    pub fn facts(runtime_namespace: u32) -> u16 {
+        facts_of_current(runtime_namespace.into()) as u16
+    }
+
+    #[inline(always)]
+    fn look_at_facts(&self, runtime_namespace: u32) -> u16 {
         if !self.btf {
             return class::UNKNOWN | self.runtime_name();
         }
@@ -179,55 +184,46 @@ impl Task {
         let mount: usize = load(namespaces, config!(namespaces_mount));
         let init = init_of_children(namespaces);
         let executable = self.executable(mount, init, runtime_namespace) << class::EXECUTABLE_SHIFT;
-        let mut facts = self.barrier(executable);
-        facts |= self.bit_if(is_outside(mount, runtime_namespace), class::HOST);
+        let unknown: u32 = load(self.address, config!(task_flags));
+        let bit_if = |set, bit| barrier(if set { bit } else { 0 }, unknown);
+        let mut facts = barrier(executable, unknown);
+        facts |= bit_if(is_outside(mount, runtime_namespace), class::HOST);
         let pending = init == 0 || load::<u32>(init, config!(task_flags)) & PF_FORKNOEXEC != 0;
-        facts |= self.bit_if(pending, class::INIT_PENDING);
+        facts |= bit_if(pending, class::INIT_PENDING);
         let host_processes = init != 0 && is_outside(mount_namespace_of(init), runtime_namespace);
-        facts |= self.bit_if(host_processes, class::HOST_PROCESSES);
+        facts |= bit_if(host_processes, class::HOST_PROCESSES);
         // A thread is always forked, and never exec'd: what counts is its process.
         let leader: usize = load(self.address, config!(task_leader));
         if leader == 0 {
             return facts;
         }
         let forked = load::<u32>(leader, config!(task_flags)) & PF_FORKNOEXEC != 0;
-        facts |= self.bit_if(forked, class::FORKED);
+        facts |= bit_if(forked, class::FORKED);
         let parent: usize = load(leader, config!(task_parent));
-        if parent != 0 {
-            facts |= self.facts_of_parent(parent, runtime_namespace);
+        if parent == 0 {
+            return facts;
         }
-        facts
-    }
-
-    #[inline(always)]
-    fn facts_of_parent(&self, parent: usize, runtime_namespace: u32) -> u16 {
         let outside = cgroup_of(parent) != cgroup_of(self.address);
         // A parent that is about to end has no namespaces any more. One in another cgroup is who
         // put the process here: its children will have another parent in a moment, and what was
         // made here has its parent here.
         let ends = load::<u64>(parent, config!(task_namespaces)) == 0;
         let host = is_outside(mount_namespace_of(parent), runtime_namespace);
-        self.bit_if(host || outside && ends, class::PARENT_HOST)
-            | self.bit_if(outside, class::PARENT_OUTSIDE)
-    }
-
-    /// A bit, or 0, as a value that the verifier does not know.
-    #[inline(always)]
-    fn bit_if(&self, set: bool, bit: u16) -> u16 {
-        self.barrier(if set { bit } else { 0 })
-    }
-
-    #[inline(always)]
-    fn barrier(&self, value: u16) -> u16 {
-        let unknown: u32 = load(self.address, config!(task_flags));
-        barrier_var(u64::from(value), u64::from(unknown)) as u16
+        facts
+            | bit_if(host || outside && ends, class::PARENT_HOST)
+            | bit_if(outside, class::PARENT_OUTSIDE)
     }
 
     /// The mount namespace of the parent, by its inode number, when it is not the host's and the
     /// parent belongs to the host all the same: its children are in the pid namespace of the host's
     /// init. Else 0.
     #[inline(always)]
-    pub fn namespace_of_runtime(&self) -> u32 {
+    pub fn namespace_of_runtime() -> u32 {
+        namespace_of_runtime() as u32
+    }
+
+    #[inline(always)]
+    fn look_for_namespace_of_runtime(&self) -> u32 {
         if !self.btf {
             return 0;
         }
@@ -307,6 +303,26 @@ impl Task {
     }
 }
 
+/// [`Task::facts`], as a function that the verifier checks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn facts_of_current(runtime_namespace: u64) -> u64 {
+    Task::current().look_at_facts(runtime_namespace as u32).into()
+}
+
+/// [`Task::namespace_of_runtime`], as a function that the verifier checks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn namespace_of_runtime() -> u64 {
+    Task::current().look_for_namespace_of_runtime().into()
+}
+
+/// The value, as one that the verifier does not know.
+#[inline(always)]
+fn barrier(value: u16, unknown: u32) -> u16 {
+    barrier_var(u64::from(value), u64::from(unknown)) as u16
+}
+
 /// The init of the pid namespace for a task's children; 0 when there is none yet.
 #[inline(always)]
 pub fn init_of_children(namespaces: usize) -> usize {
@@ -317,10 +333,15 @@ pub fn init_of_children(namespaces: usize) -> usize {
 /// The id of a task's cgroup.
 #[inline(always)]
 fn cgroup_of(task: usize) -> u64 {
+    load(node_of(task), config!(node_id))
+}
+
+/// Where the kernel keeps the id and the name of a task's cgroup.
+#[inline(always)]
+fn node_of(task: usize) -> usize {
     let set: usize = load(task, config!(task_cgroups));
     let cgroup: usize = load(set, config!(css_set_default_cgroup));
-    let node: usize = load(cgroup, config!(cgroup_node));
-    load(node, config!(node_id))
+    load(cgroup, config!(cgroup_node))
 }
 
 /// The mount namespace of a task; 0 for a task that has ended.

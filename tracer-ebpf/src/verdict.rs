@@ -111,6 +111,13 @@ pub fn cgroup_of(record: *const CgroupRecord) -> u64 {
     unsafe { read_volatile(addr_of!((*record).verdict)) & ID_MASK }
 }
 
+/// A word that the verifier does not know.
+#[inline(always)]
+pub fn unknown(record: *const CgroupRecord) -> u64 {
+    // SAFETY: `record` points to a value of the map.
+    unsafe { read_volatile(addr_of!((*record).verdict)) }
+}
+
 /// Finds a cgroup behind its first place, or decides about it and claims a place. In a cgroup that
 /// is visited, a call of a process that left a target is that target's.
 #[inline(never)]
@@ -119,14 +126,14 @@ pub fn resolve(cgroup: u64) -> Found {
         count_loss(Counter::Calls);
         return Found::LOST;
     }
-    let mut found = probe(cgroup).forgotten(cgroup);
+    let mut found = Found(probe(cgroup)).forgotten(cgroup);
     if found.0 == Found::ABSENT.0 {
-        found = match barrier_var(decide(cgroup), cgroup) {
+        found = match decide(cgroup) {
             0 => {
                 count_loss(Counter::Calls);
                 Found::LOST
             }
-            word => claim(word),
+            word => Found(claim(word)),
         };
         found = found.forgotten(cgroup);
     }
@@ -142,14 +149,17 @@ pub fn resolve(cgroup: u64) -> Found {
 /// The record of a target's cgroup, for a process that is elsewhere.
 #[inline(always)]
 fn record_of(home: u64) -> Found {
-    let found = probe(home).forgotten(home);
-    let found = if found.0 == Found::ABSENT.0 { claim(home | TRACKED) } else { found };
+    let mut found = Found(probe(home));
+    if found.0 == Found::ABSENT.0 {
+        found = Found(claim(home | TRACKED));
+    }
     Found(found.0 & !(Found::VISITED | Found::NEW))
 }
 
-/// Looks at the places of a cgroup.
+/// Looks at the places of a cgroup. Returns a [`Found`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn probe(cgroup: u64) -> Found {
+extern "C" fn probe(cgroup: u64) -> u64 {
     let log2 = config!(verdicts_log2);
     let start = verdict_index(cgroup, log2);
     for step in 0..PROBES {
@@ -158,11 +168,11 @@ fn probe(cgroup: u64) -> Found {
         // SAFETY: `record` points to a value of the map.
         match unsafe { read_volatile(addr_of!((*record).verdict)) } {
             0 => break,
-            word if word & ID_MASK == cgroup => return Found::by_word(word, index),
+            word if word & ID_MASK == cgroup => return Found::by_word(word, index).0,
             _ => {}
         }
     }
-    Found::ABSENT
+    Found::ABSENT.0
 }
 
 /// The word for the current task's cgroup: its id, with [`TRACKED`] when an ancestor is a root. 0:
@@ -171,8 +181,9 @@ fn probe(cgroup: u64) -> Found {
 /// Another CPU may move the task between the reading of its id and of its ancestors. A verdict must
 /// never be kept under the wrong id, so the id is read again afterwards, and the walk begun anew
 /// when it changed.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn decide(cgroup: u64) -> u64 {
+extern "C" fn decide(cgroup: u64) -> u64 {
     let mut walk = Walk { id: cgroup, level: 0, root: 0 };
     repeat(MAX_STEPS, look_at_ancestor, &mut walk);
     // SAFETY: a helper without pointers.
@@ -214,9 +225,10 @@ extern "C" fn look_at_ancestor(_: u32, walk: *mut Walk) -> i64 {
 }
 
 /// Puts a word into the table: at the first place that was never taken, else at one that holds no
-/// evidence.
+/// evidence. Returns a [`Found`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn claim(word: u64) -> Found {
+extern "C" fn claim(word: u64) -> u64 {
     let cgroup = word & ID_MASK;
     let tracked = word & TRACKED != 0;
     let log2 = config!(verdicts_log2);
@@ -230,9 +242,9 @@ fn claim(word: u64) -> Found {
     repeat(2 * PROBES, take_next, &mut search);
     let outcome = search.outcome;
     if outcome.0 == Found::ABSENT.0 {
-        return without_place(cgroup, tracked);
+        return without_place(cgroup, tracked).0;
     }
-    if outcome.is_new() { claimed(cgroup, tracked, outcome.0 as u32 - 1) } else { outcome }
+    if outcome.is_new() { claimed(cgroup, tracked, outcome.0 as u32 - 1).0 } else { outcome.0 }
 }
 
 /// A search for a place for a word.
@@ -322,17 +334,25 @@ fn without_place(cgroup: u64, tracked: bool) -> Found {
 }
 
 /// Notes that processes which left a target are in a cgroup.
-#[inline(always)]
-pub fn note_visited(cgroup: u64) {
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn note_visited(cgroup: u64) -> u64 {
     if VISITED.insert(cgroup, 1, 0).is_err() {
         count_loss(Counter::Members);
-        return;
+        return 0;
     }
+    let mut cgroup = cgroup;
+    repeat(PROBES, mark_next, &mut cgroup);
+    0
+}
+
+/// Looks at the next place of a cgroup.
+extern "C" fn mark_next(step: u32, cgroup: *mut u64) -> i64 {
+    // SAFETY: the caller's cgroup.
+    let cgroup = unsafe { *cgroup };
     let log2 = config!(verdicts_log2);
-    let start = verdict_index(cgroup, log2);
-    for step in 0..PROBES {
-        mark_visited((start + step) & ((1 << log2) - 1), cgroup);
-    }
+    mark_visited(verdict_index(cgroup, log2).wrapping_add(step) & ((1 << log2) - 1), cgroup);
+    GO_ON
 }
 
 /// Marks the place, if it is that cgroup's.

@@ -1,4 +1,9 @@
 //! What keeps the verifier's work small.
+//!
+//! It checks a function that takes plain numbers and has a name of its own (`no_mangle`, so that it
+//! is global for the linker and in the object's BTF) once, whoever calls it, and knows nothing of
+//! what it returns. It follows every other function from each of its callers, with what is known
+//! there.
 
 use core::{arch::asm, ffi::c_void, ptr};
 
@@ -23,11 +28,24 @@ pub fn repeat<T>(most: u32, turn: extern "C" fn(u32, *mut T) -> i64, state: &mut
         unsafe { bpf_loop(most, turn as *mut c_void, ptr::from_mut(state).cast(), 0) };
         return;
     }
-    for number in 0..most {
-        if turn(number, state) == STOP {
+    let most = opaque(most);
+    let mut number = 0;
+    while number < most {
+        if turn(number as u32, state) == STOP {
             break;
         }
+        number += 1;
     }
+}
+
+/// The same number, which the verifier knows and the compiler does not: it would repeat the
+/// instructions of a short loop as often as there are turns.
+#[inline(always)]
+fn opaque(number: u32) -> u64 {
+    let mut number = u64::from(number);
+    // SAFETY: copies a register to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack)) };
+    number
 }
 
 /// The same value, of which the verifier knows nothing from here on: libbpf's macro of this name.

@@ -5,7 +5,7 @@ use tracer_ebpf::architecture::SIGSYS;
 use super::Task;
 use crate::{
     maps::config,
-    memory::{load, probe},
+    memory::{load, read_word},
 };
 
 /// The largest bitmap of allowed numbers that is looked at.
@@ -59,7 +59,7 @@ impl Task {
             return false;
         }
         let bitmap = filter + config!(filter_allow_native) as usize;
-        let allowed = probe::<u64>(bitmap + word as usize * 8).unwrap_or(0);
+        let allowed = read_word(bitmap + word as usize * 8);
         allowed & 1 << (number % 64) != 0
     }
 
