@@ -7,7 +7,9 @@ use std::{
 };
 
 use aya::{Ebpf, programs::RawTracePoint};
-use tracer::bpf::{ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Recorder, syscall_tracepoints};
+use tracer::bpf::{
+    ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Preparation, Recorder, syscall_tracepoints,
+};
 
 use crate::Variant;
 
@@ -66,7 +68,6 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
     let raw = Options {
         roots: groups.iter().map(|group| group.id()).collect(),
         targets: groups.iter().map(|group| group.id()).collect(),
-        btf: true,
         counts: true,
         denied: false,
         hook: Hook::Raw,
@@ -79,17 +80,18 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         let ids = syscall_tracepoints(Path::new("/sys"), true);
         Options { hook: Hook::Classic(ids.expect("tracefs")), ..raw.clone() }
     };
-    let tracer = |options| {
-        let attached =
-            Recorder::attach(&options).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let attached = |options, btf| {
+        let attached = Recorder::attach(&options, Preparation::begin(btf));
+        let attached = attached.unwrap_or_else(|error| panic!("{error}: {error:?}"));
         Attached::Tracer(Box::new(attached))
     };
+    let tracer = |options| attached(options, true);
     match variant {
         Variant::Untraced => Attached::Nothing,
         Variant::Empty => Attached::Empty(Box::new(empty())),
         Variant::Tracer => tracer(raw),
         Variant::TracerWithoutCounts => tracer(Options { counts: false, ..raw }),
-        Variant::TracerWithoutBtf => tracer(Options { btf: false, ..raw }),
+        Variant::TracerWithoutBtf => attached(raw, false),
         Variant::TracerDenied => tracer(Options { denied: true, ..raw }),
         Variant::TracerClassic => tracer(classic()),
         Variant::TracerClassicDenied => tracer(Options { denied: true, ..classic() }),

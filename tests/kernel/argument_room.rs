@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tests::{Cgroup, Running, ground_truth};
-use tracer::bpf::{Events, Hook, Options, Recorder};
+use tracer::bpf::{Events, Hook, Options, Preparation, Recorder};
 use tracer_ebpf::flags;
 
 tests::trials! {
@@ -19,7 +19,6 @@ fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
     let options = Options {
         roots: vec![above.id()],
         targets: vec![target.id()],
-        btf: true,
         counts: false,
         denied: false,
         hook: Hook::Raw,
@@ -28,7 +27,7 @@ fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
         argument_values: values,
         log: false,
     };
-    Recorder::attach(&options).expect("the kernel side")
+    Recorder::attach(&options, Preparation::begin(true)).expect("the kernel side")
 }
 
 /// Lets one cgroup pass so many values.

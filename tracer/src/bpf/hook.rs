@@ -27,4 +27,9 @@ impl Hook {
         };
         Some((classic.name, id))
     }
+
+    /// The name of a program at this place.
+    pub(super) fn name_of(self, program: KernelProgram) -> &'static str {
+        self.classic(program).map_or(program.name, |(name, _)| name)
+    }
 }

@@ -8,7 +8,6 @@ use tracer_ebpf::{
 };
 
 use super::{
-    btf::{self, BtfError},
     error::{KernelError, load_error},
     hook::Hook,
     maps::map_error,
@@ -37,8 +36,6 @@ pub struct Options {
     /// Ids of the uppermost cgroups of the targets that exist: processes that leave them are
     /// followed.
     pub targets: Vec<u64>,
-    /// Use the kernel's BTF when it is there.
-    pub btf: bool,
     /// Count calls.
     pub counts: bool,
     /// Watch the calls that filters deny. It costs as much again as everything else.
@@ -57,40 +54,30 @@ pub struct Options {
     pub log: bool,
 }
 
-/// The configuration for this kernel, and the reason when it is one without BTF.
-pub(super) fn configure(options: &Options) -> (Config, Result<(), BtfError>) {
+/// The configuration, with what the options say beside what is known of the kernel.
+pub(super) fn configure(options: &Options, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
     let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
-    let base = Config {
+    Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },
         bpf_loop: KernelVersion::current().is_ok_and(|kernel| kernel >= BPF_LOOP) as u32,
-        ..Config::default()
-    };
-    let offsets = if options.btf { btf::offsets() } else { Err(BtfError::NotWanted) };
-    match offsets {
-        Ok(offsets) => (
-            Config {
-                btf: 1,
-                verdicts_log2: base.verdicts_log2,
-                count_slots: base.count_slots,
-                bpf_loop: base.bpf_loop,
-                ..offsets
-            },
-            Ok(()),
-        ),
-        Err(error) => (base, Err(error)),
+        ..*kernel
     }
 }
 
-pub(super) fn load(options: &Options, config: &Config) -> Result<Ebpf, KernelError> {
+pub(super) fn load(
+    options: &Options,
+    config: &Config,
+    loader: EbpfLoader<'static>,
+) -> Result<Ebpf, KernelError> {
     let entries = 1 << config.verdicts_log2;
     let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
     let denied = |entries, least| if options.denied { entries } else { least };
-    EbpfLoader::new()
-        .btf(None)
+    let mut loader: EbpfLoader<'_> = loader;
+    loader
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)

@@ -21,6 +21,7 @@ mod membership;
 mod mmap_array;
 mod patch_config;
 mod perf_event;
+mod preparation;
 mod probe;
 mod program_info;
 mod programs;
@@ -29,6 +30,7 @@ mod recorder;
 mod refusal;
 mod sizes;
 mod tracefs;
+mod verification;
 
 pub use self::{
     btf::BtfError,
@@ -38,6 +40,7 @@ pub use self::{
     kernel_log::forward_kernel_log,
     load::Options,
     maps::EventBuffer,
+    preparation::Preparation,
     recorder::{Events, KernelLog, Recorder, Totals},
     refusal::Refusal,
     sizes::ARGUMENT_VALUE_ENTRIES,

@@ -20,6 +20,7 @@ use super::{
     perf_event::PerfEvent,
     program_info,
     refusal::{Refusal, causes},
+    verification::Verification,
 };
 use crate::recording::Attach;
 
@@ -48,22 +49,27 @@ struct Attaching<'a> {
     /// The raw tracepoint takes the place of a classic one that is refused, for this program and
     /// those that follow.
     fall_back: bool,
+    verification: Verification,
     refusals: Vec<String>,
 }
 
 impl Attaching<'_> {
     fn attach(&mut self, program: KernelProgram) -> Result<Attached, KernelError> {
-        match Attached::new(self.ebpf, program, self.hook) {
+        match self.attach_here(program) {
             Err(error @ (KernelError::PerfEvent { .. } | KernelError::Refused { .. }))
                 if self.fall_back && self.hook.classic(program).is_some() =>
             {
                 self.hook = Hook::Raw;
                 let refusal = in_one_line(&error);
                 self.refusals.push(format!("{refusal}; the raw tracepoint is used instead"));
-                Attached::new(self.ebpf, program, self.hook)
+                self.attach_here(program)
             }
             attached => attached,
         }
+    }
+
+    fn attach_here(&mut self, program: KernelProgram) -> Result<Attached, KernelError> {
+        Attached::new(self.ebpf, program, self.hook, &mut self.verification)
     }
 
     /// Entries are watched before exits are: a call of which only the exit is seen would look
@@ -101,8 +107,12 @@ impl Programs {
         members: bool,
     ) -> Result<Self, KernelError> {
         let Options { hook, fall_back, denied, .. } = *options;
-        let mut attaching = Attaching { ebpf, hook, fall_back, refusals: Vec::new() };
         let members = if members { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE][..] } else { &[] };
+        let on_calls = if denied { &[ENTER_TRACKING, EXIT, TASK_EXIT][..] } else { &[ENTER] };
+        // The largest one first.
+        let names = on_calls.iter().chain(members).map(|program| hook.name_of(*program));
+        let verification = Verification::by_loading(ebpf, &names.collect::<Vec<_>>());
+        let mut attaching = Attaching { ebpf, hook, fall_back, verification, refusals: Vec::new() };
         let members = members.iter().map(|program| attaching.attach(*program));
         let members = members.collect::<Result<Vec<_>, _>>()?;
         let task_exit = if denied { attaching.task_exit()? } else { None };
@@ -194,17 +204,23 @@ enum Link {
 
 impl Attached {
     /// Loads the program and attaches it.
-    fn new(ebpf: &mut Ebpf, program: KernelProgram, hook: Hook) -> Result<Self, KernelError> {
+    fn new(
+        ebpf: &mut Ebpf,
+        program: KernelProgram,
+        hook: Hook,
+        verification: &mut Verification,
+    ) -> Result<Self, KernelError> {
         let (name, link) = match hook.classic(program) {
             Some((name, id)) => {
                 let loaded: &mut TracePoint = find(ebpf, name)?;
-                loaded.load().map_err(|error| refused(name, &error))?;
+                verification.load(name, loaded).map_err(|error| refused(name, &error))?;
                 let event = PerfEvent::attach(descriptor(ebpf, name)?, id);
                 (name, Link::Classic(event.map_err(|failure| perf_event(program, failure))?))
             }
             None => {
                 let loaded: &mut RawTracePoint = find(ebpf, program.name)?;
-                loaded.load().map_err(|error| refused(program.name, &error))?;
+                let name = program.name;
+                verification.load(name, loaded).map_err(|error| refused(name, &error))?;
                 let link = loaded.attach(program.tracepoint);
                 (program.name, Link::Raw(link.map_err(|error| attach(program, error))?))
             }

@@ -17,11 +17,11 @@ use super::{
     cgroup_table::{CgroupTable, CgroupTotals},
     denials::{Denials, Processes},
     error::KernelError,
-    host_namespace,
-    load::{OBJECT, Options, configure, insert_roots, load},
+    load::{Options, configure, insert_roots, load},
     maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, map_error, take_map, typed},
     membership::Membership,
     mmap_array::MmapArray,
+    preparation::{KernelFacts, Preparation},
     programs::Programs,
 };
 use crate::{
@@ -77,16 +77,14 @@ impl Recorder {
     ///
     /// # Errors
     /// [`KernelError`]: what the kernel refused.
-    pub fn attach(options: &Options) -> Result<(Self, Events), KernelError> {
-        if OBJECT.is_empty() {
-            return Err(KernelError::NoObject);
-        }
-        let (mut config, btf) = configure(options);
-        if btf.is_ok() {
-            config.host_mount_namespace = host_namespace::inode_number(&config)?;
-        }
-        let mut ebpf = load(options, &config)?;
-        // The kernel's types were read here, and by aya for each load.
+    pub fn attach(
+        options: &Options,
+        preparation: Preparation,
+    ) -> Result<(Self, Events), KernelError> {
+        let (KernelFacts { config, btf }, loader) = preparation.finish()?;
+        let config = configure(options, &config);
+        let mut ebpf = load(options, &config, loader)?;
+        // The kernel's types were read to prepare, here and by aya.
         release_free_memory();
         let log = options
             .log

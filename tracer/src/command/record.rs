@@ -21,7 +21,7 @@ use super::{
     written,
 };
 use crate::{
-    bpf::forward_kernel_log,
+    bpf::{Preparation, forward_kernel_log},
     cli::{LiveView, Record},
     live::Live,
     message::print_err,
@@ -48,6 +48,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
             &"`--out -` cannot be used with a command: standard output is the command's\n\nhint: write to a file, for example --out profile.json",
         ));
     }
+    let preparation = Preparation::begin(!typed.no_btf);
     let host = session_config::host(&specs, typed.attach)?;
     let mut command =
         session_config::command(&typed.command, typed.user.as_deref(), None, choices.quiet)?;
@@ -82,7 +83,6 @@ pub fn run(typed: &Record) -> Result<Exit> {
         wait: typed.wait || typed.all_containers,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
-        no_btf: typed.no_btf,
         verbose: choices.verbose,
         accept_late_start: choices.accept_late_start,
     };
@@ -96,7 +96,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
         forward_kernel_log(|line| print_err(&line));
     }
     let session = |observers: Observers<'_>| {
-        runtime.block_on(session::record(&config, &mut signals, observers))
+        runtime.block_on(session::record(&config, preparation, &mut signals, observers))
     };
     let mut events = events.map(Events::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;

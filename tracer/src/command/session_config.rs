@@ -84,8 +84,6 @@ pub(super) struct WatchOptions {
     pub(super) duration: Option<Duration>,
     /// The session ends when there was no new call for this time.
     pub(super) until_quiet: Option<Duration>,
-    /// The kernel's type information is not used.
-    pub(super) no_btf: bool,
     /// The kernel side logs.
     pub(super) verbose: bool,
     /// A late start counts as complete.
@@ -108,7 +106,6 @@ pub(super) fn session_config(
         duration: options.duration,
         until_quiet: options.until_quiet,
         snapshot_every: None,
-        btf: !options.no_btf,
         counts: purpose == Purpose::Record,
         denied: purpose == Purpose::Verify,
         hook,

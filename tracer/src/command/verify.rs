@@ -18,7 +18,7 @@ use super::{
     verify_report,
 };
 use crate::{
-    bpf::forward_kernel_log,
+    bpf::{Preparation, forward_kernel_log},
     cli::Verify,
     live::Live,
     message::{print, print_err},
@@ -38,6 +38,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let (mut capabilities, basis) =
         TargetCapabilities::begin(typed.caps.as_deref(), !typed.command.is_empty())?;
     let mut profile = ProfileFile::read(&typed.profile, basis)?;
+    let preparation = Preparation::begin(!typed.no_btf);
     let host = session_config::host(&specs, typed.attach)?;
     let filter = privileges::filter(typed.privileges, &typed.command, &profile, typed.quiet)?;
     let no_new_privs = filter.as_ref().is_some_and(|filter| filter.no_new_privs);
@@ -65,7 +66,6 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         wait: typed.wait,
         duration: typed.duration,
         until_quiet: typed.until_quiet,
-        no_btf: typed.no_btf,
         verbose: typed.verbose,
         accept_late_start: typed.accept_late_start,
     };
@@ -87,7 +87,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         snapshot: &mut |_| "SIGUSR1 arrived: verify writes nothing before the end".to_owned(),
         new_call: &mut new_call,
     };
-    let outcome = runtime.block_on(session::record(&config, &mut signals, observers));
+    let outcome = runtime.block_on(session::record(&config, preparation, &mut signals, observers));
     live.finish();
     let outcome = outcome?;
     let unwritten = events.and_then(Events::problem);

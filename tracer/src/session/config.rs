@@ -34,8 +34,6 @@ pub struct SessionConfig {
     pub until_quiet: Option<Duration>,
     /// The observers get the recording so far each time that this time has passed.
     pub snapshot_every: Option<Duration>,
-    /// Use the kernel's BTF.
-    pub btf: bool,
     /// Count calls.
     pub counts: bool,
     /// Watch the calls that filters deny.

@@ -100,7 +100,6 @@ pub(super) fn options(
     Options {
         roots: roots.ids(),
         targets: tops(config, selections),
-        btf: config.btf,
         counts: config.counts,
         denied: config.denied,
         hook: config.hook,
