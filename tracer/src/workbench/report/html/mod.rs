@@ -19,7 +19,7 @@ pub const SCRIPT: &str = include_str!("sort.js");
 
 /// What a browser may use: the style and the script with these SHA-256 hashes, in base64. A test
 /// computes them anew.
-pub const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-MgUzKC+LvGb2vvN+ePoxIqWkacpk9AHutUHXP0/QP9U='; script-src 'sha256-LPFeMn5IG+l/PL/xc2Je81mGyhZZBb30kiUMoUnbjh0='";
+pub const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-Vr9eCxboIFp+VXZY6Qwh19GJDQ/KarsRYjiVsd6/1Hk='; script-src 'sha256-LPFeMn5IG+l/PL/xc2Je81mGyhZZBb30kiUMoUnbjh0='";
 
 /// Writes the page.
 pub fn write(report: &Report) -> String {
