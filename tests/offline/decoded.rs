@@ -340,6 +340,10 @@ fn what_cannot_be_decoded_is_refused_with_a_remedy() {
         (b"nothing of that kind\n", "line 1: nothing of that kind"),
         (b"\0\0\0\0", r"line 1: \x00\x00\x00\x00"),
         (b"\xff\xff\xff", "names no syscall"),
+        (
+            b"socket() 0.0.0.0:80 failed (38: Function not implemented)",
+            "sudo tracer verify PROFILE",
+        ),
         (b"5\09\0", "UTF-16"),
         (b"\xff\xfe5\09\0", "UTF-16"),
     ] {

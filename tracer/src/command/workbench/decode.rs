@@ -30,6 +30,11 @@ use crate::{
 /// Which lines are decoded.
 const HINT: &str = "tracer decodes audit records (dmesg, journalctl -k, /var/log/audit/audit.log), the output of strace, messages of containers that did not start, and numbers of syscalls";
 
+/// For the message of a program, which says what failed and not by which syscall.
+const HINT_OF_A_PROGRAM: &str = "a program that says this was refused a syscall by the profile, or by a missing right: `sudo tracer verify PROFILE --wait --cgroup NAME` shows which, when the container is started again meanwhile";
+/// What programs say when a filter refuses a syscall.
+const REFUSALS: [&str; 2] = ["function not implemented", "operation not permitted"];
+
 /// Prints the syscalls that a text names, or the kernel's records as they are made.
 ///
 /// # Errors
@@ -85,7 +90,10 @@ fn decoded(path: &Path, asked: Asked<'_>) -> Result<Decoded> {
             Some(first) => format!(", such as line {}: {}", first.line, first.text),
             None => String::new(),
         };
-        bail!("{name} names no syscall in a line that tracer recognises{line}\n\nhint: {HINT}");
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        let is_refusal = REFUSALS.iter().any(|said| text.contains(said));
+        let hint = if is_refusal { HINT_OF_A_PROGRAM } else { HINT };
+        bail!("{name} names no syscall in a line that tracer recognises{line}\n\nhint: {hint}");
     }
     Ok(decoded)
 }
