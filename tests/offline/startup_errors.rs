@@ -219,9 +219,33 @@ fn matrix(tally_of: impl Fn(&Row) -> Tally) -> (String, Tally) {
     (text, whole)
 }
 
-fn every_collected_message_names_its_call() {
+/// How the messages of all attempts are named, by all rows.
+fn of_all() -> (String, Tally) {
     let by: Vec<&Row> = rows().iter().collect();
-    let (mut text, whole) = matrix(|row| tally_of_row(row, &by));
+    matrix(|row| tally_of_row(row, &by))
+}
+
+/// The same, as the page says it.
+pub(crate) fn said_in_docs() -> String {
+    let whole = of_all().1;
+    format!(
+        "Of the attempts behind this table, {} failed, and {} of these wrote a message. For {} of the\n\
+         messages, `tracer decode` names the missing call, and for {} a wrong one: for {} it names this\n\
+         call alone, for {} two to five calls, for {} more. With `--profile`, it names this call alone\n\
+         for {}.\n",
+        whole.attempts,
+        whole.said(),
+        whole.named(),
+        whole.wrong,
+        whole.one,
+        whole.few,
+        whole.many,
+        whole.by_profile
+    )
+}
+
+fn every_collected_message_names_its_call() {
+    let (mut text, whole) = of_all();
     let _ = writeln!(
         text,
         "\n{} attempts failed, {} with a message: {} named rightly, {} wrongly",

@@ -10,6 +10,7 @@ use tracer::workbench::startup_error::table::{Stage, rows};
 use tracer::workbench::startup_error::{needed, reason, says_little};
 
 use crate::sources::workspace;
+use crate::startup_errors::said_in_docs;
 
 tests::trials! {
     the_page_has_the_messages,
@@ -76,7 +77,7 @@ fn the_page_has_the_messages() {
         Some((before, between, after))
     });
     let (before, between, after) = parts.expect("the page has a place for the list");
-    let wanted = format!("\n{}\n", list());
+    let wanted = format!("\n{}\n{}\n", said_in_docs(), list());
     if env::var_os("BLESS").is_some() {
         let text = [before, MARKS[0], &wanted, MARKS[1], after].concat();
         fs::write(&path, text).expect("the page can be written");
