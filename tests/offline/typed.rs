@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use tests::typed::{KERNEL, Typed, typed, workspace};
+use tests::typed::{ENGINES, KERNEL, POD, Typed, typed, workspace};
 use tests::{temporary_directory, write_program};
 use tracer::cli::Cli;
 use tracer::recording::json::to_json;
@@ -22,11 +22,11 @@ use crate::report::served;
 tests::trials! {
     tracer_understands_every_line,
     every_line_that_only_asks_files_does_what_it_says,
-    the_lines_that_need_a_kernel_are_in_the_documents,
+    each_line_is_run_by_a_tier,
 }
 
 /// Commands that read and write files, and nothing else.
-const ASK_FILES: [&str; 9] = [
+const ASK_FILES: [&str; 10] = [
     "completions",
     "convert",
     "decode",
@@ -36,6 +36,7 @@ const ASK_FILES: [&str; 9] = [
     "man-pages",
     "profile",
     "report",
+    "review",
 ];
 /// Lines that end with another status than 0, and the status.
 const STATUS: [(&str, i32); 8] = [
@@ -47,6 +48,28 @@ const STATUS: [(&str, i32); 8] = [
     ("tracer lint custom.json", 4),
     ("dmesg | tracer decode", 3),
     ("tracer decode audit.log --profile web.json", 3),
+];
+
+/// Lines that no tier runs, and why.
+const NOT_RUN: [(&str, &str); 5] = [
+    ("sudo apt install ./target/dist/tracer_0.1.0_amd64.deb", "it changes the machine"),
+    (
+        "sudo install -D -m 644 profiles/learn.json /var/lib/kubelet/seccomp/profiles/learn.json",
+        "it changes the machine",
+    ),
+    (
+        "kubectl --namespace shop patch deployment web --patch-file profile.kubernetes.yaml",
+        "the cluster tier applies such a patch in the day of docs/kubernetes.md",
+    ),
+    (
+        "docker build --file Containerfile --tag localhost/tracer:0.1.0 .",
+        "the cluster tier makes the image as the Containerfile says",
+    ),
+    (
+        "kubectl debug node/NODE -it --profile=sysadmin --image=localhost/tracer:0.1.0 -- \
+         /tracer --wait --cgroup UID-OR-ID --out /host/var/tmp/profile.json",
+        "it needs somebody at a terminal",
+    ),
 ];
 
 /// The lines that run tracer, which are no forms.
@@ -70,14 +93,25 @@ fn tracer_understands_every_line() {
     assert!(mistyped.is_empty(), "{mistyped:?}");
 }
 
-/// Each line is run by a tier, and each list of a tier names lines that are there.
-fn the_lines_that_need_a_kernel_are_in_the_documents() {
-    let lines = lines();
-    for line in KERNEL {
-        assert!(lines.iter().any(|(typed, _)| typed.line == line), "nobody types: {line}");
-    }
-    for (line, _) in STATUS {
-        assert!(lines.iter().any(|(typed, _)| typed.line == line), "nobody types: {line}");
+/// Each line is run by a tier, or has a reason why it is not; and each list names lines that are
+/// there. The lines of xtask are read by its own tests.
+fn each_line_is_run_by_a_tier() {
+    let typed: Vec<Typed> = typed().into_iter().filter(|typed| !typed.is_form()).collect();
+    let kernel = KERNEL.map(|(line, _)| line);
+    let is_run = |typed: &Typed| {
+        let line = typed.line.as_str();
+        let is_of_cluster = typed.page == "docs/kubernetes.md" && typed.is_of_script;
+        is_of_cluster
+            || line.starts_with("cargo xtask ")
+            || [&kernel[..], &ENGINES, &[POD]].concat().contains(&line)
+            || NOT_RUN.iter().any(|(other, _)| *other == line)
+            || typed.words_of_tracer().is_some_and(|words| asks_files(&words))
+    };
+    let missing: Vec<&Typed> = typed.iter().filter(|typed| !is_run(typed)).collect();
+    assert!(missing.is_empty(), "nobody runs {missing:#?}");
+    let named = [&kernel[..], &ENGINES, &[POD], &STATUS.map(|(line, _)| line)].concat();
+    for line in named.into_iter().chain(NOT_RUN.map(|(line, _)| line)) {
+        assert!(typed.iter().any(|typed| typed.line == line), "nobody types: {line}");
     }
 }
 
@@ -147,7 +181,8 @@ fn every_line_that_only_asks_files_does_what_it_says() {
         .filter(|(_, words)| asks_files(words))
         .map(|(typed, _)| typed)
         .collect();
-    for Typed { page, line } in asking.iter().filter(|typed| typed.page != "docs/kubernetes.md") {
+    for Typed { page, line, .. } in asking.iter().filter(|typed| typed.page != "docs/kubernetes.md")
+    {
         let directory = directory();
         let status = STATUS.iter().find(|(other, _)| other == line).map_or(0, |(_, code)| *code);
         let Output { status: ended, stdout, stderr } = shell(directory.path(), line);

@@ -144,6 +144,14 @@ impl CommandLine {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
+
+    /// The engine's program, which finds files from this directory.
+    pub fn program_in(&self, directory: &Path) -> Command {
+        let mut command = self.namespace.command("env");
+        command.arg("--chdir").arg(directory).args(&self.words);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
 }
 
 impl Engine for CommandLine {

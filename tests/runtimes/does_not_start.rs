@@ -48,7 +48,8 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
     trials
 }
 
-fn write_few(directory: &Path) -> PathBuf {
+/// Writes a profile of these calls.
+pub fn write_few(directory: &Path) -> PathBuf {
     let path = directory.join("few.json");
     let few = json!({
         "defaultAction": "SCMP_ACT_ERRNO",

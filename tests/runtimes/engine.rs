@@ -74,9 +74,13 @@ pub trait Container {
     fn exec_in_terminal(&self, user: Option<u32>, words: &[&str]) -> Result<String, String>;
 }
 
+/// A word as a shell takes it literally.
+pub fn quoted(word: &OsStr) -> String {
+    format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"))
+}
+
 /// Runs a command with a terminal, as somebody types it.
 pub fn in_terminal(command: &Command) -> Command {
-    let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"));
     let words: Vec<String> =
         [command.get_program()].into_iter().chain(command.get_args()).map(quoted).collect();
     let mut script = Command::new("script");

@@ -10,6 +10,8 @@ pub struct Typed {
     pub page: String,
     /// The line, without its comment.
     pub line: String,
+    /// It is in a block of shell, which is run as a whole.
+    pub is_of_script: bool,
 }
 
 /// What a line begins with that a reader types.
@@ -18,17 +20,47 @@ const PROGRAMS: [&str; 9] =
 /// Documents besides those of `docs`.
 const PAGES: [&str; 4] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "profiles/README.md"];
 
-/// The lines that the kernel tier runs, one after the other.
-pub const KERNEL: [&str; 8] = [
-    "sudo tracer check",
-    "sudo tracer --out profile.json -- ./run-tests",
-    "tracer enforce profile.json -- ./run-tests",
-    "sudo tracer verify profile.json --amend wider.json -- ./run-tests",
-    "tracer --quiet --out new/profile.json -- ./run-tests",
-    "tracer diff seccomp.json new/profile.json --fail-on added",
-    "sudo tracer --wait --cgroup nginx.service --out nginx.json",
-    "tracer convert nginx.recording.json --to systemd --conditional allow",
+/// The lines that the kernel tier runs, one after the other, and their exit statuses.
+pub const KERNEL: [(&str, i32); 14] = [
+    ("sudo tracer check", 0),
+    ("sudo tracer --out profile.json -- ./run-tests", 0),
+    ("tracer enforce profile.json -- ./run-tests", 0),
+    ("tracer enforce --profile profile.json -- nginx -g 'daemon off;'", 0),
+    ("sudo tracer verify profile.json --amend wider.json -- ./run-tests", 0),
+    ("sudo tracer --out seccomp.json -- ./run-tests", 0),
+    ("tracer --quiet --out new/profile.json -- ./run-tests", 0),
+    ("tracer --quiet --out seccomp-new/profile.json -- ./run-tests", 0),
+    ("tracer diff seccomp.json new/profile.json --fail-on added", 0),
+    ("sudo tracer --wait --cgroup nginx.service --out nginx.json", 0),
+    ("tracer convert nginx.recording.json --to systemd --conditional allow", 0),
+    ("sudo tracer --cgroup /system.slice/nginx.service --out profile.json", 3),
+    ("sudo tracer --all-containers --out profiles/", 0),
+    ("tracer decode --follow", 0),
 ];
+
+/// The lines that the runtimes tier runs, with Docker or Podman.
+pub const ENGINES: [&str; 17] = [
+    "sudo tracer --wait --cgroup web --out web.json",
+    "docker run --rm --name web IMAGE",
+    "docker run --rm --name web --security-opt seccomp=web.json IMAGE",
+    "sudo podman run --rm --name web IMAGE",
+    "sudo podman run --rm --name web --security-opt seccomp=web.json IMAGE",
+    "docker run --security-opt seccomp=profile.json IMAGE",
+    "docker run --security-opt seccomp=profiles/learn.json IMAGE",
+    "podman run --security-opt seccomp=profiles/learn.json IMAGE",
+    "sudo tracer verify profile.json --cgroup 4f2a9c",
+    "docker run --security-opt seccomp=p.json IMAGE 2>&1 | tracer decode --profile p.json",
+    "tracer lint p.json",
+    "sudo tracer verify p.json --wait --cgroup web --amend q.json",
+    "docker run --name web --security-opt seccomp=p.json IMAGE",
+    "docker rm web",
+    "tracer convert docker-default --to docker --out base.json",
+    "sudo tracer verify base.json --wait --cgroup web --amend web.json",
+    "docker run --name web --security-opt seccomp=base.json IMAGE",
+];
+
+/// The line that the runtimes tier runs with a pod.
+pub const POD: &str = "sudo tracer --wait --cgroup shop/web-0 --per-container --out web.json";
 
 /// The directory of the workspace.
 pub fn workspace() -> PathBuf {
@@ -49,15 +81,16 @@ pub fn typed() -> Vec<Typed> {
     for page in pages() {
         let text = fs::read_to_string(workspace().join(&page)).expect("a document is text");
         let lines = lines(&text).into_iter();
-        found.extend(lines.map(|line| Typed { page: page.clone(), line }));
+        let typed = |(line, is_of_script)| Typed { page: page.clone(), line, is_of_script };
+        found.extend(lines.map(typed));
     }
     found
 }
 
-/// The command lines of a text: those of blocks that are indented, or fenced as shell, and those
-/// after a prompt.
-fn lines(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+/// The command lines of a text, and whether they are of a block of shell: those of blocks that are
+/// indented, or fenced as shell, and those after a prompt.
+fn lines(text: &str) -> Vec<(String, bool)> {
+    let mut found: Vec<(String, bool)> = Vec::new();
     let (mut is_shell, mut is_fenced, mut goes_on) = (false, false, false);
     for line in text.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
@@ -71,10 +104,10 @@ fn lines(text: &str) -> Vec<String> {
         let typed = typed.split("  #").next().unwrap_or_default().trim();
         let (typed, continues) =
             typed.strip_suffix('\\').map_or((typed, false), |typed| (typed.trim_end(), true));
-        if goes_on && let Some(last) = found.last_mut() {
+        if goes_on && let Some((last, _)) = found.last_mut() {
             *last = format!("{last} {typed}");
         } else if typed.split(' ').next().is_some_and(|first| PROGRAMS.contains(&first)) {
-            found.push(typed.to_owned());
+            found.push((typed.to_owned(), is_shell));
         } else {
             continue;
         }

@@ -19,6 +19,8 @@ mod ci;
 mod cluster;
 mod command;
 mod dist;
+#[cfg(test)]
+mod documented;
 mod ebpf;
 mod elf;
 mod engines;
