@@ -30,9 +30,47 @@ fn place(seen: &Seen) -> Where {
     [seen.version.as_str(), seen.stage, seen.answer.name(), seen.process.name()].map(str::to_owned)
 }
 
-/// The table of what did not start.
-pub(crate) fn text(seen: &[Seen]) -> String {
+/// What a table says did not start, and where.
+fn rows(table: &str) -> BTreeMap<What, BTreeSet<Where>> {
     let mut places: BTreeMap<What, BTreeSet<Where>> = BTreeMap::new();
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let columns: Vec<_> = line.split('\t').collect();
+        let [runtime, call, status, versions, stages, answers, processes, message] = columns[..]
+        else {
+            continue;
+        };
+        let what = [runtime, call, status, message].map(str::to_owned).into();
+        let lists = [versions, stages, answers, processes].map(|list| list.split(','));
+        places.entry(what).or_default().extend(combinations(lists));
+    }
+    places
+}
+
+/// Every combination of the lists.
+fn combinations<'list>(lists: [impl Iterator<Item = &'list str> + Clone; 4]) -> Vec<Where> {
+    let [versions, stages, answers, processes] = lists;
+    let mut all = Vec::new();
+    for version in versions {
+        for stage in stages.clone() {
+            for answer in answers.clone() {
+                for process in processes.clone() {
+                    all.push([version, stage, answer, process].map(str::to_owned));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The table of what did not start: what was seen, and what the table before says of versions that
+/// were not run.
+pub(crate) fn text(before: &str, seen: &[Seen]) -> String {
+    let run: BTreeSet<(&str, &str)> =
+        seen.iter().map(|one| (one.runtime.as_str(), one.version.as_str())).collect();
+    let mut places = rows(before);
+    for ((runtime, ..), places) in &mut places {
+        places.retain(|[version, ..]| !run.contains(&(runtime.as_str(), version.as_str())));
+    }
     for one in seen.iter().filter(|one| !one.is_started) {
         places.entry(what(one)).or_default().insert(place(one));
     }
@@ -73,25 +111,10 @@ fn boxes(places: &BTreeSet<Where>) -> BTreeSet<[Vec<String>; 4]> {
 /// What ended otherwise than the table says, a line each.
 pub(crate) fn different(table: &str, seen: &[Seen]) -> Vec<String> {
     let mut known: BTreeMap<(String, String, Where), BTreeSet<(String, String)>> = BTreeMap::new();
-    for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let columns: Vec<_> = line.split('\t').collect();
-        let [runtime, call, status, versions, stages, answers, processes, message] = columns[..]
-        else {
-            continue;
-        };
-        let lists = [versions, stages, answers, processes].map(|list| list.split(','));
-        let [versions, stages, answers, processes] = lists;
-        for version in versions {
-            for stage in stages.clone() {
-                for answer in answers.clone() {
-                    for process in processes.clone() {
-                        let place = [version, stage, answer, process].map(str::to_owned);
-                        let of = (runtime.to_owned(), call.to_owned(), place);
-                        let how = (status.to_owned(), message.to_owned());
-                        known.entry(of).or_default().insert(how);
-                    }
-                }
-            }
+    for ((runtime, call, status, message), places) in rows(table) {
+        for place in places {
+            let of = (runtime.clone(), call.clone(), place);
+            known.entry(of).or_default().insert((status.clone(), message.clone()));
         }
     }
     let is_different = |one: &&Seen| {
@@ -131,7 +154,7 @@ mod tests {
     #[test]
     fn rows_hold_what_was_seen_and_nothing_else() {
         let all = [seen("1", "run", "a"), seen("2", "run", "a"), seen("2", "create", "a")];
-        let text = text(&all);
+        let text = text("", &all);
         let rows: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             rows,
@@ -142,5 +165,16 @@ mod tests {
         assert_eq!(different(&text, &other).len(), 2);
         let started = Seen { is_started: true, ..seen("1", "run", "a") };
         assert_eq!(different(&text, &[started]).len(), 1);
+    }
+
+    #[test]
+    fn what_was_not_run_stays() {
+        let before = text("", &[seen("1", "run", "a"), seen("2", "run", "a")]);
+        let after = text(&before, &[seen("2", "run", "b")]);
+        let rows: Vec<_> = after.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            rows,
+            ["runc\tread\t1\t1\trun\teperm\troot\ta", "runc\tread\t1\t2\trun\teperm\troot\tb"]
+        );
     }
 }
