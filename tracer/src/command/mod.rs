@@ -47,6 +47,8 @@ mod subject;
 mod summary;
 mod target_capabilities;
 mod targets;
+#[cfg(test)]
+mod testing;
 mod usage;
 pub mod verify;
 mod verify_report;

@@ -337,3 +337,7 @@ fn installation(typed: &cli::Derivation) -> Result<Option<Installation>> {
     let root = typed.kubelet_root.as_deref().unwrap_or(Path::new(DEFAULT_KUBELET_ROOT));
     Ok(Some(Installation::prepare(root, profile)?))
 }
+
+#[cfg(test)]
+#[path = "outputs_tests.rs"]
+mod tests;
