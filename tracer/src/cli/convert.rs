@@ -53,6 +53,14 @@ pub enum ConvertTo {
     Kubernetes,
 }
 
+impl ConvertTo {
+    /// What is typed for it.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// What the result is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Style {

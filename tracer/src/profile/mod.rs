@@ -24,7 +24,7 @@ pub mod inferred;
 pub mod kubernetes;
 pub mod lacking;
 mod model;
-mod multiplexed;
+pub mod multiplexed;
 pub mod oci;
 pub mod options;
 pub mod policy;

@@ -71,6 +71,11 @@ pub(super) fn by_name(name: &str) -> Option<Multiplexed> {
     Some(Multiplexed { entrance: Entrance::Ipc, first: *first })
 }
 
+/// Whether i386 programs make a call through an entrance as well.
+pub fn is_multiplexed(name: &str) -> bool {
+    by_name(name).is_some()
+}
+
 impl Multiplexed {
     /// The conditions on the entrance: its first argument is this call's. Others stay, though the
     /// entrance's arguments are not the call's: that is what libseccomp makes of them.

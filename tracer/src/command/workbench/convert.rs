@@ -14,7 +14,7 @@ use crate::{
         formats::{PATCH, PROFILE},
     },
     profile::{
-        Options, Profile, RuntimeChoice,
+        Options, Profile,
         kubernetes::{DEFAULT_KUBELET_ROOT, Files, LocalhostProfile, Subject, patch},
         oci::{self, OciProfile},
         policy::Policy,
@@ -22,7 +22,7 @@ use crate::{
     recording::Recording,
     text::{escape, escape_path},
     workbench::{
-        convert::{Choice, Choices, Form, Note, convert, denylist::denylist},
+        convert::{Choice, Choices, Form, Note, convert, denylist::denylist, forms},
         document::Document,
     },
 };
@@ -78,13 +78,11 @@ pub fn converted(options: &Convert) -> Result<Converted> {
         Some(typed) => CapabilityBasis::typed(typed)?,
         None => CapabilityBasis::assumed(),
     };
-    let resource = resource_name(options)?;
+    let (form, resource) = (form(options.to)?, resource_name(options)?);
     let (name, document) = document(&options.file)?;
     let in_it = || name.clone();
     let source = match document {
-        Document::Recording(recording) => {
-            of_recording(&recording, options.to).with_context(in_it)?
-        }
+        Document::Recording(recording) => of_recording(&recording, form).with_context(in_it)?,
         Document::Profile { profile, .. } => {
             remark(&name, &profile, &basis);
             Source { profile: *profile, subject: Subject::default(), is_complete: true }
@@ -102,27 +100,20 @@ pub fn converted(options: &Convert) -> Result<Converted> {
         Conditional::Deny => Choice::Deny,
     };
     let choices = Choices { context: &context, conditional, name: &resource };
-    let (text, notes) = convert(&profile, form(options.to), &choices).with_context(in_it)?;
+    let (text, notes) = convert(&profile, form, &choices).with_context(in_it)?;
     Ok(Converted { name, text, notes, subject, is_complete })
 }
 
-fn form(to: ConvertTo) -> Form {
-    match to {
-        ConvertTo::Docker => Form::Docker,
-        ConvertTo::Oci => Form::Configuration,
-        ConvertTo::Podman => Form::Podman,
-        ConvertTo::Spo => Form::Operator,
-        ConvertTo::Systemd => Form::Unit,
-        ConvertTo::Kubernetes => Form::Runtime,
-    }
+/// The form that was typed: the table names each value as the command line does, as the tests
+/// prove.
+fn form(to: ConvertTo) -> Result<&'static Form> {
+    forms::by_name(&to.name()).with_context(|| format!("--to {}: there is no such form", to.name()))
 }
 
-/// The profile of a recording. No container runtime starts a unit of systemd.
-fn of_recording(recording: &Recording, to: ConvertTo) -> Result<Source> {
+/// The profile of a recording, for what loads the form.
+fn of_recording(recording: &Recording, form: &Form) -> Result<Source> {
     let mut options = Options::default();
-    if to == ConvertTo::Systemd {
-        options.runtime = RuntimeChoice::None;
-    }
+    options.runtime = form.runtime;
     let derivation = Profile::derive(std::slice::from_ref(recording), &options)?;
     let profile = oci::read(oci::write(&derivation.profile).as_bytes())?;
     let subject = subject::of_targets(&recording.targets);
@@ -168,14 +159,14 @@ enum Output {
 impl Output {
     fn prepare(options: &Convert) -> Result<Self> {
         let out: Option<&PathBuf> = options.out.as_ref().filter(|path| *path != Path::new("-"));
-        Ok(match (out, options.to) {
-            (None, ConvertTo::Kubernetes) => {
+        Ok(match (out, form(options.to)?.has_patch) {
+            (None, true) => {
                 return Err(usage(
                     &"--to kubernetes writes two files\n\nhint: name them: --out NAME.json writes NAME.json and NAME.kubernetes.yaml",
                 ));
             }
-            (None, _) => Self::Printed,
-            (Some(path), ConvertTo::Kubernetes) => {
+            (None, false) => Self::Printed,
+            (Some(path), true) => {
                 let destination = Destination::prepare(path, owner())
                     .and_then(Destination::keeping_profiles)
                     .map_err(|error| match error {
@@ -186,7 +177,7 @@ impl Output {
                     })?;
                 Self::Kubernetes(destination)
             }
-            (Some(path), _) => Self::File(SingleFile::prepare(path, owner())?.keeping_old()?),
+            (Some(path), false) => Self::File(SingleFile::prepare(path, owner())?.keeping_old()?),
         })
     }
 

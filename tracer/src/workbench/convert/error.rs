@@ -23,11 +23,19 @@ pub enum ConvertError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// Arguments decide.
-    #[error("{}\n\nhint: --conditional allow allows these calls with all arguments, which is wider; --conditional deny refuses them with all", Arguments(.0))]
-    Arguments(Vec<Conditional>),
+    #[error(
+        "{why}{}\n\nhint: --conditional allow allows these calls with all arguments, which is wider; --conditional deny refuses them with all",
+        Calls(calls)
+    )]
+    Arguments {
+        /// What the form does not look at, for people.
+        why: &'static str,
+        /// The calls.
+        calls: Vec<Conditional>,
+    },
     /// An action that the form does not have.
     #[error(
-        "{}: {action}, which systemd does not have: let the call pass or fail\n\nhint: of SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_ERRNO and SCMP_ACT_KILL_PROCESS write what comes nearest",
+        "{}: {action}, which {form} does not have: let the call pass or fail\n\nhint: of SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_ERRNO and SCMP_ACT_KILL_PROCESS write what comes nearest",
         escape(place)
     )]
     Action {
@@ -35,6 +43,8 @@ pub enum ConvertError {
         place: String,
         /// The action.
         action: &'static str,
+        /// The form.
+        form: &'static str,
     },
     /// An error number that the form does not have.
     #[error(
@@ -78,11 +88,11 @@ pub enum ConvertError {
 /// The most calls that are named.
 const SHOWN: usize = 5;
 
-struct Arguments<'a>(&'a [Conditional]);
+/// The calls, each on a line of its own.
+struct Calls<'a>(&'a [Conditional]);
 
-impl std::fmt::Display for Arguments<'_> {
+impl std::fmt::Display for Calls<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("systemd's filter looks at no arguments")?;
         for Conditional { rule, name, passes_for } in self.0.iter().take(SHOWN) {
             write!(formatter, "\n  syscalls[{rule}]: {name} depends on {passes_for}")?;
         }

@@ -1,6 +1,6 @@
 //! Decides what depends on a container and a machine: for forms that cannot say it.
 
-use super::note::Note;
+use super::note::{Note, names};
 use crate::{
     profile::{
         oci::{Architectures, Constraint, OciProfile, Rule, SeccompArch},
@@ -69,4 +69,28 @@ pub fn without_kernels(profile: &OciProfile) -> (OciProfile, Vec<Note>) {
         "Podman does not know minKernel: {count} rules with it are written as for kernels that are newer than it"
     ));
     (resolved, vec![note])
+}
+
+/// Notes what a form leaves out that has no effect on which calls pass: architectures of other
+/// processors, and flags.
+pub fn left_out(profile: &OciProfile, form: &str, notes: &mut Vec<Note>) {
+    if let Architectures::Listed(listed) = &profile.architectures {
+        let foreign = listed.iter().filter_map(|arch| match arch {
+            SeccompArch::Foreign(token) => Some(*token),
+            SeccompArch::Ours(_) => None,
+        });
+        let foreign: Vec<&str> = foreign.collect();
+        if !foreign.is_empty() {
+            notes.push(Note::other(format!(
+                "architectures of other processors are left out: {}",
+                names(foreign)
+            )));
+        }
+    }
+    if let Some(flags) = profile.flags.as_ref().filter(|flags| !flags.is_empty()) {
+        notes.push(Note::other(format!(
+            "flags are left out, {form} chooses its own: {}",
+            names(flags.iter().map(|flag| flag.token()))
+        )));
+    }
 }

@@ -6,21 +6,32 @@ use std::{
     fmt::Write as _,
 };
 
-use super::{
-    choice::Choice,
-    error::{Conditional, ConvertError},
-    note::{Difference, Note, names},
-    resolve::resolve,
-};
 use crate::{
     profile::{
-        conditions::passes_for,
-        oci::{Architectures, Condition, OciProfile, Rule, SeccompArch},
-        policy::{CallDecision, RuleContext, Verdict, abis, by_name, default_verdict, is_name},
+        RuntimeChoice,
+        oci::OciProfile,
+        policy::{Verdict, abis, by_name, default_verdict, is_name},
     },
     syscalls::errno,
-    text::escape,
-    workbench::systemd::architecture,
+    workbench::{
+        convert::{
+            conditional::{first_rule, without_arguments},
+            error::ConvertError,
+            form::{Choices, Form, Written},
+            note::{Note, names},
+            resolve::{left_out, resolve},
+        },
+        systemd::architecture,
+    },
+};
+
+/// A drop-in for a unit. No container runtime starts one.
+pub(super) const SYSTEMD: &Form = &Form {
+    name: "systemd",
+    runtime: RuntimeChoice::None,
+    names_a_listener: false,
+    has_patch: false,
+    write,
 };
 
 /// Where lists are broken.
@@ -46,14 +57,12 @@ struct Settings {
 ///
 /// # Errors
 /// The profile contradicts itself, or systemd has no words for a part of it.
-pub fn write(
-    profile: &OciProfile,
-    context: &RuleContext,
-    choice: Choice,
-) -> Result<(String, Vec<Note>), ConvertError> {
-    let (resolved, mut notes) = resolve(profile, context);
+fn write(profile: &OciProfile, choices: &Choices<'_>) -> Result<Written, ConvertError> {
+    let (resolved, mut notes) = resolve(profile, choices.context);
     let default = default_verdict(profile);
-    let decided = always(profile, by_name(profile, context)?, default, choice, &mut notes)?;
+    let choice = (choices.conditional, "systemd's filter looks at no arguments");
+    let decisions = by_name(profile, choices.context)?;
+    let decided = without_arguments(profile, decisions, default, choice, &mut notes)?;
     let unknown: Vec<&str> =
         decided.keys().map(String::as_str).filter(|name| !is_name(name)).collect();
     if !unknown.is_empty() {
@@ -61,84 +70,13 @@ pub fn write(
     }
     let decided = decided.into_iter().filter(|(name, _)| is_name(name)).collect();
     let settings = settings(profile, decided, default, &mut notes)?;
-    foreign_parts(&resolved, &mut notes);
+    left_out(&resolved, SYSTEMD.name, &mut notes);
     if settings.refuses && !settings.allowed.contains("execve") {
         notes.push(Note::other(
             "execve is refused: systemd makes it under the filter, and no process of the unit starts",
         ));
     }
     Ok((text(&settings, &resolved), notes))
-}
-
-/// What happens to each call, whatever its arguments are.
-fn always(
-    profile: &OciProfile,
-    decisions: BTreeMap<String, CallDecision>,
-    default: Verdict,
-    choice: Choice,
-    notes: &mut Vec<Note>,
-) -> Result<BTreeMap<String, Verdict>, ConvertError> {
-    let (mut decided, mut faults) = (BTreeMap::new(), Vec::new());
-    let mut differences: BTreeMap<Difference, Vec<String>> = BTreeMap::new();
-    for (name, decision) in decisions {
-        let rules = match &decision {
-            CallDecision::Always(verdict) => {
-                decided.insert(name, *verdict);
-                continue;
-            }
-            CallDecision::When(rules) => rules,
-        };
-        let Some((verdict, difference)) = whole(rules, default, choice) else {
-            faults.push(Conditional {
-                rule: first_rule(profile, &name),
-                passes_for: passes_for(&name, &decision).unwrap_or_default(),
-                name: escape(&name),
-            });
-            continue;
-        };
-        differences.entry(difference).or_default().push(name.clone());
-        decided.insert(name, verdict);
-    }
-    if !faults.is_empty() {
-        return Err(ConvertError::Arguments(faults));
-    }
-    for (difference, calls) in differences {
-        let calls = names(calls.iter().map(String::as_str));
-        notes.push(match difference {
-            Difference::Wider => Note::wider(format!("allowed with all arguments: {calls}")),
-            Difference::Narrower => Note::narrower(format!("refused with all arguments: {calls}")),
-            Difference::Other => Note::other(format!(
-                "the same answer with all arguments, where the profile has several: {calls}"
-            )),
-        });
-    }
-    decided.retain(|_, verdict| *verdict != default);
-    Ok(decided)
-}
-
-/// What happens to a call whose arguments decide, when they are not looked at; None when that is an
-/// error.
-fn whole(
-    rules: &[(Vec<Condition>, Verdict)],
-    default: Verdict,
-    choice: Choice,
-) -> Option<(Verdict, Difference)> {
-    let all = || rules.iter().map(|(_, verdict)| *verdict).chain([default]);
-    let passes = all().find(|verdict| !verdict.refuses());
-    // The default's answer comes first.
-    let refuses = [default].into_iter().chain(all()).find(|verdict| verdict.refuses());
-    match (passes, refuses, choice) {
-        (None, Some(one), _) | (Some(one), None, _) => Some((one, Difference::Other)),
-        (Some(passes), _, Choice::Allow) => Some((passes, Difference::Wider)),
-        (_, Some(refuses), Choice::Deny) => Some((refuses, Difference::Narrower)),
-        _ => None,
-    }
-}
-
-/// The first rule that is about a call, from 0.
-fn first_rule(profile: &OciProfile, name: &str) -> usize {
-    let is_about = |rule: &Rule| rule.names.iter().any(|other| other == name);
-    profile.syscalls.iter().position(is_about).unwrap_or_default()
 }
 
 fn settings(
@@ -218,31 +156,12 @@ fn answer(verdict: Verdict, place: impl Fn() -> String) -> Result<String, Conver
         Verdict::Errno(number) => {
             Ok(errno::name(number).map_or_else(|| number.to_string(), str::to_owned))
         }
-        Verdict::Trace(_) => Err(ConvertError::Action { place: place(), action: "SCMP_ACT_TRACE" }),
+        Verdict::Trace(_) => Err(ConvertError::Action {
+            place: place(),
+            action: "SCMP_ACT_TRACE",
+            form: SYSTEMD.name,
+        }),
         _ => Ok("kill".to_owned()),
-    }
-}
-
-/// What the drop-in leaves out that has no effect on which calls pass.
-fn foreign_parts(profile: &OciProfile, notes: &mut Vec<Note>) {
-    if let Architectures::Listed(listed) = &profile.architectures {
-        let foreign = listed.iter().filter_map(|arch| match arch {
-            SeccompArch::Foreign(token) => Some(*token),
-            SeccompArch::Ours(_) => None,
-        });
-        let foreign: Vec<&str> = foreign.collect();
-        if !foreign.is_empty() {
-            notes.push(Note::other(format!(
-                "architectures of other processors are left out: {}",
-                names(foreign)
-            )));
-        }
-    }
-    if let Some(flags) = profile.flags.as_ref().filter(|flags| !flags.is_empty()) {
-        notes.push(Note::other(format!(
-            "flags are left out, systemd chooses its own: {}",
-            names(flags.iter().map(|flag| flag.token()))
-        )));
     }
 }
 

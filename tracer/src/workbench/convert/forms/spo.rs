@@ -6,20 +6,30 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::{
-    error::ConvertError,
-    note::{Note, names},
-    resolve::resolve,
-};
 use crate::{
     profile::{
-        Errno,
+        Errno, RuntimeChoice,
         kubernetes::quoted,
         oci::{Action, Architectures, Constraint, OciProfile, Rule, SeccompArch},
-        policy::{RuleContext, Verdict, abis, default_verdict, is_name},
+        policy::{Verdict, abis, default_verdict, is_name},
     },
     recording::DenyOutcome,
     syscalls::{self, Abi},
+    workbench::convert::{
+        error::ConvertError,
+        form::{Choices, Form, Written},
+        note::{Note, names},
+        resolve::resolve,
+    },
+};
+
+/// A resource of the Security Profiles Operator.
+pub(super) const SPO: &Form = &Form {
+    name: "spo",
+    runtime: RuntimeChoice::Any,
+    names_a_listener: true,
+    has_patch: false,
+    write,
 };
 
 /// An architecture that the operator's list lacks.
@@ -31,12 +41,8 @@ const COLUMNS: usize = 90;
 ///
 /// # Errors
 /// A number is too large.
-pub fn write(
-    profile: &OciProfile,
-    context: &RuleContext,
-    name: &str,
-) -> Result<(String, Vec<Note>), ConvertError> {
-    let (mut profile, mut notes) = resolve(profile, context);
+fn write(profile: &OciProfile, choices: &Choices<'_>) -> Result<Written, ConvertError> {
+    let (mut profile, mut notes) = resolve(profile, choices.context);
     if let Verdict::Errno(errno) = default_verdict(&profile)
         && errno != Errno::EPERM.get()
     {
@@ -44,7 +50,7 @@ pub fn write(
     }
     let mut text = format!(
         "apiVersion: security-profiles-operator.x-k8s.io/v1\nkind: SeccompProfile\nmetadata:\n  name: {}\nspec:\n  defaultAction: {}\n",
-        quoted(name),
+        quoted(choices.name),
         profile.default_action.token()
     );
     write_architectures(&mut text, &profile, &mut notes);
