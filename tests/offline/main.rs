@@ -11,6 +11,7 @@ mod closing;
 mod completions;
 mod converted;
 mod converted_documents;
+mod converted_lxc;
 mod corpus;
 mod decided;
 mod decoded;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         decoded_recordings::trials(),
         converted::trials(),
         converted_documents::trials(),
+        converted_lxc::trials(),
         corpus::trials(),
         dependencies::trials(),
         deployment::trials(),

@@ -22,6 +22,7 @@ mod kubelets;
 mod learned;
 mod life;
 mod list;
+mod lxc;
 mod many;
 mod matrix;
 mod names;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
     trials.extend(refused::trials(&cases));
     trials.extend(startup_errors::trials(&cases));
     trials.extend(corrected::trials(&cases));
+    trials.extend(lxc::trials(&cases));
     let together = libtest_mimic::run(&arguments, trials);
     arguments.test_threads = Some(1);
     let mut trials = kubelets::alone(&cases);

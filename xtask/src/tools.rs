@@ -84,6 +84,7 @@ pub(crate) const RUNTIMES: &[Tool] = &[
     },
     Tool { package: "jq", sign: Sign::Command("jq"), tests: "podman with crun" },
     Tool { package: "gcc", sign: Sign::Command("cc"), tests: "programs for i386" },
+    Tool { package: "lxc", sign: Sign::Command("lxc-start"), tests: "policies under LXC" },
     Tool { package: "mmdebstrap", sign: Sign::Command("mmdebstrap"), tests: "large workloads" },
 ];
 

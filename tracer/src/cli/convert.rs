@@ -49,6 +49,8 @@ pub enum ConvertTo {
     Spo,
     /// A drop-in for a unit of systemd
     Systemd,
+    /// A policy for lxc.seccomp.profile
+    Lxc,
     /// A Localhost profile, and the patch that `kubectl patch` takes
     Kubernetes,
 }

@@ -5,6 +5,7 @@
 
 mod docker;
 mod kubernetes;
+mod lxc;
 mod oci;
 mod podman;
 mod spo;
@@ -19,6 +20,7 @@ pub const FORMS: &[&Form] = &[
     podman::PODMAN,
     spo::SPO,
     systemd::SYSTEMD,
+    lxc::LXC,
     kubernetes::KUBERNETES,
 ];
 
