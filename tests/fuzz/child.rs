@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 use tests::Random;
 use tests::fuzz::{Mutator, TARGETS, Target};
 
@@ -22,8 +23,11 @@ pub const SECONDS: &str = "TRACER_FUZZ_CHILD_SECONDS";
 
 /// The most memory, in bytes: an input has 8 KiB, and what is kept 16 MiB.
 const MEMORY: u64 = 512 << 20;
-/// The longest that one input may take, in a build that is not optimised.
-const LONGEST: Duration = Duration::from_secs(20);
+/// The most processor time that an input of [`LARGEST`] bytes may take, in a build that is not
+/// optimised; a larger one, of the corpus, may take more in proportion. Other processes of the
+/// machine do not count.
+const LONGEST: Duration = Duration::from_secs(5);
+const LARGEST: usize = 8 << 10;
 /// How much of an answer tells it from another, in characters.
 const TOLD: usize = 120;
 
@@ -66,11 +70,18 @@ fn run(target: &Target, random: Random, time: Duration, file: &File) {
 fn answer(target: &Target, input: &[u8], file: &File) -> String {
     file.set_len(input.len() as u64).expect("the input can be kept");
     file.write_all_at(input, 0).expect("the input can be kept");
-    let began = Instant::now();
+    let began = processor_time();
     let said = (target.run)(input);
-    let took = began.elapsed();
-    assert!(took < LONGEST, "an input of {} bytes took {took:?}", input.len());
+    let took = processor_time() - began;
+    let share = u32::try_from(input.len().div_ceil(LARGEST)).expect("a file has few bytes");
+    assert!(took < LONGEST * share.max(1), "an input of {} bytes took {took:?}", input.len());
     let parts = said.split(['`', '"', '\'']).step_by(2);
     let letters = parts.flat_map(str::chars).filter(|char| !char.is_ascii_digit());
     letters.take(TOLD).collect()
+}
+
+/// What this thread had of a processor so far.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it does not run backwards")
 }

@@ -49,6 +49,7 @@ mod strangers;
 mod terminal;
 mod typed;
 mod unfinished;
+mod units;
 mod verify;
 mod waiting;
 mod whose;
@@ -115,6 +116,7 @@ fn trials() -> Vec<Trial> {
         terminal::trials(),
         typed::trials(),
         unfinished::trials(),
+        units::trials(),
         verify::trials(),
         waiting::trials(),
         whose::trials(),

@@ -27,6 +27,8 @@ tests::trials! {
     lint_tells_of_the_unused_by_the_evidence,
     diff_fails_for_nothing_that_was_decided,
     explain_shows_what_was_decided,
+    explain_of_a_recording_is_of_the_profile_that_would_be_written,
+    what_is_converted_of_a_recording_is_as_decided,
     the_recording_keeps_what_was_decided,
 }
 
@@ -279,6 +281,64 @@ fn explain_shows_what_was_decided() {
     decisions(&directory, "tracer.toml", "[[allow]]\nsyscalls = 1\n");
     let run = tracer(directory.0.path(), &["explain", "out.json", "ptrace"]);
     assert!(run.code == Some(1) && run.stderr.contains("/tracer.toml:2:12: "), "{run:?}");
+}
+
+fn explain_of_a_recording_is_of_the_profile_that_would_be_written() {
+    let directory = Directory::new();
+    let one = directory.recording("one", &of(&["read", "ptrace"]));
+    let text = entry("allow", "\"bpf\"", "") + &entry("deny", "\"ptrace\"", "");
+    let file = decisions(&directory, "tracer.toml", &text);
+    let file = file.to_str().expect("the path is text");
+    let explain = |words: &[&str]| {
+        let run = tracer(directory.0.path(), &[&["explain", "one.recording.json"], words].concat());
+        assert_eq!(run.code, Some(0), "{words:?}: {run:?}");
+        run
+    };
+    for (more, [bpf, ptrace]) in [
+        (&[][..], [true, false]),
+        (&["--no-decisions"], [false, true]),
+        (&["--decisions", file], [true, false]),
+    ] {
+        derive(&directory, &[&[one.as_str()], more].concat());
+        let whole = explain(more);
+        let allowed = whole.stdout.split("\n\n").last().expect("the groups");
+        for (name, expected) in [("bpf", bpf), ("ptrace", ptrace)] {
+            assert_eq!(allows(&directory, "out.json", name), expected, "{name} {more:?}");
+            assert_eq!(allowed.contains(name), expected, "{name} {more:?}: {whole:?}");
+            let said = explain(&[&[name], more].concat()).stdout;
+            let is_allowed = said.contains("one.recording.json: allowed (x86_64)\n");
+            assert_eq!(is_allowed, expected, "{name} {more:?}: {said}");
+        }
+        let says = "tracer.toml: allow bpf (a reason)\ndecided in ";
+        assert_eq!(whole.stderr.contains(says), bpf, "{more:?}: {whole:?}");
+    }
+    let said = explain(&["bpf"]).stdout;
+    assert!(said.contains("why: allowed by decision: a reason\n"), "{said}");
+    decisions(&directory, "tracer.toml", &entry("allow", "\"bpf\"", ENDED));
+    let warned = explain(&[]).stderr;
+    assert!(
+        warned.contains("allow bpf (a reason, until 2020-01-01) has ended, and is"),
+        "{warned}"
+    );
+}
+
+fn what_is_converted_of_a_recording_is_as_decided() {
+    let directory = Directory::new();
+    directory.recording("one", &of(&["read", "ptrace"]));
+    let text = entry("allow", "\"bpf\"", "") + &entry("deny", "\"ptrace\"", "");
+    decisions(&directory, "tracer.toml", &text);
+    for (more, [bpf, ptrace]) in [(&[][..], [true, false]), (&["--no-decisions"], [false, true])] {
+        let words = [&["convert", "one.recording.json", "--to=docker", "--out=it.json"], more];
+        let run = tracer(directory.0.path(), &words.concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(allows(&directory, "it.json", "bpf"), bpf, "{more:?}");
+        assert_eq!(allows(&directory, "it.json", "ptrace"), ptrace, "{more:?}");
+        let says = "tracer.toml: allow bpf (a reason)\ndecided in ";
+        assert_eq!(run.stderr.contains(says), bpf, "{run:?}");
+    }
+    let named = ["convert", "it.json", "--to=spo", "--decisions=tracer.toml"];
+    let run = tracer(directory.0.path(), &named);
+    assert!(run.code == Some(2) && run.stderr.contains("is for a recording"), "{run:?}");
 }
 
 fn the_recording_keeps_what_was_decided() {

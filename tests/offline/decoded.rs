@@ -32,13 +32,13 @@ tests::trials! {
     what_cannot_be_decoded_is_refused_with_a_remedy,
 }
 
-fn text(name: &str) -> Vec<u8> {
+pub fn text(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("offline/texts").join(name);
     fs::read(path).expect("the text can be read")
 }
 
-fn native(text: impl AsRef<[u8]>) -> Decoded {
-    decode(text.as_ref(), Asked { abi: Abi::X86_64, profile: None })
+pub fn native(text: impl AsRef<[u8]>) -> Decoded {
+    decode(text.as_ref(), Asked { abi: Abi::X86_64, profile: None, commands: &[] })
 }
 
 /// A syscall as it is looked for: ABI, name, action, command.
@@ -78,7 +78,7 @@ fn the_nine_lines_are_decoded_as_agreed() {
         golden::check(&name, &render::text(&decoded, None, width));
     }
     let policy = policy("learned/nginx.json");
-    let asked = Asked { abi: Abi::X86_64, profile: Some(&policy) };
+    let asked = Asked { abi: Abi::X86_64, profile: Some(&policy), commands: &[] };
     let decoded = decode(&text("seccomp.log"), asked);
     for width in [40, 80, 200] {
         let name = format!("decode/seccomp-nginx-{width}.txt");
@@ -249,7 +249,8 @@ fn a_container_that_did_not_start_names_the_call() {
         format!(r#"{{"level":"error","msg":"{message}","time":"2026-11-26T12:00:00Z"}}"#),
     ] {
         for profile in [None, Some(&policy)] {
-            let decoded = decode(line.as_bytes(), Asked { abi: Abi::X86_64, profile });
+            let asked = Asked { abi: Abi::X86_64, profile, commands: &[] };
+            let decoded = decode(line.as_bytes(), asked);
             assert!(decoded.calls.is_empty() && !decoded.is_empty() && decoded.complete, "{line}");
             let text = render::text(&decoded, profile.map(|_| "nginx.json"), 200);
             assert!(text.contains("lacks openat2") && !text.contains("under nginx"), "{text}");

@@ -15,6 +15,7 @@ mod converted_lxc;
 mod corpus;
 mod decided;
 mod decoded;
+mod decoded_commands;
 mod decoded_recordings;
 mod dependencies;
 mod deployment;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         completions::trials(),
         decided::trials(),
         decoded::trials(),
+        decoded_commands::trials(),
         decoded_recordings::trials(),
         converted::trials(),
         converted_documents::trials(),

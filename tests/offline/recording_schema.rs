@@ -12,6 +12,7 @@ tests::trials! {
     every_key_of_the_form_is_written,
     what_is_not_a_recording_is_refused,
     the_top_level_is_open,
+    a_recording_names_its_form,
 }
 
 const SCHEMA: &str = include_str!("../../docs/recording.schema.json");
@@ -119,4 +120,17 @@ fn the_top_level_is_open() {
     let text = value.to_string();
     let read = tracer::recording::json::from_json(text.as_bytes()).expect("a recording");
     assert_eq!(read, recordings::full());
+}
+
+fn a_recording_names_its_form() {
+    let schema = schema();
+    let mut value = value(&recordings::full());
+    let form: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    assert_eq!(value["$schema"], form["$id"]);
+    value["$schema"] = json!("docs/recording.schema.json");
+    assert!(schema.is_valid(&value), "an editor may look elsewhere");
+    value["$schema"] = json!(1);
+    assert!(!schema.is_valid(&value));
+    value.as_object_mut().expect("an object").remove("$schema");
+    assert!(schema.is_valid(&value), "earlier programs named none");
 }

@@ -14,6 +14,7 @@ tests::trials! {
     answers_are_written_beside_the_recording,
     what_is_decided_is_asked_no_more,
     a_decision_that_has_ended_is_asked_again,
+    an_answer_is_the_only_decision_about_its_syscall,
     the_decisions_above_are_continued,
     what_was_answered_stays_when_the_answers_end,
     a_file_of_a_stranger_is_neither_used_nor_replaced,
@@ -111,6 +112,20 @@ fn a_decision_that_has_ended_is_asked_again() {
     assert!(written.starts_with("# ours\n[[allow]]\n"), "{written}");
     assert!(written.contains("[[deny]]\nsyscalls = [\"bpf\"]\n"), "{written}");
     assert!(!written.split("[[deny]]").next().expect("it").contains("bpf"), "{written}");
+}
+
+fn an_answer_is_the_only_decision_about_its_syscall() {
+    let directory = web();
+    let text = entry("allow", "\"bpf\", \"mount\"", "until = 2020-01-01")
+        + &entry("allow", "\"bpf\"", "until = 2021-01-01");
+    decisions(&directory, "tracer.toml", &text);
+    let said = answer(&directory, "web.recording.json", None, "a again\n");
+    assert_eq!(asked(&said), ["bpf", "mount"], "{said}");
+    let written = file(&directory);
+    assert_eq!(written.matches("\"bpf\"").count(), 1, "{written}");
+    assert!(written.contains("syscalls = [\"bpf\"]\nbecause = \"again\"\n"), "{written}");
+    let said = answer(&directory, "web.recording.json", None, "q\n");
+    assert_eq!(asked(&said), ["mount"], "{said}");
 }
 
 fn the_decisions_above_are_continued() {

@@ -5,6 +5,7 @@ mod bundle;
 mod cases;
 mod command_line;
 mod conditions;
+mod converted;
 mod corrected;
 mod counter;
 mod cri;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
     trials.extend(startup_errors::trials(&cases));
     trials.extend(corrected::trials(&cases));
     trials.extend(lxc::trials(&cases));
+    trials.extend(converted::trials(&cases));
     let together = libtest_mimic::run(&arguments, trials);
     arguments.test_threads = Some(1);
     let mut trials = kubelets::alone(&cases);

@@ -116,7 +116,8 @@ fn recording(input: &[u8]) -> String {
 
 fn log(input: &[u8]) -> String {
     let profile = Engine::Docker.default_profile().policy();
-    let decoded = decode(input, Asked { abi: Abi::X86_64, profile: Some(profile) });
+    let asked = Asked { abi: Abi::X86_64, profile: Some(profile), commands: &[] };
+    let decoded = decode(input, asked);
     for width in [1, 40, 200] {
         shown(&render::text(&decoded, Some("docker-default"), width));
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Decisions;
+
 /// Options of `convert`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_CONVERT)]
@@ -30,6 +32,9 @@ pub struct Convert {
     /// The name of the `SeccompProfile` (default: the name of the file)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Which decisions count for the profile of a recording.
+    #[command(flatten)]
+    pub decisions: Decisions,
     /// The capabilities by which a profile's conditions are decided in forms that have none: docker
     /// (the default), none, current (tracer's own bounding set), or names with commas
     #[arg(long, value_name = "CAPS")]
@@ -85,8 +90,9 @@ pub enum Conditional {
 }
 
 const AFTER_CONVERT: &str = "\
-Of a recording, converts the profile that `tracer profile` derives from it without options; for
-systemd without what container runtimes need. docs/convert.md says what each form cannot say.
+Of a recording, converts the profile that `tracer profile` derives from it without options, by the
+decisions of the tracer.toml beside it or above it; for systemd without what container runtimes
+need. docs/convert.md says what each form cannot say.
 
 Exit status:
   0  written

@@ -67,7 +67,7 @@ pub struct Explain {
     /// A syscall, by its name or its number on x86_64; without it, the whole file
     #[arg(value_name = "SYSCALL")]
     pub syscall: Option<String>,
-    /// Which decisions about the syscall are shown.
+    /// Which decisions are shown, and count for the profile of a recording.
     #[command(flatten)]
     pub decisions: Decisions,
     /// The capabilities by which a profile's conditions are judged: docker (the default), none,
@@ -81,8 +81,8 @@ pub struct Explain {
 
 const AFTER_EXPLAIN: &str = "\
 Of a profile, uses the recording NAME.recording.json beside NAME.json, if there is one. Of a
-recording, explains the profile that `tracer profile` derives from it without options. The rule of
-the grade is in docs/explain.md.
+recording, explains the profile that `tracer profile` derives from it without options, by the
+decisions of the tracer.toml beside it or above it. The rule of the grade is in docs/explain.md.
 
 Exit status:
   0  printed
@@ -100,6 +100,9 @@ pub struct Decode {
     /// Ctrl-C or SIGTERM; needs `CAP_AUDIT_READ`
     #[arg(long, conflicts_with = "file")]
     pub follow: bool,
+    /// Keep what the command NAME made, and leave out the rest (repeatable)
+    #[arg(long = "command", value_name = "NAME")]
+    pub commands: Vec<String>,
     /// Also write a recording of the syscalls to FILE, for `tracer profile`; it is incomplete, for
     /// a log holds only what a filter logs or refuses
     #[arg(long, value_name = "FILE")]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 use super::{
@@ -26,9 +26,22 @@ use crate::{
 /// escaped.
 pub const MAX_ARGUMENT: usize = 1 << 20;
 
+/// The name of the form that is written: the `$id` of `docs/recording.schema.json`. A name and no
+/// address, so that nothing is looked up in a network. A reader ignores it.
+pub const SCHEMA: &str = "urn:tracer:recording:1";
+
+/// A recording as its file has it.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    #[serde(flatten)]
+    recording: &'a Recording,
+}
+
 /// Writes a recording: the same bytes for the same recording, a newline at the end.
 pub fn to_json(recording: &Recording) -> String {
-    crate::json::pretty(recording)
+    crate::json::pretty(&Document { schema: SCHEMA, recording })
 }
 
 /// A first sight of a call as one line of JSON.

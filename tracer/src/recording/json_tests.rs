@@ -89,6 +89,21 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn the_name_of_the_form_is_written_and_not_read() {
+    let text = to_json(&recording());
+    let named = "{\n  \"$schema\": \"urn:tracer:recording:1\",\n";
+    assert!(text.starts_with(named), "{text}");
+    let nothing = text.replace(named, "{\n");
+    assert!(!nothing.contains("$schema"), "an earlier program wrote none");
+    let other = text.replace(SCHEMA, "../\\u001b[2J.schema.json");
+    for text in [&nothing, &other] {
+        let read = from_json(text.as_bytes());
+        assert_eq!(read.as_ref(), Ok(&recording()));
+        assert_eq!(read.map(|read| to_json(&read)), Ok(to_json(&recording())));
+    }
+}
+
+#[test]
 fn text_that_is_not_json_is_placed() {
     let error = from_json(b"{\n  \"version\": 1,,\n").expect_err("two commas");
     assert!(matches!(error, RecordingError::NotJson { line: 2, column: 16, .. }), "{error:?}");

@@ -31,6 +31,14 @@ impl AsyncFdWait {
         Self::new(descriptor, Interest::PRIORITY)
     }
 
+    /// Waits for an error, such as that the reader of a pipe went away.
+    ///
+    /// # Errors
+    /// The error of `dup(2)` or `epoll_ctl(2)`: a file cannot be waited for.
+    pub fn error(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::new(descriptor, Interest::ERROR)
+    }
+
     fn new(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
         let owned = descriptor.try_clone_to_owned()?;
         // SAFETY: the descriptor is owned, so it is open, stays open as long as the AsyncFd, and is

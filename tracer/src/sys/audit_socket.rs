@@ -6,7 +6,8 @@
 
 use std::{
     fs, io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    mem::size_of_val,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
 use rustix::{
@@ -30,6 +31,10 @@ const BUFFER: usize = 4 << 20;
 const MESSAGE: usize = 16 << 10;
 /// Length of `struct nlmsghdr` (`include/uapi/linux/netlink.h`).
 const HEADER: usize = 16;
+/// How many numbers `SO_MEMINFO` has, and which one counts what did not find room
+/// (`SK_MEMINFO_VARS` and `SK_MEMINFO_DROPS` in `include/uapi/linux/sock_diag.h`).
+const NUMBERS: usize = 9;
+const DROPS: usize = 8;
 /// The file that lists what filters may log (`seccomp(2)`, "/proc interfaces").
 const LOGGED: &str = "/proc/sys/kernel/seccomp/actions_logged";
 
@@ -66,7 +71,7 @@ pub enum AuditMessage {
     Seccomp(String),
     /// Another record.
     Other,
-    /// Records were lost: the buffer was full.
+    /// Records were lost: the buffer was full. [`AuditSocket::lost`] counts them.
     Lost,
 }
 
@@ -114,6 +119,27 @@ impl AuditSocket {
             Err(Errno::NOBUFS) => Ok(Some(AuditMessage::Lost)),
             Err(Errno::INTR) => Ok(Some(AuditMessage::Other)),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many messages were lost so far because the buffer was full. Once it is, the kernel drops
+    /// and counts every message until all that wait are read (`netlink_overrun` in
+    /// `net/netlink/af_netlink.c`). The count begins again behind 2^32 - 1.
+    ///
+    /// # Errors
+    /// The error of `getsockopt(2)`.
+    pub fn lost(&self) -> io::Result<u32> {
+        let mut numbers = [0_u32; NUMBERS];
+        let mut length = libc::socklen_t::try_from(size_of_val(&numbers)).unwrap_or_default();
+        let (level, option) = (libc::SOL_SOCKET, libc::SO_MEMINFO);
+        let place = (&raw mut numbers).cast();
+        // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes, which are
+        // those of the array; any bytes are numbers.
+        let status =
+            unsafe { libc::getsockopt(self.0.as_raw_fd(), level, option, place, &raw mut length) };
+        match status {
+            0 => Ok(numbers[DROPS]),
+            _ => Err(io::Error::last_os_error()),
         }
     }
 }

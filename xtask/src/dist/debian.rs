@@ -36,6 +36,8 @@ const MANUAL: &str = "usr/share/man/man8";
 /// What the README links to, and the directory that is meant, as a path from the link.
 const LINK: (&str, &str) = ("usr/share/doc/tracer/profiles", "../../tracer/profiles");
 const COPYRIGHT: &str = "usr/share/doc/tracer/copyright";
+/// Who packs it: the authors, as Cargo.toml names them. Cargo puts `:` between them.
+const AUTHORS: &str = env!("CARGO_PKG_AUTHORS");
 /// Directories hold this much besides what is in them, as Debian counts (`Installed-Size`), in KiB.
 const SIZE_OF_DIRECTORY: u64 = 1;
 
@@ -84,7 +86,7 @@ fn control(version: &str, kibibytes: u64) -> String {
         "Package: tracer\n\
          Version: {}\n\
          Architecture: amd64\n\
-         Maintainer: The tracer developers <tracer@invalid>\n\
+         Maintainer: {}\n\
          Installed-Size: {kibibytes}\n\
          Section: admin\n\
          Priority: optional\n\
@@ -92,8 +94,14 @@ fn control(version: &str, kibibytes: u64) -> String {
          tracer watches a workload from the kernel, and writes the smallest seccomp\n \
          profile under which the workload starts and runs. Docker, Podman, containerd,\n \
          CRI-O, runc and crun accept the profile.\n",
-        debian_version(version)
+        debian_version(version),
+        maintainer(AUTHORS)
     )
+}
+
+/// The first of the authors: a package has one maintainer.
+fn maintainer(authors: &str) -> &str {
+    authors.split(':').next().unwrap_or_default()
 }
 
 /// Debian's form of `copyright`. Its base system has the text of the Apache License.
@@ -207,7 +215,22 @@ mod tests {
             "the time is given: {listed}"
         );
         assert!(control.contains("Version: 1.0.0~rc.1\n"), "{control}");
+        let manifest = workspace.root().join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest)?;
+        let maintainer = control.lines().find_map(|line| line.strip_prefix("Maintainer: "));
+        let maintainer = maintainer.expect("it has a maintainer");
+        let authors = format!("\nauthors = [\"{maintainer}\"");
+        assert!(manifest.contains(&authors), "{maintainer:?} is the manifest's first author");
+        let has_no_such_address =
+            !maintainer.contains("invalid") && !maintainer.contains("example");
+        assert!(has_no_such_address, "{maintainer:?} is no placeholder");
         Ok(())
+    }
+
+    #[test]
+    fn a_package_has_one_maintainer() {
+        assert_eq!(maintainer("One <one@host>:Two <two@host>"), "One <one@host>");
+        assert_eq!(maintainer("One"), "One");
     }
 
     #[test]

@@ -112,14 +112,14 @@ impl InForce {
         })
     }
 
-    /// What counts and was not decided otherwise on the command line.
-    fn applied(&self, typed: &cli::Derivation) -> Vec<(&str, &Decision)> {
+    /// What counts and was not decided otherwise on the command line; None: there nothing can be.
+    fn applied(&self, typed: Option<&cli::Derivation>) -> Vec<(&str, &Decision)> {
         let is_left = |(name, decision): &(&str, &Decision)| {
-            let opposite = match decision.choice {
+            let opposite = typed.map(|typed| match decision.choice {
                 Choice::Allow => &typed.exclude,
                 Choice::Deny => &typed.include,
-            };
-            !opposite.iter().any(|typed| typed == name)
+            });
+            !opposite.into_iter().flatten().any(|typed| typed == name)
         };
         self.decisions.in_force(self.today).into_iter().filter(is_left).collect()
     }
@@ -128,13 +128,17 @@ impl InForce {
     ///
     /// # Errors
     /// A syscall is both included and excluded.
-    fn apply(&self, typed: &cli::Derivation, options: Options) -> Result<Options> {
+    pub(super) fn apply(
+        &self,
+        typed: Option<&cli::Derivation>,
+        options: Options,
+    ) -> Result<Options> {
         let applied = self.applied(typed).into_iter();
         Ok(options.with_decided(applied.map(|(name, decision)| decision.about(name)).collect())?)
     }
 
     /// Which decisions are used, on one line for each choice; nothing when none is.
-    fn provenance(&self, typed: &cli::Derivation) -> String {
+    pub(super) fn provenance(&self, typed: Option<&cli::Derivation>) -> String {
         let mut text = String::new();
         let applied = self.applied(typed);
         for choice in Choice::ALL {
@@ -151,7 +155,7 @@ impl InForce {
     }
 
     /// Warnings about decisions that do not count.
-    fn warnings(&self) -> String {
+    pub(super) fn warnings(&self) -> String {
         let (mut text, path) = (String::new(), escape_path(&self.path));
         for decision in self.decisions.expired(self.today) {
             let (what, names, reason) =
@@ -188,9 +192,9 @@ pub(super) fn apply(out: &Path, typed: &cli::Derivation, options: Options) -> Re
     };
     print_err(&decisions.warnings());
     if !typed.quiet {
-        print_err(&decisions.provenance(typed));
+        print_err(&decisions.provenance(Some(typed)));
     }
-    decisions.apply(typed, options)
+    decisions.apply(Some(typed), options)
 }
 
 #[cfg(test)]
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_decided_is_included_and_excluded() {
-        let options = in_force().apply(&typed(&[]), Options::default()).expect("options");
+        let options = in_force().apply(None, Options::default()).expect("options");
         assert_eq!(names(options.include()), ["bpf", "ptrace"]);
         assert_eq!(names(options.exclude()), ["mount"], "no syscall, and one that has ended");
     }
@@ -247,16 +251,16 @@ mod tests {
             .with_include(["mount".to_owned()])
             .and_then(|options| options.with_exclude(["bpf".to_owned()]))
             .expect("options");
-        let options = in_force().apply(&typed, options).expect("options");
+        let options = in_force().apply(Some(&typed), options).expect("options");
         assert_eq!(names(options.include()), ["mount", "ptrace"]);
         assert_eq!(names(options.exclude()), ["bpf"]);
         let said = "decided in /srv/tracer.toml: allow ptrace (debug sidecar, until 2027-03-01)\n";
-        assert_eq!(in_force().provenance(&typed), said);
+        assert_eq!(in_force().provenance(Some(&typed)), said);
     }
 
     #[test]
     fn what_is_used_and_what_is_not_is_said() {
-        let said = in_force().provenance(&typed(&[]));
+        let said = in_force().provenance(Some(&typed(&[])));
         let lines: Vec<&str> = said.lines().collect();
         let expected = [
             "decided in /srv/tracer.toml: allow ptrace (debug sidecar, until 2027-03-01); bpf (debug sidecar, until 2027-03-01)",

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::input::{document, facts, remark};
+use super::{
+    decided::{beside, tell},
+    input::{document, facts, remark},
+};
 use crate::{
     cli::{Conditional, Convert, ConvertTo, Style},
     command::{Exit, capabilities::CapabilityBasis, environment::owner, subject, usage::usage},
@@ -82,7 +85,14 @@ pub fn converted(options: &Convert) -> Result<Converted> {
     let (name, document) = document(&options.file)?;
     let in_it = || name.clone();
     let source = match document {
-        Document::Recording(recording) => of_recording(&recording, form).with_context(in_it)?,
+        Document::Recording(recording) => {
+            of_recording(&recording, options, form).with_context(in_it)?
+        }
+        Document::Profile { .. } if options.decisions.decisions_file.is_some() => {
+            return Err(usage(
+                &"--decisions is for a recording: a profile has what was decided already",
+            ));
+        }
         Document::Profile { profile, .. } => {
             remark(&name, &profile, &basis);
             Source { profile: *profile, subject: Subject::default(), is_complete: true }
@@ -110,10 +120,14 @@ fn form(to: ConvertTo) -> Result<&'static Form> {
     forms::by_name(&to.name()).with_context(|| format!("--to {}: there is no such form", to.name()))
 }
 
-/// The profile of a recording, for what loads the form.
-fn of_recording(recording: &Recording, form: &Form) -> Result<Source> {
+/// The profile of a recording, as it was decided, for what loads the form.
+fn of_recording(recording: &Recording, typed: &Convert, form: &Form) -> Result<Source> {
     let mut options = Options::default();
     options.runtime = form.runtime;
+    if let Some(decisions) = beside(&typed.decisions, Some(&typed.file))? {
+        tell(&decisions);
+        options = decisions.apply(None, options)?;
+    }
     let derivation = Profile::derive(std::slice::from_ref(recording), &options)?;
     let profile = oci::read(oci::write(&derivation.profile).as_bytes())?;
     let subject = subject::of_targets(&recording.targets);

@@ -1,4 +1,5 @@
-//! Differences that somebody decided about: they are shown, and are no failure.
+//! What somebody decided: it counts for the profile of a recording, and a difference that was
+//! decided about is no failure.
 
 use std::path::Path;
 
@@ -23,6 +24,12 @@ pub(super) fn beside(typed: &cli::Decisions, file: Option<&Path>) -> Result<Opti
     // Standard input and the defaults of engines are nowhere.
     let file = file.filter(|file| file.exists());
     InForce::load(typed, file.map(directory_of))
+}
+
+/// Says which decisions count for a profile, and which do not.
+pub(super) fn tell(decisions: &InForce) {
+    print_err(&decisions.warnings());
+    print_err(&decisions.provenance(None));
 }
 
 /// What of a comparison nobody decided to allow.

@@ -24,7 +24,11 @@ use crate::{
         policy::Policy,
     },
     syscalls::Abi,
-    workbench::decode::{self, Decoded, found::Asked, render},
+    workbench::decode::{
+        self, Decoded,
+        found::{Asked, CommandName},
+        render,
+    },
 };
 
 /// Which lines are decoded.
@@ -42,7 +46,8 @@ const REFUSALS: [&str; 2] = ["function not implemented", "operation not permitte
 pub fn run(options: &Decode) -> Result<Exit> {
     let profile = options.profile.as_deref().map(|path| profile(path, options)).transpose()?;
     let policy = profile.as_ref().map(|(_, policy)| policy);
-    let asked = Asked { abi: of_typed(options.abi), profile: policy };
+    let commands: Vec<_> = options.commands.iter().map(|name| CommandName::new(name)).collect();
+    let asked = Asked { abi: of_typed(options.abi), profile: policy, commands: &commands };
     if options.follow {
         return follow::run(options, asked);
     }
@@ -63,7 +68,7 @@ pub fn run(options: &Decode) -> Result<Exit> {
     let printed = print(&text).context("the standard output could not be written");
     // Also when the reader of the output went away.
     if let Some(recording) = recording {
-        recording.write_decoded(&decoded)?;
+        recording.write_decoded(&decoded, asked.commands)?;
     }
     printed?;
     Ok(if decoded.complete { Exit::Complete } else { Exit::Incomplete })
@@ -85,6 +90,13 @@ fn decoded(path: &Path, asked: Asked<'_>) -> Result<Decoded> {
         bail!("{name}: {found}, not a log\n\nhint: `tracer explain` reads it; {HINT}");
     }
     let decoded = decode::decode(&bytes, asked);
+    if decoded.is_empty() && decoded.left_out > 0 {
+        bail!(
+            "{name} names no syscall of {}: {} are of other commands, or of none that is known\n\nhint: `tracer decode` without --command lists them",
+            CommandName::list(asked.commands),
+            decoded.left_out
+        );
+    }
     if decoded.is_empty() {
         let line = match &decoded.unrecognised.first {
             Some(first) => format!(", such as line {}: {}", first.line, first.text),

@@ -2,15 +2,20 @@
 
 use anyhow::{Context, Result};
 
-use super::{decided::beside, input::Input, width::columns};
+use super::{
+    decided::{beside, tell},
+    input::Input,
+    width::columns,
+};
 use crate::{
     cli::Explain,
     command::{
-        Exit, capabilities::CapabilityBasis, closing::Block, recordings, summary, usage::usage,
+        Exit, capabilities::CapabilityBasis, closing::Block, decisions::InForce, recordings,
+        summary, usage::usage,
     },
     json,
     message::print,
-    profile::{Derivation, Options, Profile},
+    profile::{Derivation, Options, Profile, policy::Policy},
     recording::{Decided, Recording},
     syscalls::{self, Abi},
     text::escape,
@@ -30,58 +35,85 @@ pub fn run(options: &Explain) -> Result<Exit> {
         None => CapabilityBasis::assumed(),
     };
     let name = options.syscall.as_deref().map(known).transpose()?;
-    if name.is_none() && options.decisions.decisions_file.is_some() {
-        return Err(usage(
-            &"--decisions is for one syscall\n\nhint: name it behind FILE: tracer explain FILE SYSCALL --decisions FILE",
-        ));
-    }
     let text = match Input::read(&options.file, &basis)? {
-        Input::Profile { name: file, policy } => {
-            let recording = recordings::beside(&options.file);
-            let recording = recording.as_ref();
-            let reasons = recording.map(|recording| derive(recording).ok());
-            let subject = Subject { name: &file, policy: &policy, recording, is_derived: false };
-            written(options, &subject, name, reasons.flatten().as_ref())?
-        }
+        Input::Profile { name: file, policy } => of_profile(options, name, &file, &policy)?,
         Input::Recording { name: file, recording } => {
-            let derivation = derive(&recording).with_context(|| file.clone())?;
-            let policy = derivation.profile.policy();
-            let recording = Some(&*recording);
-            let subject = Subject { name: &file, policy: &policy, recording, is_derived: true };
-            let mut text = written(options, &subject, name, Some(&derivation))?;
-            if name.is_none() && !options.json {
-                text.push_str(&evidence(&file, subject.recording, &derivation));
-            }
-            text
+            of_recording(options, name, &file, &recording)?
         }
     };
     print(&text).context("the standard output could not be written")?;
     Ok(Exit::Complete)
 }
 
-fn written(
+/// What is decided is in the profile already, so that it matters for one syscall alone.
+fn of_profile(
     options: &Explain,
-    subject: &Subject<'_>,
     name: Option<&'static str>,
-    derivation: Option<&Derivation>,
+    file: &str,
+    policy: &Policy,
 ) -> Result<String> {
+    let recording = recordings::beside(&options.file);
+    let recording = recording.as_ref();
+    let subject = Subject { name: file, policy, recording, is_derived: false };
     let Some(name) = name else {
-        let explanation = explain::explain(subject);
-        return Ok(match options.json {
-            true => json::pretty(&explanation),
-            false => render::whole(&explanation, columns()),
-        });
-    };
-    let reasons = reasons(subject, name, derivation);
-    let Some(mut explained) = one::explain(subject, name, reasons) else {
-        return Ok(String::new());
+        if options.decisions.decisions_file.is_some() {
+            return Err(usage(
+                &"--decisions is for one syscall of a profile\n\nhint: name it behind FILE: tracer explain FILE SYSCALL --decisions FILE",
+            ));
+        }
+        return Ok(whole(options, &subject));
     };
     let decisions = beside(&options.decisions, Some(&options.file))?;
+    let derivation = recording.and_then(|recording| derive(recording, None).ok());
+    Ok(of_one(options, &subject, name, (derivation.as_ref(), decisions.as_ref())))
+}
+
+/// What is decided counts for the profile that `tracer profile` would write beside the recording.
+fn of_recording(
+    options: &Explain,
+    name: Option<&'static str>,
+    file: &str,
+    recording: &Recording,
+) -> Result<String> {
+    let decisions = beside(&options.decisions, Some(&options.file))?;
+    let derivation = derive(recording, decisions.as_ref()).with_context(|| file.to_owned())?;
+    let policy = derivation.profile.policy();
+    let recording = Some(recording);
+    let subject = Subject { name: file, policy: &policy, recording, is_derived: true };
+    if let Some(name) = name {
+        return Ok(of_one(options, &subject, name, (Some(&derivation), decisions.as_ref())));
+    }
+    if let Some(decisions) = decisions {
+        tell(&decisions);
+    }
+    let mut text = whole(options, &subject);
+    if !options.json {
+        text.push_str(&evidence(file, subject.recording, &derivation));
+    }
+    Ok(text)
+}
+
+fn whole(options: &Explain, subject: &Subject<'_>) -> String {
+    let explanation = explain::explain(subject);
+    match options.json {
+        true => json::pretty(&explanation),
+        false => render::whole(&explanation, columns()),
+    }
+}
+
+fn of_one(
+    options: &Explain,
+    subject: &Subject<'_>,
+    name: &'static str,
+    (derivation, decisions): (Option<&Derivation>, Option<&InForce>),
+) -> String {
+    let reasons = reasons(subject, name, derivation);
+    let Some(mut explained) = one::explain(subject, name, reasons) else { return String::new() };
     explained.decision = decisions.and_then(|decisions| decisions.about(name));
-    Ok(match options.json {
+    match options.json {
         true => json::pretty(&explained),
         false => render::one(subject.name, &explained, columns()),
-    })
+    }
 }
 
 /// What the closing block of the recording says, or has no room for; nothing when there is nothing
@@ -127,6 +159,7 @@ pub(super) fn reasons(
         .collect();
     // Of a syscall that was seen as well, and of one that was left out.
     let decided = derived.into_iter().flat_map(|derived| &derived.decided);
+    let decided = decided.chain(derivation.into_iter().flat_map(|one| &one.decided));
     for sentence in decided.filter(|decided| decided.name == name).map(Decided::sentence) {
         if !reasons.iter().any(|known| known.contains(&sentence)) {
             reasons.push(sentence);
@@ -141,7 +174,11 @@ pub(super) fn reasons(
     reasons
 }
 
-/// What is derived from a recording without options.
-pub(super) fn derive(recording: &Recording) -> Result<Derivation> {
-    Ok(Profile::derive(std::slice::from_ref(recording), &Options::default())?)
+/// What is derived from a recording without options, as it was decided.
+pub(super) fn derive(recording: &Recording, decisions: Option<&InForce>) -> Result<Derivation> {
+    let mut options = Options::default();
+    if let Some(decisions) = decisions {
+        options = decisions.apply(None, options)?;
+    }
+    Ok(Profile::derive(std::slice::from_ref(recording), &options)?)
 }

@@ -1,5 +1,7 @@
 //! `tracer decode --follow`: the kernel's audit records as they are made.
 
+mod printer;
+
 use std::{
     os::fd::AsFd,
     time::{Duration, Instant},
@@ -8,12 +10,13 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use tokio::time::timeout;
 
+use self::printer::Printer;
 use super::{logged::LogRecording, width::columns};
 use crate::{
     cli::Decode,
     command::{Exit, session_config::event_loop},
     json,
-    message::{print, print_err},
+    message::print_err,
     session::Signals,
     sys::{AsyncFdWait, AuditError, AuditMessage, AuditSocket},
     workbench::decode::{self, DecodedCall, found::Asked, recorded::LoggedCalls, render},
@@ -23,8 +26,11 @@ use crate::{
 const AT_ONCE: usize = 256;
 /// How long the last records may take: a kernel thread sends them, a moment after the call.
 const SETTLE: Duration = Duration::from_millis(100);
-/// How long is read at the end, however many records come.
+/// How long is read at the end, however many records come, and how long a slow reader of what is
+/// printed is waited for then.
 const END: Duration = Duration::from_secs(2);
+/// Why nothing is printed.
+const UNWRITTEN: &str = "the standard output could not be written";
 
 /// Prints each record on seccomp, until a signal ends it.
 ///
@@ -34,11 +40,18 @@ pub(super) fn run(options: &Decode, asked: Asked<'_>) -> Result<Exit> {
     let recording = LogRecording::prepare(options.recording.as_deref())?;
     let (runtime, mut signals) = event_loop()?;
     let socket = AuditSocket::open().map_err(|error| refused(&error))?;
+    let printer = {
+        let _context = runtime.enter();
+        Printer::start().context("a thread could not be started")?
+    };
     let mut follower = Follower {
         socket,
+        lost: 0,
         asked,
         is_json: options.json,
         calls: recording.is_some().then(LoggedCalls::default),
+        printer,
+        is_stuck: false,
         remarks: Vec::new(),
         has_gap: false,
     };
@@ -47,7 +60,7 @@ pub(super) fn run(options: &Decode, asked: Asked<'_>) -> Result<Exit> {
     let followed = runtime.block_on(follower.follow(&mut signals));
     // Also when the reader of the output went away.
     if let Some((recording, calls)) = recording.zip(follower.calls.take()) {
-        recording.write_followed(calls.into_calls(), begun)?;
+        recording.write_followed(calls.into_calls(), begun, asked.commands)?;
     }
     followed?;
     Ok(if follower.has_gap { Exit::Incomplete } else { Exit::Complete })
@@ -71,18 +84,24 @@ fn refused(error: &AuditError) -> anyhow::Error {
 
 struct Follower<'a> {
     socket: AuditSocket,
+    /// How many messages were lost of which it was said.
+    lost: u32,
     asked: Asked<'a>,
     is_json: bool,
     /// For a recording, when one is asked for.
     calls: Option<LoggedCalls>,
+    printer: Printer,
+    /// A line was dropped because nobody read those before.
+    is_stuck: bool,
     /// The remarks that were printed.
     remarks: Vec<String>,
-    /// Records were lost, or could not be read.
+    /// Records were lost, could not be read, or were not printed.
     has_gap: bool,
 }
 
 impl Follower<'_> {
-    /// Reads until a signal arrives, then what has come until then.
+    /// Reads until a signal arrives, then what has come until then; or until nobody reads what is
+    /// printed.
     async fn follow(&mut self, signals: &mut Signals) -> Result<()> {
         let ready = AsyncFdWait::readable(self.socket.as_fd()).context("epoll")?;
         let mut has_more = true;
@@ -97,11 +116,14 @@ impl Follower<'_> {
             let is_over = tokio::select! {
                 biased;
                 () = signals.end() => true,
+                error = self.printer.broken() => return Err(error).context(UNWRITTEN),
                 () = wait => false,
             };
             has_more = self.read()?;
             if is_over {
-                return self.read_the_rest(&ready, has_more).await;
+                self.read_the_rest(&ready, has_more).await?;
+                self.note_losses()?;
+                return self.print_the_rest().await;
             }
         }
     }
@@ -119,22 +141,44 @@ impl Follower<'_> {
         Ok(())
     }
 
+    /// Waits for the reader of what is printed.
+    async fn print_the_rest(&mut self) -> Result<()> {
+        match self.printer.finish(END).await.context(UNWRITTEN)? {
+            0 => {}
+            left => self.warn(&format!("{left} records were not printed: nobody read them")),
+        }
+        Ok(())
+    }
+
+    /// Says how many messages did not find room since the last time.
+    fn note_losses(&mut self) -> Result<()> {
+        let lost = self.socket.lost().context("the audit socket")?;
+        match lost.wrapping_sub(self.lost) {
+            0 => {}
+            1 => self.warn("1 audit record was lost: there were too many"),
+            more => self.warn(&format!("{more} audit records were lost: there were too many")),
+        }
+        self.lost = lost;
+        Ok(())
+    }
+
     /// Reads the records that are there, at most [`AT_ONCE`]; true when there may be more.
     fn read(&mut self) -> Result<bool> {
         for _ in 0..AT_ONCE {
             match self.socket.poll().context("reading audit records")? {
-                Some(AuditMessage::Seccomp(text)) => self.show(&text)?,
-                Some(AuditMessage::Other) => {}
-                Some(AuditMessage::Lost) => {
-                    self.warn("audit records were lost: there were too many");
+                Some(AuditMessage::Seccomp(text)) => self.show(&text),
+                // The kernel counts what it loses until all that waits is read.
+                Some(AuditMessage::Other | AuditMessage::Lost) => {}
+                None => {
+                    self.note_losses()?;
+                    return Ok(false);
                 }
-                None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    fn show(&mut self, text: &str) -> Result<()> {
+    fn show(&mut self, text: &str) {
         // The kernel log has the type in front of the same text.
         let decoded = decode::decode(format!("type=1326 {text}").as_bytes(), self.asked);
         if !decoded.complete {
@@ -144,7 +188,11 @@ impl Follower<'_> {
             if let Some(calls) = &mut self.calls {
                 calls.add(call);
             }
-            print(&self.line(call)).context("the standard output could not be written")?;
+            let line = self.line(call);
+            if !self.printer.print(line) && !self.is_stuck {
+                self.is_stuck = true;
+                print_err("incomplete: records are not printed: nobody reads those before");
+            }
         }
         for remark in decoded.remarks {
             if !self.remarks.contains(&remark) {
@@ -152,7 +200,6 @@ impl Follower<'_> {
                 self.remarks.push(remark);
             }
         }
-        Ok(())
     }
 
     fn line(&self, call: &DecodedCall) -> String {

@@ -18,7 +18,7 @@ use crate::{
         json::to_json,
     },
     text::escape_path,
-    workbench::decode::{Decoded, recorded::LoggedCalls},
+    workbench::decode::{Decoded, found::CommandName, recorded::LoggedCalls},
 };
 
 /// The option that names the file.
@@ -42,21 +42,31 @@ impl LogRecording {
     ///
     /// # Errors
     /// It names nothing for a recording, or the file cannot be written.
-    pub(super) fn write_decoded(&self, decoded: &Decoded) -> Result<()> {
+    pub(super) fn write_decoded(&self, decoded: &Decoded, of: &[CommandName]) -> Result<()> {
         let mut calls = LoggedCalls::default();
         decoded.calls.iter().for_each(|call| calls.add(call));
-        self.write(calls.into_calls(), unknown_host(), 0.0)
+        self.write(calls.into_calls(), of, (unknown_host(), 0.0))
     }
 
     /// Writes what was followed since then.
     ///
     /// # Errors
     /// As above.
-    pub(super) fn write_followed(&self, calls: Vec<Call>, begun: Instant) -> Result<()> {
-        self.write(calls, this_host(), begun.elapsed().as_secs_f64())
+    pub(super) fn write_followed(
+        &self,
+        calls: Vec<Call>,
+        begun: Instant,
+        of: &[CommandName],
+    ) -> Result<()> {
+        self.write(calls, of, (this_host(), begun.elapsed().as_secs_f64()))
     }
 
-    fn write(&self, calls: Vec<Call>, host: Host, duration_seconds: f64) -> Result<()> {
+    fn write(
+        &self,
+        calls: Vec<Call>,
+        of: &[CommandName],
+        (host, duration_seconds): (Host, f64),
+    ) -> Result<()> {
         let path = self.0.path();
         let name = escape_path(&path);
         if calls.is_empty() {
@@ -71,8 +81,12 @@ impl LogRecording {
         let made = calls.len() - refused;
         let recording = of_calls(calls, LogRun { started, duration_seconds, host });
         self.0.write(to_json(&recording).as_bytes())?;
+        let of = match of {
+            [] => "of every process that the log names".to_owned(),
+            of => format!("of {}", CommandName::list(of)),
+        };
         print_err(&format!(
-            "{name}: {made} syscalls that were made, {refused} that were refused; incomplete, as every recording of a log; of every process that the log names\nhint: merge it, when the log is of one workload: tracer profile NAME.recording.json {name} --out NEW.json; what was refused is allowed by tracer profile --include-denied"
+            "{name}: {made} syscalls that were made, {refused} that were refused; incomplete, as every recording of a log; {of}\nhint: merge it, when the log is of one workload: tracer profile NAME.recording.json {name} --out NEW.json; what was refused is allowed by tracer profile --include-denied"
         ));
         Ok(())
     }

@@ -84,11 +84,12 @@ impl Reviewed {
         Ok(match Input::read(path, basis)? {
             Input::Profile { name, policy } => {
                 let recording = recordings::beside(path);
-                let derivation = recording.as_ref().and_then(|recording| derive(recording).ok());
+                let derivation =
+                    recording.as_ref().and_then(|recording| derive(recording, None).ok());
                 Self { name, policy, recording, derivation, is_derived: false }
             }
             Input::Recording { name, recording } => {
-                let derivation = derive(&recording).with_context(|| name.clone())?;
+                let derivation = derive(&recording, None).with_context(|| name.clone())?;
                 let (policy, recording) = (derivation.profile.policy(), Some(*recording));
                 Self { name, policy, recording, derivation: Some(derivation), is_derived: true }
             }

@@ -26,12 +26,14 @@ pub fn add(text: &str, new: &NewDecision<'_>) -> Result<String, DecisionsError> 
     read(text.as_bytes())?;
     let document: Result<DocumentMut, _> = text.parse();
     let mut document = document.map_err(|error| read::not_toml(text, &error))?;
+    let renewed = renew(&mut document, new);
     let mut prefix = None;
-    if !renew(&mut document, new) {
-        for choice in Choice::ALL {
-            let removed = remove(&mut document, choice, new.syscall);
-            prefix = prefix.or(removed);
-        }
+    for choice in Choice::ALL {
+        let kept = renewed.filter(|_| choice == new.choice);
+        let removed = remove(&mut document, choice, new.syscall, kept);
+        prefix = prefix.or(removed);
+    }
+    if renewed.is_none() {
         insert(&mut document, new, prefix);
     }
     let written = document.to_string();
@@ -39,30 +41,37 @@ pub fn add(text: &str, new: &NewDecision<'_>) -> Result<String, DecisionsError> 
     Ok(written)
 }
 
-/// Changes the table that decides the same about this syscall alone; false when there is none.
-fn renew(document: &mut DocumentMut, new: &NewDecision<'_>) -> bool {
-    let Some(tables) = tables_mut(document, new.choice) else { return false };
-    let mut tables = tables.iter_mut();
-    let is_of_it_alone = |table: &&mut Table| {
+/// Changes the first table that decides the same about this syscall alone, and returns its place
+/// among those of the choice; None when there is none.
+fn renew(document: &mut DocumentMut, new: &NewDecision<'_>) -> Option<usize> {
+    let mut tables = tables_mut(document, new.choice)?.iter_mut().enumerate();
+    let is_of_it_alone = |(_, table): &(usize, &mut Table)| {
         let list = table.get("syscalls").and_then(Item::as_array);
         list.is_some_and(|list| list.len() == 1 && names(list, new.syscall))
     };
-    let Some(table) = tables.find(is_of_it_alone) else { return false };
+    let (place, table) = tables.find(is_of_it_alone)?;
     set(table, "because", new.because.into());
     match new.until {
         Some(until) => set(table, "until", date::to_toml(until).into()),
         None => drop(table.remove("until")),
     }
-    true
+    Some(place)
 }
 
-/// Takes a syscall out of decisions. A table that was about this one alone goes; what stands before
-/// the first such table is returned, because it may be a comment on the file.
-fn remove(document: &mut DocumentMut, choice: Choice, syscall: &str) -> Option<RawString> {
+/// Takes a syscall out of all decisions but the one at the place `kept`: of several about one
+/// syscall the first counts, whatever a later one says. A table that was about this one alone goes;
+/// what stands before the first such table is returned, because it may be a comment on the file.
+fn remove(
+    document: &mut DocumentMut,
+    choice: Choice,
+    syscall: &str,
+    kept: Option<usize>,
+) -> Option<RawString> {
     let tables = tables_mut(document, choice)?;
-    let mut before = None;
-    for table in tables.iter_mut() {
-        if let Some(list) = table.get_mut("syscalls").and_then(Item::as_array_mut) {
+    for (place, table) in tables.iter_mut().enumerate() {
+        if let Some(list) = table.get_mut("syscalls").and_then(Item::as_array_mut)
+            && kept != Some(place)
+        {
             list.retain(|value| value.as_str() != Some(syscall));
         }
     }
@@ -70,9 +79,8 @@ fn remove(document: &mut DocumentMut, choice: Choice, syscall: &str) -> Option<R
         let list = table.get("syscalls").and_then(Item::as_array);
         list.is_none_or(|list| !list.is_empty())
     };
-    for table in tables.iter().filter(|table| !is_left(table)) {
-        before = before.or_else(|| table.decor().prefix().cloned());
-    }
+    let before = tables.iter().find(|table| !is_left(table));
+    let before = before.and_then(|table| table.decor().prefix().cloned());
     tables.retain(is_left);
     before
 }

@@ -187,6 +187,37 @@ fn a_decision_takes_the_place_of_an_earlier_one() {
     assert_eq!(of(&shared).entries.len(), 3);
 }
 
+/// Of two decisions about one syscall the first counts: a new one must not be behind it.
+#[test]
+fn what_is_added_is_what_counts_and_the_only_decision() {
+    let alone = "# alone\n[[allow]]\nsyscalls = [\"bpf\"]\nbecause = \"x\"\nuntil = 2020-01-01\n";
+    let shared = "# both\n[[allow]]\nsyscalls = [\"bpf\", \"mount\"]\nbecause = \"y\"\n";
+    let today = day(2026, 1, 1);
+    for (text, left) in [
+        (format!("{shared}\n{alone}"), 1),
+        (format!("{alone}\n{shared}"), 1),
+        (format!("{alone}\n{alone}"), 0),
+        (format!("{shared}\n{shared}"), 2),
+    ] {
+        let untils = [None, Some(day(2027, 1, 1))];
+        for (choice, until) in
+            Choice::ALL.into_iter().flat_map(|choice| untils.map(|until| (choice, until)))
+        {
+            let written = added(&text, choice, "bpf", until);
+            let decisions = of(&written);
+            let counts = decisions.of("bpf", today).expect("it is decided");
+            let said = (counts.choice, counts.because.as_str(), counts.until_date());
+            assert_eq!(said, (choice, "a \"good\" reason", until), "{written}");
+            assert_eq!(counts.names(), "bpf", "{written}");
+            let about = |name| {
+                let named = move |entry: &&Decision| entry.names().contains(name);
+                decisions.entries.iter().filter(named).count()
+            };
+            assert_eq!((about("bpf"), about("mount")), (1, left), "{written}");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_added_to_a_file_that_cannot_be_read() {
     let new = NewDecision { choice: Choice::Deny, syscall: "bpf", because: "x", until: None };

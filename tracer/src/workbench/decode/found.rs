@@ -6,8 +6,12 @@ use crate::{
     audit::{AuditedCall, FilterAction},
     profile::policy::Policy,
     syscalls::{self, Abi},
-    text::Escaped,
+    text::{Escaped, escape, escape_bytes},
 };
+
+/// The longest name of a command that the kernel keeps, in bytes (`TASK_COMM_LEN` in
+/// `include/linux/sched.h`, without the byte that ends it).
+const LONGEST_COMMAND: usize = 15;
 
 /// A kind of lines.
 pub trait Recogniser {
@@ -27,6 +31,35 @@ pub struct Asked<'a> {
     pub abi: Abi,
     /// The meaning of the profile that [`super::under`] evaluates.
     pub profile: Option<&'a Policy>,
+    /// The commands whose syscalls are asked for; none: all.
+    pub commands: &'a [CommandName],
+}
+
+/// A command that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandName {
+    typed: String,
+    whole: Escaped,
+    kept: Escaped,
+}
+
+impl CommandName {
+    /// By its name: as it is, or as it is shown. Of a long one, the kernel keeps the beginning.
+    pub fn new(typed: &str) -> Self {
+        let kept = &typed.as_bytes()[..typed.len().min(LONGEST_COMMAND)];
+        Self { typed: typed.to_owned(), whole: escape(typed), kept: escape_bytes(kept) }
+    }
+
+    /// A text calls it so.
+    pub fn is(&self, command: &Escaped) -> bool {
+        [&self.whole, &self.kept].contains(&command) || command.as_str() == self.typed
+    }
+
+    /// Several, as a text has them, for people.
+    pub fn list(commands: &[Self]) -> String {
+        let names: Vec<&str> = commands.iter().map(|command| command.kept.as_str()).collect();
+        names.join(", ")
+    }
 }
 
 /// What a line says. A line that belongs to a text and names no syscall says nothing.

@@ -50,6 +50,9 @@ pub struct Decoded {
     pub unrecognised: Unrecognised,
     /// What a reader has to know, in sentences.
     pub remarks: Vec<String>,
+    /// How many syscalls are not listed because other commands made them than those that are asked
+    /// for, or nobody knows which.
+    pub left_out: u64,
 }
 
 /// One syscall.
@@ -181,6 +184,7 @@ impl Decoder<'_> {
     }
 
     fn add(&mut self, found: Found) {
+        let found = self.leave_out(found);
         let Found { calls, missing, is_damaged, remarks } = found;
         for Sighted { call, action, command, count, failed, errno, is_record } in calls {
             let tally = self.found.entry((call, action, command)).or_default();
@@ -203,6 +207,27 @@ impl Decoder<'_> {
                 self.decoded.remarks.push(remark);
             }
         }
+    }
+
+    /// What a line says of the commands that are asked for. A record that could not be read matters
+    /// unless it is known to be of another one.
+    fn leave_out(&mut self, found: Found) -> Found {
+        let asked = self.asked.commands;
+        if asked.is_empty() || found.calls.is_empty() {
+            return found;
+        }
+        let is_asked = |call: &Sighted| {
+            call.command.as_ref().is_some_and(|command| asked.iter().any(|one| one.is(command)))
+        };
+        let (calls, others): (Vec<_>, Vec<_>) = found.calls.into_iter().partition(is_asked);
+        let count = others.iter().fold(0_u64, |sum, call| sum.saturating_add(call.count));
+        self.decoded.left_out = self.decoded.left_out.saturating_add(count);
+        if !calls.is_empty() {
+            return Found { calls, ..found };
+        }
+        let may_be_asked = others.iter().any(|call| call.command.is_none());
+        let is_damaged = found.is_damaged && may_be_asked;
+        Found { calls, is_damaged, remarks: Vec::new(), ..found }
     }
 
     fn end(mut self) -> Decoded {

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn calls(line: &str, abi: Abi) -> Option<Vec<CallId>> {
-        let found = Numbers.line(line, &Asked { abi, profile: None })?;
+        let found = Numbers.line(line, &Asked { abi, profile: None, commands: &[] })?;
         Some(found.calls.into_iter().map(|call| call.call).collect())
     }
 

@@ -170,7 +170,7 @@ mod tests {
             "audit: type=1326 audit(1.1:1): auid=1 uid=1 gid=1 ses=1 pid=7 comm=\"t\" exe=\"/t\" ",
             "sig=31 arch=c000003e syscall=321 compat=0 ip=0x1 code=0x8\n",
         );
-        let asked = super::super::found::Asked { abi: Abi::X86_64, profile: None };
+        let asked = super::super::found::Asked { abi: Abi::X86_64, profile: None, commands: &[] };
         let found = super::super::decode(text.as_bytes(), asked);
         assert_eq!((found.calls.len(), found.damaged), (3, 1), "all are shown");
         assert_eq!(gathered(&found.calls), [], "none is recorded");

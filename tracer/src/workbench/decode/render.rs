@@ -38,6 +38,10 @@ pub fn text(decoded: &Decoded, profile: Option<&str>, width: usize) -> String {
             line("hint: ", &hint);
         }
     }
+    if decoded.left_out > 0 {
+        let syscalls = counted(decoded.left_out, "syscall");
+        line("", &format!("left out: {syscalls} of other commands, or of none that is known"));
+    }
     let unrecognised = &decoded.unrecognised;
     if let Some(FirstLine { line: number, text }) = &unrecognised.first {
         let lines = counted(unrecognised.lines, "line");
