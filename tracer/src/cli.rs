@@ -104,9 +104,9 @@ pub enum Subcommand {
     List(List),
     /// Run a command under a profile
     ///
-    /// Sets no_new_privs, loads the profile into the kernel and executes the command in place of
-    /// tracer. Needs no root. Reads the profile as runc does. With --check, reads and judges the
-    /// profile and runs nothing.
+    /// Sets no_new_privs (unless COMMAND needs privileges and root runs tracer), loads the profile
+    /// into the kernel and executes the command in place of tracer. Needs no root. Reads the
+    /// profile as runc does. With --check, reads and judges the profile and runs nothing.
     #[command(after_help = enforce::AFTER_ENFORCE)]
     Enforce(Enforce),
     /// Watch a workload run under a profile, and name every call that the profile denies
@@ -120,7 +120,7 @@ pub enum Subcommand {
     Profile(Rederive),
     /// Find what is wrong with profiles, for whom, and correct it
     ///
-    /// Names every fault with its line, what each consumer makes of it, and what to write; tells
+    /// Names every fault with its line, what each consumer makes of it, and what to write. Says
     /// whether containers start under the profile, today and after an update of the runtime.
     /// docs/lint.md explains each rule.
     Lint(Lint),
@@ -137,9 +137,10 @@ pub enum Subcommand {
     Review(Review),
     /// Write a profile in the form that another tool takes
     ///
-    /// Of Docker, Podman, OCI runtimes, Kubernetes, the Security Profiles Operator and systemd.
-    /// Reads each of these forms, and recordings. The same syscalls pass with the same arguments;
-    /// what a form cannot say is an error that names the rule, and every other difference is shown.
+    /// Reads and writes the forms of Docker, Podman, OCI runtimes, Kubernetes, the Security
+    /// Profiles Operator and systemd. Reads recordings as well. The same syscalls pass with the
+    /// same arguments. What a form cannot say is an error that names the rule; every other
+    /// difference is shown.
     Convert(Convert),
     /// Write what recordings show: a page for a browser, or Markdown for a pull request
     Report(Report),

@@ -71,7 +71,7 @@ impl ConvertTo {
 /// What the result is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Style {
-    /// What it is
+    /// Keep the style of the profile
     Same,
     /// Everything passes but what Docker's default denies and what is dangerous, unless the profile
     /// allows it

@@ -36,7 +36,7 @@ Answers, a line each:
   a REASON                   allow it
   a REASON until 2027-03-01  allow it, up to that day
   d REASON                   deny it; also with a last day
-  s                          skip it: it is asked about the next time
+  s                          skip it: the next review asks again
   q                          quit
 Each answer is written at once. The end of standard input quits as well.
 

@@ -21,9 +21,9 @@ pub struct Lint {
     /// after a comma if you like (runc,1.3.6), and libseccomp with its version; by default all six
     #[arg(long = "for", value_name = "CONSUMER[,VERSION]", value_delimiter = ',')]
     pub audience: Vec<String>,
-    /// Correct the files, and keep what they were as FILE.old. Safe corrections change the meaning
-    /// for nobody who reads the profile today; `all` also writes what is probably meant: look at
-    /// these
+    /// Correct the files, and keep the old ones as FILE.old. Safe corrections do not change the
+    /// meaning for any consumer that reads the profile today. `all` also writes what is probably
+    /// meant: review these corrections
     #[arg(long, value_name = "EXTENT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "safe")]
     pub fix: Option<Fix>,
     /// Which decisions are judged with the profiles.
@@ -50,9 +50,9 @@ impl Lint {
 /// Which corrections are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fix {
-    /// Those that change the meaning for nobody who reads the profile today
+    /// Corrections that change the meaning for no consumer that reads the profile today
     Safe,
-    /// Also those that write what is probably meant
+    /// Also corrections that write what is probably meant
     All,
 }
 

@@ -41,8 +41,8 @@ pub struct Verify {
     /// Which pods are meant.
     #[command(flatten)]
     pub cluster: Cluster,
-    /// Wait for targets that do not exist yet, and keep watching across restarts: for a container
-    /// that does not start
+    /// Wait for targets that do not exist yet, and keep watching across restarts. Shows why a
+    /// container does not start
     #[arg(long, requires = "targets")]
     pub wait: bool,
     /// Write the profile, with the denied calls allowed, to FILE. When the profile denied a

@@ -159,7 +159,7 @@ pub struct Report {
 }
 
 const AFTER_REPORT: &str = "\
-Of several recordings, reports what all of them show together. The page loads nothing from anywhere.
+Makes one report of several recordings. The page loads nothing from anywhere.
 
 Exit status:
   0  written, also when a recording is incomplete: the report says so
