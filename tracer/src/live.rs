@@ -54,8 +54,8 @@ pub enum Mark {
     Starts,
     /// A runtime is done with what it does before it loads the filter.
     SetUp {
-        /// The command that made the first call.
-        by: Escaped,
+        /// The first command of it that has a runtime's name.
+        by: Option<Escaped>,
         /// How many different ones there were.
         calls: usize,
     },
@@ -186,7 +186,7 @@ impl Live {
                 let plural = if *calls == 1 { "" } else { "s" };
                 let how = if self.values { "" } else { " (-v shows them)" };
                 // runc calls its processes runc:[1:CHILD] and the like.
-                let by = by.split(':').next().unwrap_or_default();
+                let by = by.as_ref().and_then(|by| by.split(':').next()).unwrap_or("the runtime");
                 format!(": {calls} set-up syscall{plural} by {by}{how}")
             }
             Mark::Program { command, pid } => format!(" runs {command}[{pid}]"),

@@ -122,12 +122,16 @@ fn marks_say_what_happens_to_a_container() {
     let marks = [
         (Mark::Starts, "web starts"),
         (
-            Mark::SetUp { by: escape("runc:[1:CHILD]"), calls: 61 },
+            Mark::SetUp { by: Some(escape("runc:[1:CHILD]")), calls: 61 },
             "web: 61 set-up syscalls by runc (-v shows them)",
         ),
         (
-            Mark::SetUp { by: escape("crun"), calls: 1 },
+            Mark::SetUp { by: Some(escape("crun")), calls: 1 },
             "web: 1 set-up syscall by crun (-v shows them)",
+        ),
+        (
+            Mark::SetUp { by: None, calls: 2 },
+            "web: 2 set-up syscalls by the runtime (-v shows them)",
         ),
         (Mark::Program { command: escape("n\u{7}"), pid: 12 }, r"web runs n\x07[12]"),
         (Mark::Ended { had_started: true }, "web ended"),
@@ -137,7 +141,7 @@ fn marks_say_what_happens_to_a_container() {
         let line = view(|| None).mark_line(1.2, &mark, &escape("web"));
         assert_eq!(line, format!("+1.20s  -- {words}"));
     }
-    let set_up = Mark::SetUp { by: escape("runc"), calls: 61 };
+    let set_up = Mark::SetUp { by: Some(escape("runc")), calls: 61 };
     let verbose = view(|| None).with_values().mark_line(1.2, &set_up, &escape("web"));
     assert_eq!(verbose, "+1.20s  -- web: 61 set-up syscalls by runc");
 }
@@ -145,7 +149,7 @@ fn marks_say_what_happens_to_a_container() {
 #[test]
 fn marks_fit_and_name_the_end_of_a_long_label() {
     let shop = escape("shop/web-7d9c5bb8b7-2xk4v/nginx");
-    let set_up = || Mark::SetUp { by: escape("runc"), calls: 61 };
+    let set_up = || Mark::SetUp { by: Some(escape("runc")), calls: 61 };
     for (columns, line) in [
         (view(|| Some(40)), "+1.20s  -- …2xk4v/nginx: 61 set-up sysc…"),
         (

@@ -12,6 +12,7 @@ use crate::{
     live::Mark,
     recording::{
         Phase,
+        denied::is_a_runtimes,
         event::NewCall,
         labels::LabelKey,
         phases::{CallPhase, phase_so_far},
@@ -76,11 +77,12 @@ struct Life {
     stage: Stage,
 }
 
-/// What a runtime did to set a container up, as long as no line said so.
+/// What a runtime did to set a container up.
 #[derive(Default)]
 struct SetUp {
     calls: usize,
     by: Option<Escaped>,
+    is_said: bool,
 }
 
 impl Lives {
@@ -178,8 +180,7 @@ impl Life {
         let is_set_up = phase == Phase::Setup;
         let is_new = self.seen.insert((sight.key, is_set_up));
         if is_set_up {
-            self.set_up.calls += usize::from(is_new);
-            self.set_up.by.get_or_insert_with(|| sight.new.command.clone());
+            self.set_up.add(&sight.new.command, is_new);
             return (Vec::new(), phase, is_new);
         }
         let NewCall { command, pid, .. } = sight.new;
@@ -209,10 +210,18 @@ impl Life {
 }
 
 impl SetUp {
+    fn add(&mut self, command: &Escaped, is_new: bool) {
+        self.calls += usize::from(is_new);
+        if self.by.is_none() && is_a_runtimes(command) {
+            self.by = Some(command.clone());
+        }
+    }
+
     /// The line about it, once.
     fn mark(&mut self) -> Option<Mark> {
-        let Self { calls, by } = std::mem::take(self);
-        Some(Mark::SetUp { by: by?, calls })
+        let is_new = self.calls > 0 && !self.is_said;
+        self.is_said |= is_new;
+        is_new.then(|| Mark::SetUp { by: self.by.clone(), calls: self.calls })
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::{syscalls::Abi, text::escape};
 
 const READ: i32 = 0;
+const CLONE: i32 = 56;
 const MOUNT: i32 = 165;
 const UNSHARE: i32 = 272;
 /// A runtime's process that has not left the host's mount namespace.
@@ -47,7 +48,9 @@ impl World {
     fn show(&mut self, label: &str, mark: &Mark) {
         let words = match mark {
             Mark::Starts => "starts".to_owned(),
-            Mark::SetUp { by, calls } => format!("set-up by {by}: {calls}"),
+            Mark::SetUp { by, calls } => {
+                format!("set-up by {}: {calls}", by.as_deref().unwrap_or("?"))
+            }
             Mark::Program { command, pid } => format!("program {command}[{pid}]"),
             Mark::Ended { had_started } => format!("ended {had_started}"),
         };
@@ -99,6 +102,8 @@ fn a_container_starts_is_set_up_runs_its_program_and_ends() {
         (MOUNT, SET_UP),
         // Behind the load of a filter.
         (READ, SET_UP | 1),
+        // Another thread.
+        (CLONE, SET_UP),
         (READ, PROGRAM | 1),
         (MOUNT, OUTSIDE | class::STARTED),
     ] {
@@ -141,6 +146,20 @@ fn a_child_of_the_runtime_on_its_way_in_is_no_program() {
     world.call('a', 1, MOUNT, SECOND_CHILD | 1);
     let expected = ["a: program sh[7]", "a: 165 (workload)"];
     assert_eq!(world.lines(), expected, "a program in memory may fork");
+}
+
+#[test]
+fn the_runtime_has_the_first_name_that_is_one_of_a_runtime() {
+    let of = |commands: &[&str]| {
+        let mut set_up = SetUp::default();
+        commands.iter().for_each(|command| set_up.add(&escape(command), true));
+        [set_up.mark(), set_up.mark()]
+    };
+    let runc = Some(escape("runc:[1:CHILD]"));
+    let named = Some(Mark::SetUp { by: runc, calls: 3 });
+    assert_eq!(of(&["exe", "runc:[1:CHILD]", "crun"]), [named, None], "once");
+    assert_eq!(of(&["exe", "6"]), [Some(Mark::SetUp { by: None, calls: 2 }), None]);
+    assert_eq!(of(&[]), [None, None]);
 }
 
 #[test]
