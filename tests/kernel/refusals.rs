@@ -63,7 +63,8 @@ fn a_refused_question_of_what_the_kernel_can_do_is_reported_with_its_cause() -> 
 
 fn a_refused_program_is_reported_in_a_few_lines() -> Result<(), Stop> {
     let program = number_of(&["BPF_PROG_LOAD", "prog_name=\"sys_enter\""])?;
-    // aya asks twice, the second time for the verifier's log. What is loaded beside it is not refused.
+    // aya asks twice, the second time for the verifier's log. What is loaded beside it is not
+    // refused.
     let outcome = run_failing("EACCES", &format!("{program}..{}", program + 1))?;
     let outcome = outcome.says(&["the kernel refused the program ", "Permission denied"]);
     assert!(outcome.stderr.lines().count() < 12, "{}", outcome.stderr);
