@@ -50,6 +50,10 @@ fn a_unit_starts_under_what_is_converted() -> Result<(), Stop> {
     let mut manager = Command::new("sh");
     manager.args(["-c", CONFINED]).arg(cgroup.directory()).arg(MANAGER);
     manager.arg(systemd).arg(directory.path());
+    for reaches_outside in ["DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "NOTIFY_SOCKET"]
+    {
+        manager.env_remove(reaches_outside);
+    }
     let finished = Running::start(&mut manager).finish();
     let said = fs::read_to_string(directory.path().join("said")).unwrap_or_default();
     for (call, answer) in PROBED {

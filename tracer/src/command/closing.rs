@@ -1,6 +1,6 @@
 //! The closing block: what a person reads at the end of a recording or of a derivation.
 //!
-//! It has at most twelve lines, whatever happened, so that nothing that matters scrolls away. Lists
+//! It has at most twelve lines, so that nothing that matters scrolls away. Lists
 //! give first, down to a few things and a count; then what matters less is left out, with a line
 //! that names the command which shows it. With `-v` nothing is left out but the ends of long lists.
 
@@ -22,6 +22,8 @@ pub(super) enum Weight {
     Finding,
     /// What was found out in all, whether it can be relied on, and where it is.
     Result,
+    /// That something is missing: one thing of it stays, whatever else has to go.
+    Loss,
     /// What is never left out.
     Always,
 }
@@ -103,7 +105,7 @@ impl Part {
         }
         let least = usize::from(self.head.is_none());
         let shorter = (least..shown?).rev().find(|fewer| self.lines_with(Some(*fewer)) < now);
-        Some(shorter)
+        (shorter.is_some() || self.weight != Weight::Loss).then_some(shorter)
     }
 
     /// How many lines are shown nowhere, and not counted by `and 3 more` either.
@@ -178,8 +180,13 @@ impl Block {
         let mut left_out: Vec<usize> = (0..shown.len()).filter(|at| shown[*at].is_none()).collect();
         left_out.sort_by_key(|at| Reverse(self.parts[*at].weight));
         for at in left_out {
-            shown[at] = Some(self.parts[at].items.len().min(self.parts[at].most));
-            if self.height(shown) > most {
+            let part = &self.parts[at];
+            let all = part.items.len().min(part.most);
+            for length in (usize::from(part.head.is_none())..=all).rev() {
+                shown[at] = Some(length);
+                if self.height(shown) <= most {
+                    break;
+                }
                 shown[at] = None;
             }
         }
@@ -201,7 +208,9 @@ impl Block {
         let shorter = parts.filter_map(|(at, (part, shown))| {
             let shorter = part.shorter(*shown)?;
             let things = if part.most > 1 { shown.unwrap_or_default() } else { 0 };
-            let matters = if things > FEW { None } else { Some((part.weight, things < 2)) };
+            // Its first thing says that something is missing; the others are one kind of result.
+            let weight = if things < 2 { part.weight } else { part.weight.min(Weight::Result) };
+            let matters = if things > FEW { None } else { Some((weight, things < 2)) };
             Some(((matters, usize::MAX - part.lines_with(*shown)), at, shorter))
         });
         shorter.min_by_key(|(order, ..)| *order).map(|(_, at, shorter)| (at, shorter))

@@ -47,6 +47,34 @@ fn the_block_never_has_more_lines_and_what_matters_most_stays() {
 }
 
 #[test]
+fn a_loss_stays_whatever_else_there_is_to_say() {
+    let loss = |count| {
+        let losses = items("incomplete: loss", count).into_iter();
+        let losses = losses.map(|loss| format!("{loss}\nhint: remedy")).collect();
+        Part::list(Weight::Loss, losses, "kind of loss")
+    };
+    for (count, others) in [(1, 3), (2, 5), (9, 9)] {
+        let mut parts: Vec<Part> =
+            (0..others).map(|_| Part::text(Weight::Result, "a result\nof two lines")).collect();
+        parts.extend([loss(count), Part::text(Weight::Always, "next: tracer explain it")]);
+        let text = block(parts);
+        assert!(text.contains("incomplete: loss 1\nhint: remedy\n"), "{count}, {others}: {text}");
+        assert!(text.lines().count() <= LINES, "{count}, {others}: {text}");
+    }
+}
+
+#[test]
+fn what_is_put_back_is_cut_to_the_room_that_there_is() {
+    let always = |number| Part::text(Weight::Always, format!("always {number}"));
+    let mut parts: Vec<Part> = (0..7).map(always).collect();
+    parts.push(Part::list(Weight::Finding, items("finding", 4), "finding"));
+    parts.push(Part::text(Weight::Note, "a note\nof\nfour\nlines"));
+    let text = block(parts);
+    assert!(text.contains("finding 1\n"), "{text}");
+    assert!(text.lines().count() <= LINES, "{text}");
+}
+
+#[test]
 fn what_has_room_is_shown_in_full() {
     let mut parts = everything(1);
     parts.remove(2);

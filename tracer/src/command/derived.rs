@@ -35,7 +35,8 @@ pub(super) fn parts(
     let recordings = std::slice::from_ref(recording);
     parts.push(arguments::beyond_defaults(&derivation.profile.policy(), recordings));
     let excluded = excluded::lines(&derivation.exclusion, &choices.exclude);
-    parts.push(Part::lines(Weight::Result, &excluded, "note"));
+    let weight = if excluded.contains("warning: ") { Weight::Loss } else { Weight::Result };
+    parts.push(Part::lines(weight, &excluded, "note"));
     parts.extend(denied(recording, derivation));
     if choices.verbose {
         parts.push(Part::text(Weight::Note, reasons(derivation)));

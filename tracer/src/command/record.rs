@@ -32,9 +32,6 @@ use crate::{
     text::{Escaped, escape, escape_path},
 };
 
-/// What shows what there is no room for, when nothing was written.
-const NO_FILE: &str = "-v shows them";
-
 /// Records a workload and writes its profile.
 ///
 /// # Errors
@@ -125,7 +122,7 @@ fn finish(
         Err(error) => {
             outputs.discard_autosave();
             let incomplete = vec![summary::incomplete(recording)];
-            summary::print_block(incomplete, NO_FILE.to_owned(), typed.derivation.verbose);
+            summary::print_block(incomplete, summary::NO_FILE.to_owned(), typed.derivation.verbose);
             return Err(match missing.is_empty() {
                 true => error.into(),
                 false => nothing_came(missing, &error),
@@ -143,7 +140,7 @@ fn finish(
     let complete = problem.is_none() && summary::is_complete(&products);
     last.push(match problem {
         Some(problem) => {
-            Part::text(Weight::Result, format!("incomplete: events are missing: {problem}"))
+            Part::text(Weight::Loss, format!("incomplete: events are missing: {problem}"))
         }
         None => Part::list(Weight::Always, next.into_iter().collect(), ""),
     });
@@ -229,7 +226,7 @@ fn without_profile(
     let evidence = path.as_ref().map(|path| format!("{path}: the evidence"));
     parts.extend(evidence.map(|line| Part::text(Weight::Result, line)));
     parts.push(Part::text(Weight::Always, format!("no profile was written: {error}")));
-    let rest = path.map_or_else(|| NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
+    let rest = path.map_or_else(|| summary::NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
     summary::print_block(parts, rest, typed.derivation.verbose);
     Ok(Exit::Incomplete)
 }

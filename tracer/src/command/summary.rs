@@ -17,8 +17,11 @@ use crate::{
         starts::{StartCount, starts},
     },
     session::{Outcome, Stop},
-    text::{escape, escape_path},
+    text::{Escaped, escape, escape_path},
 };
+
+/// What shows the ends of long lists, when nothing was written.
+pub(super) const NO_FILE: &str = "-v shows them";
 
 /// Where the evidence came from.
 pub(super) enum EvidenceOrigin<'a> {
@@ -60,7 +63,8 @@ pub(super) fn print(
 
 /// Prints what was put together, in as many lines as a person reads.
 pub(super) fn print_block(parts: Vec<Part>, rest: String, verbose: bool) {
-    let most = (!verbose).then_some(closing::LINES);
+    // What no file holds has no other place.
+    let most = (!verbose && rest != NO_FILE).then_some(closing::LINES);
     let text = Block::new(parts, rest).render(most);
     if !text.is_empty() {
         message::print_err(&text);
@@ -78,7 +82,7 @@ fn rest(products: &[DerivedProfile], outputs: &Outputs) -> String {
             let all = files.path(RECORDING).with_file_name("*.recording.json");
             format!("tracer report {} -o -", escape_path(&all))
         }
-        None => "-v shows them".to_owned(),
+        None => NO_FILE.to_owned(),
     }
 }
 
@@ -193,10 +197,10 @@ fn completeness(quiet: bool, products: &[DerivedProfile]) -> Vec<Part> {
     let of_labels = incomplete_profiles.iter().flat_map(|product| {
         let label = product.label.as_deref().unwrap_or_default();
         let reasons = product.recording.incomplete_reasons.iter();
-        reasons.map(move |reason| format!("incomplete: {}: {reason}", escape(label)))
+        reasons.map(move |reason| format!("incomplete: {}: {}", escape(label), printable(reason)))
     });
     let reasons = late::incomplete(&late).into_iter().chain(of_labels).collect();
-    parts.push(Part::list(Weight::Result, reasons, "reason"));
+    parts.push(Part::list(Weight::Loss, reasons, "reason"));
     parts
 }
 
@@ -209,7 +213,7 @@ fn complete(products: &[DerivedProfile], complete: bool) -> Part {
     if complete && accepted.is_empty() {
         return Part::text(Weight::Result, "complete: nothing was lost");
     }
-    Part::list(Weight::Result, accepted, "accepted late start")
+    Part::list(Weight::Loss, accepted, "accepted late start")
 }
 
 /// What is missing of a recording that is complete because the user said so; nothing of any other.
@@ -232,8 +236,17 @@ pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> Option<Str
 /// Why a recording is incomplete, and what follows; what matters most comes first.
 pub(super) fn incomplete(recording: &Recording) -> Part {
     let reasons = recording.incomplete_reasons.iter();
-    let reasons = reasons.map(|reason| format!("incomplete: {reason}")).collect();
-    Part::list(Weight::Result, reasons, "kind of loss")
+    let reasons = reasons.map(|reason| format!("incomplete: {}", printable(reason))).collect();
+    Part::list(Weight::Loss, reasons, "kind of loss")
+}
+
+/// A reason, which a file may hold; its remedy stands on a line of its own.
+fn printable(reason: &str) -> String {
+    let safe = Escaped::joined;
+    match reason.split_once("\nhint: ") {
+        Some((reason, hint)) => format!("{}\nhint: {}", safe(reason), safe(hint)),
+        None => safe(reason).to_string(),
+    }
 }
 
 fn opening(source: &EvidenceOrigin<'_>, recording: &Recording) -> String {
@@ -248,7 +261,7 @@ pub(super) fn failure(outcome: &Outcome) -> Option<Part> {
     let line = outcome.failure().map(|status| {
         format!("warning: the command failed ({status}): the recording lacks the calls that it did not reach")
     });
-    line.map(|line| Part::text(Weight::Result, line))
+    line.map(|line| Part::text(Weight::Loss, line))
 }
 
 pub(super) fn ending(outcome: &Outcome) -> String {
@@ -262,4 +275,21 @@ pub(super) fn ending(outcome: &Outcome) -> String {
     };
     let status = outcome.command.map(|status| format!(" ({status})")).unwrap_or_default();
     format!("{why}{status} after {seconds:.1} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn a_reason_of_a_file_cannot_draw_on_the_terminal_or_add_lines() {
+        let shown = printable("\u{1b}[2J\ncomplete: nothing was lost");
+        assert!(!shown.contains(['\u{1b}', '\n']), "{shown}");
+        let reason = "a map was full: 3\nhint: record fewer targets at once";
+        assert_eq!(printable(reason), reason, "a remedy has a line of its own");
+        let shown = printable("a\nhint: b\nhint: c\rd");
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        let escaped = crate::text::escape("a\u{7}b").to_string();
+        assert_eq!(printable(&escaped), escaped, "what is escaped stays as it is");
+    }
 }

@@ -110,7 +110,8 @@ fn denied_calls(typed: &Verify, denied: &Denied, outcome: &Outcome) -> String {
     let elsewhere = denied.elsewhere.iter();
     let elsewhere = elsewhere.map(|one| format!("  {}{}", one.line(), doubt(one)));
     let mut parts = vec![
-        Part::list(Weight::Result, by_profile.collect(), "denied call"),
+        // No file holds them.
+        Part::list(Weight::Result, by_profile.collect(), "denied call").whole(),
         Part::list(Weight::Result, intended.collect(), "refused call"),
     ];
     if !denied.elsewhere.is_empty() {
@@ -210,7 +211,7 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &FilterCoverage, no
         FilterCoverage::Partly(paths) => {
             let line = |path| format!("incomplete: nothing is enforced in {}", escape(path));
             let lines = paths.iter().map(|path| line(path)).collect();
-            text.push_str(&in_full(vec![Part::list(Weight::Result, lines, "cgroup")]));
+            text.push_str(&in_full(vec![Part::list(Weight::Result, lines, "cgroup").whole()]));
         }
         FilterCoverage::None | FilterCoverage::All => {}
     }

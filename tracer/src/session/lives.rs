@@ -22,6 +22,8 @@ use crate::{
 
 /// Most containers whose lives are followed: a machine has any number.
 const MOST: usize = 1 << 10;
+/// Most calls of one container that are kept apart: one that makes cgroups may have any number.
+const MOST_CALLS: usize = 1 << 16;
 
 /// The containers that made a call.
 #[derive(Default)]
@@ -32,6 +34,8 @@ pub(super) struct Lives {
     late: BTreeSet<u64>,
     /// There was more than one.
     several: bool,
+    /// A life ended since the last time that there was no room.
+    has_ended: bool,
 }
 
 /// A call that one class of tasks made for the first time, or a value of its arguments.
@@ -111,7 +115,9 @@ impl Lives {
         }
         if !self.lives.contains_key(&container.id) {
             if !self.has_room() {
-                return no_container;
+                let filters = usize::from(sight.class & tracer_ebpf::class::FILTERS_MASK);
+                let CallPhase { phase, .. } = phase_so_far(sight.class, filters, false);
+                return Seen { phase, ..no_container };
             }
             let is_late = self.late.contains(&cgroup);
             marks.extend((!is_late).then_some(Mark::Starts));
@@ -122,7 +128,9 @@ impl Lives {
         let Some(life) = self.lives.get_mut(&container.id) else { return no_container };
         // A runtime may have reported the name meanwhile.
         life.label = container.label;
-        life.cgroups.insert(cgroup);
+        if life.seen.len() < MOST_CALLS {
+            life.cgroups.insert(cgroup);
+        }
         let (more, phase, is_new) = life.sight(sight);
         marks.extend(more);
         Seen { marks, phase, is_new }
@@ -136,12 +144,14 @@ impl Lives {
     ) -> Vec<(Escaped, Vec<Mark>)> {
         let lives = self.lives.values_mut();
         let gone = lives.filter(|life| life.stage != Stage::Ended && !is_there(&life.top));
-        gone.map(|life| (life.label.clone(), life.end())).collect()
+        let gone: Vec<_> = gone.map(|life| (life.label.clone(), life.end())).collect();
+        self.has_ended |= !gone.is_empty();
+        gone
     }
 
     /// Makes room for one more life, if need be.
     fn has_room(&mut self) -> bool {
-        if self.lives.len() >= MOST {
+        if self.lives.len() >= MOST && std::mem::take(&mut self.has_ended) {
             self.lives.retain(|_, life| life.stage != Stage::Ended);
         }
         self.lives.len() < MOST
@@ -178,7 +188,10 @@ impl Life {
             return (Vec::new(), phase, sight.is_first);
         }
         let is_set_up = phase == Phase::Setup;
-        let is_new = self.seen.insert((sight.key, is_set_up));
+        let is_new = match self.seen.len() < MOST_CALLS {
+            true => self.seen.insert((sight.key, is_set_up)),
+            false => sight.is_first,
+        };
         if is_set_up {
             self.set_up.add(&sight.new.command, is_new);
             return (Vec::new(), phase, is_new);

@@ -59,10 +59,17 @@ pub(super) fn run(options: &Decode, asked: Asked<'_>) -> Result<Exit> {
     let begun = Instant::now();
     let followed = runtime.block_on(follower.follow(&mut signals));
     // Also when the reader of the output went away.
-    if let Some((recording, calls)) = recording.zip(follower.calls.take()) {
-        recording.write_followed(calls.into_calls(), begun, asked.commands)?;
+    let written = match recording.zip(follower.calls.take()) {
+        Some((recording, calls)) => {
+            recording.write_followed(calls.into_calls(), begun, asked.commands)
+        }
+        None => Ok(()),
+    };
+    if let (Err(_), Err(error)) = (&followed, &written) {
+        print_err(&format!("error: {error:#}"));
     }
     followed?;
+    written?;
     Ok(if follower.has_gap { Exit::Incomplete } else { Exit::Complete })
 }
 
@@ -116,7 +123,10 @@ impl Follower<'_> {
             let is_over = tokio::select! {
                 biased;
                 () = signals.end() => true,
-                error = self.printer.broken() => return Err(error).context(UNWRITTEN),
+                error = self.printer.broken() => {
+                    self.note_losses()?;
+                    return Err(error).context(UNWRITTEN);
+                }
                 () = wait => false,
             };
             has_more = self.read()?;

@@ -77,6 +77,11 @@ fn write(profile: &OciProfile, choices: &Choices<'_>) -> Result<Written, Convert
             lines.push(line(name, &own, conditions, default));
         }
     }
+    if !default.refuses() && !lines.is_empty() {
+        notes.push(Note::other(
+            "of what the policy refuses, a call passes that the container's libseccomp does not know",
+        ));
+    }
     remark(&decisions, default, &mut notes);
     abis_that_are_not_listed(&resolved, &mut notes);
     sockets_of_i386(&resolved, &decisions, default, &mut notes);
