@@ -137,7 +137,7 @@ fn docker(world: &World) -> Result<(), Stop> {
     world.root()?;
     let docker = world.command_line(Kind::Docker).map_err(Stop::Skip)?;
     let host = docker_host(docker);
-    command_line(docker, || Tracer::new().args([&host]), "default-docker")
+    command_line(docker, || Tracer::new().args(["-v", &host]), "default-docker")
 }
 
 fn podman(world: &World) -> Result<(), Stop> {
@@ -146,7 +146,7 @@ fn podman(world: &World) -> Result<(), Stop> {
     // The place over which its storage is laid is there once it was used.
     drop(start(podman, &new_name("first"), &Cgroup::new("first"), None)?);
     let launcher = with_storage(podman.directory());
-    command_line(podman, || Tracer::new().launcher(&launcher), "default-podman")
+    command_line(podman, || Tracer::new().args(["-v"]).launcher(&launcher), "default-podman")
 }
 
 fn cri(world: &World) -> Result<(), Stop> {
@@ -156,7 +156,7 @@ fn cri(world: &World) -> Result<(), Stop> {
     let pod = containerd.pod(|uid| format!("{}/kubepods/pod{uid}", above.name()))?;
     let target = format!("{}/app", pod.path());
     let endpoint = format!("--cri-endpoint=unix://{}", containerd.socket().expect("it has one"));
-    let tracing = Tracer::new().args([&endpoint, "--wait", "--cgroup", &target]).start();
+    let tracing = Tracer::new().args(["-v", &endpoint, "--wait", "--cgroup", &target]).start();
     let order =
         Order { words: &WORDS, user: 0, no_new_privs: false, profile: None, parent: above.name() };
     let first = pod.create_under_default("app", 0, &order)?;
@@ -184,7 +184,7 @@ fn late(world: &World) -> Result<(), Stop> {
     let parent = Cgroup::new("default-late");
     let name = new_name("default-late");
     let container = start(docker, &name, &parent, None)?;
-    let tracing = Tracer::new().args([&docker_host(docker), "--cgroup", &name]).start();
+    let tracing = Tracer::new().args(["-v", &docker_host(docker), "--cgroup", &name]).start();
     succeed(&mut docker.command(&["exec", &name, "/program", REFUSED]))?;
     let messages = format!("{name} is under a seccomp filter");
     let outcome = tracing.stop().exits(3).says(&[&messages, DENIED, "late start"]);

@@ -128,7 +128,7 @@ fn tracer_started_again(world: &World) -> Result<(), Stop> {
     let target = "tracer-tests/sts/started-again";
     let tracer = || {
         let tracer = Tracer::new().out(&out).args([&endpoint, "--wait", "--merge"]);
-        tracer.args(["--per-container", "--cgroup", target]).start()
+        tracer.args(["-v", "--per-container", "--cgroup", target]).start()
     };
     let tracing = tracer();
     let pod = containerd

@@ -74,7 +74,7 @@ fn redis_lives_without_clone3(world: &World, kind: Kind) -> Result<(), Stop> {
 
 /// Records one start with what is denied, and a program executed in the container.
 fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
-    let tracing = Tracer::new().args(["--cgroup", order.parent, "--denied"]).start();
+    let tracing = Tracer::new().args(["-v", "--cgroup", order.parent, "--denied"]).start();
     drop(start(engine, order)?);
     let learned = tracing.stop().exits(0).says(&["  clone3({flags=", ") = ENOSYS"]);
     assert!(!learned.allowed().iter().any(|name| name == "clone3"), "it was denied");
@@ -86,7 +86,7 @@ fn learn(engine: &dyn Engine, order: &Order) -> Result<Outcome, String> {
 fn derive(learned: &Outcome, out: &Path) -> Result<(), String> {
     let recording: PathBuf = learned.directory().join("profile.recording.json");
     let mut command = Command::new(tracer_program());
-    command.arg("profile").arg(recording).arg("-o").arg(out);
+    command.args(["profile", "-v"]).arg(recording).arg("-o").arg(out);
     let output = command.arg("--default-action=kill-process").output().expect("tracer is started");
     let said = String::from_utf8_lossy(&output.stderr);
     let message = "under the profile they fail with the same error, and do not end the caller: clone3 (ENOSYS)";
