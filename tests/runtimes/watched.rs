@@ -1,6 +1,8 @@
 //! What people see of several containers while they are recorded.
 
 use std::collections::BTreeSet;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -15,6 +17,9 @@ use crate::world::{Kind, World};
 
 /// Calls that no runtime makes: of one container and of the other.
 const OWN: [&str; 2] = ["getsid", "sched_get_priority_min"];
+
+/// How many containers were made: two with one id would be contested.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// All cases.
 pub fn trials(cases: &Cases) -> Vec<Trial> {
@@ -35,7 +40,6 @@ pub fn trials(cases: &Cases) -> Vec<Trial> {
 fn bundle(
     runtime: &Runtime,
     parent: &Cgroup,
-    digit: char,
     filter: bool,
     own: &str,
 ) -> Result<(Bundle, String), Stop> {
@@ -49,11 +53,12 @@ fn bundle(
         parent: parent.name(),
     };
     let bundle = runtime.bundle(&order)?;
-    let id = digit.to_string().repeat(64);
+    let label = format!("{:08x}{:04x}", process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let id = format!("{label}{label:0>52}");
     bundle.edit(|spec| {
         spec["linux"]["cgroupsPath"] = json!(format!("{}/{id}", parent.name()));
     });
-    Ok((bundle, digit.to_string().repeat(12)))
+    Ok((bundle, label))
 }
 
 fn two_containers(world: &World, kind: Kind, start: Start, filter: bool) -> Result<(), Stop> {
@@ -61,8 +66,8 @@ fn two_containers(world: &World, kind: Kind, start: Start, filter: bool) -> Resu
     let parent = Cgroup::new("watched");
     let tracing = Tracer::new().cgroup(&parent).start();
     let mut labels = Vec::new();
-    for (digit, own) in ['a', 'b'].into_iter().zip(OWN) {
-        let (bundle, label) = bundle(&runtime, &parent, digit, filter, own)?;
+    for own in OWN {
+        let (bundle, label) = bundle(&runtime, &parent, filter, own)?;
         bundle.start()?;
         wait_until_done(&bundle)?;
         drop(bundle);

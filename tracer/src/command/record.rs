@@ -226,7 +226,8 @@ fn without_profile(
     let evidence = path.as_ref().map(|path| format!("{path}: the evidence"));
     parts.extend(evidence.map(|line| Part::text(Weight::Result, line)));
     parts.push(Part::text(Weight::Always, format!("no profile was written: {error}")));
-    let rest = path.map_or_else(|| summary::NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
+    let rest = path
+        .map_or_else(|| summary::NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
     summary::print_block(parts, rest, typed.derivation.verbose);
     Ok(Exit::Incomplete)
 }
