@@ -1,8 +1,9 @@
 //! The closing block: what a person reads at the end of a recording or of a derivation.
 //!
-//! It has at most twelve lines, so that nothing that matters scrolls away. Lists
-//! give first, down to a few things and a count; then what matters less is left out, with a line
-//! that names the command which shows it. With `-v` nothing is left out but the ends of long lists.
+//! It has at most twelve lines, so that nothing that matters scrolls away. Lists give first, down to
+//! a few things and a count; then what matters less is left out, with a line that names the command
+//! which shows it. With `-v`, and where no file holds the rest, nothing is left out but the ends of
+//! long lists.
 
 use std::{cmp::Reverse, iter};
 
