@@ -15,9 +15,10 @@ use tracer::profile::oci::{self, OciProfile};
 use tracer::profile::policy::{Policy, RuleContext};
 use tracer::recording::json::to_json;
 use tracer::syscalls::{self, Abi};
+use tracer::workbench::convert::ConditionalHandling::{self, Allow, Deny, Error};
 use tracer::workbench::convert::denylist::denylist;
-use tracer::workbench::convert::{Choice, Choices, ConvertError, Note, Written, convert, forms};
-use tracer::workbench::diff::{Comparison, Kind, policies};
+use tracer::workbench::convert::{Choices, ConvertError, Note, Written, convert, forms};
+use tracer::workbench::diff::{ChangeKind, Comparison, policies};
 use tracer::workbench::document::Document;
 use tracer::workbench::risk;
 use tracer::workbench::systemd::groups;
@@ -49,8 +50,8 @@ fn learned(name: &str) -> OciProfile {
 /// Profiles that people have: learned ones, the engines' defaults, and one of every kind of rule.
 fn profiles() -> Vec<(String, OciProfile)> {
     let learned = LEARNED.map(|name| (name.to_owned(), learned(name)));
-    let engine = |engine: &Engine| (engine.name().to_owned(), engine.default_profile().profile());
-    let engines = Engine::ALL.iter().map(engine);
+    let engines =
+        Engine::ALL.map(|engine| (engine.name().to_owned(), engine.default_profile().profile()));
     let mixed = ("mixed".to_owned(), oci::read(MIXED.as_bytes()).expect("a profile"));
     learned.into_iter().chain(engines).chain([mixed]).collect()
 }
@@ -73,11 +74,20 @@ const MIXED: &str = r#"{
       {"index": 1, "value": 8589934592, "op": "SCMP_CMP_LE"}]}
   ]}"#;
 
+/// Something that passed does not, or not always.
+fn loses(kind: ChangeKind) -> bool {
+    matches!(kind, ChangeKind::Removed | ChangeKind::Narrower | ChangeKind::OtherArguments)
+}
+
 fn facts() -> RuleContext {
     RuleContext { kernel: (u32::MAX, 0), ..RuleContext::default() }
 }
 
-fn written(profile: &OciProfile, form: &str, conditional: Choice) -> Result<Written, ConvertError> {
+fn written(
+    profile: &OciProfile,
+    form: &str,
+    conditional: ConditionalHandling,
+) -> Result<Written, ConvertError> {
     let context = facts();
     let form = forms::by_name(form).expect("a form");
     convert(profile, form, &Choices { context: &context, conditional, name: "web" })
@@ -105,7 +115,7 @@ fn names(comparison: &Comparison) -> BTreeSet<&str> {
 fn every_form_of_json_keeps_the_effective_set() {
     for (name, profile) in profiles() {
         for form in ["docker", "podman", "kubernetes", "oci"] {
-            let (text, _) = written(&profile, form, Choice::Error).expect("every profile has it");
+            let (text, _) = written(&profile, form, Error).expect("every profile has it");
             let comparison = compared(&profile, &text);
             assert!(comparison.is_same(), "{name} {form}: {comparison:?}");
         }
@@ -114,10 +124,10 @@ fn every_form_of_json_keeps_the_effective_set() {
 
 fn a_resource_of_the_operator_lets_the_same_pass() {
     for (name, profile) in profiles() {
-        let (text, notes) = written(&profile, "spo", Choice::Error).expect("it has one");
+        let (text, notes) = written(&profile, "spo", Error).expect("it has one");
         let comparison = compared(&profile, &text);
         assert!(!comparison.adds() && comparison.architectures.is_empty(), "{name}");
-        let others = comparison.changes.iter().filter(|change| change.kind != Kind::Action);
+        let others = comparison.changes.iter().filter(|change| change.kind != ChangeKind::Action);
         assert_eq!(others.count(), 0, "{name}: {comparison:?}");
         // Without the field the default is EPERM. Calls that tracer knows keep their number.
         let says = notes.iter().any(|note| note.text.contains("no defaultErrnoRet"));
@@ -130,20 +140,17 @@ fn a_resource_of_the_operator_lets_the_same_pass() {
     }
     let large = MIXED.replace("8589934592", "18446744073709551615");
     let large = oci::read(large.as_bytes()).expect("a profile");
-    let error = written(&large, "spo", Choice::Error).expect_err("it has no room");
+    let error = written(&large, "spo", Error).expect_err("it has no room");
     assert!(error.to_string().starts_with("syscalls[6].args[0].value: 18446744073709551615"));
 }
 
 fn a_unit_keeps_what_it_can_say() {
     for (name, mut profile) in profiles() {
-        let (denied, denied_notes) =
-            written(&profile, "systemd", Choice::Deny).expect("it is refused");
+        let (denied, denied_notes) = written(&profile, "systemd", Deny).expect("it is refused");
         let comparison = compared(&profile, &denied);
         assert!(!comparison.adds(), "{name}: {comparison:?}");
-        let (allowed, allowed_notes) =
-            written(&profile, "systemd", Choice::Allow).expect("it is allowed");
+        let (allowed, allowed_notes) = written(&profile, "systemd", Allow).expect("it is allowed");
         let comparison = compared(&profile, &allowed);
-        let loses = |kind| matches!(kind, Kind::Removed | Kind::Narrower | Kind::OtherArguments);
         let lost = comparison.changes.iter().filter(|change| loses(change.kind));
         assert_eq!(lost.count(), 0, "{name}: {comparison:?}");
         // What differs is said.
@@ -152,7 +159,7 @@ fn a_unit_keeps_what_it_can_say() {
             assert!(said.contains(call), "{name}: {call}: {said}");
         }
         profile.syscalls.retain(|rule| rule.conditions.is_empty());
-        let (exact, _) = written(&profile, "systemd", Choice::Error).expect("it can be said");
+        let (exact, _) = written(&profile, "systemd", Error).expect("it can be said");
         let comparison = compared(&profile, &exact);
         assert!(comparison.is_same(), "{name}: {comparison:?}");
     }
@@ -161,7 +168,7 @@ fn a_unit_keeps_what_it_can_say() {
 fn what_a_unit_cannot_say_names_the_rule() {
     let error = |text: &str| {
         let profile = oci::read(text.as_bytes()).expect("a profile");
-        written(&profile, "systemd", Choice::Error).expect_err("it has no words").to_string()
+        written(&profile, "systemd", Error).expect_err("it has no words").to_string()
     };
     let found = error(MIXED);
     for part in ["syscalls[4]: mmap depends on argument 2", "syscalls[6]: lseek", "--conditional"] {
@@ -199,7 +206,7 @@ fn every_action_goes_through_a_unit_and_back() {
                 {{"names":["mount","clone3"],"action":{other}}}]}}"#
             );
             let profile = oci::read(text.as_bytes()).expect("a profile");
-            let (unit, notes) = written(&profile, "systemd", Choice::Error).expect("a unit");
+            let (unit, notes) = written(&profile, "systemd", Error).expect("a unit");
             let comparison = compared(&profile, &unit);
             assert!(comparison.is_same(), "{text}\n{unit}\n{comparison:?}");
             assert_eq!(notes, [], "{text}");
@@ -207,7 +214,7 @@ fn every_action_goes_through_a_unit_and_back() {
     }
     let killing = r#"{"defaultAction":"SCMP_ACT_TRAP","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"},{"names":["bpf"],"action":"SCMP_ACT_KILL"}]}"#;
     let profile = oci::read(killing.as_bytes()).expect("a profile");
-    let (unit, notes) = written(&profile, "systemd", Choice::Error).expect("a unit");
+    let (unit, notes) = written(&profile, "systemd", Error).expect("a unit");
     assert!(unit.contains("SystemCallErrorNumber=kill") && !unit.contains("bpf"), "{unit}");
     assert!(notes[0].to_string().starts_with("warning: narrower"), "{notes:?}");
     assert!(notes[1].text.contains("no process of the unit starts"), "{notes:?}");
@@ -225,7 +232,7 @@ fn units_pass_systemd_s_parser() {
     let path = directory.path().join("web.service");
     let typed = path.to_str().expect("the path is text");
     for (name, profile) in profiles() {
-        let (drop_in, _) = written(&profile, "systemd", Choice::Deny).expect("a unit");
+        let (drop_in, _) = written(&profile, "systemd", Deny).expect("a unit");
         let unit = format!("[Service]\nExecStart=/bin/true\n{drop_in}");
         fs::write(&path, unit).expect("a file can be written");
         let Some((_, complaints)) = systemd_analyze(&["verify", typed]) else { return };
@@ -265,11 +272,10 @@ fn a_denylist_denies_what_is_refused_and_no_more() {
     for (name, profile) in profiles() {
         let own = policy(&profile);
         let result = denylist(&own).expect("it can be turned round");
-        let (text, _) = written(&result, "kubernetes", Choice::Error).expect("a profile");
+        let (text, _) = written(&result, "kubernetes", Error).expect("a profile");
         let (text_policy, result) = (read_back(&text), policy(&result));
         assert!(policies::compare(&result, &text_policy).is_same(), "{name}");
         let comparison = policies::compare(&own, &result);
-        let loses = |kind| matches!(kind, Kind::Removed | Kind::Narrower | Kind::OtherArguments);
         let lost = comparison.changes.iter().filter(|one| loses(one.kind));
         let lost: Vec<&str> =
             lost.map(|one| one.name).filter(|name| *name != "socketcall").collect();
@@ -318,7 +324,7 @@ fn forms_are_written_as_agreed() {
         ("systemd", "systemd.conf"),
     ];
     for (form, name) in forms {
-        let (text, notes) = written(&profile, form, Choice::Deny).expect("it has a form");
+        let (text, notes) = written(&profile, form, Deny).expect("it has a form");
         let notes: Vec<String> = notes.iter().map(|note| format!("{note}\n")).collect();
         golden::check(&format!("convert/{name}"), &text);
         golden::check(&format!("convert/{name}.notes"), &notes.concat());

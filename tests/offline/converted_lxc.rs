@@ -11,8 +11,9 @@ use tracer::profile::oci::{
 };
 use tracer::profile::policy::{Policy, RuleContext};
 use tracer::syscalls::Abi;
+use tracer::workbench::convert::ConditionalHandling::{self, Deny, Error};
 use tracer::workbench::convert::{
-    Choice, Choices, ConvertError, Written, convert, forms, note::Difference,
+    Choices, ConvertError, Written, convert, forms, note::Difference,
 };
 use tracer::workbench::diff::{Comparison, policies};
 
@@ -32,7 +33,10 @@ fn facts() -> RuleContext {
     RuleContext { kernel: (u32::MAX, 0), ..RuleContext::default() }
 }
 
-fn written(profile: &OciProfile, conditional: Choice) -> Result<Written, ConvertError> {
+fn written(
+    profile: &OciProfile,
+    conditional: ConditionalHandling,
+) -> Result<Written, ConvertError> {
     let context = facts();
     let form = forms::by_name("lxc").expect("a form");
     convert(profile, form, &Choices { context: &context, conditional, name: "web" })
@@ -175,7 +179,7 @@ fn each_form_can_be_typed() {
 
 fn a_policy_keeps_the_effective_set() {
     for (name, profile) in learned().into_iter().chain([("mixed".to_owned(), profile(MIXED))]) {
-        let (text, notes) = written(&profile, Choice::Error).expect("a policy");
+        let (text, notes) = written(&profile, Error).expect("a policy");
         assert_same(&name, &profile, &text);
         let wider = notes.iter().filter(|note| note.difference == Difference::Wider);
         assert_eq!(wider.count(), 1, "{name}: the ABIs alone: {notes:?}");
@@ -188,7 +192,7 @@ fn what_a_policy_cannot_say_is_an_error_or_a_note() {
             r#"{{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_AARCH64"],"flags":["SECCOMP_FILTER_FLAG_LOG"],"syscalls":[{{"names":["read","no_such_call"],"action":"SCMP_ACT_ALLOW"}},{rule}]}}"#
         ))
     };
-    let error = |rule: &str| written(&with(rule), Choice::Error).expect_err("no words").to_string();
+    let error = |rule: &str| written(&with(rule), Error).expect_err("no words").to_string();
     let traced = error(r#"{"names":["bpf"],"action":"SCMP_ACT_TRACE"}"#);
     assert!(traced.starts_with("syscalls[1].action: SCMP_ACT_TRACE, which LXC"), "{traced}");
     let asked = error(r#"{"names":["bpf"],"action":"SCMP_ACT_NOTIFY"}"#);
@@ -196,7 +200,7 @@ fn what_a_policy_cannot_say_is_an_error_or_a_note() {
     let other = with(
         r#"{"names":["mkdir"],"action":"SCMP_ACT_LOG"},{"names":["bpf"],"action":"SCMP_ACT_KILL_PROCESS"}"#,
     );
-    let (text, notes) = written(&other, Choice::Error).expect("a policy");
+    let (text, notes) = written(&other, Error).expect("a policy");
     let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
     for part in [
         "names that no ABI has are left out: no_such_call",
@@ -218,17 +222,17 @@ fn a_line_that_repeats_the_default_is_left_out() {
     let killing = r#"{"defaultAction":"SCMP_ACT_KILL","syscalls":[
         {"names":["read","execve"],"action":"SCMP_ACT_ALLOW"},
         {"names":["bpf"],"action":"SCMP_ACT_KILL_PROCESS"}]}"#;
-    let (text, _) = written(&profile(killing), Choice::Error).expect("a policy");
+    let (text, _) = written(&profile(killing), Error).expect("a policy");
     assert!(text.starts_with("2\nallowlist kill\n") && !text.contains("bpf"), "{text}");
     // Left out alone, it would let the other rule decide.
     let overlapping = r#"{"defaultAction":"SCMP_ACT_KILL","syscalls":[
         {"names":["kill"],"action":"SCMP_ACT_KILL_PROCESS","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]},
         {"names":["kill"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":9,"op":"SCMP_CMP_EQ"}]}]}"#;
-    let error = written(&profile(overlapping), Choice::Error).expect_err("no words").to_string();
+    let error = written(&profile(overlapping), Error).expect_err("no words").to_string();
     for part in ["LXC starts no container", "syscalls[0]: kill depends on", "--conditional"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    let (text, _) = written(&profile(overlapping), Choice::Deny).expect("a policy");
+    let (text, _) = written(&profile(overlapping), Deny).expect("a policy");
     assert!(!text.contains("\nkill"), "{text}");
 }
 
@@ -238,7 +242,7 @@ fn i386_programs_have_sockets_of_their_own() {
             r#"{{"defaultAction":"SCMP_ACT_{default}","architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_X86"],
             "syscalls":[{{"names":["execve","socket","semop"],"action":"SCMP_ACT_{action}"}}]}}"#
         );
-        let (_, notes) = written(&profile(&text), Choice::Error).expect("a policy");
+        let (_, notes) = written(&profile(&text), Error).expect("a policy");
         let of_i386 =
             notes.iter().find(|note| note.text.contains("socketcall or ipc: semop, socket"));
         of_i386.unwrap_or_else(|| panic!("{notes:?}")).difference
@@ -252,7 +256,7 @@ fn a_denylist_is_one() {
         {"names":["bpf"],"action":"SCMP_ACT_ERRNO"},
         {"names":["mount"],"action":"SCMP_ACT_TRAP"},
         {"names":["kill"],"action":"SCMP_ACT_ERRNO","errnoRet":3,"args":[{"index":1,"value":9,"op":"SCMP_CMP_EQ"}]}]}"#;
-    let (text, _) = written(&profile(open), Choice::Error).expect("a policy");
+    let (text, _) = written(&profile(open), Error).expect("a policy");
     assert!(text.starts_with("2\ndenylist allow\n"), "{text}");
     for line in ["bpf errno 1", "mount trap", "kill errno 3 [1,9,SCMP_CMP_EQ]"] {
         assert!(text.lines().any(|other| other == line), "{line}: {text}");
@@ -281,7 +285,7 @@ const MIXED: &str = r#"{
   ]}"#;
 
 fn the_policy_is_written_as_agreed() {
-    let (text, notes) = written(&profile(MIXED), Choice::Deny).expect("a policy");
+    let (text, notes) = written(&profile(MIXED), Deny).expect("a policy");
     let notes: Vec<String> = notes.iter().map(|note| format!("{note}\n")).collect();
     golden::check("convert/lxc.conf", &text);
     golden::check("convert/lxc.conf.notes", &notes.concat());

@@ -13,9 +13,9 @@ use tracer::profile::{Options, Profile};
 use tracer::recording::json::to_json;
 use tracer::recording::{Call, Phase, Recording};
 use tracer::syscalls::Abi;
-use tracer::workbench::diff::render::{self, Names};
+use tracer::workbench::diff::render::{self, ComparedNames};
 use tracer::workbench::diff::shadow::shadow;
-use tracer::workbench::diff::{Comparison, Kind, policies, seen};
+use tracer::workbench::diff::{ChangeKind, Comparison, policies, seen};
 use tracer::workbench::document::Document;
 use tracer_ebpf::arguments::LOWER_HALF;
 
@@ -75,7 +75,7 @@ fn comparisons_are_written_as_agreed() {
         ("same", &nginx, &nginx),
     ];
     for (name, before, after) in cases {
-        let names = Names { before: "before.json", after: "after.json", recordings: false };
+        let names = ComparedNames { before: "before.json", after: "after.json", recordings: false };
         let comparison = policies::compare(before, after);
         for width in [40, 80, 200] {
             golden::check(
@@ -109,7 +109,7 @@ fn what_is_said_in_other_words_is_the_same() {
     }
 }
 
-fn kinds(comparison: &Comparison) -> Vec<(Kind, &'static str)> {
+fn kinds(comparison: &Comparison) -> Vec<(ChangeKind, &'static str)> {
     comparison.changes.iter().map(|change| (change.kind, change.name)).collect()
 }
 
@@ -132,12 +132,12 @@ fn each_kind_of_difference_is_found() {
     ]));
     let comparison = policies::compare(&before, &after);
     let expected = [
-        (Kind::Added, "bpf"),
-        (Kind::Wider, "close"),
-        (Kind::OtherArguments, "socket"),
-        (Kind::Narrower, "ioctl"),
-        (Kind::Removed, "write"),
-        (Kind::Action, "ptrace"),
+        (ChangeKind::Added, "bpf"),
+        (ChangeKind::Wider, "close"),
+        (ChangeKind::OtherArguments, "socket"),
+        (ChangeKind::Narrower, "ioctl"),
+        (ChangeKind::Removed, "write"),
+        (ChangeKind::Action, "ptrace"),
     ];
     assert_eq!(kinds(&comparison), expected);
     let change = |name| comparison.changes.iter().find(|change| change.name == name);
@@ -227,12 +227,15 @@ fn recordings_are_compared_by_what_was_seen() {
     };
     let comparison =
         seen::compare(&of(&["read", "write"], &[1, 2]), &of(&["read", "bpf"], &[1, 40]));
-    let expected =
-        [(Kind::Added, "bpf"), (Kind::OtherArguments, "socket"), (Kind::Removed, "write")];
+    let expected = [
+        (ChangeKind::Added, "bpf"),
+        (ChangeKind::OtherArguments, "socket"),
+        (ChangeKind::Removed, "write"),
+    ];
     assert_eq!(kinds(&comparison), expected);
     assert_eq!(comparison.changes[1].gained, ["AF_VSOCK"]);
     assert!(comparison.adds_danger());
-    let names = Names { before: "monday", after: "tuesday", recordings: true };
+    let names = ComparedNames { before: "monday", after: "tuesday", recordings: true };
     golden::check("diff/recordings-80.txt", &render::text(&comparison, &names, 80));
     assert!(seen::compare(&web_server(), &web_server()).is_same());
 }

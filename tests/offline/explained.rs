@@ -14,7 +14,7 @@ use tracer::recording::{Call, Phase};
 use tracer::syscalls::{self, Abi};
 use tracer::text::escape;
 use tracer::workbench::document::Document;
-use tracer::workbench::explain::{self, Subject, one, render};
+use tracer::workbench::explain::{self, ExplainSubject, one, render};
 use tracer_ebpf::arguments::LOWER_HALF;
 
 use crate::golden;
@@ -38,8 +38,12 @@ fn profiles_are_explained_as_agreed() {
     let names = ["learned/nginx", "learned/postgres", "audit", "deny-all"];
     for name in names {
         let policy = of_file(&format!("{name}.json"));
-        let subject =
-            Subject { name: "profile.json", policy: &policy, recording: None, is_derived: false };
+        let subject = ExplainSubject {
+            name: "profile.json",
+            policy: &policy,
+            recording: None,
+            is_derived: false,
+        };
         let explanation = explain::explain(&subject);
         let of = name.rsplit('/').next().unwrap_or_default();
         for width in [40, 80, 200] {
@@ -64,7 +68,7 @@ fn syscalls_are_explained_as_agreed() {
     let derivation = Profile::derive(std::slice::from_ref(&seen), &Options::default());
     let derivation = derivation.expect("a profile");
     let policy = derivation.profile.policy();
-    let subject = Subject {
+    let subject = ExplainSubject {
         name: "web.recording.json",
         policy: &policy,
         recording: Some(&seen),
@@ -85,7 +89,7 @@ fn syscalls_are_explained_as_agreed() {
 
 fn every_syscall_can_be_explained() {
     let policy = of_file("learned/nginx.json");
-    let subject = Subject { name: "p", policy: &policy, recording: None, is_derived: false };
+    let subject = ExplainSubject { name: "p", policy: &policy, recording: None, is_derived: false };
     for abi in Abi::ALL {
         for (_, name) in syscalls::entries(abi) {
             let explained = one::explain(&subject, name, Vec::new()).expect(name);

@@ -14,7 +14,7 @@ use tracer::workbench::lint::consumer::Audience;
 use tracer::workbench::lint::finding::Severity;
 use tracer::workbench::lint::fixing::{Extent, fix};
 use tracer::workbench::lint::report::{self, LintedFile};
-use tracer::workbench::lint::{Report, lint};
+use tracer::workbench::lint::{LintReport, lint};
 
 tests::trials! {
     profiles_of_the_note_come_out_as_they_were_meant,
@@ -112,7 +112,7 @@ pub fn everybody() -> Audience {
     Audience::default()
 }
 
-fn codes(report: &Report) -> BTreeSet<&'static str> {
+fn codes(report: &LintReport) -> BTreeSet<&'static str> {
     report.findings.iter().map(|finding| finding.rule.code).collect()
 }
 
@@ -288,7 +288,7 @@ fn an_update_is_a_warning_before_it_breaks() {
         names.join(",")
     );
     let found = |of: &str| lint(text.as_bytes(), &audience(of));
-    let message = |report: &Report, code: &str| {
+    let message = |report: &LintReport, code: &str| {
         let finding = report.findings.iter().find(|finding| finding.rule.code == code);
         finding.map(|finding| finding.message.clone())
     };

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use tracer::json;
 use tracer::workbench::lint::report::{self, LintedFile};
-use tracer::workbench::lint::{Report, lint};
+use tracer::workbench::lint::{LintReport, lint};
 
 use crate::lint::{NOTE_CUSTOM, PODMAN, everybody};
 
@@ -51,7 +51,7 @@ fn the_text_fits_its_columns() {
 }
 
 fn sarif(files: &[(&str, &str)]) -> Value {
-    let reports: Vec<Report> =
+    let reports: Vec<LintReport> =
         files.iter().map(|(_, text)| lint(text.as_bytes(), &everybody())).collect();
     let linted: Vec<LintedFile<'_>> = files
         .iter()

@@ -19,7 +19,7 @@ use tracer::recording::merge::merge;
 use tracer::recording::{Call, ContainerIdentity, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi};
 use tracer::text::{Escaped, escape};
-use tracer::workbench::report::{Report, Sources, html, markdown};
+use tracer::workbench::report::{RecordingReport, ReportSources, html, markdown};
 use tracer_ebpf::arguments::LOWER_HALF;
 
 use crate::golden;
@@ -72,12 +72,12 @@ pub(crate) fn served() -> Recording {
     seen
 }
 
-pub(crate) fn report_of(recordings: &[Recording], names: &[&str]) -> Report {
+pub(crate) fn report_of(recordings: &[Recording], names: &[&str]) -> RecordingReport {
     let names: Vec<Escaped> = names.iter().map(|name| escape(name)).collect();
     let contributions = Contributions::of(recordings, false);
     let merged = merge(recordings, false).expect("a recording");
     let derivation = Profile::derive(slice::from_ref(&merged), &Options::default());
-    Report::of(&Sources {
+    RecordingReport::of(&ReportSources {
         recordings,
         names: &names,
         contributions: &contributions,

@@ -9,7 +9,7 @@ use tracer::profile::base::Runtime;
 use tracer::profile::oci;
 use tracer::profile::policy::{Policy, RuleContext};
 use tracer::workbench::startup_error::table::{Row, Stage, rows, tried};
-use tracer::workbench::startup_error::{Failure, Recognised, recognise, recognise_by};
+use tracer::workbench::startup_error::{Recognised, StartupFailure, recognise, recognise_by};
 
 use crate::golden;
 
@@ -118,7 +118,7 @@ fn wrapped(row: &Row) -> Vec<String> {
     all
 }
 
-fn failure(recognised: Option<Recognised>) -> Option<Failure> {
+fn failure(recognised: Option<Recognised>) -> Option<StartupFailure> {
     match recognised {
         Some(Recognised::Failure(failure)) => Some(failure),
         _ => None,

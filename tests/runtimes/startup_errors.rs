@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use serde_json::json;
 use tests::{Cgroup, Stop, temporary_directory};
 use tracer::profile::base::Runtime;
-use tracer::workbench::startup_error::{Failure, Recognised, recognise};
+use tracer::workbench::startup_error::{Recognised, StartupFailure, recognise};
 
 use crate::cases::Cases;
 use crate::engine::{Engine, Order};
@@ -73,7 +73,7 @@ fn sample(engine: &dyn Engine, kind: Kind) -> Result<(), String> {
     Ok(())
 }
 
-fn failure(line: &str) -> Option<Failure> {
+fn failure(line: &str) -> Option<StartupFailure> {
     match recognise(line) {
         Some(Recognised::Failure(failure)) => Some(failure),
         _ => None,

@@ -15,7 +15,7 @@ use tracer::workbench::decisions::{self, Choice, DecisionsError, NewDecision};
 use tracer::workbench::decode::found::Asked;
 use tracer::workbench::decode::{decode, render};
 use tracer::workbench::document::Document;
-use tracer::workbench::lint::Report;
+use tracer::workbench::lint::LintReport;
 use tracer::workbench::lint::consumer::Audience;
 use tracer::workbench::lint::finding::Finding;
 use tracer::workbench::lint::fixing::{Extent, fix};
@@ -173,7 +173,7 @@ fn target(input: &[u8]) -> String {
 fn decisions(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let reported = |findings: Vec<Finding>| {
-        let report = Report { findings };
+        let report = LintReport { findings };
         let linted = LintedFile { name: "tracer.toml", text: &text, report: &report };
         shown(&report::text::write(&linted, 80));
     };

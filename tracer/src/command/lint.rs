@@ -18,7 +18,7 @@ use crate::{
     output::{Destination, formats::PROFILE},
     text::escape_path,
     workbench::lint::{
-        Report,
+        LintReport,
         consumer::Audience,
         finding::Severity,
         fixing::{self, Extent, Fixed},
@@ -36,7 +36,7 @@ struct File {
     path: Option<PathBuf>,
     name: String,
     text: String,
-    report: Report,
+    report: LintReport,
 }
 
 /// Checks the files.

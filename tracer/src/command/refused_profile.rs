@@ -2,7 +2,7 @@
 
 use crate::{
     profile::oci::ReadError,
-    workbench::json_text::{JsonText, Lines, Position, Value},
+    workbench::json_text::{JsonText, LineIndex, Position, Value},
 };
 
 /// A file is not taken as a profile.
@@ -50,7 +50,7 @@ fn first_fault(bytes: &[u8], problem: &ReadError) -> Option<Position> {
     let root = JsonText::parse(text).ok()?.root;
     let located = root.locate(&faults.first()?.path);
     let is_inside = !located.parents.is_empty() || matches!(root.value, Value::Object(_));
-    is_inside.then(|| Lines::new(text).position(located.node.span.start))
+    is_inside.then(|| LineIndex::new(text).position(located.node.span.start))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const TABLE: &str = include_str!("../../../profiles/syscalls.tsv");
 /// What a syscall is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Group {
+pub enum SyscallGroup {
     /// Paths, files and their metadata.
     Files,
     /// Reading, writing and waiting, whatever the descriptor is of.
@@ -38,7 +38,7 @@ pub enum Group {
     Kernel,
 }
 
-impl Group {
+impl SyscallGroup {
     /// Every group, in the order in which they are written.
     pub const ALL: [Self; 11] = [
         Self::Files,
@@ -76,7 +76,7 @@ impl Group {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct About {
     /// What it is about.
-    pub group: Group,
+    pub group: SyscallGroup,
     /// What it does.
     pub does: String,
 }
@@ -99,17 +99,17 @@ fn native_form(name: &str) -> Option<&'static str> {
     natives.find(|native| forms.iter().any(|of| of(native).is_some_and(|(_, form)| form == name)))
 }
 
-fn table() -> &'static BTreeMap<&'static str, (Group, &'static str)> {
-    static PARSED: LazyLock<BTreeMap<&'static str, (Group, &'static str)>> =
+fn table() -> &'static BTreeMap<&'static str, (SyscallGroup, &'static str)> {
+    static PARSED: LazyLock<BTreeMap<&'static str, (SyscallGroup, &'static str)>> =
         LazyLock::new(|| TABLE.lines().filter_map(parse).collect());
     &PARSED
 }
 
 /// One line of the table; None for a comment.
-fn parse(line: &'static str) -> Option<(&'static str, (Group, &'static str))> {
+fn parse(line: &'static str) -> Option<(&'static str, (SyscallGroup, &'static str))> {
     let mut columns = line.split('\t');
     let (name, group, does) = (columns.next()?, columns.next()?, columns.next()?);
-    let group = Group::ALL.into_iter().find(|one| one.name() == group)?;
+    let group = SyscallGroup::ALL.into_iter().find(|one| one.name() == group)?;
     Some((name, (group, does)))
 }
 
@@ -125,7 +125,7 @@ mod tests {
                 assert!(about.does.len() > 8 && about.does.is_ascii(), "{name}: {}", about.does);
             }
         }
-        assert_eq!(about("read").map(|it| it.group), Some(Group::Descriptors));
+        assert_eq!(about("read").map(|it| it.group), Some(SyscallGroup::Descriptors));
         let form = about("fcntl64").expect("it is a form");
         assert!(form.does.ends_with("the form of fcntl for 32-bit programs"), "{}", form.does);
         assert_eq!(about("no_call"), None);

@@ -21,8 +21,8 @@ use crate::{
         decisions::read,
         document::Document,
         lint::{
-            Report,
-            rules::decisions::{Decided, check, malformed},
+            LintReport,
+            rules::decisions::{DecidedProfile, check, malformed},
         },
     },
 };
@@ -34,7 +34,7 @@ pub struct LintedDecisions {
     /// Its text.
     pub text: String,
     /// What was found.
-    pub report: Report,
+    pub report: LintReport,
 }
 
 /// A profile that decisions are about.
@@ -82,7 +82,8 @@ pub fn lint_decisions(
 fn of_file(path: &Path, bytes: &[u8], profiles: &[Evidence]) -> LintedDecisions {
     let findings = match read(bytes) {
         Ok(decisions) => {
-            let profiles: Vec<Decided<'_>> = profiles.iter().map(Evidence::decided).collect();
+            let profiles: Vec<DecidedProfile<'_>> =
+                profiles.iter().map(Evidence::decided).collect();
             check(&decisions, today(), &profiles)
         }
         Err(error) => vec![malformed(&error)],
@@ -90,7 +91,7 @@ fn of_file(path: &Path, bytes: &[u8], profiles: &[Evidence]) -> LintedDecisions 
     LintedDecisions {
         name: escape_path(path).into(),
         text: String::from_utf8_lossy(bytes).into_owned(),
-        report: Report { findings },
+        report: LintReport { findings },
     }
 }
 
@@ -105,9 +106,9 @@ impl Evidence {
         Self { name, policy: policy(text), derivation }
     }
 
-    fn decided(&self) -> Decided<'_> {
+    fn decided(&self) -> DecidedProfile<'_> {
         let (policy, derivation) = (self.policy.as_ref(), self.derivation.as_ref());
-        Decided { name: &self.name, policy, derivation }
+        DecidedProfile { name: &self.name, policy, derivation }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     recording::Recording,
     text::{escape, escape_path},
     workbench::{
-        convert::{Choice, Choices, Form, Note, convert, denylist::denylist, forms},
+        convert::{Choices, ConditionalHandling, Form, Note, convert, denylist::denylist, forms},
         document::Document,
     },
 };
@@ -105,9 +105,9 @@ pub fn converted(options: &Convert) -> Result<Converted> {
         profile = denylist(&policy).with_context(in_it)?;
     }
     let conditional = match options.conditional {
-        Conditional::Error => Choice::Error,
-        Conditional::Allow => Choice::Allow,
-        Conditional::Deny => Choice::Deny,
+        Conditional::Error => ConditionalHandling::Error,
+        Conditional::Allow => ConditionalHandling::Allow,
+        Conditional::Deny => ConditionalHandling::Deny,
     };
     let choices = Choices { context: &context, conditional, name: &resource };
     let (text, notes) = convert(&profile, form, &choices).with_context(in_it)?;

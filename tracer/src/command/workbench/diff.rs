@@ -17,7 +17,7 @@ use crate::{
     profile::policy::Policy,
     workbench::diff::{
         Comparison, policies,
-        render::{self, Names},
+        render::{self, ComparedNames},
         seen,
         shadow::{Shadow, shadow},
     },
@@ -39,14 +39,14 @@ pub fn run(options: &Diff) -> Result<Exit> {
         options.after.iter().map(|path| Input::read(path, &basis)).collect();
     match (first, others?.as_slice()) {
         (Input::Profile { name, policy }, [Input::Profile { name: other, policy: after }]) => {
-            let names = Names { before: &name, after: other, recordings: false };
+            let names = ComparedNames { before: &name, after: other, recordings: false };
             compared(options, &policies::compare(&policy, after), &names, decisions)
         }
         (
             Input::Recording { name, recording },
             [Input::Recording { name: other, recording: after }],
         ) => {
-            let names = Names { before: &name, after: other, recordings: true };
+            let names = ComparedNames { before: &name, after: other, recordings: true };
             compared(options, &seen::compare(&recording, after), &names, decisions)
         }
         (Input::Profile { name, policy }, recordings) => {
@@ -64,7 +64,7 @@ pub fn run(options: &Diff) -> Result<Exit> {
 fn compared(
     options: &Diff,
     comparison: &Comparison,
-    names: &Names<'_>,
+    names: &ComparedNames<'_>,
     decisions: Option<&InForce>,
 ) -> Result<Exit> {
     let text = match options.json {

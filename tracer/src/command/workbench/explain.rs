@@ -20,7 +20,7 @@ use crate::{
     syscalls::{self, Abi},
     text::escape,
     workbench::{
-        explain::{self, Subject, one, render},
+        explain::{self, ExplainSubject, one, render},
         paragraph::wrap,
     },
 };
@@ -54,7 +54,7 @@ fn of_profile(
 ) -> Result<String> {
     let recording = recordings::beside(&options.file);
     let recording = recording.as_ref();
-    let subject = Subject { name: file, policy, recording, is_derived: false };
+    let subject = ExplainSubject { name: file, policy, recording, is_derived: false };
     let Some(name) = name else {
         if options.decisions.decisions_file.is_some() {
             return Err(usage(
@@ -79,7 +79,7 @@ fn of_recording(
     let derivation = derive(recording, decisions.as_ref()).with_context(|| file.to_owned())?;
     let policy = derivation.profile.policy();
     let recording = Some(recording);
-    let subject = Subject { name: file, policy: &policy, recording, is_derived: true };
+    let subject = ExplainSubject { name: file, policy: &policy, recording, is_derived: true };
     if let Some(name) = name {
         return Ok(of_one(options, &subject, name, (Some(&derivation), decisions.as_ref())));
     }
@@ -93,7 +93,7 @@ fn of_recording(
     Ok(text)
 }
 
-fn whole(options: &Explain, subject: &Subject<'_>) -> String {
+fn whole(options: &Explain, subject: &ExplainSubject<'_>) -> String {
     let explanation = explain::explain(subject);
     match options.json {
         true => json::pretty(&explanation),
@@ -103,7 +103,7 @@ fn whole(options: &Explain, subject: &Subject<'_>) -> String {
 
 fn of_one(
     options: &Explain,
-    subject: &Subject<'_>,
+    subject: &ExplainSubject<'_>,
     name: &'static str,
     (derivation, decisions): (Option<&Derivation>, Option<&InForce>),
 ) -> String {
@@ -147,7 +147,7 @@ fn known(typed: &str) -> Result<&'static str> {
 /// Why a syscall is in a profile: what the recording says that the profile was written with, then
 /// what is derived from it.
 pub(super) fn reasons(
-    subject: &Subject<'_>,
+    subject: &ExplainSubject<'_>,
     name: &str,
     derivation: Option<&Derivation>,
 ) -> Vec<String> {

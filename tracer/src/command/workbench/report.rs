@@ -12,7 +12,7 @@ use crate::{
     profile::{DeriveError, Options, Profile},
     recording::{contribution::Contributions, merge::merge},
     text::escape_path,
-    workbench::report::{Report, Sources, html, markdown},
+    workbench::report::{RecordingReport, ReportSources, html, markdown},
 };
 
 /// How a report is written.
@@ -41,7 +41,7 @@ pub fn run(options: &cli::Report) -> Result<Exit> {
         }
     })?;
     let names: Vec<_> = options.recordings.iter().map(|path| input::name(path)).collect();
-    let report = Report::of(&Sources {
+    let report = RecordingReport::of(&ReportSources {
         recordings: &recordings,
         names: &names,
         contributions: &contributions,

@@ -30,7 +30,7 @@ use crate::{
     workbench::{
         decisions::NewDecision,
         explain::{
-            Subject,
+            ExplainSubject,
             one::{self, Explained},
             render,
         },
@@ -102,7 +102,7 @@ impl Reviewed {
 
     /// What is known of a syscall.
     fn explained(&self, name: &str) -> Option<Explained> {
-        let subject = Subject {
+        let subject = ExplainSubject {
             name: &self.name,
             policy: &self.policy,
             recording: self.recording.as_ref(),

@@ -2,7 +2,7 @@
 
 /// What becomes of a call that passes for some arguments alone, in a form that looks at none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
+pub enum ConditionalHandling {
     /// It is an error.
     #[default]
     Error,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    choice::Choice,
-    error::{Conditional, ConvertError},
+    choice::ConditionalHandling,
+    error::{ConditionalCall, ConvertError},
     note::{Difference, Note, names},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) fn without_arguments(
     profile: &OciProfile,
     decisions: BTreeMap<String, CallDecision>,
     default: Verdict,
-    (choice, why): (Choice, &'static str),
+    (choice, why): (ConditionalHandling, &'static str),
     notes: &mut Vec<Note>,
 ) -> Result<BTreeMap<String, Verdict>, ConvertError> {
     let (mut decided, mut faults) = (BTreeMap::new(), Vec::new());
@@ -39,7 +39,7 @@ pub(super) fn without_arguments(
             CallDecision::When(rules) => rules,
         };
         let Some((verdict, difference)) = whole(rules, default, choice) else {
-            faults.push(Conditional {
+            faults.push(ConditionalCall {
                 rule: first_rule(profile, &name),
                 passes_for: passes_for(&name, &decision).unwrap_or_default(),
                 name: escape(&name),
@@ -71,7 +71,7 @@ pub(super) fn without_arguments(
 fn whole(
     rules: &[(Vec<Condition>, Verdict)],
     default: Verdict,
-    choice: Choice,
+    choice: ConditionalHandling,
 ) -> Option<(Verdict, Difference)> {
     let all = || rules.iter().map(|(_, verdict)| *verdict).chain([default]);
     let passes = all().find(|verdict| !verdict.refuses());
@@ -79,8 +79,8 @@ fn whole(
     let refuses = [default].into_iter().chain(all()).find(|verdict| verdict.refuses());
     match (passes, refuses, choice) {
         (None, Some(one), _) | (Some(one), None, _) => Some((one, Difference::Other)),
-        (Some(passes), _, Choice::Allow) => Some((passes, Difference::Wider)),
-        (_, Some(refuses), Choice::Deny) => Some((refuses, Difference::Narrower)),
+        (Some(passes), _, ConditionalHandling::Allow) => Some((passes, Difference::Wider)),
+        (_, Some(refuses), ConditionalHandling::Deny) => Some((refuses, Difference::Narrower)),
         _ => None,
     }
 }

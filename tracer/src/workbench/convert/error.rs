@@ -7,7 +7,7 @@ use crate::{
 
 /// A call that passes for some arguments alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conditional {
+pub struct ConditionalCall {
     /// The first rule that is about it, from 0.
     pub rule: usize,
     /// The call.
@@ -31,7 +31,7 @@ pub enum ConvertError {
         /// What the form does not look at, for people.
         why: &'static str,
         /// The calls.
-        calls: Vec<Conditional>,
+        calls: Vec<ConditionalCall>,
     },
     /// An action that the form does not have.
     #[error(
@@ -89,11 +89,11 @@ pub enum ConvertError {
 const SHOWN: usize = 5;
 
 /// The calls, each on a line of its own.
-struct Calls<'a>(&'a [Conditional]);
+struct Calls<'a>(&'a [ConditionalCall]);
 
 impl std::fmt::Display for Calls<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for Conditional { rule, name, passes_for } in self.0.iter().take(SHOWN) {
+        for ConditionalCall { rule, name, passes_for } in self.0.iter().take(SHOWN) {
             write!(formatter, "\n  syscalls[{rule}]: {name} depends on {passes_for}")?;
         }
         match self.0.len().saturating_sub(SHOWN) {

@@ -1,6 +1,6 @@
 //! The description of a form that a profile is written in. The table of them: [`super::forms`].
 
-use super::{choice::Choice, error::ConvertError, note::Note};
+use super::{choice::ConditionalHandling, error::ConvertError, note::Note};
 use crate::profile::{RuntimeChoice, oci::OciProfile, policy::RuleContext};
 
 /// A form. No two have the same name.
@@ -28,7 +28,7 @@ pub struct Choices<'a> {
     /// The facts by which conditions are decided, in forms that have none.
     pub context: &'a RuleContext,
     /// What becomes of conditions on arguments, in forms that have none.
-    pub conditional: Choice,
+    pub conditional: ConditionalHandling,
     /// The name of the resource.
     pub name: &'a str,
 }

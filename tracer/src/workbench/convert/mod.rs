@@ -15,7 +15,7 @@ pub mod note;
 mod resolve;
 
 pub use self::{
-    choice::Choice,
+    choice::ConditionalHandling,
     error::ConvertError,
     form::{Choices, Form, Written},
     note::Note,

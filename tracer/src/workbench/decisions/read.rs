@@ -9,7 +9,7 @@ use crate::{
     encoding::{self, EncodingError},
     profile::oci::{self, Known, Mistaken},
     text::escape,
-    workbench::json_text::{Lines, Span},
+    workbench::json_text::{LineIndex, Span},
 };
 
 /// The longest reason, in bytes: recordings and profiles repeat it.
@@ -81,12 +81,12 @@ pub(super) fn not_toml(text: &str, error: &TomlError) -> DecisionsError {
 
 /// A text that is read.
 struct Reader<'a> {
-    lines: Lines<'a>,
+    lines: LineIndex<'a>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
-        Self { lines: Lines::new(text) }
+        Self { lines: LineIndex::new(text) }
     }
 
     /// Something is wrong at a place; without one, at the beginning.

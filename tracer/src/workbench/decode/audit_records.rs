@@ -1,6 +1,6 @@
 //! Records of the kernel's audit log.
 
-use super::found::{Asked, FilterEffect, Found, Missing, Recogniser, Sighted};
+use super::found::{Asked, DecodedLine, FilterEffect, Missing, Recogniser, Sighted};
 use crate::audit::{self, FilterAction, Line, SyscallRecord};
 
 /// See the module.
@@ -11,7 +11,7 @@ const NO_NUMBER: &str =
     "errno: an audit record does not hold the error number that the filter gave";
 
 impl Recogniser for AuditRecords {
-    fn line(&mut self, line: &str, _: &Asked<'_>) -> Option<Found> {
+    fn line(&mut self, line: &str, _: &Asked<'_>) -> Option<DecodedLine> {
         match audit::parse(line) {
             Line::Seccomp(record) => {
                 let is_errno = record.action == FilterAction::Errno;
@@ -21,16 +21,16 @@ impl Recogniser for AuditRecords {
                     ..Sighted::recorded(record.call.into())
                 };
                 let remarks = is_errno.then(|| NO_NUMBER.to_owned()).into_iter().collect();
-                Some(Found { remarks, ..Found::call(call) })
+                Some(DecodedLine { remarks, ..DecodedLine::call(call) })
             }
-            Line::Syscall(record) => Some(Found::call(sighted(record))),
+            Line::Syscall(record) => Some(DecodedLine::call(sighted(record))),
             Line::Malformed(part) => {
                 let part = part.map(|part| Sighted { is_record: false, ..sighted(part) });
                 let calls = part.into_iter().collect();
-                Some(Found { calls, is_damaged: true, ..Found::default() })
+                Some(DecodedLine { calls, is_damaged: true, ..DecodedLine::default() })
             }
             Line::Lost(records) => {
-                Some(Found { missing: Some(Missing { records }), ..Found::default() })
+                Some(DecodedLine { missing: Some(Missing { records }), ..DecodedLine::default() })
             }
             Line::Other => None,
         }

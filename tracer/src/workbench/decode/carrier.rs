@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::workbench::json_text::{JsonText, Node, Value};
+use crate::workbench::json_text::{JsonNode, JsonText, Value};
 
 /// The keys that hold the line, by the journal, `dmesg --json` and container engines.
 const KEYS: [&str; 4] = ["MESSAGE", "msg", "log", "message"];
@@ -27,11 +27,11 @@ pub fn unwrapped(line: &str) -> Vec<Cow<'_, str>> {
 }
 
 /// Text, which the journal writes as a list of bytes where it is not printable.
-fn text_of(node: &Node) -> Option<String> {
+fn text_of(node: &JsonNode) -> Option<String> {
     match &node.value {
         Value::Text(text) => Some(text.clone()),
         Value::List(bytes) => {
-            let byte = |node: &Node| match &node.value {
+            let byte = |node: &JsonNode| match &node.value {
                 Value::Number(number) => number.parse().ok(),
                 _ => None,
             };

@@ -16,11 +16,11 @@ const LONGEST_COMMAND: usize = 15;
 /// A kind of lines.
 pub trait Recogniser {
     /// What a line says; None when it is not of this kind.
-    fn line(&mut self, line: &str, asked: &Asked<'_>) -> Option<Found>;
+    fn line(&mut self, line: &str, asked: &Asked<'_>) -> Option<DecodedLine>;
 
     /// What is left to say when the last line was read.
-    fn end(&mut self) -> Found {
-        Found::default()
+    fn end(&mut self) -> DecodedLine {
+        DecodedLine::default()
     }
 }
 
@@ -64,7 +64,7 @@ impl CommandName {
 
 /// What a line says. A line that belongs to a text and names no syscall says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct DecodedLine {
     /// The syscalls that it names.
     pub calls: Vec<Sighted>,
     /// The log says that records are missing.
@@ -120,7 +120,7 @@ pub enum FilterEffect {
     Signal,
 }
 
-impl Found {
+impl DecodedLine {
     /// One syscall.
     pub fn call(call: Sighted) -> Self {
         Self { calls: vec![call], ..Self::default() }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::{
-    found::{Asked, CallId, FilterEffect, Found, Recogniser, Sighted},
+    found::{Asked, CallId, DecodedLine, FilterEffect, Recogniser, Sighted},
     under::Evaluation,
 };
 use crate::{
@@ -174,7 +174,7 @@ impl Decoder<'_> {
         unrecognised.first.get_or_insert_with(|| FirstLine { line: number, text: start(bytes) });
     }
 
-    fn recognise(&mut self, bytes: &[u8]) -> Option<Found> {
+    fn recognise(&mut self, bytes: &[u8]) -> Option<DecodedLine> {
         let line = String::from_utf8_lossy(bytes);
         let line = line.trim_end_matches('\r');
         let held = carrier::unwrapped(line);
@@ -183,9 +183,9 @@ impl Decoder<'_> {
         })
     }
 
-    fn add(&mut self, found: Found) {
+    fn add(&mut self, found: DecodedLine) {
         let found = self.leave_out(found);
-        let Found { calls, missing, is_damaged, remarks } = found;
+        let DecodedLine { calls, missing, is_damaged, remarks } = found;
         for Sighted { call, action, command, count, failed, errno, is_record } in calls {
             let tally = self.found.entry((call, action, command)).or_default();
             tally.count = tally.count.saturating_add(count);
@@ -211,7 +211,7 @@ impl Decoder<'_> {
 
     /// What a line says of the commands that are asked for. A record that could not be read matters
     /// unless it is known to be of another one.
-    fn leave_out(&mut self, found: Found) -> Found {
+    fn leave_out(&mut self, found: DecodedLine) -> DecodedLine {
         let asked = self.asked.commands;
         if asked.is_empty() || found.calls.is_empty() {
             return found;
@@ -223,11 +223,11 @@ impl Decoder<'_> {
         let count = others.iter().fold(0_u64, |sum, call| sum.saturating_add(call.count));
         self.decoded.left_out = self.decoded.left_out.saturating_add(count);
         if !calls.is_empty() {
-            return Found { calls, ..found };
+            return DecodedLine { calls, ..found };
         }
         let may_be_asked = others.iter().any(|call| call.command.is_none());
         let is_damaged = found.is_damaged && may_be_asked;
-        Found { calls, is_damaged, remarks: Vec::new(), ..found }
+        DecodedLine { calls, is_damaged, remarks: Vec::new(), ..found }
     }
 
     fn end(mut self) -> Decoded {

@@ -1,6 +1,6 @@
 //! Numbers of syscalls: a list of nothing else (`59 317`), or `syscall=317` anywhere in a line.
 
-use super::found::{Asked, CallId, Found, Recogniser, Sighted};
+use super::found::{Asked, CallId, DecodedLine, Recogniser, Sighted};
 use crate::{
     audit::AuditedCall,
     syscalls::{Abi, HOST},
@@ -15,7 +15,7 @@ const WORDS: [&str; 5] = ["syscall", "syscalls", "syscall:", "syscalls:", "nr"];
 const KEYS: [&str; 3] = ["syscall=", "SYSCALL=", "nr="];
 
 impl Recogniser for Numbers {
-    fn line(&mut self, line: &str, asked: &Asked<'_>) -> Option<Found> {
+    fn line(&mut self, line: &str, asked: &Asked<'_>) -> Option<DecodedLine> {
         let abi = asked.abi;
         let is_between = |char: char| char.is_whitespace() || ",;[](){}\"".contains(char);
         let tokens = || line.split(is_between).filter(|token| !token.is_empty());
@@ -37,7 +37,7 @@ impl Recogniser for Numbers {
             abi.name()
         );
         let remarks = if arch.is_some() { Vec::new() } else { vec![assumed] };
-        Some(Found { calls, remarks, ..Found::default() })
+        Some(DecodedLine { calls, remarks, ..DecodedLine::default() })
     }
 }
 

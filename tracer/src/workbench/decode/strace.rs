@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use self::line::{Event, Outcome, Prefix};
 use super::{
-    found::{Asked, CallId, FilterEffect, Found, Recogniser, Sighted},
+    found::{Asked, CallId, DecodedLine, FilterEffect, Recogniser, Sighted},
     numbers::number,
 };
 use crate::{
@@ -34,7 +34,7 @@ pub struct Strace {
 }
 
 impl Recogniser for Strace {
-    fn line(&mut self, text: &str, asked: &Asked<'_>) -> Option<Found> {
+    fn line(&mut self, text: &str, asked: &Asked<'_>) -> Option<DecodedLine> {
         let abi = asked.abi;
         if let Some(row) = table::row(text) {
             return self.row(row, abi).map(found);
@@ -62,17 +62,17 @@ impl Recogniser for Strace {
         Some(found(finished))
     }
 
-    fn end(&mut self) -> Found {
+    fn end(&mut self) -> DecodedLine {
         found(std::mem::take(&mut self.last).into_values().collect())
     }
 }
 
 impl Strace {
-    fn row(&mut self, row: table::Row<'_>, abi: Abi) -> Option<Vec<Sighted>> {
+    fn row(&mut self, row: table::StraceRow<'_>, abi: Abi) -> Option<Vec<Sighted>> {
         match row {
-            table::Row::Mode(name) => self.table = Some(mode(name)?),
-            table::Row::Other => {}
-            table::Row::Call { name, count, failed } => {
+            table::StraceRow::Mode(name) => self.table = Some(mode(name)?),
+            table::StraceRow::Other => {}
+            table::StraceRow::Call { name, count, failed } => {
                 let call = of_name(name, self.table.unwrap_or(abi))?;
                 return Some(vec![Sighted { count, failed, ..Sighted::recorded(call) }]);
             }
@@ -130,10 +130,10 @@ fn refused(call: Sighted) -> Sighted {
     Sighted { action: Some(FilterEffect::Signal), failed: 0, errno: None, ..call }
 }
 
-fn found(calls: Vec<Sighted>) -> Found {
+fn found(calls: Vec<Sighted>) -> DecodedLine {
     let shows_failures = calls.iter().any(|call| call.failed > 0);
     let remarks = if shows_failures { vec![NO_FILTER.to_owned()] } else { Vec::new() };
-    Found { calls, remarks, ..Found::default() }
+    DecodedLine { calls, remarks, ..DecodedLine::default() }
 }
 
 fn sighted(call: CallId, prefix: &Prefix<'_>, outcome: Outcome) -> Sighted {

@@ -25,7 +25,7 @@ const LOWER: u16 = 32;
 
 /// Two verdicts on one call with the same arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct VerdictPair {
     /// The verdict of the first policy.
     pub before: Verdict,
     /// The verdict of the second one.
@@ -50,12 +50,12 @@ pub fn outcomes(
     (abi, call): (Abi, &str),
     before: (&CallDecision, Verdict),
     after: (&CallDecision, Verdict),
-) -> Result<Vec<Outcome>, TooLarge> {
+) -> Result<Vec<VerdictPair>, TooLarge> {
     let mut diagram = Diagram::new(abi, call);
     let before = diagram.decision(before)?;
     let after = diagram.decision(after)?;
     let root = diagram.product(before, after, &mut HashMap::new())?;
-    let mut found: Vec<Outcome> = Vec::new();
+    let mut found: Vec<VerdictPair> = Vec::new();
     diagram.walk(root, [0; 6], &mut HashMap::new(), &mut found);
     Ok(found)
 }
@@ -337,7 +337,7 @@ impl<'a> Diagram<'a> {
         id: Id,
         arguments: [u64; 6],
         visited: &mut HashMap<Id, ()>,
-        found: &mut Vec<Outcome>,
+        found: &mut Vec<VerdictPair>,
     ) {
         if visited.insert(id, ()).is_some() {
             return;
@@ -346,7 +346,7 @@ impl<'a> Diagram<'a> {
             Node::Truth(_) | Node::One(_) => {}
             Node::Two(before, after) => {
                 let of = |key: VerdictKey| self.verdicts[usize::from(key)];
-                found.push(Outcome { before: of(before), after: of(after), arguments });
+                found.push(VerdictPair { before: of(before), after: of(after), arguments });
             }
             Node::Bit { place, clear, set } => {
                 self.walk(clear, arguments, visited, found);
@@ -373,11 +373,16 @@ mod tests {
         CallDecision::When(conditions.iter().map(|all| (all.to_vec(), ALLOW)).collect())
     }
 
-    fn compare(abi: Abi, call: &str, before: &CallDecision, after: &CallDecision) -> Vec<Outcome> {
+    fn compare(
+        abi: Abi,
+        call: &str,
+        before: &CallDecision,
+        after: &CallDecision,
+    ) -> Vec<VerdictPair> {
         outcomes((abi, call), (before, EPERM), (after, EPERM)).expect("it is small")
     }
 
-    fn differ(found: &[Outcome]) -> Vec<(bool, [u64; 6])> {
+    fn differ(found: &[VerdictPair]) -> Vec<(bool, [u64; 6])> {
         let differ = found.iter().filter(|one| one.before != one.after);
         differ.map(|one| (one.after == ALLOW, one.arguments)).collect()
     }

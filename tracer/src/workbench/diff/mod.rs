@@ -24,7 +24,7 @@ use crate::{
 /// How a call differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ChangeKind {
     /// It passes, and never did.
     Added,
     /// It passes for more arguments than before.
@@ -42,7 +42,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ChangeKind {
     /// Something passes that did not.
     pub fn adds(self) -> bool {
         matches!(self, Self::Added | Self::Wider | Self::OtherArguments | Self::Unknown)
@@ -59,7 +59,7 @@ pub struct Change {
     /// The ABIs are not all that both sides have the call in.
     pub some_abis: bool,
     /// How.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// What happens to it under the first.
     pub before: String,
     /// What happens to it under the second.

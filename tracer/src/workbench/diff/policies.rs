@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ArchitectureChange, Change, Comparison, Kind,
-    diagram::{Outcome, TooLarge, outcomes},
+    ArchitectureChange, Change, ChangeKind, Comparison,
+    diagram::{TooLarge, VerdictPair, outcomes},
     effect,
 };
 use crate::{
@@ -59,7 +59,7 @@ pub fn passing(policy: &Policy, abi: Abi) -> impl Iterator<Item = &'static str> 
 fn same(before: &Policy, after: &Policy, changes: &[Change]) -> usize {
     let differs: BTreeSet<&str> = changes
         .iter()
-        .filter(|change| change.abis.contains(&Abi::X86_64) && change.kind != Kind::Action)
+        .filter(|change| change.abis.contains(&Abi::X86_64) && change.kind != ChangeKind::Action)
         .map(|change| change.name)
         .collect();
     let other: BTreeSet<&str> = passing(after, Abi::X86_64).collect();
@@ -93,7 +93,7 @@ fn flags(flags: Option<&[Flag]>) -> String {
 /// What differs of one call through one ABI.
 #[derive(Clone, PartialEq)]
 struct Difference {
-    kind: Kind,
+    kind: ChangeKind,
     before: String,
     after: String,
     gained: Vec<String>,
@@ -181,7 +181,7 @@ fn difference(
         Err(TooLarge) => {
             let (gained, lost) = (Vec::new(), Vec::new());
             return Some(Difference {
-                kind: Kind::Unknown,
+                kind: ChangeKind::Unknown,
                 before: texts.0,
                 after: texts.1,
                 gained,
@@ -195,9 +195,9 @@ fn difference(
 }
 
 /// How a call differs, by all that may happen to it; None when nothing but the default action does.
-fn kind(found: &[Outcome], defaults: (Verdict, Verdict)) -> Option<Kind> {
+fn kind(found: &[VerdictPair], defaults: (Verdict, Verdict)) -> Option<ChangeKind> {
     let differ = || {
-        let by_a_rule = |one: &&Outcome| (one.before, one.after) != defaults;
+        let by_a_rule = |one: &&VerdictPair| (one.before, one.after) != defaults;
         found.iter().filter(|one| one.before != one.after).filter(by_a_rule)
     };
     differ().next()?;
@@ -206,12 +206,12 @@ fn kind(found: &[Outcome], defaults: (Verdict, Verdict)) -> Option<Kind> {
     let gains = differ().any(|one| !one.before.lets_pass() && one.after.lets_pass());
     let loses = differ().any(|one| one.before.lets_pass() && !one.after.lets_pass());
     Some(match (gains, loses) {
-        (true, _) if !passed => Kind::Added,
-        (_, true) if !passes => Kind::Removed,
-        (true, true) => Kind::OtherArguments,
-        (true, false) => Kind::Wider,
-        (false, true) => Kind::Narrower,
-        (false, false) => Kind::Action,
+        (true, _) if !passed => ChangeKind::Added,
+        (_, true) if !passes => ChangeKind::Removed,
+        (true, true) => ChangeKind::OtherArguments,
+        (true, false) => ChangeKind::Wider,
+        (false, true) => ChangeKind::Narrower,
+        (false, false) => ChangeKind::Action,
     })
 }
 
@@ -221,7 +221,7 @@ fn values(
     name: &str,
     abi: Abi,
     (before, after, number): (&Policy, &Policy, u32),
-    found: &[Outcome],
+    found: &[VerdictPair],
 ) -> (Vec<String>, Vec<String>) {
     let conditions: Vec<&Condition> = [before, after]
         .into_iter()

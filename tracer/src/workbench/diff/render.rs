@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Change, Comparison, Kind,
+    Change, ChangeKind, Comparison,
     shadow::{Shadow, ShadowDenial},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// What is compared, as it is called in the text.
 #[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
+pub struct ComparedNames<'a> {
     /// The first side.
     pub before: &'a str,
     /// The second side.
@@ -25,18 +25,18 @@ pub struct Names<'a> {
 
 /// A section of the text: the kind, its title for profiles and for recordings, and the sign before
 /// each line.
-const SECTIONS: [(Kind, &str, &str, &str); 7] = [
-    (Kind::Added, "added", "made by the second alone", "+"),
-    (Kind::Wider, "allowed for more arguments", "made with more arguments", "+"),
-    (Kind::OtherArguments, "allowed for other arguments", "made with other arguments", "~"),
-    (Kind::Narrower, "allowed for fewer arguments", "made with fewer arguments", "-"),
-    (Kind::Removed, "removed", "made by the first alone", "-"),
-    (Kind::Action, "another action", "another action", "~"),
-    (Kind::Unknown, "too many conditions to compare", "too many values to compare", "?"),
+const SECTIONS: [(ChangeKind, &str, &str, &str); 7] = [
+    (ChangeKind::Added, "added", "made by the second alone", "+"),
+    (ChangeKind::Wider, "allowed for more arguments", "made with more arguments", "+"),
+    (ChangeKind::OtherArguments, "allowed for other arguments", "made with other arguments", "~"),
+    (ChangeKind::Narrower, "allowed for fewer arguments", "made with fewer arguments", "-"),
+    (ChangeKind::Removed, "removed", "made by the first alone", "-"),
+    (ChangeKind::Action, "another action", "another action", "~"),
+    (ChangeKind::Unknown, "too many conditions to compare", "too many values to compare", "?"),
 ];
 
 /// The text, in lines of at most `width` columns.
-pub fn text(comparison: &Comparison, names: &Names<'_>, width: usize) -> String {
+pub fn text(comparison: &Comparison, names: &ComparedNames<'_>, width: usize) -> String {
     let mut text = wrap("", &format!("{} -> {}", names.before, names.after), 2, width);
     if comparison.is_same() {
         text.push_str(&wrap("", &sameness(comparison, names), 2, width));
@@ -54,7 +54,7 @@ pub fn text(comparison: &Comparison, names: &Names<'_>, width: usize) -> String 
     text
 }
 
-fn sameness(comparison: &Comparison, names: &Names<'_>) -> String {
+fn sameness(comparison: &Comparison, names: &ComparedNames<'_>) -> String {
     let [allowed, _] = comparison.allowed;
     if names.recordings {
         return format!("the same: both show the same {allowed} x86_64 syscalls");
@@ -65,7 +65,7 @@ fn sameness(comparison: &Comparison, names: &Names<'_>) -> String {
     )
 }
 
-fn numbers(comparison: &Comparison, names: &Names<'_>) -> String {
+fn numbers(comparison: &Comparison, names: &ComparedNames<'_>) -> String {
     let Comparison { allowed: [before, after], same, .. } = comparison;
     if names.recordings {
         return format!("x86_64 syscalls made: {before} -> {after}, the same in both: {same}");
@@ -117,13 +117,13 @@ fn section(text: &mut String, (title, sign): (&str, &str), changes: &[&Change], 
 /// What is said of a call besides its name.
 fn details(change: &Change) -> String {
     let mut parts = Vec::new();
-    let is_whole = matches!(change.kind, Kind::Added | Kind::Removed);
+    let is_whole = matches!(change.kind, ChangeKind::Added | ChangeKind::Removed);
     let list = |values: &[String], word: &str| {
         (!values.is_empty()).then(|| format!("{word} {}", values.join(", ")))
     };
     if is_whole {
         // The other side refuses it.
-        let passing = if change.kind == Kind::Added { &change.after } else { &change.before };
+        let passing = if change.kind == ChangeKind::Added { &change.after } else { &change.before };
         parts.extend((passing != "allowed" && passing != "made").then(|| passing.clone()));
     } else {
         let lists = [list(&change.gained, "now"), list(&change.lost, "no longer")];

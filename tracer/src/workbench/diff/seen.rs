@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Comparison, Kind};
+use super::{Change, ChangeKind, Comparison};
 use crate::{
     profile::{
         beyond::Sighting,
@@ -95,17 +95,17 @@ pub(super) fn sighting(call: &Call) -> Sighting {
 
 fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Option<Change> {
     let (kind, gained, lost, first) = match (before, after) {
-        (None, Some(after)) => (Kind::Added, Vec::new(), Vec::new(), Some(&after.sighting)),
-        (Some(_), None) => (Kind::Removed, Vec::new(), Vec::new(), None),
+        (None, Some(after)) => (ChangeKind::Added, Vec::new(), Vec::new(), Some(&after.sighting)),
+        (Some(_), None) => (ChangeKind::Removed, Vec::new(), Vec::new(), None),
         (Some(before), Some(after)) => {
             let gained = values(name, before, after);
             let lost = values(name, after, before);
             let first = gained.first().map(|(_, sighting)| *sighting);
             let kind = match (gained.is_empty(), lost.is_empty()) {
                 (true, true) => return None,
-                (false, true) => Kind::Wider,
-                (true, false) => Kind::Narrower,
-                (false, false) => Kind::OtherArguments,
+                (false, true) => ChangeKind::Wider,
+                (true, false) => ChangeKind::Narrower,
+                (false, false) => ChangeKind::OtherArguments,
             };
             let names = |list: Vec<(String, &Sighting)>| {
                 list.into_iter().map(|(name, _)| name).collect::<Vec<String>>()
@@ -133,7 +133,7 @@ fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Opti
         after: word(after),
         gained,
         lost,
-        refused_by: refused_by.filter(|_| kind == Kind::Added).collect(),
+        refused_by: refused_by.filter(|_| kind == ChangeKind::Added).collect(),
         risk: risk::dangerous(name).filter(|_| kind.adds()).map(|risk| risk.name),
         sighting: first.filter(|_| kind.adds()).cloned(),
     })

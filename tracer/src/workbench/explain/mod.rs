@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use self::grade::{Graded, grade};
 use super::{
-    about::{Group, about},
+    about::{SyscallGroup, about},
     diff::{effect, policies::passing, seen::calls},
     risk,
 };
@@ -28,7 +28,7 @@ use crate::{
 /// What there is to explain: a profile, or the profile that is derived from a recording with the
 /// recording itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct ExplainSubject<'a> {
     /// What it is called.
     pub name: &'a str,
     /// What the profile means.
@@ -122,7 +122,7 @@ pub struct RiskEntry {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupEntry {
     /// The group.
-    pub group: Group,
+    pub group: SyscallGroup,
     /// How many syscalls of x86_64 it has.
     pub of: usize,
     /// Those that pass, of all ABIs, by name.
@@ -160,7 +160,7 @@ pub struct EvidenceEntry {
 }
 
 /// Explains a profile or a recording.
-pub fn explain(subject: &Subject<'_>) -> Explanation {
+pub fn explain(subject: &ExplainSubject<'_>) -> Explanation {
     let policy = subject.policy;
     let recordings: &[Recording] = subject.recording.map_or(&[], std::slice::from_ref);
     let beyond = beyond::beyond(policy, recordings);
@@ -225,8 +225,9 @@ fn groups(policy: &Policy, beyond: &[Beyond], recording: Option<&Recording>) -> 
         let made = calls(recording).filter_map(|(_, call)| syscalls::name(call.abi, call.number));
         made.collect()
     });
-    let of_group =
-        |group: Group| move |name: &&str| about(name).is_some_and(|about| about.group == group);
+    let of_group = |group: SyscallGroup| {
+        move |name: &&str| about(name).is_some_and(|about| about.group == group)
+    };
     let entry = |name: &'static str| SyscallEntry {
         name,
         for_some_arguments: is_limited(policy, name),
@@ -235,12 +236,12 @@ fn groups(policy: &Policy, beyond: &[Beyond], recording: Option<&Recording>) -> 
         seen: seen.as_ref().map(|seen| seen.contains(name)),
     };
     let names = all_passing(policy);
-    let group = |group: Group| GroupEntry {
+    let group = |group: SyscallGroup| GroupEntry {
         group,
         of: syscalls::entries(Abi::X86_64).map(|(_, name)| name).filter(of_group(group)).count(),
         syscalls: names.iter().copied().filter(of_group(group)).map(entry).collect(),
     };
-    Group::ALL.into_iter().map(group).collect()
+    SyscallGroup::ALL.into_iter().map(group).collect()
 }
 
 impl BeyondEntry {

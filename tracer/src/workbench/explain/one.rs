@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Subject,
+    ExplainSubject,
     fallback::{Fallback, fallback},
 };
 use crate::{
@@ -94,7 +94,11 @@ pub struct SightingEntry {
 }
 
 /// Explains one syscall; None when no ABI has that name.
-pub fn explain(subject: &Subject<'_>, name: &str, reasons: Vec<String>) -> Option<Explained> {
+pub fn explain(
+    subject: &ExplainSubject<'_>,
+    name: &str,
+    reasons: Vec<String>,
+) -> Option<Explained> {
     let numbers: Vec<(Abi, i32)> =
         Abi::ALL.into_iter().filter_map(|abi| Some((abi, syscalls::number(abi, name)?))).collect();
     let (abi, number) = *numbers.first()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Node, Span};
+use super::{Entry, JsonNode, Span};
 
 /// A part of a text, and what stands there afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,29 +38,29 @@ impl Edit {
     }
 
     /// Takes entries out of an object, by their places in ascending order.
-    pub fn remove_entries(object: &Node, gone: &[usize]) -> Vec<Self> {
+    pub fn remove_entries(object: &JsonNode, gone: &[usize]) -> Vec<Self> {
         Self::remove(|at| object.entries().get(at).map(Entry::span), gone)
     }
 
     /// Takes items out of a list, by their places in ascending order.
-    pub fn remove_items(list: &Node, gone: &[usize]) -> Vec<Self> {
+    pub fn remove_items(list: &JsonNode, gone: &[usize]) -> Vec<Self> {
         Self::remove(|at| list.items().get(at).map(|item| item.span), gone)
     }
 
     /// Takes an entry out of an object.
-    pub fn remove_entry(object: &Node, at: usize) -> Option<Self> {
+    pub fn remove_entry(object: &JsonNode, at: usize) -> Option<Self> {
         Self::remove_entries(object, &[at]).pop()
     }
 
     /// Takes an item out of a list.
-    pub fn remove_item(list: &Node, at: usize) -> Option<Self> {
+    pub fn remove_item(list: &JsonNode, at: usize) -> Option<Self> {
         Self::remove_items(list, &[at]).pop()
     }
 
     /// Puts an entry into an object, after another one or at its beginning. `value` is JSON.
     pub fn insert_entry(
         text: &str,
-        object: &Node,
+        object: &JsonNode,
         after: Option<usize>,
         key: &str,
         value: &str,
@@ -70,7 +70,7 @@ impl Edit {
     }
 
     /// Puts items at the end of a list. The values are JSON.
-    pub fn append(text: &str, list: &Node, values: &[String]) -> Self {
+    pub fn append(text: &str, list: &JsonNode, values: &[String]) -> Self {
         let spans: Vec<Span> = list.items().iter().map(|item| item.span).collect();
         let blank = spans.first().map_or(" ", |first| blank(text, list.span, *first));
         let values = values.join(&format!(",{blank}"));
@@ -146,7 +146,7 @@ mod tests {
     use super::super::JsonText;
     use super::*;
 
-    fn edited(text: &str, edit: impl Fn(&Node) -> Edit) -> String {
+    fn edited(text: &str, edit: impl Fn(&JsonNode) -> Edit) -> String {
         let document = JsonText::parse(text).expect("JSON");
         let result = apply(text, &[&[edit(&document.root)]]).0;
         JsonText::parse(&result).expect("still JSON");

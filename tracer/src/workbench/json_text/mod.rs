@@ -33,14 +33,14 @@ pub struct Position {
 
 /// A text whose lines are counted.
 #[derive(Clone, Debug)]
-pub struct Lines<'a> {
+pub struct LineIndex<'a> {
     text: &'a str,
     /// The first byte of each line.
     begins: Vec<usize>,
     is_ascii: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineIndex<'a> {
     /// Counts the lines.
     pub fn new(text: &'a str) -> Self {
         let begins = text.match_indices('\n').map(|(at, _)| at + 1);
@@ -72,7 +72,7 @@ pub fn offset(text: &str, line: usize, column: usize) -> usize {
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct JsonNode {
     /// The place of the whole value.
     pub span: Span,
     /// The value.
@@ -91,7 +91,7 @@ pub enum Value {
     /// Text.
     Text(String),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<JsonNode>),
     /// An object.
     Object(Vec<Entry>),
 }
@@ -104,7 +104,7 @@ pub struct Entry {
     /// The place of the key, with its quotation marks.
     pub key_span: Span,
     /// The value.
-    pub node: Node,
+    pub node: JsonNode,
 }
 
 impl Entry {
@@ -114,7 +114,7 @@ impl Entry {
     }
 }
 
-impl Node {
+impl JsonNode {
     /// The entries of an object; none of anything else.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
@@ -166,8 +166,8 @@ impl Node {
             };
             located.parents.push((located.node, step));
             located.node = match step {
-                Step::Entry(at) => &located.node.entries()[at].node,
-                Step::Item(at) => &located.node.items()[at],
+                JsonStep::Entry(at) => &located.node.entries()[at].node,
+                JsonStep::Item(at) => &located.node.items()[at],
             };
             located.key = key;
             rest = after;
@@ -178,7 +178,7 @@ impl Node {
 
 /// Which part of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum JsonStep {
     /// The entry of an object, by its place.
     Entry(usize),
     /// The item of a list.
@@ -189,9 +189,9 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct Located<'a> {
     /// The value.
-    pub node: &'a Node,
+    pub node: &'a JsonNode,
     /// The values above it, from the outermost, each with the part that was entered.
-    pub parents: Vec<(&'a Node, Step)>,
+    pub parents: Vec<(&'a JsonNode, JsonStep)>,
     /// The place of the value's key.
     pub key: Option<Span>,
     /// The whole path is there.
@@ -199,12 +199,12 @@ pub struct Located<'a> {
 }
 
 /// The part of a value that the path begins with, the place of its key, and the rest of the path.
-fn step<'p>(node: &Node, path: &'p str) -> Option<(Step, Option<Span>, &'p str)> {
+fn step<'p>(node: &JsonNode, path: &'p str) -> Option<(JsonStep, Option<Span>, &'p str)> {
     if let Some(inside) = path.strip_prefix('[') {
         let (number, after) = inside.split_once(']')?;
         let at: usize = number.parse().ok()?;
         node.items().get(at)?;
-        return Some((Step::Item(at), None, after.strip_prefix('.').unwrap_or(after)));
+        return Some((JsonStep::Item(at), None, after.strip_prefix('.').unwrap_or(after)));
     }
     // Of a key that comes twice the last one: it is what the first one is reported about.
     let entries = node.entries().iter().enumerate().rev();
@@ -220,7 +220,7 @@ fn step<'p>(node: &Node, path: &'p str) -> Option<(Step, Option<Span>, &'p str)>
     });
     // Of two keys that fit, the longer one: a key may hold a dot.
     let longest = matching.reduce(|one, other| if other.0 > one.0 { other } else { one })?;
-    Some((Step::Entry(longest.1), Some(longest.2), longest.3))
+    Some((JsonStep::Entry(longest.1), Some(longest.2), longest.3))
 }
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn positions_count_characters_from_one() {
         let text = "{\n \"\u{e9}\": 1}";
-        let position = |offset| Lines::new(text).position(offset);
+        let position = |offset| LineIndex::new(text).position(offset);
         assert_eq!(position(0), Position { line: 1, column: 1 });
         assert_eq!(position(3), Position { line: 2, column: 2 });
         assert_eq!(position(6), Position { line: 2, column: 4 });

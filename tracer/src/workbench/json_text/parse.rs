@@ -1,7 +1,7 @@
 //! Reads JSON, and what people write in its place: comments and a comma too many are noted, and
 //! read over.
 
-use super::{Entry, Node, Span, Value};
+use super::{Entry, JsonNode, Span, Value};
 
 /// How deep values may lie in each other: as deep as the reader of profiles goes.
 const DEEPEST: usize = 127;
@@ -10,7 +10,7 @@ const DEEPEST: usize = 127;
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonText {
     /// The outermost value.
-    pub root: Node,
+    pub root: JsonNode,
     /// What JSON does not allow, in the order of the text.
     pub slips: Vec<Slip>,
 }
@@ -118,7 +118,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node, ParseError> {
+    fn value(&mut self, depth: usize) -> Result<JsonNode, ParseError> {
         self.skip()?;
         if depth > DEEPEST {
             return Err(self.here());
@@ -134,7 +134,7 @@ impl Parser<'_> {
             _ if self.consume("null") => Value::Null,
             _ => return Err(self.here()),
         };
-        Ok(Node { span: Span { start, end: self.at }, value })
+        Ok(JsonNode { span: Span { start, end: self.at }, value })
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, ParseError> {

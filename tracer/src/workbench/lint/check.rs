@@ -1,21 +1,21 @@
 //! Checks a text: what it is, what the reader refuses, and what the rules find.
 
 use super::{
-    Report,
+    LintReport,
     applying::{MOST_PASSES, apply},
     consumer::Audience,
     finding::Finding,
-    meaning::Meaning,
+    meaning::ProfileMeaning,
     rules::{self, text},
-    subject::Subject,
+    subject::LintSubject,
 };
 use crate::{
     profile::oci::{self, OciProfile, ReadError},
-    workbench::json_text::{JsonText, Node},
+    workbench::json_text::{JsonNode, JsonText},
 };
 
 /// Finds what is wrong with a profile.
-pub fn lint(bytes: &[u8], audience: &Audience) -> Report {
+pub fn lint(bytes: &[u8], audience: &Audience) -> LintReport {
     let mut findings = match text::check(bytes) {
         Ok(text) => of_text(text, audience),
         Err(finding) => vec![*finding],
@@ -23,7 +23,7 @@ pub fn lint(bytes: &[u8], audience: &Audience) -> Report {
     findings.sort_by(|one, other| {
         (one.span, other.severity, one.rule.code).cmp(&(other.span, one.severity, other.rule.code))
     });
-    Report { findings }
+    LintReport { findings }
 }
 
 fn of_text(text: &str, audience: &Audience) -> Vec<Finding> {
@@ -36,7 +36,7 @@ fn of_text(text: &str, audience: &Audience) -> Vec<Finding> {
         findings.push(text::mistaken(&strict));
         return findings;
     };
-    let subject = Subject { text: &strict, profile, prefix, audience };
+    let subject = LintSubject { text: &strict, profile, prefix, audience };
     match of_profile(&subject) {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(text::refused(&strict, &error)),
@@ -45,7 +45,7 @@ fn of_text(text: &str, audience: &Audience) -> Vec<Finding> {
 }
 
 /// The profile within a text, and where it is.
-fn profile_in(root: &Node) -> Option<(&Node, &'static str)> {
+fn profile_in(root: &JsonNode) -> Option<(&JsonNode, &'static str)> {
     let holders: [(&str, &[&str], &str); 3] = [
         ("ociVersion", &["linux", "seccomp"], "linux.seccomp"),
         ("info", &["info", "runtimeSpec", "linux", "seccomp"], "info.runtimeSpec.linux.seccomp"),
@@ -54,7 +54,7 @@ fn profile_in(root: &Node) -> Option<(&Node, &'static str)> {
     if root.get("defaultAction").is_some() {
         return Some((root, ""));
     }
-    let is_profile = |node: &&Node| node.get("defaultAction").is_some();
+    let is_profile = |node: &&JsonNode| node.get("defaultAction").is_some();
     for (mark, path, prefix) in holders {
         if root.get(mark).is_some() {
             let found = path.iter().try_fold(root, |node, key| node.get(key));
@@ -64,7 +64,7 @@ fn profile_in(root: &Node) -> Option<(&Node, &'static str)> {
     Some((root, ""))
 }
 
-fn of_profile(subject: &Subject<'_>) -> Result<Vec<Finding>, ReadError> {
+fn of_profile(subject: &LintSubject<'_>) -> Result<Vec<Finding>, ReadError> {
     let span = subject.profile.span;
     let own = subject.text.get(span.start..span.end).unwrap_or_default();
     let diagnosis = oci::diagnose(own.as_bytes())?;
@@ -76,7 +76,7 @@ fn of_profile(subject: &Subject<'_>) -> Result<Vec<Finding>, ReadError> {
     };
     if let Some(profile) = profile {
         let rules = subject.at("syscalls").node.items().len();
-        findings.extend(rules::of_the_meaning(subject, &Meaning::new(profile, rules)));
+        findings.extend(rules::of_the_meaning(subject, &ProfileMeaning::new(profile, rules)));
     }
     Ok(findings)
 }
@@ -87,7 +87,7 @@ fn as_if_mended(text: &str, audience: &Audience) -> Option<OciProfile> {
     for _ in 0..MOST_PASSES {
         let json = JsonText::parse(&text).ok()?;
         let (profile, prefix) = profile_in(&json.root)?;
-        let subject = Subject { text: &text, profile, prefix, audience };
+        let subject = LintSubject { text: &text, profile, prefix, audience };
         let own = text.get(profile.span.start..profile.span.end)?;
         let diagnosis = oci::diagnose(own.as_bytes()).ok()?;
         if diagnosis.errors.is_empty() {

@@ -11,7 +11,7 @@ use crate::{
 
 /// A profile with its meaning.
 #[derive(Clone, Debug)]
-pub struct Meaning {
+pub struct ProfileMeaning {
     /// What it says.
     pub profile: OciProfile,
     /// What it means to those who read what Docker added, for a container with Docker's default
@@ -23,7 +23,7 @@ pub struct Meaning {
     in_place: bool,
 }
 
-impl Meaning {
+impl ProfileMeaning {
     /// The meaning of a profile. `rules` is how many rules the file has.
     pub fn new(profile: OciProfile, rules: usize) -> Self {
         let policy = Policy::new(&profile, &context());

@@ -21,12 +21,12 @@ pub use check::lint;
 
 /// Everything that was found in a text.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct LintReport {
     /// The findings, in the order of the text.
     pub findings: Vec<Finding>,
 }
 
-impl Report {
+impl LintReport {
     /// How many findings are so bad.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()

@@ -4,22 +4,22 @@ use super::{
     consumer::Audience,
     finding::{Finding, LintRule},
 };
-use crate::workbench::json_text::{Edit, Located, Node, Span, Step};
+use crate::workbench::json_text::{Edit, JsonNode, JsonStep, Located, Span};
 
 /// A profile in its text.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct LintSubject<'a> {
     /// The whole text; comments and commas too many are blanks.
     pub text: &'a str,
     /// The profile.
-    pub profile: &'a Node,
+    pub profile: &'a JsonNode,
     /// Where the profile is in the text: `linux.seccomp`; empty for the whole.
     pub prefix: &'a str,
     /// The consumers for which it is checked.
     pub audience: &'a Audience,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> LintSubject<'a> {
     /// What lies at a path of the profile.
     pub fn at(&self, path: &str) -> Located<'a> {
         self.profile.locate(path)
@@ -71,8 +71,8 @@ impl<'a> Subject<'a> {
     pub fn remove(&self, path: &str) -> Option<Edit> {
         let located = self.at(path);
         match *located.parents.last().filter(|_| located.found)? {
-            (object, Step::Entry(at)) => Edit::remove_entry(object, at),
-            (list, Step::Item(at)) => Edit::remove_item(list, at),
+            (object, JsonStep::Entry(at)) => Edit::remove_entry(object, at),
+            (list, JsonStep::Item(at)) => Edit::remove_item(list, at),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     recording::{Argument, Call, DenyOutcome, Phase, Recording},
     syscalls::{self, Abi, arguments},
     workbench::{
-        about::{Group, about},
+        about::{SyscallGroup, about},
         explain::Explanation,
         risk,
     },
@@ -25,7 +25,7 @@ pub struct CallEntry {
     /// The ABI that it was made through.
     pub abi: Abi,
     /// What it is about.
-    pub group: Option<Group>,
+    pub group: Option<SyscallGroup>,
     /// Its phase: workload before container-init before setup.
     pub phase: Phase,
     /// The recording in which it was first seen, from 1.

@@ -10,7 +10,7 @@ use crate::{
 
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Sources<'a> {
+pub struct ReportSources<'a> {
     /// The recordings.
     pub recordings: &'a [Recording],
     /// Their names, one for each.
@@ -24,7 +24,7 @@ pub struct Sources<'a> {
 }
 
 /// The recordings that count, each once.
-pub(super) fn counted<'a>(sources: &Sources<'a>) -> Vec<&'a Recording> {
+pub(super) fn counted<'a>(sources: &ReportSources<'a>) -> Vec<&'a Recording> {
     let parts = sources.recordings.iter().zip(&sources.contributions.parts);
     parts.filter(|(_, part)| part.same_as.is_none()).map(|(recording, _)| recording).collect()
 }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Report,
+    RecordingReport,
     calls::{CallEntry, DeniedEntry, moment},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 const ROWS: usize = 30;
 
 /// Writes the report.
-pub fn write(report: &Report) -> String {
+pub fn write(report: &RecordingReport) -> String {
     let mut text = format!("## Syscalls of {}\n\n", code(&report.title));
     // Writing to a String cannot fail.
     completeness(&mut text, report);
@@ -37,7 +37,7 @@ pub fn write(report: &Report) -> String {
 }
 
 /// What is missing, first: it says how far the numbers go.
-fn completeness(text: &mut String, report: &Report) {
+fn completeness(text: &mut String, report: &RecordingReport) {
     let completeness = &report.completeness;
     if completeness.complete {
         text.push_str("**Complete**: nothing of what was watched is missing.\n");
@@ -60,7 +60,7 @@ fn completeness(text: &mut String, report: &Report) {
     }
 }
 
-fn figures(text: &mut String, report: &Report) {
+fn figures(text: &mut String, report: &RecordingReport) {
     let figures = &report.figures;
     let graded = &report.explanation.graded;
     let made = figures.made.map(|made| format!(" ({} calls in all phases)", thousands(made)));
@@ -92,7 +92,7 @@ fn figures(text: &mut String, report: &Report) {
     }
 }
 
-fn beyond_defaults(text: &mut String, report: &Report) {
+fn beyond_defaults(text: &mut String, report: &RecordingReport) {
     let beyond = &report.explanation.beyond_defaults;
     if beyond.is_empty() {
         return;
@@ -116,7 +116,7 @@ fn beyond_defaults(text: &mut String, report: &Report) {
     rest(text, beyond.len());
 }
 
-fn denied(text: &mut String, report: &Report) {
+fn denied(text: &mut String, report: &RecordingReport) {
     if report.denied.is_empty() {
         return;
     }
@@ -139,7 +139,7 @@ fn denied(text: &mut String, report: &Report) {
     rest(text, report.denied.len());
 }
 
-fn groups(text: &mut String, report: &Report) {
+fn groups(text: &mut String, report: &RecordingReport) {
     text.push_str("\n### Allowed, by group\n\n| Group | | Syscalls |\n|---|--:|---|\n");
     for group in report.explanation.groups.iter().filter(|group| !group.syscalls.is_empty()) {
         let names: Vec<&str> = group.syscalls.iter().map(|one| one.name).collect();
@@ -149,7 +149,7 @@ fn groups(text: &mut String, report: &Report) {
 }
 
 /// Every syscall that was made: folded, for it is long.
-fn calls(text: &mut String, report: &Report) {
+fn calls(text: &mut String, report: &RecordingReport) {
     let number = report.calls.len();
     let _ = writeln!(
         text,
@@ -171,7 +171,7 @@ fn calls(text: &mut String, report: &Report) {
     text.push_str("\n</details>\n");
 }
 
-fn runs(text: &mut String, report: &Report) {
+fn runs(text: &mut String, report: &RecordingReport) {
     text.push_str(
         "\n<details>\n<summary>Where this comes from</summary>\n\n| Recording | Began | Lasted | Host | tracer | Complete |\n|---|---|--:|---|---|---|\n",
     );

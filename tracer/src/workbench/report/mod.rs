@@ -11,7 +11,7 @@ pub mod html;
 pub mod markdown;
 pub mod runs;
 
-pub use self::evidence::Sources;
+pub use self::evidence::ReportSources;
 use self::{
     calls::{CallEntry, DeniedEntry},
     discovery::Discovery,
@@ -26,7 +26,7 @@ use crate::{
 
 /// What recordings show.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct RecordingReport {
     /// What was recorded, for headings.
     pub title: Escaped,
     /// What the user named.
@@ -116,14 +116,14 @@ const PHASES: [(Phase, &str, &str); 4] = [
     (Phase::Denied, "what a filter refused", "on request"),
 ];
 
-impl Report {
+impl RecordingReport {
     /// Looks at recordings.
-    pub fn of(sources: &Sources<'_>) -> Self {
-        let Sources { merged, derivation, contributions, .. } = *sources;
+    pub fn of(sources: &ReportSources<'_>) -> Self {
+        let ReportSources { merged, derivation, contributions, .. } = *sources;
         let policy = derivation.profile.policy();
         let targets = runs::targets(merged);
         let title = runs::title(&targets);
-        let subject = explain::Subject {
+        let subject = explain::ExplainSubject {
             name: &title,
             policy: &policy,
             recording: Some(merged),
@@ -173,8 +173,8 @@ fn phases(recording: &Recording) -> Vec<PhaseEntry> {
 }
 
 impl Completeness {
-    fn of(sources: &Sources<'_>) -> Self {
-        let Sources { merged, contributions, names, .. } = *sources;
+    fn of(sources: &ReportSources<'_>) -> Self {
+        let ReportSources { merged, contributions, names, .. } = *sources;
         let lacking = names.iter().zip(&contributions.parts);
         let lacking = lacking.filter(|(_, part)| !part.missing.is_empty());
         let lacking = lacking.filter(|_| contributions.recordings() > 1);

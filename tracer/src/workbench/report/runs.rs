@@ -1,6 +1,6 @@
 //! Where a report comes from: targets, containers and recordings.
 
-use super::evidence::Sources;
+use super::evidence::ReportSources;
 use crate::{
     recording::{Attach, CommandOutcome, Host, Recording, Target, TargetKind, starts::StartCount},
     text::{Escaped, escape},
@@ -77,7 +77,7 @@ pub(super) fn title(targets: &[TargetEntry]) -> Escaped {
 }
 
 /// The recordings, in the order in which they were named.
-pub(super) fn list(sources: &Sources<'_>) -> Vec<RunEntry> {
+pub(super) fn list(sources: &ReportSources<'_>) -> Vec<RunEntry> {
     let all = sources.recordings.iter().zip(sources.names).zip(&sources.contributions.parts);
     all.enumerate()
         .map(|(index, ((recording, name), part))| RunEntry {

@@ -46,14 +46,14 @@ const KILLED_FORMS: [&str; 8] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recognised {
     /// A runtime could not do its work.
-    Failure(Failure),
+    Failure(StartupFailure),
     /// A process ended by SIGSYS: a filter killed it. The line does not say at which call.
     Killed,
 }
 
 /// A runtime that could not do its work under a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct StartupFailure {
     /// The reason in the message, as it is in the table; `*` stands for a name or a number.
     pub reason: String,
     /// Whether the message is one of an error number. Otherwise the runtime only saw that the
@@ -101,7 +101,10 @@ pub fn recognise_by<'rows>(
 }
 
 /// A runtime's message in the text, by these rows.
-fn failure<'rows>(text: &str, rows: impl IntoIterator<Item = &'rows Row>) -> Option<Failure> {
+fn failure<'rows>(
+    text: &str,
+    rows: impl IntoIterator<Item = &'rows Row>,
+) -> Option<StartupFailure> {
     let is_logged = text.starts_with('{') && text.contains("\"level\":\"error\"");
     let is_of_containers =
         is_logged || words(text).any(|word| OF_CONTAINERS.contains(&word)) || named(text).is_some();
@@ -132,7 +135,7 @@ fn failure<'rows>(text: &str, rows: impl IntoIterator<Item = &'rows Row>) -> Opt
         // Whatever the process was doing.
         (false, _) => |_| true,
     };
-    Some(Failure { candidates: candidates(&matching, besides), reason, is_error_number })
+    Some(StartupFailure { candidates: candidates(&matching, besides), reason, is_error_number })
 }
 
 /// Keeps the rows that fit, if any does.
@@ -206,7 +209,7 @@ fn candidates(rows: &[&Row], besides: fn(&BaseCall) -> bool) -> Vec<Candidate> {
     found.into_values().collect()
 }
 
-impl Failure {
+impl StartupFailure {
     /// The candidates that a profile refuses; all of them where it refuses none.
     pub fn lacking_in(&self, policy: &Policy) -> Vec<&Candidate> {
         let refused = |candidate: &&Candidate| {

@@ -1,6 +1,6 @@
 //! What is said about a message, in sentences.
 
-use super::{Candidate, Failure, KILLED, Stage, matching::is_not_permitted};
+use super::{Candidate, KILLED, Stage, StartupFailure, matching::is_not_permitted};
 use crate::profile::base::BaseCall;
 
 /// More calls than these are listed without what each is for.
@@ -26,7 +26,7 @@ impl Stage {
     }
 }
 
-impl Failure {
+impl StartupFailure {
     /// What is said about it: the call, the stage, the remedy; `candidates` are those that are left
     /// when a profile was looked at.
     pub fn sentences(&self, candidates: &[&Candidate]) -> Vec<String> {

@@ -26,7 +26,7 @@ pub enum Stage {
 
 /// What the profile answered to the missing call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
+pub enum ProfileAnswer {
     /// An error number, ENOSYS.
     Enosys,
     /// An error number, EPERM.
@@ -62,7 +62,7 @@ pub struct Row {
     /// What they were doing.
     pub stages: Vec<Stage>,
     /// What the profile answered.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<ProfileAnswer>,
     /// What was started.
     pub processes: Vec<Process>,
     /// What the runtime wrote as its error; `*` stands for a name or a number. Empty when it wrote
@@ -86,7 +86,7 @@ impl Stage {
     }
 }
 
-impl Answer {
+impl ProfileAnswer {
     /// Every answer.
     pub const ALL: [Self; 4] = [Self::Enosys, Self::Eperm, Self::KillProcess, Self::KillThread];
 
@@ -150,7 +150,7 @@ fn parse(line: &'static str) -> Option<Row> {
         status: if status == "-" { None } else { Some(status.parse().ok()?) },
         versions: versions.split(',').collect(),
         stages: all(stages, &Stage::ALL, Stage::name)?,
-        answers: all(answers, &Answer::ALL, Answer::name)?,
+        answers: all(answers, &ProfileAnswer::ALL, ProfileAnswer::name)?,
         processes: all(processes, &Process::ALL, Process::name)?,
         message,
     })

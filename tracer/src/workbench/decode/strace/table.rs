@@ -2,7 +2,7 @@
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row<'a> {
+pub(super) enum StraceRow<'a> {
     /// How often a call was made and how often it failed.
     Call { name: &'a str, count: u64, failed: u64 },
     /// The table that follows is of this ABI.
@@ -12,14 +12,14 @@ pub(super) enum Row<'a> {
 }
 
 /// Reads a line; None when it is none of a table.
-pub(super) fn row(line: &str) -> Option<Row<'_>> {
+pub(super) fn row(line: &str) -> Option<StraceRow<'_>> {
     let line = line.trim();
     if let Some(text) = line.strip_prefix("System call usage summary for ") {
-        return text.strip_suffix(" mode:").map(Row::Mode);
+        return text.strip_suffix(" mode:").map(StraceRow::Mode);
     }
     let is_rule = line.contains("- -") && line.bytes().all(|it| b"- ".contains(&it));
     if is_rule || line.starts_with("% time ") && line.ends_with(" syscall") {
-        return Some(Row::Other);
+        return Some(StraceRow::Other);
     }
     let columns: Vec<&str> = line.split_whitespace().take(7).collect();
     let (share, seconds, average, count, failed, name) = match columns[..] {
@@ -34,7 +34,7 @@ pub(super) fn row(line: &str) -> Option<Row<'_>> {
     if !is_fraction(share) || !is_fraction(seconds) || average.parse::<u64>().is_err() {
         return None;
     }
-    Some(if name == "total" { Row::Other } else { Row::Call { name, count, failed } })
+    Some(if name == "total" { StraceRow::Other } else { StraceRow::Call { name, count, failed } })
 }
 
 #[cfg(test)]
@@ -43,17 +43,17 @@ mod tests {
 
     #[test]
     fn rows_are_told_from_what_stands_around_them() {
-        let of = |name, count, failed| Some(Row::Call { name, count, failed });
+        let of = |name, count, failed| Some(StraceRow::Call { name, count, failed });
         for (line, expected) in [
             ("  0.00    0.000000           0         7           read", of("read", 7, 0)),
             ("  0.00    0.000000           0        34        13 openat", of("openat", 34, 13)),
-            ("100.00    0.000000           0       144        19 total", Some(Row::Other)),
+            ("100.00    0.000000           0       144        19 total", Some(StraceRow::Other)),
             (
                 "------ ----------- ----------- --------- --------- ----------------",
-                Some(Row::Other),
+                Some(StraceRow::Other),
             ),
-            ("% time     seconds  usecs/call     calls    errors syscall", Some(Row::Other)),
-            ("System call usage summary for 32 bit mode:", Some(Row::Mode("32 bit"))),
+            ("% time     seconds  usecs/call     calls    errors syscall", Some(StraceRow::Other)),
+            ("System call usage summary for 32 bit mode:", Some(StraceRow::Mode("32 bit"))),
             ("", None),
             ("1 2 3 4 read", None),
             ("0.1 0.2 3 x read", None),

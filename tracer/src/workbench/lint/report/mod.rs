@@ -5,8 +5,8 @@ pub mod json;
 pub mod sarif;
 pub mod text;
 
-use super::{Report, finding::Finding};
-use crate::workbench::json_text::{Lines, Position};
+use super::{LintReport, finding::Finding};
+use crate::workbench::json_text::{LineIndex, Position};
 
 /// A file, with what was found in it.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct LintedFile<'a> {
     /// Its text.
     pub text: &'a str,
     /// What was found.
-    pub report: &'a Report,
+    pub report: &'a LintReport,
 }
 
 /// Findings that say the same of several places.
@@ -27,7 +27,7 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     /// Groups findings by their rules and by what they say, the worst first, else in the order of
     /// the text.
-    fn all(report: &'a Report) -> Vec<Self> {
+    fn all(report: &'a LintReport) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
         let key = |finding: &'a Finding| {
             (finding.rule.code, finding.severity, &finding.message, &finding.remedy)
@@ -51,7 +51,7 @@ impl<'a> Group<'a> {
 
 /// Where findings stand.
 fn positions<'a>(file: &LintedFile<'a>) -> impl Fn(&Finding) -> (Position, Position) + use<'a> {
-    let lines = Lines::new(file.text);
+    let lines = LineIndex::new(file.text);
     move |finding| (lines.position(finding.span.start), lines.position(finding.span.end))
 }
 

@@ -160,7 +160,7 @@ fn level(severity: Severity) -> &'static str {
 }
 
 fn of_file(file: &LintedFile<'_>, rules: &[&'static LintRule]) -> Vec<Found> {
-    let lines = crate::workbench::json_text::Lines::new(file.text);
+    let lines = crate::workbench::json_text::LineIndex::new(file.text);
     let place = positions(file);
     let artifact = Artifact { uri: uri(file.name) };
     let found = |finding: &Finding| {

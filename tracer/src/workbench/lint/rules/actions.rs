@@ -3,8 +3,8 @@
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::REFUSED,
-    meaning::Meaning,
-    subject::Subject,
+    meaning::ProfileMeaning,
+    subject::LintSubject,
 };
 use crate::{
     profile::oci::{ACTIONS, Action, closest},
@@ -65,7 +65,7 @@ pub fn likely<T>(found: &str, tokens: &[(&'static str, T)]) -> Option<(&'static 
 /// The remedy and the edit for a token.
 pub fn token<T>(
     finding: Finding,
-    subject: &Subject<'_>,
+    subject: &LintSubject<'_>,
     (path, found): (&str, &str),
     tokens: &[(&'static str, T)],
 ) -> Finding {
@@ -84,14 +84,14 @@ pub fn token<T>(
 }
 
 /// No action.
-pub fn unknown(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_ACTION, path);
     let finding = finding.message(format!("`{}` is no action", escape(found)));
     token(finding, subject, (path, found), &ACTIONS).for_audience(&REFUSED, subject.audience)
 }
 
 /// What actions make of the whole.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     let denies = |action: Action| !matches!(action, Action::Allow | Action::Log);
     let default = meaning.profile.default_action;
     let denying = meaning.profile.syscalls.iter().any(|rule| denies(rule.action));
@@ -116,7 +116,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
 }
 
 /// A default action that denies nothing.
-fn without_denial(subject: &Subject<'_>, meaning: &Meaning, denying: bool) -> Finding {
+fn without_denial(subject: &LintSubject<'_>, meaning: &ProfileMeaning, denying: bool) -> Finding {
     const PLACE: &str = "defaultAction";
     if denying {
         let finding = subject.finding(&DENYLIST, PLACE);

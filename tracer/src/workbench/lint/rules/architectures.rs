@@ -4,14 +4,14 @@ use super::{
     super::{
         finding::{Finding, LintRule, Safety, Severity},
         matrix::{ARCH_MAP, BOTH_ARCHITECTURES, REFUSED},
-        subject::{Subject, quoted},
+        subject::{LintSubject, quoted},
     },
     actions,
 };
 use crate::{
     syscalls::Abi,
     text::escape,
-    workbench::json_text::{Edit, Node},
+    workbench::json_text::{Edit, JsonNode},
 };
 
 /// No architecture.
@@ -56,7 +56,7 @@ pub const RULES: &[&LintRule] =
     &[&UNKNOWN_ARCHITECTURE, &NATIVE, &ARCH_MAP_RULE, &BOTH, &MISSING, &DUPLICATE];
 
 /// No architecture. `right` is what the reader proposes: a token, or several.
-pub fn unknown(subject: &Subject<'_>, path: &str, found: &str, right: &str) -> Option<Finding> {
+pub fn unknown(subject: &LintSubject<'_>, path: &str, found: &str, right: &str) -> Option<Finding> {
     if found.eq_ignore_ascii_case("SCMP_ARCH_NATIVE") {
         let finding = subject.finding(&NATIVE, path);
         return finding
@@ -78,7 +78,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str, found: &str, right: &str) -> O
 }
 
 /// `archMap` beside `architectures`.
-pub fn both(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn both(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     subject
         .finding_of_key(&BOTH, path)
         .remedy("keep `architectures`, which every consumer reads")
@@ -87,7 +87,7 @@ pub fn both(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// How the file lists its architectures.
-pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, findings: &mut Vec<Finding>) {
     let listed = subject.at("architectures");
     let listed = if listed.found { listed.node.items() } else { &[] };
     for (at, item) in listed.iter().enumerate() {
@@ -116,10 +116,10 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// All architectures of a map, as JSON: of another machine's a filter makes nothing.
-fn tokens(map: &Node) -> Vec<String> {
+fn tokens(map: &JsonNode) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     for entry in map.items() {
-        let others = entry.get("subArchitectures").map(Node::items).unwrap_or_default();
+        let others = entry.get("subArchitectures").map(JsonNode::items).unwrap_or_default();
         for node in entry.get("architecture").into_iter().chain(others) {
             let token = quoted(node.text().unwrap_or_default());
             if !tokens.contains(&token) {
@@ -130,7 +130,7 @@ fn tokens(map: &Node) -> Vec<String> {
     tokens
 }
 
-fn missing(subject: &Subject<'_>, listed: &[Node], findings: &mut Vec<Finding>) {
+fn missing(subject: &LintSubject<'_>, listed: &[JsonNode], findings: &mut Vec<Finding>) {
     if listed.is_empty() {
         let finding = subject.finding_of_start(&MISSING, "");
         findings.push(finding.remedy(

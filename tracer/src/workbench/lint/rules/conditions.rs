@@ -6,8 +6,8 @@ use super::{
     super::{
         finding::{Confidence, Finding, LintRule, Safety, Severity},
         matrix::{REFUSED, SAME_ARGUMENT},
-        meaning::Meaning,
-        subject::Subject,
+        meaning::ProfileMeaning,
+        subject::LintSubject,
     },
     actions,
 };
@@ -58,7 +58,7 @@ pub const RULES: &[&LintRule] =
     &[&UNKNOWN_OPERATOR, &ARGUMENT_INDEX, &SAME_ARGUMENT_RULE, &VALUE_TWO, &CONSTANT, &MASK];
 
 /// No comparison.
-pub fn unknown_operator(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown_operator(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_OPERATOR, path);
     let finding = finding.message(format!("`{}` is no comparison", escape(found)));
     actions::token(finding, subject, (path, found), &OPERATORS)
@@ -66,7 +66,7 @@ pub fn unknown_operator(subject: &Subject<'_>, path: &str, found: &str) -> Optio
 }
 
 /// No argument.
-pub fn index(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
+pub fn index(subject: &LintSubject<'_>, path: &str, found: u64) -> Option<Finding> {
     let finding = subject.finding(&ARGUMENT_INDEX, path);
     finding
         .message(format!("a call has no argument {found}"))
@@ -75,7 +75,7 @@ pub fn index(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
 }
 
 /// Conditions that are read in another way than they look.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     for (path, rule) in meaning.rules() {
         let indices: BTreeSet<u8> =
             rule.conditions.iter().map(|condition| condition.index).collect();
@@ -95,7 +95,7 @@ pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Findin
 }
 
 /// What is odd in the values of a condition.
-fn of_values(subject: &Subject<'_>, path: &str, condition: &Condition) -> Option<Finding> {
+fn of_values(subject: &LintSubject<'_>, path: &str, condition: &Condition) -> Option<Finding> {
     let Condition { value, value_two, operator, .. } = *condition;
     let two = format!("{path}.valueTwo");
     if operator != Operator::MaskedEqual && value_two != 0 {

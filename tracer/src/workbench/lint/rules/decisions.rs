@@ -50,7 +50,7 @@ pub const RULES: &[&LintRule] = &[&MALFORMED, &EXPIRED, &UNKNOWN, &UNUSED, &NOT_
 
 /// A profile that decisions are about.
 #[derive(Debug)]
-pub struct Decided<'a> {
+pub struct DecidedProfile<'a> {
     /// What it is called; escaped.
     pub name: &'a str,
     /// What it means; None where it cannot be read.
@@ -66,7 +66,7 @@ pub fn malformed(error: &DecisionsError) -> Finding {
 }
 
 /// Checks decisions, by the profiles that they are about.
-pub fn check(decisions: &Decisions, today: Date, profiles: &[Decided<'_>]) -> Vec<Finding> {
+pub fn check(decisions: &Decisions, today: Date, profiles: &[DecidedProfile<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, entry) in decisions.entries.iter().enumerate() {
         let before = decisions.entries.iter().take(at);
@@ -108,7 +108,12 @@ fn unknown(path: &str, name: &Name) -> Finding {
 }
 
 /// What is to be said of a decision about a known syscall.
-fn of_name(path: &str, choice: Choice, name: &Name, profiles: &[Decided<'_>]) -> Vec<Finding> {
+fn of_name(
+    path: &str,
+    choice: Choice,
+    name: &Name,
+    profiles: &[DecidedProfile<'_>],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     if is_unused(choice, &name.text, profiles) {
         let finding = Finding::new(&UNUSED, path, name.span);
@@ -144,8 +149,8 @@ fn of_name(path: &str, choice: Choice, name: &Name, profiles: &[Decided<'_>]) ->
 }
 
 /// The evidence of every profile decides the same. Without evidence nobody knows.
-fn is_unused(choice: Choice, name: &str, profiles: &[Decided<'_>]) -> bool {
-    let decides_the_same = |one: &Decided<'_>| {
+fn is_unused(choice: Choice, name: &str, profiles: &[DecidedProfile<'_>]) -> bool {
+    let decides_the_same = |one: &DecidedProfile<'_>| {
         one.derivation.is_some_and(|derivation| {
             derivation.profile.allowed.contains_key(name) == (choice == Choice::Allow)
         })
@@ -179,7 +184,7 @@ mod tests {
     fn found(text: &str, policy: &Policy) -> Vec<(&'static str, Severity, String)> {
         let decisions = read(text.as_bytes()).expect("decisions");
         let today = Date::from_calendar_date(2026, Month::May, 1).expect("a day");
-        let decided = Decided { name: "web.json", policy: Some(policy), derivation: None };
+        let decided = DecidedProfile { name: "web.json", policy: Some(policy), derivation: None };
         let findings = check(&decisions, today, &[decided]).into_iter();
         findings.map(|one| (one.rule.code, one.severity, one.message)).collect()
     }

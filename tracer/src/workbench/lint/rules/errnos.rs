@@ -3,7 +3,7 @@
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{ERRNO_CONTRADICTS, ERRNO_NAME, ERRNO_OF_ACTION, ERRNO_RANGE, ERRNO_UNKNOWN, REFUSED},
-    subject::{Subject, last_key},
+    subject::{LintSubject, last_key},
 };
 use crate::{syscalls::errno, text::escape, workbench::json_text::Edit};
 
@@ -62,7 +62,7 @@ pub const RULES: &[&LintRule] = &[
 ];
 
 /// Text where a number is expected.
-pub fn text(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn text(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let number = errno::number(found).or_else(|| found.parse().ok());
     let remedy = match number {
         Some(number) => format!("write {number}"),
@@ -87,7 +87,12 @@ fn number_field(path: &str) -> &'static str {
 }
 
 /// An error by its name alone.
-pub fn named_alone(subject: &Subject<'_>, path: &str, name: &str, number: u16) -> Option<Finding> {
+pub fn named_alone(
+    subject: &LintSubject<'_>,
+    path: &str,
+    name: &str,
+    number: u16,
+) -> Option<Finding> {
     let field = number_field(path);
     let located = subject.at(path);
     let span = located.key.map(|key| crate::workbench::json_text::Span {
@@ -104,7 +109,7 @@ pub fn named_alone(subject: &Subject<'_>, path: &str, name: &str, number: u16) -
 }
 
 /// An error by its name, beside the same number.
-pub fn named_as_well(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn named_as_well(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let finding = subject.finding_of_key(&ERRNO_REDUNDANT, path);
     Some(
         finding
@@ -115,7 +120,7 @@ pub fn named_as_well(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// No error has this name.
-pub fn unknown(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let meant = errno::closest(found);
     let remedy = match meant {
         Some(meant) => format!("write {meant}, if that is meant"),
@@ -133,7 +138,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding
 
 /// The name and the number differ.
 pub fn contradicts(
-    subject: &Subject<'_>,
+    subject: &LintSubject<'_>,
     path: &str,
     (name, meant): (&str, u16),
     (field, number): (&str, u16),
@@ -147,7 +152,7 @@ pub fn contradicts(
 }
 
 /// No number of an error.
-pub fn range(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
+pub fn range(subject: &LintSubject<'_>, path: &str, found: u64) -> Option<Finding> {
     subject
         .finding(&ERRNO_RANGE_RULE, path)
         .message(format!("{found} is no error number"))
@@ -156,7 +161,7 @@ pub fn range(subject: &Subject<'_>, path: &str, found: u64) -> Option<Finding> {
 }
 
 /// An action that returns no error.
-pub fn of_action(subject: &Subject<'_>, path: &str, action: &str) -> Option<Finding> {
+pub fn of_action(subject: &LintSubject<'_>, path: &str, action: &str) -> Option<Finding> {
     subject
         .finding_of_key(&ERRNO_OF_ACTION_RULE, path)
         .message(format!("{action} returns no error number"))

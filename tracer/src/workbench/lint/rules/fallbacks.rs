@@ -3,8 +3,8 @@
 
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
-    meaning::{Meaning, always},
-    subject::{Subject, listed},
+    meaning::{ProfileMeaning, always},
+    subject::{LintSubject, listed},
 };
 use crate::profile::{Errno, oci::Action, policy::Verdict};
 
@@ -30,7 +30,7 @@ const CALLS: [(&str, &str); 5] = [
 ];
 
 /// Calls that are refused with another error than ENOSYS.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     let Ok(policy) = &meaning.policy else { return };
     let is_refused = |name: &str| {
         let verdict = always(policy, name);

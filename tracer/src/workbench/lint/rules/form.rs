@@ -3,7 +3,7 @@
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{NAMES_MISSING, NO_DEFAULT, REFUSED, ZERO},
-    subject::{Subject, last_key, parent, quoted},
+    subject::{LintSubject, last_key, parent, quoted},
 };
 use crate::{text::escape, workbench::json_text::Value};
 
@@ -44,7 +44,7 @@ pub const RULES: &[&LintRule] =
 
 /// Another kind of value is expected.
 pub fn wrong_type(
-    subject: &Subject<'_>,
+    subject: &LintSubject<'_>,
     path: &str,
     expected: &str,
     found: &str,
@@ -77,7 +77,7 @@ pub fn wrong_type(
 }
 
 /// A field is not there.
-pub fn missing(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn missing(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let above = parent(path);
     match last_key(path) {
         "defaultAction" => {

@@ -3,9 +3,9 @@
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{IGNORED, KEY_CASE, KEY_CASE_OF_ADDITIONS},
-    subject::{Subject, last_key},
+    subject::{LintSubject, last_key},
 };
-use crate::workbench::json_text::{Edit, Entry, Node, Step};
+use crate::workbench::json_text::{Edit, Entry, JsonNode, JsonStep};
 
 /// A key that nobody knows.
 pub static UNKNOWN_KEY: LintRule = LintRule {
@@ -36,7 +36,7 @@ pub static DUPLICATE_KEY: LintRule = LintRule {
 pub const RULES: &[&LintRule] = &[&UNKNOWN_KEY, &MISSPELT_KEY, &KEY_CASE_RULE, &DUPLICATE_KEY];
 
 /// A key that nobody knows, and that is like none.
-pub fn unknown(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn unknown(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let finding = subject.finding_of_key(&UNKNOWN_KEY, path);
     let finding = finding
         .message(format!("no consumer knows the field `{}`", last_key(path)))
@@ -45,7 +45,7 @@ pub fn unknown(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// A key that is like a known one.
-pub fn misspelt(subject: &Subject<'_>, path: &str, meant: &str) -> Option<Finding> {
+pub fn misspelt(subject: &LintSubject<'_>, path: &str, meant: &str) -> Option<Finding> {
     let finding = subject.finding_of_key(&MISSPELT_KEY, path);
     let finding = finding
         .message(format!("there is no field `{}`", last_key(path)))
@@ -57,18 +57,18 @@ pub fn misspelt(subject: &Subject<'_>, path: &str, meant: &str) -> Option<Findin
 }
 
 /// A key in other letters.
-pub fn case(subject: &Subject<'_>, path: &str, right: &str) -> Option<Finding> {
+pub fn case(subject: &LintSubject<'_>, path: &str, right: &str) -> Option<Finding> {
     in_other_letters(subject, path, right).for_audience(&KEY_CASE, subject.audience)
 }
 
 /// The same of one that only readers written in Go know.
-pub fn case_of_additions(subject: &Subject<'_>, path: &str, right: &str) -> Option<Finding> {
+pub fn case_of_additions(subject: &LintSubject<'_>, path: &str, right: &str) -> Option<Finding> {
     let finding = in_other_letters(subject, path, right).severity(Severity::Note);
     let finding = finding.for_audience(&KEY_CASE_OF_ADDITIONS, subject.audience)?;
     Some(finding.severity(Severity::Note))
 }
 
-fn in_other_letters(subject: &Subject<'_>, path: &str, right: &str) -> Finding {
+fn in_other_letters(subject: &LintSubject<'_>, path: &str, right: &str) -> Finding {
     subject
         .finding_of_key(&KEY_CASE_RULE, path)
         .message(format!("`{}` is written `{right}`", last_key(path)))
@@ -77,10 +77,10 @@ fn in_other_letters(subject: &Subject<'_>, path: &str, right: &str) -> Finding {
 }
 
 /// A key that comes twice, or more often.
-pub fn twice(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn twice(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let located = subject.at(path);
     let edits = match located.parents.last() {
-        Some((object, Step::Entry(at))) => without_repetitions(subject, object, *at),
+        Some((object, JsonStep::Entry(at))) => without_repetitions(subject, object, *at),
         _ => Vec::new(),
     };
     Some(
@@ -93,7 +93,7 @@ pub fn twice(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// Where all values of a key are the same, the first one is enough.
-fn without_repetitions(subject: &Subject<'_>, object: &Node, at: usize) -> Vec<Edit> {
+fn without_repetitions(subject: &LintSubject<'_>, object: &JsonNode, at: usize) -> Vec<Edit> {
     let entries = object.entries();
     let Some(entry) = entries.get(at) else { return Vec::new() };
     let value = |entry: &Entry| subject.text.get(span_of(entry.node.span)).unwrap_or_default();

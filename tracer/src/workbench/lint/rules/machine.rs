@@ -3,8 +3,8 @@
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::{MACHINE, MACHINE_UNKNOWN, MIN_KERNEL, MIN_KERNEL_UNKNOWN},
-    meaning::{self, Meaning},
-    subject::{Subject, listed},
+    meaning::{self, ProfileMeaning},
+    subject::{LintSubject, listed},
 };
 use crate::{
     profile::{
@@ -53,7 +53,7 @@ pub const RULES: &[&LintRule] =
     &[&CONDITIONAL, &KERNEL, &UNKNOWN_CAPABILITY, &MACHINE_ARCHITECTURE, &KERNEL_FORM];
 
 /// No capability.
-pub fn unknown_capability(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown_capability(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let meant = Capability::from_typed(found);
     let remedy = match meant {
         Some(meant) => format!("write {meant}"),
@@ -69,7 +69,7 @@ pub fn unknown_capability(subject: &Subject<'_>, path: &str, found: &str) -> Opt
 }
 
 /// A token in the place of Go's name.
-pub fn unknown_architecture(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown_architecture(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let meant = match found {
         "SCMP_ARCH_X86_64" | "x86_64" => Some("amd64"),
         "SCMP_ARCH_X86" | "i386" => Some("x86"),
@@ -91,7 +91,7 @@ pub fn unknown_architecture(subject: &Subject<'_>, path: &str, found: &str) -> O
 }
 
 /// No version.
-pub fn unknown_kernel(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown_kernel(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     subject
         .finding(&KERNEL_FORM, path)
         .message(format!("`{}` is no kernel version of two numbers", escape(found)))
@@ -100,7 +100,7 @@ pub fn unknown_kernel(subject: &Subject<'_>, path: &str, found: &str) -> Option<
 }
 
 /// Rules that count under conditions.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     let without = Constraint::default();
     for (path, rule) in meaning.rules() {
         let conditional = rule.includes != without || rule.excludes != without;
@@ -120,7 +120,7 @@ fn is_harmless(rule: &Rule) -> bool {
     by_architecture_alone && (includes_this || foreign)
 }
 
-fn of_rule(subject: &Subject<'_>, path: &str, rule: &Rule) -> Option<Finding> {
+fn of_rule(subject: &LintSubject<'_>, path: &str, rule: &Rule) -> Option<Finding> {
     let of_kernel_alone = [&rule.includes, &rule.excludes].iter().all(|constraint| {
         constraint.capabilities.is_empty() && constraint.architectures.is_empty()
     });

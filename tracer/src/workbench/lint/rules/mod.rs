@@ -21,8 +21,8 @@ use std::{collections::HashSet, mem::discriminant};
 
 use super::{
     finding::{Finding, LintRule},
-    meaning::Meaning,
-    subject::Subject,
+    meaning::ProfileMeaning,
+    subject::LintSubject,
 };
 use crate::profile::oci::{Diagnosis, ErrorKind, Oddity, ProfileError, Remark};
 
@@ -56,7 +56,7 @@ pub fn all() -> Vec<&'static LintRule> {
 
 /// What the reader of profiles refuses, and what it finds odd. A key that comes many times has one
 /// path, and one finding of each rule.
-pub fn of_the_reader(subject: &Subject<'_>, diagnosis: &Diagnosis) -> Vec<Finding> {
+pub fn of_the_reader(subject: &LintSubject<'_>, diagnosis: &Diagnosis) -> Vec<Finding> {
     let (mut refused, mut odd) = (HashSet::new(), HashSet::new());
     let errors = diagnosis.errors.iter();
     let errors = errors.filter(|error| refused.insert((&error.path, discriminant(&error.kind))));
@@ -67,7 +67,10 @@ pub fn of_the_reader(subject: &Subject<'_>, diagnosis: &Diagnosis) -> Vec<Findin
     errors.chain(oddities.filter_map(|remark| of_oddity(subject, remark))).collect()
 }
 
-fn of_error(subject: &Subject<'_>, ProfileError { path, kind }: &ProfileError) -> Option<Finding> {
+fn of_error(
+    subject: &LintSubject<'_>,
+    ProfileError { path, kind }: &ProfileError,
+) -> Option<Finding> {
     match kind {
         ErrorKind::Kind { expected, found } => form::wrong_type(subject, path, expected, found),
         ErrorKind::Missing { .. } => form::missing(subject, path),
@@ -100,7 +103,7 @@ fn of_error(subject: &Subject<'_>, ProfileError { path, kind }: &ProfileError) -
     }
 }
 
-fn of_oddity(subject: &Subject<'_>, Remark { path, oddity }: &Remark) -> Option<Finding> {
+fn of_oddity(subject: &LintSubject<'_>, Remark { path, oddity }: &Remark) -> Option<Finding> {
     match oddity {
         Oddity::OldName => names::old(subject, path),
         Oddity::ErrnoNamedAsWell => errnos::named_as_well(subject, path),
@@ -113,7 +116,7 @@ fn of_oddity(subject: &Subject<'_>, Remark { path, oddity }: &Remark) -> Option<
 }
 
 /// What the reader accepts and people hardly mean, by the form of the file.
-pub fn of_the_form(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn of_the_form(subject: &LintSubject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     architectures::check(subject, &mut findings);
     support::check(subject, &mut findings);
@@ -122,7 +125,7 @@ pub fn of_the_form(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// The same, by what the profile means.
-pub fn of_the_meaning(subject: &Subject<'_>, meaning: &Meaning) -> Vec<Finding> {
+pub fn of_the_meaning(subject: &LintSubject<'_>, meaning: &ProfileMeaning) -> Vec<Finding> {
     let mut findings = Vec::new();
     actions::check(subject, meaning, &mut findings);
     notify::check(subject, meaning, &mut findings);

@@ -3,7 +3,7 @@
 use super::super::{
     finding::{Finding, LintRule, Safety, Severity},
     matrix::{EMPTY_NAME, NAME_AND_NAMES, NO_NAMES, OLD_NAME},
-    subject::{Subject, parent, quoted},
+    subject::{LintSubject, parent, quoted},
 };
 use crate::{text::escape, workbench::json_text::Edit};
 
@@ -34,7 +34,7 @@ pub const RULES: &[&LintRule] =
     &[&OLD_NAME_RULE, &NAME_AND_NAMES_RULE, &NO_NAMES_RULE, &EMPTY_NAME_RULE];
 
 /// `name` alone, or beside an empty list. `path` is the rule's.
-pub fn old(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn old(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let path = format!("{path}.name");
     let rule = subject.at(parent(&path)).node;
     let name = rule.entry("name")?;
@@ -51,7 +51,7 @@ pub fn old(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// `name` beside a list that is not empty.
-pub fn name_and_names(subject: &Subject<'_>, path: &str, name: &str) -> Option<Finding> {
+pub fn name_and_names(subject: &LintSubject<'_>, path: &str, name: &str) -> Option<Finding> {
     let list = format!("{}.names", parent(path));
     let is_listed = subject.at(&list).node.items().iter().any(|item| item.text() == Some(name));
     let added = (!is_listed).then(|| subject.append(&list, &[quoted(name)])).flatten();
@@ -66,7 +66,7 @@ pub fn name_and_names(subject: &Subject<'_>, path: &str, name: &str) -> Option<F
 }
 
 /// A list of no names. `path` is the list's.
-pub fn none(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn none(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let finding = subject.finding(&NO_NAMES_RULE, path);
     finding
         .remedy("name a call, or remove the rule")
@@ -75,7 +75,7 @@ pub fn none(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// An empty name.
-pub fn empty(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn empty(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     let finding = subject.finding(&EMPTY_NAME_RULE, path);
     finding
         .remedy("remove it")

@@ -3,8 +3,8 @@
 use super::super::{
     finding::{Finding, LintRule, Safety, Severity},
     matrix::{METADATA, NOTIFY_BY_DEFAULT},
-    meaning::Meaning,
-    subject::Subject,
+    meaning::ProfileMeaning,
+    subject::LintSubject,
 };
 use crate::profile::oci::Action;
 
@@ -37,7 +37,7 @@ pub static NOTIFY_WRITE: LintRule = LintRule {
 pub const RULES: &[&LintRule] = &[&NOTIFY_DEFAULT, &METADATA_ALONE, &NO_LISTENER, &NOTIFY_WRITE];
 
 /// Another process decides by default.
-pub fn by_default(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn by_default(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     subject
         .finding(&NOTIFY_DEFAULT, path)
         .remedy("write SCMP_ACT_ERRNO, and SCMP_ACT_NOTIFY in a rule about the calls that are to be decided on")
@@ -46,7 +46,7 @@ pub fn by_default(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// `listenerMetadata` alone.
-pub fn metadata(subject: &Subject<'_>, path: &str) -> Option<Finding> {
+pub fn metadata(subject: &LintSubject<'_>, path: &str) -> Option<Finding> {
     subject
         .finding_of_key(&METADATA_ALONE, path)
         .remedy(
@@ -57,7 +57,7 @@ pub fn metadata(subject: &Subject<'_>, path: &str) -> Option<Finding> {
 }
 
 /// Rules by which another process decides.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     for (path, rule) in meaning.rules().filter(|(_, rule)| rule.action == Action::Notify) {
         let path = format!("{path}.action");
         if meaning.profile.listener_path.is_none() {

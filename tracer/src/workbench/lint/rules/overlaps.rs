@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{
     finding::{Finding, LintRule, Safety, Severity},
-    meaning::Meaning,
-    subject::Subject,
+    meaning::ProfileMeaning,
+    subject::LintSubject,
 };
 use crate::{
     profile::{
@@ -66,7 +66,7 @@ fn does(rule: &Rule) -> Does {
 }
 
 /// Rules that are about the same call, or about nothing.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     let profile = &meaning.profile;
     let number = profile.default_errno.unwrap_or(Errno::EPERM.get());
     let default = (profile.default_action, profile.default_action.has_number().then_some(number));
@@ -120,7 +120,7 @@ fn is_unconditional(rule: &Rule) -> bool {
 }
 
 /// A call that an earlier rule is about.
-fn again(subject: &Subject<'_>, path: &str, name: &str, first: usize, same: bool) -> Finding {
+fn again(subject: &LintSubject<'_>, path: &str, name: &str, first: usize, same: bool) -> Finding {
     let name = escape(name);
     if same {
         let finding = subject.finding(&TWICE, path);
@@ -136,7 +136,13 @@ fn again(subject: &Subject<'_>, path: &str, name: &str, first: usize, same: bool
 }
 
 /// A call under conditions that another rule is about without.
-fn shadowed(subject: &Subject<'_>, path: &str, name: &str, whole: usize, same: bool) -> Finding {
+fn shadowed(
+    subject: &LintSubject<'_>,
+    path: &str,
+    name: &str,
+    whole: usize,
+    same: bool,
+) -> Finding {
     let severity = if same { Severity::Warning } else { Severity::Error };
     subject
         .finding(&SHADOWED, path)
@@ -150,8 +156,8 @@ fn shadowed(subject: &Subject<'_>, path: &str, name: &str, whole: usize, same: b
 
 /// clone3 is allowed, and clone for some flags alone.
 fn clone3(
-    subject: &Subject<'_>,
-    meaning: &Meaning,
+    subject: &LintSubject<'_>,
+    meaning: &ProfileMeaning,
     whole: &BTreeMap<&str, (usize, Does)>,
 ) -> Option<Finding> {
     let (at, (action, _)) = whole.get("clone3")?;
@@ -169,7 +175,7 @@ fn clone3(
 }
 
 /// What the rules make together.
-fn of_the_whole(subject: &Subject<'_>, meaning: &Meaning) -> Option<Finding> {
+fn of_the_whole(subject: &LintSubject<'_>, meaning: &ProfileMeaning) -> Option<Finding> {
     let in_place = meaning.rules().next().is_some();
     match &meaning.policy {
         Ok(policy) => {

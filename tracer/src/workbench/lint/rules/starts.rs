@@ -4,8 +4,8 @@
 use super::super::{
     consumer::{Consumer, Version},
     finding::{Confidence, Finding, LintRule, Safety, Severity},
-    meaning::{Meaning, always},
-    subject::{Subject, listed, quoted},
+    meaning::{ProfileMeaning, always},
+    subject::{LintSubject, listed, quoted},
 };
 use crate::{
     profile::{
@@ -57,7 +57,7 @@ enum Need {
 }
 
 /// What is refused and needed.
-pub fn check(subject: &Subject<'_>, meaning: &Meaning, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, meaning: &ProfileMeaning, findings: &mut Vec<Finding>) {
     let additions = subject.audience.consumers.iter().any(|(it, _)| Consumer::reads_additions(*it));
     let policy = if additions { &meaning.policy } else { &meaning.literal };
     let Ok(policy) = policy else { return };
@@ -123,8 +123,8 @@ fn need(call: &BaseCall, version: Option<&Version>, policy: &Policy) -> Option<N
 
 /// A runtime's calls that are refused.
 fn lacking(
-    subject: &Subject<'_>,
-    meaning: &Meaning,
+    subject: &LintSubject<'_>,
+    meaning: &ProfileMeaning,
     rule: &'static LintRule,
     (runtime, version): (Runtime, Option<&Version>),
     calls: &[&BaseCall],
@@ -163,7 +163,7 @@ fn shown(call: &BaseCall, version: Option<&Version>) -> String {
 }
 
 /// Where a profile says what it allows.
-fn place(subject: &Subject<'_>) -> &'static str {
+fn place(subject: &LintSubject<'_>) -> &'static str {
     if subject.at("syscalls").found { "syscalls" } else { "defaultAction" }
 }
 
@@ -172,7 +172,7 @@ const A_LIST: usize = 5;
 
 /// Allows calls: in the longest rule that allows calls whatever their arguments are, else in a new
 /// one.
-fn allow(subject: &Subject<'_>, meaning: &Meaning, names: &[String]) -> Option<Edit> {
+fn allow(subject: &LintSubject<'_>, meaning: &ProfileMeaning, names: &[String]) -> Option<Edit> {
     let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     let lists = meaning.rules().filter(|(path, rule)| {
         let conditional =

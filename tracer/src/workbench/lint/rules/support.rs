@@ -5,7 +5,7 @@ use super::{
         consumer::Version,
         finding::{Finding, LintRule, Severity},
         matrix::{FLAGS, REFUSED},
-        subject::{Subject, listed},
+        subject::{LintSubject, listed},
     },
     actions,
 };
@@ -13,7 +13,7 @@ use crate::{
     profile::oci::FLAGS as KNOWN_FLAGS,
     syscalls::{self, Abi},
     text::escape,
-    workbench::json_text::Node,
+    workbench::json_text::JsonNode,
 };
 
 /// No flag.
@@ -54,7 +54,7 @@ const NEWEST: [(&str, i32); 7] = [
 ];
 
 /// No flag.
-pub fn unknown_flag(subject: &Subject<'_>, path: &str, found: &str) -> Option<Finding> {
+pub fn unknown_flag(subject: &LintSubject<'_>, path: &str, found: &str) -> Option<Finding> {
     let finding = subject.finding(&UNKNOWN_FLAG, path);
     let finding = finding.message(format!("`{}` is no flag", escape(found)));
     actions::token(finding, subject, (path, found), &KNOWN_FLAGS)
@@ -62,7 +62,7 @@ pub fn unknown_flag(subject: &Subject<'_>, path: &str, found: &str) -> Option<Fi
 }
 
 /// Flags and calls that are too new.
-pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, findings: &mut Vec<Finding>) {
     let flags = subject.at("flags");
     if flags.found && flags.node.items().is_empty() && !flags.node.is_null() {
         let finding = subject.finding_of_key(&EMPTY_FLAGS, "flags");
@@ -78,7 +78,7 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Calls that libseccomp may not know: a finding for each release.
-fn too_new(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn too_new(subject: &LintSubject<'_>, findings: &mut Vec<Finding>) {
     let installed = subject.audience.libseccomp.as_ref();
     let mut older = 0;
     for (release, newest) in NEWEST {
@@ -111,14 +111,14 @@ fn too_new(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// The names whose numbers are wanted, and the path of the first one.
 fn named(
-    subject: &Subject<'_>,
+    subject: &LintSubject<'_>,
     wanted: impl Fn(i32) -> bool,
 ) -> (Vec<&'static str>, Option<String>) {
     let (mut names, mut first) = (Vec::new(), None);
     let entries: Vec<_> =
         syscalls::entries(Abi::NATIVE).filter(|(number, _)| wanted(*number)).collect();
     for (rule, node) in subject.at("syscalls").node.items().iter().enumerate() {
-        let items = node.get("names").map(Node::items).unwrap_or_default();
+        let items = node.get("names").map(JsonNode::items).unwrap_or_default();
         for (at, item) in items.iter().enumerate() {
             let known = entries.iter().find(|(_, name)| item.text() == Some(*name));
             if let Some((_, name)) = known.filter(|(_, name)| !names.contains(name)) {

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{
     finding::{Confidence, Finding, LintRule, Safety, Severity},
     matrix::IGNORED,
-    subject::{Subject, quoted},
+    subject::{LintSubject, quoted},
 };
 use crate::{
     profile::policy,
     syscalls::{self, Abi},
     text::escape,
-    workbench::json_text::Node,
+    workbench::json_text::JsonNode,
 };
 
 /// No call.
@@ -41,7 +41,7 @@ pub const RULES: &[&LintRule] = &[&UNKNOWN_SYSCALL, &DUPLICATE_NAME, &OTHER_ABI]
 const MOST_LIKELY: usize = 100;
 
 /// Names of calls, wherever they stand.
-pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub fn check(subject: &LintSubject<'_>, findings: &mut Vec<Finding>) {
     let native: BTreeSet<&str> = syscalls::entries(Abi::NATIVE).map(|(_, name)| name).collect();
     let others: BTreeMap<&str, Abi> = [Abi::X32, Abi::I386]
         .into_iter()
@@ -50,7 +50,7 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let listed = listed(subject);
     let mut likely: BTreeMap<&str, Option<&'static str>> = BTreeMap::new();
     for (rule, node) in subject.at("syscalls").node.items().iter().enumerate() {
-        let list = node.get("names").map(Node::items).unwrap_or_default();
+        let list = node.get("names").map(JsonNode::items).unwrap_or_default();
         let mut earlier = BTreeSet::new();
         for (at, name) in list.iter().enumerate().filter_map(|(at, item)| Some((at, item.text()?)))
         {
@@ -82,7 +82,7 @@ pub fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// The ABIs of the architectures that the file lists, whether they count for everybody or not.
-fn listed(subject: &Subject<'_>) -> BTreeSet<Abi> {
+fn listed(subject: &LintSubject<'_>) -> BTreeSet<Abi> {
     let tokens = |key: &str| {
         let located = subject.at(key);
         let span = located.node.span;
@@ -97,7 +97,7 @@ fn listed(subject: &Subject<'_>) -> BTreeSet<Abi> {
 
 /// A name that is no call. `is_there`: the rule names the likely one already.
 fn unknown(
-    subject: &Subject<'_>,
+    subject: &LintSubject<'_>,
     path: &str,
     name: &str,
     meant: Option<&'static str>,

@@ -10,7 +10,7 @@ mod tables;
 mod writer;
 
 use self::writer::Html;
-use super::Report;
+use super::RecordingReport;
 
 /// How the page looks.
 pub const STYLE: &str = include_str!("style.css");
@@ -22,7 +22,7 @@ pub const SCRIPT: &str = include_str!("sort.js");
 pub const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-Vr9eCxboIFp+VXZY6Qwh19GJDQ/KarsRYjiVsd6/1Hk='; script-src 'sha256-LPFeMn5IG+l/PL/xc2Je81mGyhZZBb30kiUMoUnbjh0='";
 
 /// Writes the page.
-pub fn write(report: &Report) -> String {
+pub fn write(report: &RecordingReport) -> String {
     let mut page = Html::default();
     page.markup("<!DOCTYPE html>\n");
     page.element("html", &[("lang", "en")], |html| {

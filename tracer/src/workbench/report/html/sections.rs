@@ -11,12 +11,12 @@ use crate::{
     workbench::{
         explain::{BeyondEntry, SyscallEntry},
         numbers::{count, counted, period, thousands},
-        report::Report,
+        report::RecordingReport,
     },
 };
 
 /// Writes everything that is seen.
-pub(super) fn write(page: &mut Html, report: &Report) {
+pub(super) fn write(page: &mut Html, report: &RecordingReport) {
     page.element("header", &[], |header| head(header, report));
     page.element("main", &[], |main| {
         completeness(main, report);
@@ -37,7 +37,7 @@ pub(super) fn write(page: &mut Html, report: &Report) {
 }
 
 /// The title and the numbers.
-fn head(page: &mut Html, report: &Report) {
+fn head(page: &mut Html, report: &RecordingReport) {
     let figures = &report.figures;
     page.leaf("h1", &[], &format!("Syscalls of {}", report.title));
     page.element("p", &[("class", "faint")], |p| {
@@ -74,7 +74,7 @@ fn figure(list: &mut Html, id: &str, name: &str, number: &str, more: &str) {
     });
 }
 
-fn completeness(page: &mut Html, report: &Report) {
+fn completeness(page: &mut Html, report: &RecordingReport) {
     let completeness = &report.completeness;
     section(page, "Completeness", |page| {
         if completeness.complete {
@@ -114,7 +114,7 @@ fn completeness(page: &mut Html, report: &Report) {
 }
 
 /// How often each container was started.
-fn starts(page: &mut Html, report: &Report) {
+fn starts(page: &mut Html, report: &RecordingReport) {
     if report.starts.is_empty() {
         return;
     }
@@ -138,7 +138,7 @@ fn starts(page: &mut Html, report: &Report) {
     page.leaf("p", &[("class", "faint")], &more(report.starts.len()));
 }
 
-fn discovery(page: &mut Html, report: &Report) {
+fn discovery(page: &mut Html, report: &RecordingReport) {
     let discovery = &report.discovery;
     section(page, "Discovery over time", |page| {
         page.element("figure", &[], |figure| {
@@ -170,7 +170,7 @@ fn discovery(page: &mut Html, report: &Report) {
     });
 }
 
-fn phases(page: &mut Html, report: &Report) {
+fn phases(page: &mut Html, report: &RecordingReport) {
     section(page, "Phases", |page| {
         let heads = [("Phase", ""), ("Who", ""), ("Syscalls", "n"), ("In the profile", "")];
         table(page, false, &heads, |body| {
@@ -187,7 +187,7 @@ fn phases(page: &mut Html, report: &Report) {
 }
 
 /// The profile beside the defaults of container engines.
-fn defaults(page: &mut Html, report: &Report) {
+fn defaults(page: &mut Html, report: &RecordingReport) {
     let explanation = &report.explanation;
     section(page, "Beside the default profiles", |page| {
         let heads = [("Profile", ""), ("Allows", "n"), ("Refused here", "n")];
@@ -233,7 +233,7 @@ fn beyond(body: &mut Html, entry: &BeyondEntry) {
     });
 }
 
-fn groups(page: &mut Html, report: &Report) {
+fn groups(page: &mut Html, report: &RecordingReport) {
     let groups = || report.explanation.groups.iter().filter(|group| !group.syscalls.is_empty());
     let most = groups().map(|group| group.syscalls.len()).max().unwrap_or_default();
     section(page, "What the profile allows, by group", |page| {

@@ -8,17 +8,17 @@ use crate::{
     recording::Phase,
     syscalls::Abi,
     workbench::{
-        about::Group,
+        about::SyscallGroup,
         numbers::{count, period, thousands},
         report::{
-            Report,
+            RecordingReport,
             calls::{CallEntry, DeniedEntry, moment},
         },
     },
 };
 
 /// What a filter refused.
-pub(super) fn denied(page: &mut Html, report: &Report) {
+pub(super) fn denied(page: &mut Html, report: &RecordingReport) {
     if report.denied.is_empty() {
         return;
     }
@@ -39,7 +39,7 @@ pub(super) fn denied(page: &mut Html, report: &Report) {
     });
 }
 
-fn refused(body: &mut Html, report: &Report, entry: &DeniedEntry, place: usize) {
+fn refused(body: &mut Html, report: &RecordingReport, entry: &DeniedEntry, place: usize) {
     let doubt = if entry.doubtful { " (doubtful)" } else { "" };
     let invocation = format!("{}{}", entry.invocation, other(entry.abi));
     body.element("tr", &[], |row| {
@@ -54,7 +54,7 @@ fn refused(body: &mut Html, report: &Report, entry: &DeniedEntry, place: usize) 
 }
 
 /// Every syscall that was made.
-pub(super) fn calls(page: &mut Html, report: &Report) {
+pub(super) fn calls(page: &mut Html, report: &RecordingReport) {
     let mut heads = vec![
         ("Syscall", ""),
         ("Group", ""),
@@ -77,12 +77,12 @@ pub(super) fn calls(page: &mut Html, report: &Report) {
     });
 }
 
-fn made(body: &mut Html, report: &Report, call: &CallEntry, place: usize) {
+fn made(body: &mut Html, report: &RecordingReport, call: &CallEntry, place: usize) {
     body.line();
     body.element("tr", &[], |row| {
         let name = format!("{}{}", call.name, other(call.abi));
         row.leaf("th", &[("class", "name"), ("scope", "row")], &name);
-        row.leaf("td", &[], call.group.map_or("", Group::name));
+        row.leaf("td", &[], call.group.map_or("", SyscallGroup::name));
         row.leaf("td", &[], call.phase.name());
         number(row, place, &moment(&call.first, call.run, report.is_of_several()));
         row.leaf("td", &[("class", "name")], call.first.command.as_deref().unwrap_or_default());
@@ -116,7 +116,7 @@ fn times(row: &mut Html, count: Option<u64>) {
 }
 
 /// Targets and recordings.
-pub(super) fn provenance(page: &mut Html, report: &Report) {
+pub(super) fn provenance(page: &mut Html, report: &RecordingReport) {
     section(page, "Where this comes from", |page| {
         let heads = [("Target", ""), ("Kind", ""), ("Runtime", ""), ("Image", "")];
         table(page, false, &heads, |body| {
@@ -139,7 +139,7 @@ pub(super) fn provenance(page: &mut Html, report: &Report) {
     });
 }
 
-fn recordings(page: &mut Html, report: &Report) {
+fn recordings(page: &mut Html, report: &RecordingReport) {
     let heads = [
         ("Recording", ""),
         ("Began", ""),
