@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tracer::profile::oci;
 use tracer::profile::policy::{Policy, RuleContext, Verdict};
 use tracer::profile::{
-    ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, Errno, Profile, ProfileOptions, RuntimeChoice,
 };
 use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi};
@@ -36,13 +36,13 @@ const PASSING: [DefaultAction; 3] =
 const MOUNT_API: [&str; 4] = ["fsconfig", "fsmount", "fsopen", "open_tree"];
 
 /// By names alone: what arguments change stands in the tests of these.
-fn derive(recordings: &[Recording], change: impl FnOnce(&mut Options)) -> Derivation {
-    let mut options = by_names(Options::default());
+fn derive(recordings: &[Recording], change: impl FnOnce(&mut ProfileOptions)) -> Derivation {
+    let mut options = by_names(ProfileOptions::default());
     change(&mut options);
     Profile::derive(recordings, &options).expect("a profile")
 }
 
-fn by_names(mut options: Options) -> Options {
+fn by_names(mut options: ProfileOptions) -> ProfileOptions {
     options.arguments = ArgumentChoice::Off;
     options
 }
@@ -104,7 +104,7 @@ fn a_workload_that_makes_such_calls_may_make_them() {
     assert_eq!(verdict(&derivation, Abi::X86_64, "open_tree"), Verdict::Allow);
     // The runtime's next step is allowed by nobody, and does not kill it either.
     assert_eq!(verdict(&derivation, Abi::X86_64, "fsopen"), Verdict::Errno(38));
-    let asked = Options::default().with_include(["fsopen".to_owned()]).expect("a call");
+    let asked = ProfileOptions::default().with_include(["fsopen".to_owned()]).expect("a call");
     let mut options = by_names(asked);
     options.default_action = DefaultAction::KillProcess;
     let derivation = Profile::derive(&[web_server()], &options).expect("a profile");
@@ -214,7 +214,7 @@ fn an_allowed_call_is_not_answered() {
     // C libraries take clone in its place: it is refused on purpose.
     assert_eq!(verdict(&derivation, Abi::X86_64, "clone3"), Verdict::Errno(38));
     // Not to be allowed, it fails as it did.
-    let options = Options::default().with_exclude(["ptrace".to_owned()]).expect("a call");
+    let options = ProfileOptions::default().with_exclude(["ptrace".to_owned()]).expect("a call");
     let mut options = by_names(options);
     options.default_action = DefaultAction::KillProcess;
     options.denied = true;

@@ -2,7 +2,7 @@
 //! calls are allowed.
 
 use serde_json::json;
-use tracer::profile::{Options, Reason, RuntimeChoice};
+use tracer::profile::{ProfileOptions, Reason, RuntimeChoice};
 use tracer::recording::Phase;
 use tracer::syscalls::Abi;
 
@@ -39,7 +39,7 @@ fn i386_calls_go_by_their_own_names() {
 fn the_base_set_has_the_forms_of_32_bit_programs_where_they_run() {
     let i386 =
         vec![call(Abi::I386, "getpid", Phase::Workload), call(Abi::X86_64, "setuid", Phase::Setup)];
-    let with = derive(&[recording(vec![i386])], &Options::default());
+    let with = derive(&[recording(vec![i386])], &ProfileOptions::default());
     let forms = [
         "getgid32",
         "setgid32",
@@ -63,16 +63,19 @@ fn the_base_set_has_the_forms_of_32_bit_programs_where_they_run() {
         call(Abi::I386, "getpid", Phase::Workload),
         call(Abi::X86_64, "truncate", Phase::Workload),
     ];
-    assert!(!names(&derive(&[recording(vec![seen])], &Options::default())).contains("truncate64"));
+    assert!(
+        !names(&derive(&[recording(vec![seen])], &ProfileOptions::default()))
+            .contains("truncate64")
+    );
     let asked = small(|options| options.all_architectures = true);
     assert!(names(&asked).contains("getegid32"), "they may run");
-    let native = derive(&[web_server()], &Options::default());
+    let native = derive(&[web_server()], &ProfileOptions::default());
     assert!(forms.iter().all(|name| !names(&native).contains(name)));
 }
 
 fn the_architectures_are_those_that_were_seen() {
     let of = |all| {
-        let derivation = derive(&[recording(vec![all])], &Options::default());
+        let derivation = derive(&[recording(vec![all])], &ProfileOptions::default());
         file(&derivation.profile)["architectures"].clone()
     };
     let native = json!(["SCMP_ARCH_X86_64"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tracer::profile::defaults::Engine;
+use tracer::profile::defaults::DefaultsEngine;
 use tracer::profile::policy::Policy;
 use tracer::syscalls::{self, Abi};
 use tracer_ebpf::arguments::{LOWER_HALF, NAMESPACES};
@@ -32,7 +32,7 @@ impl Grid {
         let points = all.len();
         let refused = all.into_iter().map(|point| (number(point.0, point.1), point));
         let refused = refused.filter(|(number, (abi, _, registers))| {
-            let mut engines = Engine::ALL.into_iter().map(Engine::default_profile);
+            let mut engines = DefaultsEngine::ALL.into_iter().map(DefaultsEngine::default_profile);
             engines.any(|default| default.refuses(*abi, *number, registers))
         });
         Self { points, refused: refused.collect() }

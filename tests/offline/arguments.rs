@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::Value;
 use tests::{Stop, require};
-use tracer::profile::defaults::Engine;
+use tracer::profile::defaults::DefaultsEngine;
 use tracer::profile::oci::{self, Operator};
 use tracer::profile::policy::{Policy, RuleContext, Verdict};
 use tracer::profile::{
-    ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, Errno, Profile, ProfileOptions, RuntimeChoice,
 };
 use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::Abi;
@@ -32,8 +32,8 @@ tests::trials! {
     off_looks_at_names_alone,
 }
 
-fn derive(recordings: &[Recording], change: impl FnOnce(&mut Options)) -> Derivation {
-    let mut options = Options::default();
+fn derive(recordings: &[Recording], change: impl FnOnce(&mut ProfileOptions)) -> Derivation {
+    let mut options = ProfileOptions::default();
     change(&mut options);
     Profile::derive(recordings, &options).expect("a profile")
 }
@@ -114,7 +114,7 @@ fn made() -> Vec<(&'static str, Recording)> {
 }
 
 /// Every way to derive a profile that looks at arguments.
-fn choices() -> Vec<Options> {
+fn choices() -> Vec<ProfileOptions> {
     let actions = [
         DefaultAction::Errno(Errno::ENOSYS),
         DefaultAction::Errno(Errno::EPERM),
@@ -126,7 +126,7 @@ fn choices() -> Vec<Options> {
         for runtime in [RuntimeChoice::Any, RuntimeChoice::Youki, RuntimeChoice::None] {
             for default_action in actions {
                 for all in [false, true] {
-                    let mut options = Options::default();
+                    let mut options = ProfileOptions::default();
                     options.arguments = arguments;
                     options.runtime = runtime;
                     options.default_action = default_action;
@@ -178,7 +178,9 @@ fn the_defaults_are_those_of_the_engines() {
     docker.extend([13, 14, 15, 16, 17, 18, 21, 22, 24].map(equal));
     docker.extend((26..=33).chain([35, 36, 39]).chain(41..=45).map(equal));
     let containerd = vec![(Operator::Less, 38), equal(39), (Operator::Greater, 40)];
-    for (engine, rules) in [(Engine::Docker, docker), (Engine::Containerd, containerd)] {
+    for (engine, rules) in
+        [(DefaultsEngine::Docker, docker), (DefaultsEngine::Containerd, containerd)]
+    {
         for family in 0..=1000_u64 {
             let holds = |(operator, value): &(Operator, u64)| match operator {
                 Operator::Less => family < *value,
@@ -269,7 +271,7 @@ fn clone3_is_left_to_clone() {
     assert!(verdict(&policy, "clone3", 0).refuses());
     assert!(verdict(&policy, "clone", 0x1000_0011).refuses());
     // On request.
-    let asked = Options::default().with_include(["clone3".to_owned()]).expect("a call");
+    let asked = ProfileOptions::default().with_include(["clone3".to_owned()]).expect("a call");
     let policy = Profile::derive(&threads, &asked).expect("a profile").profile.policy();
     assert_eq!(verdict(&policy, "clone3", 0), Verdict::Allow);
     // A filter that refused it had the same answer.

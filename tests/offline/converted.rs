@@ -10,7 +10,7 @@ use clap::Parser;
 use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit, UsageError};
-use tracer::profile::defaults::Engine;
+use tracer::profile::defaults::DefaultsEngine;
 use tracer::profile::oci::{self, OciProfile};
 use tracer::profile::policy::{Policy, RuleContext};
 use tracer::recording::json::to_json;
@@ -50,8 +50,8 @@ fn learned(name: &str) -> OciProfile {
 /// Profiles that people have: learned ones, the engines' defaults, and one of every kind of rule.
 fn profiles() -> Vec<(String, OciProfile)> {
     let learned = LEARNED.map(|name| (name.to_owned(), learned(name)));
-    let engines =
-        Engine::ALL.map(|engine| (engine.name().to_owned(), engine.default_profile().profile()));
+    let engines = DefaultsEngine::ALL
+        .map(|engine| (engine.name().to_owned(), engine.default_profile().profile()));
     let mixed = ("mixed".to_owned(), oci::read(MIXED.as_bytes()).expect("a profile"));
     learned.into_iter().chain(engines).chain([mixed]).collect()
 }
@@ -268,7 +268,7 @@ fn the_groups_are_those_of_the_installed_systemd() {
 }
 
 fn a_denylist_denies_what_is_refused_and_no_more() {
-    let docker = Engine::Docker.default_profile().policy();
+    let docker = DefaultsEngine::Docker.default_profile().policy();
     for (name, profile) in profiles() {
         let own = policy(&profile);
         let result = denylist(&own).expect("it can be turned round");

@@ -7,9 +7,9 @@ use clap::Parser;
 use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit};
-use tracer::profile::defaults::Engine;
+use tracer::profile::defaults::DefaultsEngine;
 use tracer::profile::policy::{Policy, RuleContext};
-use tracer::profile::{Options, Profile};
+use tracer::profile::{Profile, ProfileOptions};
 use tracer::recording::json::to_json;
 use tracer::recording::{Call, Phase, Recording};
 use tracer::syscalls::Abi;
@@ -65,8 +65,8 @@ fn rule(name: &str, operator: &str, value: u64, value_two: u64) -> String {
 
 fn comparisons_are_written_as_agreed() {
     let nginx = of_file("profiles/learned/nginx.json");
-    let docker = Engine::Docker.default_profile().policy();
-    let containerd = Engine::Containerd.default_profile().policy();
+    let docker = DefaultsEngine::Docker.default_profile().policy();
+    let containerd = DefaultsEngine::Containerd.default_profile().policy();
     let cases = [
         ("defaults", docker, containerd),
         ("docker-nginx", docker, &nginx),
@@ -156,7 +156,7 @@ fn each_kind_of_difference_is_found() {
 
 fn a_derived_profile_denies_nothing_of_its_recording() {
     for recording in [web_server(), crate::recordings::full()] {
-        let profile = Profile::derive(std::slice::from_ref(&recording), &Options::default());
+        let profile = Profile::derive(std::slice::from_ref(&recording), &ProfileOptions::default());
         let policy = profile.expect("a profile").profile.policy();
         let found = shadow(&policy, "recording", &recording);
         let certain: Vec<_> = found.denied.iter().filter(|call| call.name.is_some()).collect();

@@ -1,6 +1,6 @@
 //! What comes of taking calls out of a profile.
 
-use tracer::profile::{Options, Profile, RuntimeChoice};
+use tracer::profile::{Profile, ProfileOptions, RuntimeChoice};
 use tracer::recording::Phase;
 
 use crate::recordings::{calls, recording};
@@ -15,7 +15,7 @@ fn what_the_start_needs_is_reported_when_it_is_excluded() {
         calls(Phase::ContainerInit, &["getrusage"]),
     ])];
     let exclusion = |runtime, excluded: &[&str]| {
-        let mut options = Options::default();
+        let mut options = ProfileOptions::default();
         options.runtime = runtime;
         let options =
             options.with_exclude(excluded.iter().map(|&name| name.to_owned())).expect("calls");

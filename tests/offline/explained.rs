@@ -8,7 +8,7 @@ use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit, UsageError};
 use tracer::profile::policy::{Policy, RuleContext};
-use tracer::profile::{Options, Profile};
+use tracer::profile::{Profile, ProfileOptions};
 use tracer::recording::json::to_json;
 use tracer::recording::{Call, Phase};
 use tracer::syscalls::{self, Abi};
@@ -65,7 +65,7 @@ fn syscalls_are_explained_as_agreed() {
         ..socket
     };
     seen.cgroups[0].calls.push(with_values(socket, 0, LOWER_HALF, Some(&[1, 2, 40])));
-    let derivation = Profile::derive(std::slice::from_ref(&seen), &Options::default());
+    let derivation = Profile::derive(std::slice::from_ref(&seen), &ProfileOptions::default());
     let derivation = derivation.expect("a profile");
     let policy = derivation.profile.policy();
     let subject = ExplainSubject {

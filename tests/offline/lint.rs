@@ -8,7 +8,7 @@ use tracer::command;
 use tracer::profile::capability::Capability;
 use tracer::profile::oci::{self, Architectures, Constraint, OciProfile};
 use tracer::profile::policy::{Policy, RuleContext, Verdict};
-use tracer::profile::{Runtime, lacking::Lacking};
+use tracer::profile::{OciRuntime, lacking::Lacking};
 use tracer::syscalls::{self, Abi};
 use tracer::workbench::lint::consumer::Audience;
 use tracer::workbench::lint::finding::Severity;
@@ -156,7 +156,7 @@ fn allowed(policy: &Policy) -> BTreeSet<&'static str> {
 }
 
 fn base_sets() -> BTreeSet<&'static str> {
-    let calls = [Runtime::Runc, Runtime::Crun].map(|runtime| &runtime.base_set().calls);
+    let calls = [OciRuntime::Runc, OciRuntime::Crun].map(|runtime| &runtime.base_set().calls);
     calls.into_iter().flatten().map(|call| call.name.as_str()).collect()
 }
 
@@ -176,7 +176,7 @@ fn profiles_of_the_note_come_out_as_they_were_meant() {
         expected.extend(meant);
         assert_eq!(allowed(&policy), expected, "{corrected}");
         assert!(policy.table(Abi::I386).is_none(), "the architecture that was named, and no other");
-        for runtime in [Runtime::Runc, Runtime::Crun] {
+        for runtime in [OciRuntime::Runc, OciRuntime::Crun] {
             assert!(Lacking::of(runtime, &policy).is_none(), "it starts: {corrected}");
         }
         // What is safe is corrected; what nobody said is not.

@@ -6,7 +6,7 @@ use tracer::profile::arguments::Limit;
 use tracer::profile::filter;
 use tracer::profile::policy::{Policy, Verdict};
 use tracer::profile::{
-    ArgumentChoice, DefaultAction, Derivation, Errno, Options, Profile, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, Errno, Profile, ProfileOptions, RuntimeChoice,
 };
 use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi};
@@ -26,8 +26,8 @@ tests::trials! {
     beyond_the_defaults_is_what_was_seen,
 }
 
-fn derive(recordings: &[Recording], change: impl FnOnce(&mut Options)) -> Derivation {
-    let mut options = Options::default();
+fn derive(recordings: &[Recording], change: impl FnOnce(&mut ProfileOptions)) -> Derivation {
+    let mut options = ProfileOptions::default();
     options.arguments = ArgumentChoice::Observed;
     options.runtime = RuntimeChoice::None;
     change(&mut options);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tracer::profile::oci;
 use tracer::profile::summary::Summary;
 use tracer::profile::{
-    ArgumentChoice, DefaultAction, Derivation, DeriveError, Errno, Options, Profile, Reason,
-    Runtime, RuntimeChoice,
+    ArgumentChoice, DefaultAction, Derivation, DeriveError, Errno, OciRuntime, Profile,
+    ProfileOptions, Reason, RuntimeChoice,
 };
 use tracer::recording::{Call, DenyOutcome, Phase, Recording};
 use tracer::syscalls::{self, Abi, HOST};
@@ -34,19 +34,19 @@ tests::trials! {
     denied_calls_are_allowed_on_request_only,
 }
 
-pub fn derive(recordings: &[Recording], options: &Options) -> Derivation {
+pub fn derive(recordings: &[Recording], options: &ProfileOptions) -> Derivation {
     Profile::derive(recordings, options).expect("a profile")
 }
 
 /// The default choices, but for the runtime.
-pub fn under(runtime: RuntimeChoice) -> Options {
-    let mut options = Options::default();
+pub fn under(runtime: RuntimeChoice) -> ProfileOptions {
+    let mut options = ProfileOptions::default();
     options.runtime = runtime;
     options
 }
 
 /// The profile of one workload call, with the choices made by `change`.
-pub fn small(change: impl FnOnce(&mut Options)) -> Derivation {
+pub fn small(change: impl FnOnce(&mut ProfileOptions)) -> Derivation {
     let mut options = under(RuntimeChoice::None);
     change(&mut options);
     derive(&[recording(vec![calls(Phase::Workload, &["write"])])], &options)
@@ -125,20 +125,24 @@ fn the_phase_decides() {
 
 fn a_workload_that_mounts_may_mount() {
     let all = vec![calls(Phase::Setup, &["mount"]), calls(Phase::Workload, &["mount"])];
-    assert!(names(&derive(&[recording(all)], &Options::default())).contains("mount"));
+    assert!(names(&derive(&[recording(all)], &ProfileOptions::default())).contains("mount"));
 }
 
 fn all_cgroups_of_all_recordings_count() {
     let one =
         recording(vec![calls(Phase::Workload, &["listen"]), calls(Phase::Workload, &["accept4"])]);
     let other = recording(vec![calls(Phase::ContainerInit, &["listen", "socket"])]);
-    let derivation = derive(&[one.clone(), other.clone()], &Options::default());
+    let derivation = derive(&[one.clone(), other.clone()], &ProfileOptions::default());
     for name in ["listen", "accept4", "socket"] {
         assert!(names(&derivation).contains(name), "{name}");
     }
     let phases = derivation.profile.allowed["listen"].iter().filter(|reason| reason.is_seen());
     assert_eq!(phases.count(), 2, "both phases are kept");
-    assert_eq!(derive(&[other, one], &Options::default()), derivation, "the order does not matter");
+    assert_eq!(
+        derive(&[other, one], &ProfileOptions::default()),
+        derivation,
+        "the order does not matter"
+    );
 }
 
 fn without_a_workload_there_is_no_profile() {
@@ -146,9 +150,9 @@ fn without_a_workload_there_is_no_profile() {
     idle.extend(calls(Phase::ContainerInit, &["capset"]));
     idle.extend(calls(Phase::Denied, &["ptrace"]));
     let recordings = [recording(vec![idle, Vec::new()]), recording(Vec::new())];
-    let error = Profile::derive(&recordings, &Options::default()).expect_err("no workload");
+    let error = Profile::derive(&recordings, &ProfileOptions::default()).expect_err("no workload");
     assert_eq!(error, DeriveError::NoWorkload { recordings: 2, cgroups: 2 });
-    assert!(Profile::derive(&[], &Options::default()).is_err());
+    assert!(Profile::derive(&[], &ProfileOptions::default()).is_err());
 }
 
 fn runtimes_bring_their_base_sets() {
@@ -162,7 +166,7 @@ fn runtimes_bring_their_base_sets() {
     assert!(crun.contains("pselect6") && crun.contains("umask") && !crun.contains("openat2"));
     assert_eq!(any, runc.union(&crun).cloned().collect());
     assert!(none.is_subset(&runc) && none.is_subset(&crun) && none.len() < crun.len());
-    assert_eq!(Options::default().runtime, RuntimeChoice::Any);
+    assert_eq!(ProfileOptions::default().runtime, RuntimeChoice::Any);
     for name in ["mount", "umount2", "pivot_root", "setns", "unshare", "keyctl", "ptrace"] {
         assert!(!any.contains(name), "{name}");
     }
@@ -176,7 +180,7 @@ fn a_seen_call_keeps_the_other_reasons() {
             .iter()
             .any(|reason| matches!(reason, Reason::Base { runtime: of, .. } if *of == runtime))
     };
-    assert!(base(Runtime::Runc) && base(Runtime::Crun));
+    assert!(base(OciRuntime::Runc) && base(OciRuntime::Crun));
     assert!(reasons.first().is_some_and(|reason| reason.is_seen()), "what was seen comes first");
     assert!(derivation.added.iter().all(|added| added.name != "write"));
     let close = derivation.added.iter().find(|added| added.name == "close").expect("close");
@@ -230,7 +234,7 @@ fn a_number_without_a_name_is_reported_and_never_written() {
     // A recording may carry any name; the table decides.
     all[0].name = Some("syscall_472".into());
     let other = vec![numbered(Abi::X86_64, 472, Phase::ContainerInit)];
-    let derivation = derive(&[recording(vec![other, all])], &Options::default());
+    let derivation = derive(&[recording(vec![other, all])], &ProfileOptions::default());
     let found: Vec<_> = derivation
         .unnamed
         .iter()
@@ -271,7 +275,8 @@ fn the_user_includes_and_excludes() {
 }
 
 fn a_name_without_an_architecture_is_reported() {
-    let socketcall = || Options::default().with_include(strings(&["socketcall"])).expect("a call");
+    let socketcall =
+        || ProfileOptions::default().with_include(strings(&["socketcall"])).expect("a call");
     let recordings = [recording(vec![calls(Phase::Workload, &["write"])])];
     assert_eq!(derive(&recordings, &socketcall()).ineffective, ["socketcall"]);
     let mut all = socketcall();
@@ -311,7 +316,7 @@ fn every_seen_call_of_every_abi_is_allowed_under_its_name() {
 }
 
 fn the_file_has_the_form_that_every_runtime_reads() {
-    let mut options = Options::default();
+    let mut options = ProfileOptions::default();
     options.all_architectures = true;
     let derivation = derive(&[full(), web_server()], &options);
     let text = oci::write(&derivation.profile);
@@ -363,9 +368,9 @@ fn denied_calls_are_allowed_on_request_only() {
         },
     ];
     let recordings = [recording(vec![all])];
-    let without = derive(&recordings, &Options::default());
+    let without = derive(&recordings, &ProfileOptions::default());
     assert!(["ptrace", "mount", "socketcall"].iter().all(|name| !names(&without).contains(*name)));
-    let mut options = Options::default();
+    let mut options = ProfileOptions::default();
     options.denied = true;
     let with = derive(&recordings, &options);
     let allowed = names(&with);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tracer::profile::oci::{self, Action, Architectures, OciProfile, Operator, ReadError};
-use tracer::profile::{Options, Profile};
+use tracer::profile::{Profile, ProfileOptions};
 use tracer::recording::Phase;
 use tracer::syscalls::Abi;
 
@@ -110,7 +110,7 @@ fn the_least_profile_is_read() {
 
 fn what_is_written_is_read() {
     let recordings = [recording(vec![calls(Phase::Workload, &["listen"])])];
-    let mut options = Options::default();
+    let mut options = ProfileOptions::default();
     options.all_architectures = true;
     let profile = Profile::derive(&recordings, &options).expect("a profile").profile;
     let read = oci::read(oci::write(&profile).as_bytes()).expect("it is right");

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tests::temporary_directory;
 use tracer::cli::Cli;
 use tracer::command::{self, Exit, UsageError};
-use tracer::profile::{Options, Profile};
+use tracer::profile::{Profile, ProfileOptions};
 use tracer::recording::contribution::Contributions;
 use tracer::recording::json::to_json;
 use tracer::recording::merge::merge;
@@ -76,7 +76,7 @@ pub(crate) fn report_of(recordings: &[Recording], names: &[&str]) -> RecordingRe
     let names: Vec<Escaped> = names.iter().map(|name| escape(name)).collect();
     let contributions = Contributions::of(recordings, false);
     let merged = merge(recordings, false).expect("a recording");
-    let derivation = Profile::derive(slice::from_ref(&merged), &Options::default());
+    let derivation = Profile::derive(slice::from_ref(&merged), &ProfileOptions::default());
     RecordingReport::of(&ReportSources {
         recordings,
         names: &names,
@@ -142,7 +142,7 @@ fn the_numbers_are_those_of_the_recording() {
     check_numbers(&[served()], &["web.recording.json"]);
     check_numbers(&[full()], &["full.recording.json"]);
     let report = report_of(&[served()], &["web.recording.json"]);
-    let derivation = Profile::derive(&[served()], &Options::default()).expect("a profile");
+    let derivation = Profile::derive(&[served()], &ProfileOptions::default()).expect("a profile");
     let names = derivation.profile.allowed.keys();
     let native = names.filter(|name| syscalls::number(Abi::X86_64, name).is_some()).count();
     // `clone3` fails, so that C libraries take `clone`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::json;
-use tracer::profile::base::Runtime;
+use tracer::profile::base::OciRuntime;
 use tracer::profile::oci;
 use tracer::profile::policy::{Policy, RuleContext};
 use tracer::workbench::startup_error::table::{Row, Stage, rows, tried};
@@ -126,7 +126,7 @@ fn failure(recognised: Option<Recognised>) -> Option<StartupFailure> {
 }
 
 /// A profile with everything that the runtime needs but one call.
-fn policy_without(runtime: Runtime, missing: &str) -> Policy {
+fn policy_without(runtime: OciRuntime, missing: &str) -> Policy {
     let calls = runtime.base_set().calls.iter().map(|call| call.name.as_str());
     let names: Vec<_> = calls.filter(|name| *name != missing).collect();
     let profile = json!({
@@ -179,7 +179,7 @@ fn tally_of_row(row: &Row, by: &[&Row]) -> Tally {
 
 /// The matrix of these rows, each judged by the rows that `by` gives for it.
 fn matrix(tally_of: impl Fn(&Row) -> Tally) -> (String, Tally) {
-    let mut tallies: BTreeMap<(Runtime, Stage), Tally> = BTreeMap::new();
+    let mut tallies: BTreeMap<(OciRuntime, Stage), Tally> = BTreeMap::new();
     let mut whole = Tally::default();
     for row in tried() {
         let tally = tally_of(row);
@@ -377,7 +377,7 @@ fn the_call_and_the_remedy_are_said() {
     golden::check("startup-errors/said.txt", &text);
     let line = "cannot start a container that has stopped";
     let failure = failure(recognise(line)).expect("it is known");
-    let policy = policy_without(Runtime::Runc, "setgroups");
+    let policy = policy_without(OciRuntime::Runc, "setgroups");
     let said = failure.sentences(&failure.left_by(Some(&policy)));
     assert!(said[0].ends_with("the profile may lack setgroups"), "{said:?}");
 }

@@ -5,7 +5,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 
-use tracer::profile::base::Runtime;
+use tracer::profile::base::OciRuntime;
 use tracer::workbench::startup_error::table::{Stage, rows};
 use tracer::workbench::startup_error::{needed, reason, says_little};
 
@@ -30,7 +30,7 @@ fn without_errno(message: &str) -> &str {
 
 /// The list of the page, made of the table.
 fn list() -> String {
-    let mut calls: BTreeMap<(Runtime, &str), BTreeMap<&str, BTreeSet<Stage>>> = BTreeMap::new();
+    let mut calls: BTreeMap<(OciRuntime, &str), BTreeMap<&str, BTreeSet<Stage>>> = BTreeMap::new();
     for row in rows().iter().filter(|row| !row.message.is_empty()) {
         let reason = reason(row.message);
         let alone = "(the error number alone)";
@@ -64,7 +64,7 @@ fn list() -> String {
     text
 }
 
-fn named(runtime: Runtime, name: &str) -> String {
+fn named(runtime: OciRuntime, name: &str) -> String {
     let call = runtime.base_set().calls.iter().find(|call| call.name == name);
     format!("`{name}`{}", call.map(needed).unwrap_or_default())
 }

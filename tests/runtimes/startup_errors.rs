@@ -7,7 +7,7 @@ use std::path::Path;
 use libtest_mimic::Trial;
 use serde_json::json;
 use tests::{Cgroup, Stop, temporary_directory};
-use tracer::profile::base::Runtime;
+use tracer::profile::base::OciRuntime;
 use tracer::workbench::startup_error::{Recognised, StartupFailure, recognise};
 
 use crate::cases::Cases;
@@ -42,8 +42,8 @@ fn every_version(world: &World, kind: Kind) -> Result<(), Stop> {
 
 fn sample(engine: &dyn Engine, kind: Kind) -> Result<(), String> {
     let (runtime, calls) = match kind {
-        Kind::Crun => (Runtime::Crun, OF_CRUN),
-        _ => (Runtime::Runc, OF_RUNC),
+        Kind::Crun => (OciRuntime::Crun, OF_CRUN),
+        _ => (OciRuntime::Runc, OF_RUNC),
     };
     let directory = temporary_directory();
     let profile = directory.path().join("profile.json");
@@ -81,7 +81,7 @@ fn failure(line: &str) -> Option<StartupFailure> {
 }
 
 /// Writes the profile that allows what the runtime needs but one call.
-fn write_without(runtime: Runtime, call: &str, action: &str, errno: Option<u32>, path: &Path) {
+fn write_without(runtime: OciRuntime, call: &str, action: &str, errno: Option<u32>, path: &Path) {
     let needed = runtime.base_set().calls.iter().map(|known| known.name.as_str());
     let names: Vec<_> = needed.filter(|name| *name != call).collect();
     let mut profile = json!({

@@ -3,9 +3,9 @@
 
 use std::slice;
 
-use tracer::profile::defaults::Engine;
+use tracer::profile::defaults::DefaultsEngine;
 use tracer::profile::policy::{Policy, RuleContext};
-use tracer::profile::{Options, Profile, filter, oci};
+use tracer::profile::{Profile, ProfileOptions, filter, oci};
 use tracer::recording::json;
 use tracer::recording::merge::merge;
 use tracer::syscalls::Abi;
@@ -104,7 +104,7 @@ fn recording(input: &[u8]) -> String {
     let twice = merge(&[read.clone(), read.clone()], false).expect("two recordings");
     let again = json::from_json(json::to_json(&twice).as_bytes());
     assert!(again.is_ok(), "what is merged can be read: {again:?}");
-    match Profile::derive(slice::from_ref(&read), &Options::default()) {
+    match Profile::derive(slice::from_ref(&read), &ProfileOptions::default()) {
         Ok(derivation) => {
             let written = oci::write(&derivation.profile);
             assert!(oci::read(written.as_bytes()).is_ok(), "what is derived can be read");
@@ -115,7 +115,7 @@ fn recording(input: &[u8]) -> String {
 }
 
 fn log(input: &[u8]) -> String {
-    let profile = Engine::Docker.default_profile().policy();
+    let profile = DefaultsEngine::Docker.default_profile().policy();
     let asked = Asked { abi: Abi::X86_64, profile: Some(profile), commands: &[] };
     let decoded = decode(input, asked);
     for width in [1, 40, 200] {
@@ -131,7 +131,7 @@ fn startup_error(input: &[u8]) -> String {
     let mut said = String::new();
     for line in text.lines() {
         if let Some(Recognised::Failure(failure)) = recognise(line) {
-            let policy = Engine::Docker.default_profile().policy();
+            let policy = DefaultsEngine::Docker.default_profile().policy();
             for candidates in [failure.left_by(None), failure.left_by(Some(policy))] {
                 failure.sentences(&candidates).iter().for_each(|sentence| shown(sentence));
             }

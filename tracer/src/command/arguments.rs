@@ -9,7 +9,7 @@ use crate::{
         Derivation, Reason,
         arguments::shown,
         beyond::{Beyond, beyond},
-        defaults::{Engine, shared},
+        defaults::{DefaultsEngine, shared},
         policy::Policy,
     },
     recording::Recording,
@@ -19,7 +19,7 @@ use crate::{
 /// What a profile allows that Docker's default or RuntimeDefault refuse.
 pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> Part {
     let found = beyond(policy, recordings);
-    let engines = Engine::ALL.map(Engine::name).join(" and ");
+    let engines = DefaultsEngine::ALL.map(DefaultsEngine::name).join(" and ");
     if found.is_empty() {
         return Part::text(Weight::Result, format!("nothing is allowed that {engines} refuse"));
     }
@@ -51,11 +51,11 @@ fn line(one: &Beyond) -> String {
     if one.name == "clone3" {
         text.push_str("; no filter sees its flags, so that it can make every namespace");
     }
-    let others = Engine::ALL.into_iter().filter(|engine| !one.refused_by.contains(engine));
+    let others = DefaultsEngine::ALL.into_iter().filter(|engine| !one.refused_by.contains(engine));
     for engine in others {
         let _ = write!(text, "; {} allows it", engine.name());
     }
-    let docker = Engine::Docker.default_profile();
+    let docker = DefaultsEngine::Docker.default_profile();
     let capabilities: Vec<&str> = docker.capabilities_for(one.name).collect();
     if !capabilities.is_empty() {
         let _ = write!(text, "; the default allows it with {}", capabilities.join(" or "));
@@ -143,26 +143,26 @@ mod tests {
 
     use super::{super::closing::in_full, *};
     use crate::{
-        profile::{beyond::Sighting, oci, policy::RuleContext},
+        profile::{beyond::FirstSeen, oci, policy::RuleContext},
         text::escape,
     };
 
-    fn of(name: &'static str, value: Option<(u8, u64)>, sighting: Option<Sighting>) -> Beyond {
-        let refused_by = BTreeSet::from(Engine::ALL);
+    fn of(name: &'static str, value: Option<(u8, u64)>, sighting: Option<FirstSeen>) -> Beyond {
+        let refused_by = BTreeSet::from(DefaultsEngine::ALL);
         Beyond { name, value, and_any: false, refused_by, sighting }
     }
 
     #[test]
     fn a_line_names_who_made_the_call_and_the_defaults() {
-        let sighting = Sighting { command: Some(escape("un\u{1b}share")), seconds: Some(0.0184) };
+        let sighting = FirstSeen { command: Some(escape("un\u{1b}share")), seconds: Some(0.0184) };
         let text = line(&of("unshare", None, Some(sighting)));
         let expected = "unshare: un\\x1bshare at +0.018s; the default allows it with CAP_SYS_ADMIN";
         assert_eq!(text, expected);
         let text = line(&of("socket", Some((0, 40)), None));
         assert!(text.starts_with("socket(") && text.ends_with("): not recorded"), "{text}");
-        let text = line(&of("clone3", None, Some(Sighting::default())));
+        let text = line(&of("clone3", None, Some(FirstSeen::default())));
         assert!(text.starts_with("clone3: recorded; no filter sees its flags"), "{text}");
-        let docker = BTreeSet::from([Engine::Docker]);
+        let docker = BTreeSet::from([DefaultsEngine::Docker]);
         let text = line(&Beyond { refused_by: docker, ..of("lsm_list_modules", None, None) });
         assert!(text.contains("; RuntimeDefault allows it"), "{text}");
     }

@@ -8,12 +8,12 @@ use super::{environment::owner, usage::usage};
 use crate::{
     cli,
     output::{Destination, OutputError},
-    profile::{ArgumentChoice, DefaultAction, Errno, Options, RuntimeChoice},
+    profile::{ArgumentChoice, DefaultAction, Errno, ProfileOptions, RuntimeChoice},
 };
 
 /// What was typed, as choices for the derivation.
-pub(super) fn options(typed: &cli::Derivation) -> Result<Options> {
-    let mut options = Options::default();
+pub(super) fn options(typed: &cli::Derivation) -> Result<ProfileOptions> {
+    let mut options = ProfileOptions::default();
     options.default_action = match (typed.default_action, typed.errno) {
         (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
         (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cli,
-    profile::{Derivation, UnnamedSyscall, defaults::Engine, summary::Summary},
+    profile::{Derivation, UnnamedSyscall, defaults::DefaultsEngine, summary::Summary},
     recording::{Phase, Recording},
     syscalls::Abi,
     text::escape,
@@ -62,7 +62,7 @@ pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part
 
 fn numbers(derivation: &Derivation) -> Vec<Part> {
     let summary = Summary::of(&derivation.profile);
-    let docker = Engine::Docker.default_profile();
+    let docker = DefaultsEngine::Docker.default_profile();
     let line = format!(
         "{} of {} {} calls allowed: {} seen, {} added for runtimes, C library and start-up; Docker's default profile allows {} ({})",
         summary.allowed,

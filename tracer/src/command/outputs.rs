@@ -22,8 +22,8 @@ use crate::{
         formats::{FORMATS, PROFILE, RECORDING},
     },
     profile::{
-        Derivation, DeriveError, Options, Profile,
-        kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile, Subject},
+        Derivation, DeriveError, Profile, ProfileOptions,
+        kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile, PatchSubject},
         oci,
     },
     recording::{ContainerIdentity, Recording, json, parts::Part},
@@ -34,7 +34,7 @@ pub(super) struct Outputs {
     layout: Layout,
     /// Where the kubelet will find the profile.
     pub(super) installation: Option<Installation>,
-    options: Options,
+    options: ProfileOptions,
     accept_late_start: bool,
     /// Every container is a target, and none was asked for by its name.
     pub(super) all_containers: bool,
@@ -50,7 +50,7 @@ pub(super) struct DerivedProfile {
     pub(super) label: Option<String>,
     container: Option<ContainerIdentity>,
     /// The workloads whose pods run under it.
-    subject: Subject,
+    subject: PatchSubject,
     /// The evidence.
     pub(super) recording: Recording,
     /// The derivation, or the reason that there is none: no call of a workload was recorded.
@@ -65,7 +65,7 @@ impl Outputs {
     pub(super) fn prepare(
         out: &Path,
         typed: &cli::Derivation,
-        options: Options,
+        options: ProfileOptions,
         all_containers: bool,
     ) -> Result<Self> {
         let layout = Layout::prepare(out, typed, all_containers)?;
@@ -272,7 +272,7 @@ impl Outputs {
 impl DerivedProfile {
     fn new(
         named: Option<(String, Option<ContainerIdentity>)>,
-        subject: Subject,
+        subject: PatchSubject,
         mut recording: Recording,
         derivation: Result<Derivation, DeriveError>,
     ) -> Self {

@@ -195,7 +195,8 @@ fn complete_evidence_stays_when_two_incomplete_recordings_follow() {
 fn arguments_that_contradict_each_other_are_usage_errors() {
     let directory = directory();
     let refused = |out: &Path, options: &[&str], all_containers: bool| {
-        let outputs = Outputs::prepare(out, &typed(options), Options::default(), all_containers);
+        let outputs =
+            Outputs::prepare(out, &typed(options), ProfileOptions::default(), all_containers);
         let error = outputs.err().expect("they contradict each other");
         assert!(error.is::<UsageError>(), "{options:?}: {error:#}");
         format!("{error:#}")

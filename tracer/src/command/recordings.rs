@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::input::{self, Kind};
 use crate::{
     encoding,
-    profile::oci::{self, Known, Mistaken},
+    profile::oci::{self, Mistaken, RecognisedFile},
     recording::{
         Recording,
         json::{self, RecordingError},
@@ -25,7 +25,7 @@ pub(super) enum Refused {
         "{}: {found}, not a recording\n\nhint: tracer writes recordings as NAME.recording.json, beside the profile NAME.json; `tracer explain` and `tracer diff` read profiles",
         input::name(.path)
     )]
-    Other { path: PathBuf, found: Known },
+    Other { path: PathBuf, found: RecognisedFile },
 }
 
 fn advice(problem: &RecordingError) -> &'static str {
@@ -76,7 +76,7 @@ fn read(path: &Path) -> Result<Recording> {
 }
 
 /// What a file is that is no recording at all, when that is known.
-fn other(bytes: &[u8], problem: &RecordingError) -> Option<Known> {
+fn other(bytes: &[u8], problem: &RecordingError) -> Option<RecognisedFile> {
     let is_none = matches!(
         problem,
         RecordingError::NotJson { .. }
@@ -85,5 +85,7 @@ fn other(bytes: &[u8], problem: &RecordingError) -> Option<Known> {
             | RecordingError::NoVersion
     );
     let known = is_none.then(|| oci::recognise(bytes)).flatten();
-    known.filter(|known| !matches!(known, Known::Other(Mistaken::Recording | Mistaken::Yaml)))
+    known.filter(|known| {
+        !matches!(known, RecognisedFile::Other(Mistaken::Recording | Mistaken::Yaml))
+    })
 }

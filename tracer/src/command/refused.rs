@@ -6,7 +6,7 @@ use super::{
     denied::{self, DeniedCall},
 };
 use crate::{
-    profile::{Answer, Derivation, Errno, Profile},
+    profile::{Derivation, Errno, ErrnoAnswer, Profile},
     recording::{DenyOutcome, Recording},
 };
 
@@ -91,7 +91,7 @@ pub(super) fn answered(derivation: &Derivation) -> Vec<Part> {
     kinds.map(line).map(|line| Part::text(Weight::Note, line)).collect()
 }
 
-fn answer_of(name: &str, answer: &Answer) -> String {
+fn answer_of(name: &str, answer: &ErrnoAnswer) -> String {
     let errno = |errno: Errno| DenyOutcome::Errno(errno.get()).display();
     let others: Vec<String> = answer.others.iter().copied().map(errno).collect();
     let others =

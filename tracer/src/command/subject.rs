@@ -1,7 +1,7 @@
 //! What makes the pods that a profile is for, by the names of targets.
 
 use crate::{
-    profile::kubernetes::{Subject, Workload},
+    profile::kubernetes::{PatchSubject, WorkloadReference},
     recording::{ContainerIdentity, Target},
     target::{
         grammar::{Meaning, TargetSpec},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Of everything that was recorded.
-pub(super) fn of_targets(targets: &[Target]) -> Subject {
+pub(super) fn of_targets(targets: &[Target]) -> PatchSubject {
     let specs: Vec<TargetSpec> = specs(targets).collect();
     let mut containers: Vec<Option<&str>> =
         specs.iter().flat_map(|spec| &spec.meanings).map(container).collect();
@@ -20,25 +20,28 @@ pub(super) fn of_targets(targets: &[Target]) -> Subject {
         [Some(only)] if specs.len() == targets.len() => Some((*only).to_owned()),
         _ => None,
     };
-    Subject { workloads: workloads(&specs, |_, _| true), container }
+    PatchSubject { workloads: workloads(&specs, |_, _| true), container }
 }
 
 /// Of one container, of what these targets mean.
-pub(super) fn of_container(targets: &[Target], identity: &ContainerIdentity) -> Subject {
+pub(super) fn of_container(targets: &[Target], identity: &ContainerIdentity) -> PatchSubject {
     let specs: Vec<TargetSpec> = specs(targets).collect();
     let workloads = workloads(&specs, |namespace, pods| {
         identity.namespace.as_deref() == Some(namespace)
             && identity.pod.as_deref().is_some_and(|pod| pods.hold(pod))
     });
     let name = identity.name.clone().unwrap_or_else(|| identity.id.clone());
-    Subject { workloads, container: Some(name) }
+    PatchSubject { workloads, container: Some(name) }
 }
 
 fn specs(targets: &[Target]) -> impl Iterator<Item = TargetSpec> {
     targets.iter().filter_map(|target| target.name.parse().ok())
 }
 
-fn workloads(specs: &[TargetSpec], is_meant: impl Fn(&str, &Pods) -> bool) -> Vec<Workload> {
+fn workloads(
+    specs: &[TargetSpec],
+    is_meant: impl Fn(&str, &Pods) -> bool,
+) -> Vec<WorkloadReference> {
     let meanings = specs.iter().flat_map(|spec| &spec.meanings);
     let found = meanings.filter_map(|meaning| match meaning {
         Meaning::Workload {
@@ -46,11 +49,11 @@ fn workloads(specs: &[TargetSpec], is_meant: impl Fn(&str, &Pods) -> bool) -> Ve
             ..
         } if is_meant(namespace, pods) => {
             let (namespace, name) = (namespace.clone(), name.clone());
-            Some(Workload { resource: kind.word(), namespace, name })
+            Some(WorkloadReference { resource: kind.word(), namespace, name })
         }
         _ => None,
     });
-    let mut workloads: Vec<Workload> = found.collect();
+    let mut workloads: Vec<WorkloadReference> = found.collect();
     workloads.dedup();
     workloads
 }
@@ -83,8 +86,9 @@ mod tests {
         described(of_targets(&targets(names)))
     }
 
-    fn described(subject: Subject) -> (Vec<String>, Option<String>) {
-        let name = |one: Workload| format!("{}/{}/{}", one.namespace, one.resource, one.name);
+    fn described(subject: PatchSubject) -> (Vec<String>, Option<String>) {
+        let name =
+            |one: WorkloadReference| format!("{}/{}/{}", one.namespace, one.resource, one.name);
         (subject.workloads.into_iter().map(name).collect(), subject.container)
     }
 

@@ -23,7 +23,7 @@ use crate::{
     live::Live,
     message::{print, print_err},
     output::{Destination, OutputError, formats::PROFILE},
-    profile::{Runtime, lacking::Lacking, oci},
+    profile::{OciRuntime, lacking::Lacking, oci},
     recording::{TargetKind, event::NewCall, filters::FilterCoverage},
     session::{self, Observers, Outcome, Purpose, Targets},
     text::escape_path,
@@ -110,8 +110,8 @@ fn warn(typed: &Verify, profile: &ProfileFile, targets: &Targets) {
         return;
     }
     let lacking: Vec<Lacking> =
-        Runtime::ALL.into_iter().filter_map(|one| Lacking::of(one, &profile.policy)).collect();
-    if lacking.len() == Runtime::ALL.len() {
+        OciRuntime::ALL.into_iter().filter_map(|one| Lacking::of(one, &profile.policy)).collect();
+    if lacking.len() == OciRuntime::ALL.len() {
         print_err(&verify_report::missing_for_runtimes(typed, &lacking));
     }
 }

@@ -4,7 +4,7 @@ use super::output_dir::Visibility;
 use crate::{
     profile::{
         Profile,
-        kubernetes::{LocalhostProfile, Subject},
+        kubernetes::{LocalhostProfile, PatchSubject},
     },
     recording::Recording,
 };
@@ -32,7 +32,7 @@ pub struct Export<'a> {
     /// The evidence.
     pub recording: &'a Recording,
     /// The workloads whose pods the profile is for.
-    pub subject: &'a Subject,
+    pub subject: &'a PatchSubject,
     /// The path in the pod: where the profile was installed, or where it might be.
     pub localhost: &'a LocalhostProfile,
     /// The kubelet's root directory on the nodes.

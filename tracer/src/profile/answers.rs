@@ -9,7 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Answer, Errno, Options, Profile, Reason, Runtime, base, model::Allowed, multiplexed};
+use super::{
+    Errno, ErrnoAnswer, OciRuntime, Profile, ProfileOptions, Reason, base, model::Allowed,
+    multiplexed,
+};
 use crate::{
     recording::{Answered, Call, DenyOutcome, Phase},
     syscalls::{self, Abi},
@@ -17,7 +20,7 @@ use crate::{
 
 /// What recordings show of refused calls.
 #[derive(Default)]
-pub(super) struct Refused {
+pub(super) struct RefusedCalls {
     /// The error numbers of each call, those first that are chosen first.
     recorded: BTreeMap<&'static str, BTreeMap<Rank, BTreeSet<Reason>>>,
     /// The same of single values of arguments: the call, which argument, the bits that count, the
@@ -36,9 +39,13 @@ struct Rank {
     errno: Errno,
 }
 
-impl Refused {
+impl RefusedCalls {
     /// Adds a call that one of these runtimes only tried; false when it is none.
-    pub(super) fn add_tried(&mut self, call: &Call, is_one: impl FnOnce(Runtime) -> bool) -> bool {
+    pub(super) fn add_tried(
+        &mut self,
+        call: &Call,
+        is_one: impl FnOnce(OciRuntime) -> bool,
+    ) -> bool {
         let tried = base::optional_of_runtime(call).filter(|(runtime, _)| is_one(*runtime));
         self.tried.extend(tried.map(|(_, tried)| tried.name.as_str()));
         tried.is_some()
@@ -62,7 +69,11 @@ impl Refused {
     }
 
     /// The answers of a profile with this default action: none unless it ends the caller.
-    pub(super) fn answers(&self, allowed: &Allowed, options: &Options) -> BTreeMap<String, Answer> {
+    pub(super) fn answers(
+        &self,
+        allowed: &Allowed,
+        options: &ProfileOptions,
+    ) -> BTreeMap<String, ErrnoAnswer> {
         let mut answers = BTreeMap::new();
         if !options.default_action.ends_the_caller() {
             return answers;
@@ -72,14 +83,14 @@ impl Refused {
             let Some(errno) = ranks.next() else { continue };
             let others = ranks.filter(|other| *other != errno).collect();
             let reasons = numbers.values().flatten().copied().collect();
-            answers.insert((*name).to_owned(), Answer { errno, others, reasons });
+            answers.insert((*name).to_owned(), ErrnoAnswer { errno, others, reasons });
         }
-        for runtime in Runtime::ALL {
+        for runtime in OciRuntime::ALL {
             let chosen = options.runtime.runtimes().contains(&runtime);
             for call in &runtime.base_set().optional {
                 if chosen || self.tried.contains(call.name.as_str()) {
                     let reason = Reason::Base { runtime, reason: &call.reason };
-                    let none = || Answer::new(Errno::ENOSYS);
+                    let none = || ErrnoAnswer::new(Errno::ENOSYS);
                     answers.entry(call.name.clone()).or_insert_with(none).reasons.insert(reason);
                 }
             }
@@ -89,7 +100,7 @@ impl Refused {
     }
 }
 
-impl Refused {
+impl RefusedCalls {
     /// Answers the values of a limited call that were refused, and that are not allowed, under a
     /// default action that ends the caller. Not for calls that i386 reaches through one entrance:
     /// all of its rules would be about the same first argument there.

@@ -22,7 +22,7 @@ use crate::{
 /// A container runtime that there is a base set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Runtime {
+pub enum OciRuntime {
     /// opencontainers/runc: Docker's, containerd's and most of Kubernetes'.
     Runc,
     /// containers/crun: Podman's and CRI-O's.
@@ -31,7 +31,7 @@ pub enum Runtime {
     Youki,
 }
 
-impl Runtime {
+impl OciRuntime {
     /// Every runtime.
     pub const ALL: [Self; 3] = [Self::Runc, Self::Crun, Self::Youki];
 
@@ -47,7 +47,7 @@ impl Runtime {
     /// The runtime's base set.
     pub fn base_set(self) -> &'static BaseSet {
         static SETS: LazyLock<[BaseSet; 3]> = LazyLock::new(|| {
-            Runtime::ALL.map(|runtime| {
+            OciRuntime::ALL.map(|runtime| {
                 BaseSet::parse(runtime, runtime.embedded())
                     .expect("the embedded base sets are well-formed, as the unit tests prove")
             })
@@ -69,7 +69,7 @@ impl Runtime {
 #[serde(deny_unknown_fields)]
 pub struct BaseSet {
     /// The runtime that makes the calls.
-    pub runtime: Runtime,
+    pub runtime: OciRuntime,
     /// What was seen to work under the set.
     pub proven: Proven,
     /// How the set was found.
@@ -135,7 +135,7 @@ pub enum BaseSetError {
     #[error("the base set of {} is not well-formed", runtime.name())]
     Form {
         /// The runtime.
-        runtime: Runtime,
+        runtime: OciRuntime,
         /// Where and why.
         source: JsonError,
     },
@@ -143,15 +143,15 @@ pub enum BaseSetError {
     #[error("the base set of {} says that it is {}'s", expected.name(), found.name())]
     Runtime {
         /// The runtime whose set it should be.
-        expected: Runtime,
+        expected: OciRuntime,
         /// The runtime that it names.
-        found: Runtime,
+        found: OciRuntime,
     },
     /// A name is no call of x86_64.
     #[error("the base set of {} names {name:?}, which is no system call of {}", runtime.name(), Abi::NATIVE.name())]
     Name {
         /// The runtime.
-        runtime: Runtime,
+        runtime: OciRuntime,
         /// The name.
         name: String,
     },
@@ -159,7 +159,7 @@ pub enum BaseSetError {
     #[error("the base set of {} has {name:?} in the wrong place or twice", runtime.name())]
     Order {
         /// The runtime.
-        runtime: Runtime,
+        runtime: OciRuntime,
         /// The name.
         name: String,
     },
@@ -167,7 +167,7 @@ pub enum BaseSetError {
     #[error("the base set of {} gives no reason for {name:?}", runtime.name())]
     Reason {
         /// The runtime.
-        runtime: Runtime,
+        runtime: OciRuntime,
         /// The name.
         name: String,
     },
@@ -175,7 +175,7 @@ pub enum BaseSetError {
 
 impl BaseSet {
     /// Reads the base set of a runtime.
-    pub fn parse(runtime: Runtime, text: &str) -> Result<Self, BaseSetError> {
+    pub fn parse(runtime: OciRuntime, text: &str) -> Result<Self, BaseSetError> {
         let set: Self =
             oci::parse(text.as_bytes()).map_err(|source| BaseSetError::Form { runtime, source })?;
         if set.runtime != runtime {
@@ -198,7 +198,7 @@ impl BaseSet {
     }
 }
 
-fn check(runtime: Runtime, calls: &[BaseCall]) -> Result<(), BaseSetError> {
+fn check(runtime: OciRuntime, calls: &[BaseCall]) -> Result<(), BaseSetError> {
     let mut previous = "";
     for call in calls {
         let name = || call.name.clone();
@@ -217,8 +217,8 @@ fn check(runtime: Runtime, calls: &[BaseCall]) -> Result<(), BaseSetError> {
 }
 
 /// The runtime that tries a call and goes on without it, and what for.
-pub fn optional(name: &str) -> Option<(Runtime, &'static BaseCall)> {
-    Runtime::ALL.into_iter().find_map(|runtime| {
+pub fn optional(name: &str) -> Option<(OciRuntime, &'static BaseCall)> {
+    OciRuntime::ALL.into_iter().find_map(|runtime| {
         let call = runtime.base_set().optional.iter().find(|call| call.name == name)?;
         Some((runtime, call))
     })
@@ -226,7 +226,7 @@ pub fn optional(name: &str) -> Option<(Runtime, &'static BaseCall)> {
 
 /// The same for a recorded call that a runtime made after the filter was loaded, or was refused
 /// then. When the workload made it, it is none of these.
-pub fn optional_of_runtime(call: &Call) -> Option<(Runtime, &'static BaseCall)> {
+pub fn optional_of_runtime(call: &Call) -> Option<(OciRuntime, &'static BaseCall)> {
     let phase = if call.phase == Phase::Denied { call.denied_in_phase? } else { call.phase };
     let name = syscalls::name(call.abi, call.number).filter(|_| phase == Phase::ContainerInit)?;
     optional(name)
@@ -240,12 +240,12 @@ mod tests {
         let text = format!(
             r#"{{"runtime":"runc","proven":{{"start":["1"],"exec":[]}},"source":"s","calls":[{calls}]}}"#
         );
-        BaseSet::parse(Runtime::Runc, &text)
+        BaseSet::parse(OciRuntime::Runc, &text)
     }
 
     #[test]
     fn the_embedded_sets_are_well_formed() {
-        for runtime in Runtime::ALL {
+        for runtime in OciRuntime::ALL {
             let set = BaseSet::parse(runtime, runtime.embedded()).expect("a base set");
             assert_eq!(&set, runtime.base_set());
             assert!(!set.proven.start.is_empty() && !set.source.is_empty());
@@ -266,7 +266,7 @@ mod tests {
             "mknodat",
             "ptrace",
         ];
-        for runtime in Runtime::ALL {
+        for runtime in OciRuntime::ALL {
             for call in &runtime.base_set().calls {
                 assert!(!before.contains(&call.name.as_str()), "{} {}", runtime.name(), call.name);
             }
@@ -275,21 +275,22 @@ mod tests {
 
     #[test]
     fn the_sets_start_containers_and_exec_into_them() {
-        let has =
-            |runtime: Runtime, name| runtime.base_set().calls.iter().any(|call| call.name == name);
+        let has = |runtime: OciRuntime, name| {
+            runtime.base_set().calls.iter().any(|call| call.name == name)
+        };
         for name in ["statx", "openat2", "faccessat2", "futex", "rt_sigreturn", "fchown", "capset"]
         {
-            assert!(has(Runtime::Runc, name), "runc {name}");
+            assert!(has(OciRuntime::Runc, name), "runc {name}");
         }
         for name in
             ["pselect6", "close_range", "openat", "statx", "setgroups", "fchown", "ioctl", "umask"]
         {
-            assert!(has(Runtime::Crun, name), "crun {name}");
+            assert!(has(OciRuntime::Crun, name), "crun {name}");
         }
-        assert_eq!(Runtime::Runc.base_set().calls.len(), 48);
-        assert_eq!(Runtime::Crun.base_set().calls.len(), 22);
-        assert_eq!(Runtime::Youki.base_set().calls.len(), 17);
-        for runtime in Runtime::ALL {
+        assert_eq!(OciRuntime::Runc.base_set().calls.len(), 48);
+        assert_eq!(OciRuntime::Crun.base_set().calls.len(), 22);
+        assert_eq!(OciRuntime::Youki.base_set().calls.len(), 17);
+        for runtime in OciRuntime::ALL {
             let Proven { start, exec } = &runtime.base_set().proven;
             assert!(exec.iter().all(|version| start.contains(version)), "{}", runtime.name());
         }
@@ -298,7 +299,11 @@ mod tests {
     #[test]
     fn what_a_runtime_only_tries_is_told_from_what_it_needs() {
         for name in ["fsconfig", "fsmount", "fsopen", "open_tree"] {
-            assert_eq!(optional(name).map(|(runtime, _)| runtime), Some(Runtime::Runc), "{name}");
+            assert_eq!(
+                optional(name).map(|(runtime, _)| runtime),
+                Some(OciRuntime::Runc),
+                "{name}"
+            );
         }
         assert!(optional("statx").is_none() && optional("mount").is_none());
         let text = |optional: &str| {
@@ -307,7 +312,7 @@ mod tests {
                     "calls":[{{"name":"read","reason":"r"}}],"optional":[{optional}]}}"#
             )
         };
-        let parse = |optional| BaseSet::parse(Runtime::Runc, &text(optional));
+        let parse = |optional| BaseSet::parse(OciRuntime::Runc, &text(optional));
         assert!(parse(r#"{"name":"fsopen","reason":"r"}"#).is_ok());
         let both = parse(r#"{"name":"read","reason":"r"}"#).expect_err("needed and optional");
         assert!(matches!(both, BaseSetError::Order { .. }), "{both}");
@@ -328,7 +333,8 @@ mod tests {
         assert!(matches!(error, Err(BaseSetError::Order { .. })));
         let error = set(r#"{"name":"read","reason":" "}"#).expect_err("an empty reason");
         assert!(matches!(error, BaseSetError::Reason { .. }), "{error}");
-        let error = BaseSet::parse(Runtime::Runc, Runtime::Crun.embedded()).expect_err("crun's");
+        let error =
+            BaseSet::parse(OciRuntime::Runc, OciRuntime::Crun.embedded()).expect_err("crun's");
         assert_eq!(error.to_string(), "the base set of runc says that it is crun's");
     }
 }

@@ -12,7 +12,7 @@ use tracer_ebpf::arguments::{LOWER_HALF, NAMESPACES, WatchedArgument};
 
 use super::{
     arguments::{CLONE, CLONE3, watched},
-    defaults::Engine,
+    defaults::DefaultsEngine,
     oci::Condition,
     policy::{CallDecision, Policy, Verdict},
 };
@@ -33,14 +33,14 @@ pub struct Beyond {
     /// The profile allows the call with every other value as well.
     pub and_any: bool,
     /// The engines whose defaults refuse it.
-    pub refused_by: BTreeSet<Engine>,
+    pub refused_by: BTreeSet<DefaultsEngine>,
     /// When it was recorded; None when it was not.
-    pub sighting: Option<Sighting>,
+    pub sighting: Option<FirstSeen>,
 }
 
 /// The first time that something was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Sighting {
+pub struct FirstSeen {
     /// The command that did it, when it is known.
     pub command: Option<Escaped>,
     /// In seconds since that recording began, when it is known.
@@ -78,13 +78,13 @@ fn may_pass(policy: &Policy, abi: Abi, number: u32) -> bool {
 #[derive(Default)]
 struct Found {
     /// The values at which a default refuses, and the profile does not.
-    values: BTreeMap<u64, BTreeSet<Engine>>,
+    values: BTreeMap<u64, BTreeSet<DefaultsEngine>>,
     /// The argument that they are of.
     index: u8,
     /// The profile does not look at arguments.
     and_any: bool,
     /// The engines that refuse the call whatever its arguments are.
-    whole: BTreeSet<Engine>,
+    whole: BTreeSet<DefaultsEngine>,
 }
 
 impl Found {
@@ -99,7 +99,7 @@ impl Found {
         let mask = coarsest(name).map_or(LOWER_HALF, |entry| entry.mask);
         self.index = index;
         self.and_any |= policy.always(abi, number).is_some();
-        for engine in Engine::ALL {
+        for engine in DefaultsEngine::ALL {
             let default = engine.default_profile();
             if default.policy().always(abi, number).is_some_and(Verdict::refuses) {
                 self.whole.insert(engine);
@@ -154,7 +154,7 @@ fn points(
     seen: &RecordedValues<'_>,
 ) -> BTreeSet<u64> {
     let mut points = BTreeSet::from([0]);
-    let defaults = Engine::ALL.map(|engine| engine.default_profile().policy());
+    let defaults = DefaultsEngine::ALL.map(|engine| engine.default_profile().policy());
     for policy in [policy].into_iter().chain(defaults) {
         let Some(CallDecision::When(rules)) = policy.table(abi).and_then(|it| it.get(&number))
         else {
@@ -187,9 +187,9 @@ fn coarsest(name: &str) -> Option<&'static WatchedArgument> {
 
 /// What recordings show.
 struct RecordedValues<'a> {
-    calls: BTreeMap<&'a str, Sighting>,
+    calls: BTreeMap<&'a str, FirstSeen>,
     /// The values of the first argument that the table has of a call.
-    values: BTreeMap<(&'a str, u64), Sighting>,
+    values: BTreeMap<(&'a str, u64), FirstSeen>,
 }
 
 impl RecordedValues<'_> {
@@ -206,14 +206,15 @@ impl RecordedValues<'_> {
     }
 
     fn add(&mut self, name: &'static str, call: &Call) {
-        let sighting = Sighting { command: call.command.clone(), seconds: call.first_seen_seconds };
+        let sighting =
+            FirstSeen { command: call.command.clone(), seconds: call.first_seen_seconds };
         self.calls.entry(name).or_default().keep_first(sighting);
         let Some(entry) = coarsest(name) else { return };
         let of_entry = |index, mask| (index, mask) == (entry.index, entry.mask);
         let argument = call.arguments.iter().find(|it| of_entry(it.index, it.mask));
         for value in argument.into_iter().flat_map(|argument| &argument.values) {
             let (command, seconds) = (value.command.clone(), value.first_seen_seconds);
-            let sighting = Sighting { command, seconds };
+            let sighting = FirstSeen { command, seconds };
             if name == CLONE3 {
                 // What `clone` is allowed with in its place.
                 let known = self.values.entry((CLONE, value.value & NAMESPACES)).or_default();
@@ -224,7 +225,7 @@ impl RecordedValues<'_> {
     }
 }
 
-impl Sighting {
+impl FirstSeen {
     /// Keeps the earlier of the two.
     pub(crate) fn keep_first(&mut self, other: Self) {
         let is_earlier = match (self.seconds, other.seconds) {
@@ -282,7 +283,7 @@ mod tests {
         let all = beyond(&policy(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#), &[]);
         assert!(all.len() > 70 && all.iter().any(|one| one.name == "bpf"), "{}", all.len());
         let lsm = all.iter().find(|one| one.name == "lsm_list_modules").expect("it is there");
-        assert_eq!(lsm.refused_by, BTreeSet::from([Engine::Docker]));
+        assert_eq!(lsm.refused_by, BTreeSet::from([DefaultsEngine::Docker]));
     }
 
     #[test]

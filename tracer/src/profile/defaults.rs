@@ -30,7 +30,7 @@ use crate::syscalls::{self, Abi};
 
 /// A container engine with a default profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-pub enum Engine {
+pub enum DefaultsEngine {
     /// Docker.
     Docker,
     /// containerd, whose default is RuntimeDefault for Kubernetes.
@@ -38,7 +38,7 @@ pub enum Engine {
     Containerd,
 }
 
-impl Engine {
+impl DefaultsEngine {
     /// Every engine.
     pub const ALL: [Self; 2] = [Self::Docker, Self::Containerd];
 
@@ -53,7 +53,7 @@ impl Engine {
     /// Its default profile.
     pub fn default_profile(self) -> &'static DefaultProfile {
         static PROFILES: LazyLock<[DefaultProfile; 2]> = LazyLock::new(|| {
-            Engine::ALL.map(|engine| {
+            DefaultsEngine::ALL.map(|engine| {
                 DefaultProfile::parse(engine, engine.embedded())
                     .expect("the embedded defaults are well-formed, as the unit tests prove")
             })
@@ -80,7 +80,7 @@ pub struct DefaultProfile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    engine: Engine,
+    engine: DefaultsEngine,
     version: String,
     /// Where it comes from, for readers of the file.
     #[serde(rename = "source")]
@@ -126,7 +126,7 @@ pub enum DefaultError {
     #[error("{} is not well-formed", engine.name())]
     Form {
         /// The engine.
-        engine: Engine,
+        engine: DefaultsEngine,
         /// Where and why.
         source: JsonError,
     },
@@ -134,15 +134,15 @@ pub enum DefaultError {
     #[error("{} says that it is {}", expected.name(), found.name())]
     Engine {
         /// The engine whose profile it should be.
-        expected: Engine,
+        expected: DefaultsEngine,
         /// The engine that it names.
-        found: Engine,
+        found: DefaultsEngine,
     },
     /// A name is no call, or a name of a capability is none.
     #[error("{} names {name:?}, which does not exist", engine.name())]
     Name {
         /// The engine.
-        engine: Engine,
+        engine: DefaultsEngine,
         /// The name.
         name: String,
     },
@@ -150,7 +150,7 @@ pub enum DefaultError {
     #[error("{} must say of {name:?} which values are allowed, or which are not", engine.name())]
     Values {
         /// The engine.
-        engine: Engine,
+        engine: DefaultsEngine,
         /// The call.
         name: String,
     },
@@ -158,7 +158,7 @@ pub enum DefaultError {
     #[error("{} contradicts itself", engine.name())]
     Policy {
         /// The engine.
-        engine: Engine,
+        engine: DefaultsEngine,
         /// How.
         source: PolicyError,
     },
@@ -169,7 +169,7 @@ impl DefaultProfile {
     ///
     /// # Errors
     /// The text is not one.
-    pub fn parse(engine: Engine, text: &str) -> Result<Self, DefaultError> {
+    pub fn parse(engine: DefaultsEngine, text: &str) -> Result<Self, DefaultError> {
         let file: File =
             oci::parse(text.as_bytes()).map_err(|source| DefaultError::Form { engine, source })?;
         if file.engine != engine {
@@ -350,7 +350,8 @@ pub struct Shared {
 /// The calls whose arguments a default looks at, with what all of them allow.
 pub fn shared() -> &'static BTreeMap<&'static str, Shared> {
     static SHARED: LazyLock<BTreeMap<&'static str, Shared>> = LazyLock::new(|| {
-        let all = || Engine::ALL.into_iter().flat_map(|one| &one.default_profile().file.limited);
+        let all =
+            || DefaultsEngine::ALL.into_iter().flat_map(|one| &one.default_profile().file.limited);
         let shared = all().filter(|limited| !limited.values.is_empty()).map(|limited| {
             let Limited { name, index, mask, values, .. } = limited;
             let allow = |value: &&u64| {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_embedded_defaults_are_well_formed() {
-    for engine in Engine::ALL {
+    for engine in DefaultsEngine::ALL {
         let profile = DefaultProfile::parse(engine, engine.embedded())
             .unwrap_or_else(|error| panic!("{}: {error}", engine.name()));
         assert!(!profile.version().is_empty());
@@ -20,8 +20,8 @@ fn the_embedded_defaults_are_well_formed() {
 
 #[test]
 fn they_allow_as_many_names_as_was_counted() {
-    assert_eq!(Engine::Docker.default_profile().names(), 306 + 3);
-    assert_eq!(Engine::Containerd.default_profile().names(), 309 + 3);
+    assert_eq!(DefaultsEngine::Docker.default_profile().names(), 306 + 3);
+    assert_eq!(DefaultsEngine::Containerd.default_profile().names(), 309 + 3);
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn what_they_refuse_is_known() {
     let refused = |name: &str, first: u64| {
         let number = syscalls::number(Abi::X86_64, name).expect("a call");
         let number = u32::try_from(number).expect("not negative");
-        Engine::ALL.map(|engine| {
+        DefaultsEngine::ALL.map(|engine| {
             engine.default_profile().refuses(Abi::X86_64, number, &[first, 0, 0, 0, 0, 0])
         })
     };
@@ -60,7 +60,7 @@ fn what_all_allow_is_what_each_allows() {
     let socket = &shared()["socket"].values;
     assert_eq!(socket.len(), 37);
     assert!(socket.contains(&1) && !socket.contains(&38) && !socket.contains(&40));
-    let docker = Engine::Docker.default_profile();
+    let docker = DefaultsEngine::Docker.default_profile();
     let needs: Vec<&str> = docker.capabilities_for("bpf").collect();
     assert_eq!(needs, ["CAP_BPF", "CAP_SYS_ADMIN"]);
 }
@@ -68,13 +68,14 @@ fn what_all_allow_is_what_each_allows() {
 #[test]
 fn what_is_not_well_formed_is_refused() {
     let with = |part: &str, other: &str| {
-        let text = Engine::Docker.embedded().replace(part, other);
-        DefaultProfile::parse(Engine::Docker, &text).expect_err(other).to_string()
+        let text = DefaultsEngine::Docker.embedded().replace(part, other);
+        DefaultProfile::parse(DefaultsEngine::Docker, &text).expect_err(other).to_string()
     };
     assert!(with("\"accept4\"", "\"accept44\"").contains("accept44"));
     assert!(with("CAP_BPF", "CAP_BFP").contains("CAP_BFP"));
     assert!(with("\"values\": [0] }", "\"values\": [] }").contains("\"clone\""));
     assert!(with("\"errno\": 1,", "").contains("not well-formed"));
-    let other = DefaultProfile::parse(Engine::Containerd, Engine::Docker.embedded());
+    let other =
+        DefaultProfile::parse(DefaultsEngine::Containerd, DefaultsEngine::Docker.embedded());
     assert!(matches!(other, Err(DefaultError::Engine { .. })));
 }

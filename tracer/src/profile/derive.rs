@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Exclusion, Options, Profile, Reason, RuntimeChoice,
+    Exclusion, Profile, ProfileOptions, Reason, RuntimeChoice,
     alternatives::alternatives,
     always_allowed,
-    answers::{self, Refused},
+    answers::{self, RefusedCalls},
     arguments::{self, ArgumentNotes, Evidence, Limits},
     inferred,
     model::Allowed,
@@ -37,7 +37,7 @@ pub struct Derivation {
     /// Those of the excluded calls that a recording shows: the workload will miss them.
     pub excluded_seen: Vec<String>,
     /// The calls that the workload was seen to make, and that are not allowed because few
-    /// recordings have them ([`Options::rare`]); sorted.
+    /// recordings have them ([`ProfileOptions::rare`]); sorted.
     pub rare: Vec<String>,
     /// What comes of taking calls out.
     pub exclusion: Exclusion,
@@ -87,7 +87,10 @@ impl Profile {
     ///
     /// Names come from the tables of this program, by ABI and number; the names in a recording are
     /// for its readers.
-    pub fn derive(recordings: &[Recording], options: &Options) -> Result<Derivation, DeriveError> {
+    pub fn derive(
+        recordings: &[Recording],
+        options: &ProfileOptions,
+    ) -> Result<Derivation, DeriveError> {
         let seen = RecordedCalls::gather(recordings, options);
         if !seen.workload {
             let cgroups = recordings.iter().map(|recording| recording.cgroups.len()).sum();
@@ -171,7 +174,7 @@ struct RecordedCalls {
     workload: bool,
     architectures: BTreeSet<Abi>,
     allowed: Allowed,
-    refused: Refused,
+    refused: RefusedCalls,
     evidence: Evidence,
     unnamed: BTreeMap<(Abi, i32), UnnamedSyscall>,
     /// Calls of the workload that are left out because few recordings have them.
@@ -179,7 +182,7 @@ struct RecordedCalls {
 }
 
 impl RecordedCalls {
-    fn gather(recordings: &[Recording], options: &Options) -> Self {
+    fn gather(recordings: &[Recording], options: &ProfileOptions) -> Self {
         let mut seen = Self::default();
         let cgroups = recordings.iter().flat_map(|recording| &recording.cgroups);
         for call in cgroups.flat_map(|cgroup| &cgroup.calls) {
@@ -192,7 +195,7 @@ impl RecordedCalls {
         seen
     }
 
-    fn add_call(&mut self, call: &Call, options: &Options) {
+    fn add_call(&mut self, call: &Call, options: &ProfileOptions) {
         self.workload |= call.phase == Phase::Workload;
         // Also for a number without a name: a filter without its architecture would kill the
         // caller.
@@ -216,7 +219,7 @@ impl RecordedCalls {
     }
 
     /// A call that a filter refused, but not to a runtime that was still setting the container up.
-    fn add_denied(&mut self, call: &Call, options: &Options) {
+    fn add_denied(&mut self, call: &Call, options: &ProfileOptions) {
         let Some(outcome) = call.outcome else { return };
         if self.refused.add_tried(call, |_| true) {
             return;
@@ -280,7 +283,7 @@ fn add_always_allowed(allowed: &mut Allowed) {
     }
 }
 
-fn add_base_sets(allowed: &mut Allowed, options: &Options) {
+fn add_base_sets(allowed: &mut Allowed, options: &ProfileOptions) {
     for runtime in options.runtime.runtimes() {
         for call in &runtime.base_set().calls {
             add(allowed, &call.name, Reason::Base { runtime: *runtime, reason: &call.reason });
@@ -305,7 +308,7 @@ fn add_forms(allowed: &mut Allowed, abi: &AbiDescription) {
 
 /// What was not seen and follows from how C libraries are written. Only calls that were seen have
 /// alternatives: an added call brings no further ones.
-fn add_inferred(allowed: &mut Allowed, options: &Options) {
+fn add_inferred(allowed: &mut Allowed, options: &ProfileOptions) {
     if options.alternatives {
         let seen = allowed.iter().filter(|(_, reasons)| is_seen(reasons));
         let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
@@ -322,7 +325,7 @@ fn add_inferred(allowed: &mut Allowed, options: &Options) {
 }
 
 /// Takes out what the user excluded: all of the names that were allowed, and those that were seen.
-fn exclude(allowed: &mut Allowed, options: &Options) -> (Vec<String>, Vec<String>) {
+fn exclude(allowed: &mut Allowed, options: &ProfileOptions) -> (Vec<String>, Vec<String>) {
     let (mut excluded, mut seen) = (Vec::new(), Vec::new());
     for name in options.exclude() {
         if let Some(reasons) = allowed.remove(name) {
@@ -335,7 +338,7 @@ fn exclude(allowed: &mut Allowed, options: &Options) -> (Vec<String>, Vec<String
     (excluded, seen)
 }
 
-fn added((name, reasons): (&String, &BTreeSet<Reason>), options: &Options) -> Added {
+fn added((name, reasons): (&String, &BTreeSet<Reason>), options: &ProfileOptions) -> Added {
     let shown = |reason: &Reason| match (reason, options.allowed_by(name)) {
         (Reason::Decided, Some(decided)) => decided.sentence(),
         _ => reason.to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Options, Reason, model::Allowed};
+use super::{ProfileOptions, Reason, model::Allowed};
 use crate::recording::Phase;
 
 /// The call that starts every program.
@@ -19,7 +19,7 @@ pub struct Exclusion {
 
 impl Exclusion {
     /// Judges the calls to be taken out, by what is allowed before.
-    pub(super) fn of(allowed: &Allowed, options: &Options) -> Self {
+    pub(super) fn of(allowed: &Allowed, options: &ProfileOptions) -> Self {
         let mut exclusion = Self::default();
         for name in options.exclude() {
             let Some(reasons) = allowed.get(name) else {

@@ -80,16 +80,16 @@ impl LocalhostProfile {
 
 /// What a patch is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subject {
+pub struct PatchSubject {
     /// What makes the pods, as far as that is known.
-    pub workloads: Vec<Workload>,
+    pub workloads: Vec<WorkloadReference>,
     /// The container that alone is meant.
     pub container: Option<String>,
 }
 
 /// What makes pods: a Deployment and the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workload {
+pub struct WorkloadReference {
     /// Its kind, as kubectl takes it.
     pub resource: &'static str,
     /// Its namespace.
@@ -100,7 +100,7 @@ pub struct Workload {
 
 /// The names of files, as a patch tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Files<'a> {
+pub struct PatchFiles<'a> {
     /// The profile, as it was written here.
     pub profile: &'a str,
     /// The patch.
@@ -116,7 +116,11 @@ pub struct Files<'a> {
 /// `StatefulSet`, `DaemonSet`, Job), and that of a `CronJob` when nothing else is meant. The list
 /// of containers is merged by their names (Kubernetes API reference, `PodSpec`: patch merge key
 /// `name`).
-pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &Subject) -> String {
+pub fn patch(
+    localhost_profile: &LocalhostProfile,
+    files: &PatchFiles<'_>,
+    subject: &PatchSubject,
+) -> String {
     let root = files.kubelet_root.trim_end_matches('/');
     let place = quoted(&format!("{root}/seccomp/{}", localhost_profile.as_str()));
     let file = quoted(files.profile);
@@ -152,13 +156,13 @@ pub fn patch(localhost_profile: &LocalhostProfile, files: &Files<'_>, subject: &
 }
 
 /// How the patch is applied, as comments.
-fn commands(workloads: &[Workload], file: &str) -> String {
+fn commands(workloads: &[WorkloadReference], file: &str) -> String {
     let file = if is_plain(file) { file } else { "FILE" };
     let command = |namespace: &str, resource: &str, name: &str| {
         format!("#   kubectl --namespace {namespace} patch {resource} {name} --patch-file {file}\n")
     };
-    let known = |one: &&Workload| is_plain(&one.namespace) && is_plain(&one.name);
-    let (jobs, others): (Vec<&Workload>, Vec<&Workload>) =
+    let known = |one: &&WorkloadReference| is_plain(&one.namespace) && is_plain(&one.name);
+    let (jobs, others): (Vec<&WorkloadReference>, Vec<&WorkloadReference>) =
         workloads.iter().filter(known).partition(|one| one.resource == "job");
     let mut text = String::new();
     for job in &jobs {
@@ -181,8 +185,8 @@ fn commands(workloads: &[Workload], file: &str) -> String {
 }
 
 /// The patch without a word.
-fn body(localhost_profile: &LocalhostProfile, subject: &Subject) -> String {
-    let is_cron = |one: &Workload| one.resource == "cronjob";
+fn body(localhost_profile: &LocalhostProfile, subject: &PatchSubject) -> String {
+    let is_cron = |one: &WorkloadReference| one.resource == "cronjob";
     let mut keys = vec!["spec:"];
     if !subject.workloads.is_empty() && subject.workloads.iter().all(is_cron) {
         keys.extend(["jobTemplate:", "spec:"]);
@@ -289,24 +293,28 @@ mod tests {
         assert_eq!(quoted("\u{85}\u{2028}\u{202e}\u{1f600}"), r#""\x85\u2028\u202e\U0001f600""#);
     }
 
-    fn patch_of(file: &str, subject: &Subject) -> String {
+    fn patch_of(file: &str, subject: &PatchSubject) -> String {
         let localhost = LocalhostProfile::new("web.json").expect("a path");
-        let files = Files { profile: "web.json", patch: file, kubelet_root: DEFAULT_KUBELET_ROOT };
+        let files =
+            PatchFiles { profile: "web.json", patch: file, kubelet_root: DEFAULT_KUBELET_ROOT };
         patch(&localhost, &files, subject)
     }
 
-    fn workload(resource: &'static str, name: &str) -> Workload {
-        Workload { resource, namespace: "shop".to_owned(), name: name.to_owned() }
+    fn workload(resource: &'static str, name: &str) -> WorkloadReference {
+        WorkloadReference { resource, namespace: "shop".to_owned(), name: name.to_owned() }
     }
 
     #[test]
     fn hostile_names_do_not_leave_a_comment() {
         let localhost = LocalhostProfile::new("a\nprivileged: true").expect("a path");
-        let files =
-            Files { profile: "b\r\nspec: {}", patch: "b\r\nspec: {}", kubelet_root: "/root\n/" };
+        let files = PatchFiles {
+            profile: "b\r\nspec: {}",
+            patch: "b\r\nspec: {}",
+            kubelet_root: "/root\n/",
+        };
         let container = Some("c\nhostPID: true".to_owned());
         let workloads = vec![workload("deployment", "web\nspec: {}"), workload("job", "-o\n")];
-        let text = patch(&localhost, &files, &Subject { workloads, container });
+        let text = patch(&localhost, &files, &PatchSubject { workloads, container });
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
             "spec:",
@@ -327,7 +335,7 @@ mod tests {
     #[test]
     fn what_makes_the_pods_is_named_in_the_command() {
         let workloads = vec![workload("deployment", "web"), workload("statefulset", "db")];
-        let text = patch_of("web.kubernetes.yaml", &Subject { workloads, container: None });
+        let text = patch_of("web.kubernetes.yaml", &PatchSubject { workloads, container: None });
         for command in [
             "#   kubectl --namespace shop patch deployment web --patch-file web.kubernetes.yaml\n",
             "#   kubectl --namespace shop patch statefulset db --patch-file web.kubernetes.yaml\n",
@@ -339,7 +347,8 @@ mod tests {
 
     #[test]
     fn a_job_is_made_again_and_a_cron_job_has_a_template_of_its_own() {
-        let of = |workloads| patch_of("x.kubernetes.yaml", &Subject { workloads, container: None });
+        let of =
+            |workloads| patch_of("x.kubernetes.yaml", &PatchSubject { workloads, container: None });
         let text = of(vec![workload("job", "load")]);
         assert!(
             text.contains("The Job load cannot be changed") && !text.contains("kubectl"),

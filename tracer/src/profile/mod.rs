@@ -34,11 +34,11 @@ pub mod widening;
 
 pub use self::{
     arguments::{ArgumentNotes, Limit},
-    base::Runtime,
+    base::OciRuntime,
     derive::{Derivation, DeriveError, UnnamedSyscall},
     errno::Errno,
     exclusion::Exclusion,
-    model::{Answer, DefaultAction, Profile},
-    options::{ArgumentChoice, Options, OptionsError, RuntimeChoice},
+    model::{DefaultAction, ErrnoAnswer, Profile},
+    options::{ArgumentChoice, OptionsError, ProfileOptions, RuntimeChoice},
     reason::Reason,
 };

@@ -22,7 +22,7 @@ pub struct Profile {
     pub limited: BTreeMap<String, Limit>,
     /// The calls that fail with an error number where the default action would end their callers,
     /// by name. None of them is allowed.
-    pub answered: BTreeMap<String, Answer>,
+    pub answered: BTreeMap<String, ErrnoAnswer>,
 }
 
 /// What a filter does with a call that is not allowed.
@@ -61,7 +61,7 @@ pub(super) type Allowed = BTreeMap<String, BTreeSet<Reason>>;
 
 /// What a call is answered, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrnoAnswer {
     /// The error number.
     pub errno: Errno,
     /// The other numbers that the call was refused with while it was recorded: a rule gives one.
@@ -70,7 +70,7 @@ pub struct Answer {
     pub reasons: BTreeSet<Reason>,
 }
 
-impl Answer {
+impl ErrnoAnswer {
     pub(super) fn new(errno: Errno) -> Self {
         Self { errno, others: BTreeSet::new(), reasons: BTreeSet::new() }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DefaultAction, Runtime};
+use super::{DefaultAction, OciRuntime};
 use crate::{
     recording::{Choice, Decided},
     syscalls,
@@ -11,7 +11,7 @@ use crate::{
 /// The choices for a derivation. The names to include and to exclude are known calls, and no name
 /// is in both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ProfileOptions {
     /// What happens to a call that is not allowed.
     pub default_action: DefaultAction,
     /// The container runtimes that the profile has to start under.
@@ -66,12 +66,12 @@ pub enum RuntimeChoice {
 
 impl RuntimeChoice {
     /// The runtimes.
-    pub fn runtimes(self) -> &'static [Runtime] {
+    pub fn runtimes(self) -> &'static [OciRuntime] {
         match self {
-            Self::Any => &[Runtime::Runc, Runtime::Crun],
-            Self::Runc => &[Runtime::Runc],
-            Self::Crun => &[Runtime::Crun],
-            Self::Youki => &[Runtime::Youki],
+            Self::Any => &[OciRuntime::Runc, OciRuntime::Crun],
+            Self::Runc => &[OciRuntime::Runc],
+            Self::Crun => &[OciRuntime::Crun],
+            Self::Youki => &[OciRuntime::Youki],
             Self::None => &[],
         }
     }
@@ -105,7 +105,7 @@ fn meant(closest: Option<&str>) -> String {
     }
 }
 
-impl Options {
+impl ProfileOptions {
     /// Allows calls, seen or not.
     pub fn with_include(
         mut self,
@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn a_name_that_is_no_call_is_refused_with_a_hint() {
         for refused in [
-            Options::default().with_include(names(&["read", "opnat"])),
-            Options::default().with_exclude(names(&["opnat"])),
+            ProfileOptions::default().with_include(names(&["read", "opnat"])),
+            ProfileOptions::default().with_exclude(names(&["opnat"])),
         ] {
             let error = refused.expect_err("no call");
             assert_eq!(
@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_hostile_name_is_shown_escaped() {
-        let error = Options::default().with_include(names(&["\u{1b}[2J"])).expect_err("no call");
+        let error =
+            ProfileOptions::default().with_include(names(&["\u{1b}[2J"])).expect_err("no call");
         assert!(
             error.to_string().starts_with("no system call is named \"\\u{1b}[2J\": write it"),
             "{error}"
@@ -206,10 +207,10 @@ mod tests {
 
     #[test]
     fn a_name_is_not_both_included_and_excluded() {
-        let options = Options::default().with_include(names(&["ptrace"])).expect("a call");
+        let options = ProfileOptions::default().with_include(names(&["ptrace"])).expect("a call");
         let error = options.with_exclude(names(&["ptrace"])).expect_err("a conflict");
         assert_eq!(error, OptionsError::Conflict { name: "ptrace".into() });
-        let options = Options::default().with_exclude(names(&["ptrace"])).expect("a call");
+        let options = ProfileOptions::default().with_exclude(names(&["ptrace"])).expect("a call");
         assert!(options.with_include(names(&["ptrace"])).is_err());
     }
 }

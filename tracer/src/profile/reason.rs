@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::base::Runtime;
+use super::base::OciRuntime;
 use crate::{
     recording::{DenyOutcome, Phase},
     syscalls::Abi,
@@ -34,7 +34,7 @@ pub enum Reason {
     /// A container runtime makes it under the filter.
     Base {
         /// The runtime.
-        runtime: Runtime,
+        runtime: OciRuntime,
         /// What it is for.
         reason: &'static str,
     },

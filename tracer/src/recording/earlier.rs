@@ -11,7 +11,7 @@ use crate::text::{Escaped, escape};
 
 /// Why a later recording is not merged with an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Difference {
+pub enum Mismatch {
     /// Other targets were named.
     #[error("it is of {earlier}, and this recording of {later}")]
     Targets {
@@ -45,17 +45,17 @@ pub enum Difference {
 
 /// Why two recordings are not of the same targets and images; None when they are, as far as images
 /// are known.
-pub fn difference(earlier: &Recording, later: &Recording) -> Option<Difference> {
+pub fn difference(earlier: &Recording, later: &Recording) -> Option<Mismatch> {
     let named = [earlier, later].map(|recording| recording.targets.iter().map(name).collect());
     let [before, after]: [BTreeSet<(String, &str)>; 2] = named;
     if before != after {
         let list = |names: &BTreeSet<(String, &str)>| {
             names.iter().map(|(name, _)| escape(name)).collect::<Vec<_>>().join(", ")
         };
-        return Some(Difference::Targets { earlier: list(&before), later: list(&after) });
+        return Some(Mismatch::Targets { earlier: list(&before), later: list(&after) });
     }
     if later.targets.iter().any(|target| target.kind == TargetKind::Process) {
-        return Some(Difference::Process);
+        return Some(Mismatch::Process);
     }
     let [before, after] = [earlier, later].map(images);
     let is_one = later.targets.iter().all(|target| target.kind == TargetKind::Container);
@@ -64,7 +64,7 @@ pub fn difference(earlier: &Recording, later: &Recording) -> Option<Difference> 
         && !after.keys().any(|container| before.contains_key(container))
     {
         let [earlier, later] = [first, second].map(|label| escape(label));
-        return Some(Difference::Container { earlier, later });
+        return Some(Mismatch::Container { earlier, later });
     }
     after.iter().find_map(|(container, later)| {
         let earlier = before.get(container)?;
@@ -72,7 +72,7 @@ pub fn difference(earlier: &Recording, later: &Recording) -> Option<Difference> 
         let differ = is_told(earlier) && is_told(later) && earlier.is_disjoint(later);
         let first =
             |images: &BTreeSet<Option<&str>>| images.iter().copied().flatten().next().map(escape);
-        differ.then(|| Difference::Image {
+        differ.then(|| Mismatch::Image {
             container: escape(container),
             earlier: first(earlier).unwrap_or_default(),
             later: first(later).unwrap_or_default(),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     profile::{
         beyond::beyond,
-        defaults::Engine,
+        defaults::DefaultsEngine,
         policy::{Policy, Verdict},
     },
     recording::Recording,
@@ -62,9 +62,11 @@ pub fn questions(
     for name in passing.into_iter().filter(|name| !is_decided(name)) {
         let is_beyond = beyond.contains(name);
         let rank = RISKS.iter().position(|risk| risk.has(name)).unwrap_or(RISKS.len());
-        let cause = if is_beyond && is_refused(Engine::Docker, name) {
+        let cause = if is_beyond && is_refused(DefaultsEngine::Docker, name) {
             Cause::Docker
-        } else if is_beyond && Engine::ALL.into_iter().any(|engine| is_refused(engine, name)) {
+        } else if is_beyond
+            && DefaultsEngine::ALL.into_iter().any(|engine| is_refused(engine, name))
+        {
             Cause::OtherDefault
         } else if risk::dangerous(name).is_some() {
             Cause::Risk
@@ -82,7 +84,7 @@ pub fn questions(
 }
 
 /// A default refuses a syscall whatever its arguments are.
-fn is_refused(engine: Engine, name: &str) -> bool {
+fn is_refused(engine: DefaultsEngine, name: &str) -> bool {
     let policy = engine.default_profile().policy();
     let verdict = |abi: Abi| {
         let number = u32::try_from(syscalls::number(abi, name)?).ok()?;

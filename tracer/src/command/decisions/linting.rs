@@ -13,7 +13,7 @@ use crate::{
     cli,
     command::{capabilities::CapabilityBasis, recordings},
     profile::{
-        Derivation, Options, Profile,
+        Derivation, Profile, ProfileOptions,
         policy::{Policy, RuleContext},
     },
     text::escape_path,
@@ -99,7 +99,7 @@ impl Evidence {
     fn of(path: &Path, text: &str) -> Self {
         let recording = recordings::beside(path);
         let derivation = recording.and_then(|recording| {
-            Profile::derive(slice::from_ref(&recording), &Options::default()).ok()
+            Profile::derive(slice::from_ref(&recording), &ProfileOptions::default()).ok()
         });
         let name =
             if path == Path::new("-") { "stdin".to_owned() } else { escape_path(path).into() };

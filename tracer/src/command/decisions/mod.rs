@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cli,
     message::print_err,
-    profile::Options,
+    profile::ProfileOptions,
     text::{escape, escape_path},
     workbench::{
         decisions::{Choice, Decision, Decisions, DecisionsError, read},
@@ -131,8 +131,8 @@ impl InForce {
     pub(super) fn apply(
         &self,
         typed: Option<&cli::Derivation>,
-        options: Options,
-    ) -> Result<Options> {
+        options: ProfileOptions,
+    ) -> Result<ProfileOptions> {
         let applied = self.applied(typed).into_iter();
         Ok(options.with_decided(applied.map(|(name, decision)| decision.about(name)).collect())?)
     }
@@ -181,7 +181,11 @@ impl InForce {
 ///
 /// # Errors
 /// They cannot be read.
-pub(super) fn apply(out: &Path, typed: &cli::Derivation, options: Options) -> Result<Options> {
+pub(super) fn apply(
+    out: &Path,
+    typed: &cli::Derivation,
+    options: ProfileOptions,
+) -> Result<ProfileOptions> {
     let directory = match (is_printed(out), names_directory(out)) {
         (true, _) => Path::new("."),
         (false, true) => out,
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_is_decided_is_included_and_excluded() {
-        let options = in_force().apply(None, Options::default()).expect("options");
+        let options = in_force().apply(None, ProfileOptions::default()).expect("options");
         assert_eq!(names(options.include()), ["bpf", "ptrace"]);
         assert_eq!(names(options.exclude()), ["mount"], "no syscall, and one that has ended");
     }
@@ -247,7 +251,7 @@ mod tests {
     fn the_command_line_comes_before_the_file() {
         let words = ["--exclude", "bpf", "--include", "mount"];
         let typed = typed(&words);
-        let options = Options::default()
+        let options = ProfileOptions::default()
             .with_include(["mount".to_owned()])
             .and_then(|options| options.with_exclude(["bpf".to_owned()]))
             .expect("options");

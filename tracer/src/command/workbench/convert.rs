@@ -17,8 +17,8 @@ use crate::{
         formats::{PATCH, PROFILE},
     },
     profile::{
-        Options, Profile,
-        kubernetes::{DEFAULT_KUBELET_ROOT, Files, LocalhostProfile, Subject, patch},
+        Profile, ProfileOptions,
+        kubernetes::{DEFAULT_KUBELET_ROOT, LocalhostProfile, PatchFiles, PatchSubject, patch},
         oci::{self, OciProfile},
         policy::Policy,
     },
@@ -34,7 +34,7 @@ use crate::{
 struct Source {
     profile: OciProfile,
     /// What makes the pods, of a recording.
-    subject: Subject,
+    subject: PatchSubject,
     is_complete: bool,
 }
 
@@ -47,7 +47,7 @@ pub struct Converted {
     pub text: String,
     /// Where it differs from what was read.
     pub notes: Vec<Note>,
-    subject: Subject,
+    subject: PatchSubject,
     is_complete: bool,
 }
 
@@ -95,7 +95,7 @@ pub fn converted(options: &Convert) -> Result<Converted> {
         }
         Document::Profile { profile, .. } => {
             remark(&name, &profile, &basis);
-            Source { profile: *profile, subject: Subject::default(), is_complete: true }
+            Source { profile: *profile, subject: PatchSubject::default(), is_complete: true }
         }
     };
     let Source { mut profile, subject, is_complete } = source;
@@ -122,7 +122,7 @@ fn form(to: ConvertTo) -> Result<&'static Form> {
 
 /// The profile of a recording, as it was decided, for what loads the form.
 fn of_recording(recording: &Recording, typed: &Convert, form: &Form) -> Result<Source> {
-    let mut options = Options::default();
+    let mut options = ProfileOptions::default();
     options.runtime = form.runtime;
     if let Some(decisions) = beside(&typed.decisions, Some(&typed.file))? {
         tell(&decisions);
@@ -195,7 +195,7 @@ impl Output {
         })
     }
 
-    fn write(&self, text: &str, subject: &Subject) -> Result<()> {
+    fn write(&self, text: &str, subject: &PatchSubject) -> Result<()> {
         match self {
             Self::Printed => print(text).context("the standard output could not be written"),
             Self::File(file) => {
@@ -212,8 +212,11 @@ impl Output {
             Self::Kubernetes(destination) => {
                 let [profile, own] = [PROFILE, PATCH].map(|it| it.name(destination.stem()));
                 let localhost = LocalhostProfile::new(&format!("profiles/{profile}"))?;
-                let files =
-                    Files { profile: &profile, patch: &own, kubelet_root: DEFAULT_KUBELET_ROOT };
+                let files = PatchFiles {
+                    profile: &profile,
+                    patch: &own,
+                    kubelet_root: DEFAULT_KUBELET_ROOT,
+                };
                 let patch = patch(&localhost, &files, subject);
                 destination.write(&[(PROFILE, text.as_bytes()), (PATCH, patch.as_bytes())])?;
                 for format in [PROFILE, PATCH] {

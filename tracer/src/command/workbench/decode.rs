@@ -20,7 +20,7 @@ use crate::{
     json,
     message::print,
     profile::{
-        oci::{self, Known, Mistaken},
+        oci::{self, Mistaken, RecognisedFile},
         policy::Policy,
     },
     syscalls::Abi,
@@ -112,10 +112,10 @@ fn decoded(path: &Path, asked: Asked<'_>) -> Result<Decoded> {
 
 /// Files in which a number alone on a line is no syscall. What Kubernetes and engines print may hold
 /// the message of a container that did not start.
-fn is_no_log(known: &Known) -> bool {
+fn is_no_log(known: &RecognisedFile) -> bool {
     match known {
-        Known::Profile => true,
-        Known::Other(mistaken) => matches!(
+        RecognisedFile::Profile => true,
+        RecognisedFile::Other(mistaken) => matches!(
             mistaken,
             Mistaken::Recording
                 | Mistaken::SeccompProfile { .. }

@@ -15,7 +15,7 @@ use crate::{
     },
     json,
     message::print,
-    profile::{Derivation, Options, Profile, policy::Policy},
+    profile::{Derivation, Profile, ProfileOptions, policy::Policy},
     recording::{Decided, Recording},
     syscalls::{self, Abi},
     text::escape,
@@ -176,7 +176,7 @@ pub(super) fn reasons(
 
 /// What is derived from a recording without options, as it was decided.
 pub(super) fn derive(recording: &Recording, decisions: Option<&InForce>) -> Result<Derivation> {
-    let mut options = Options::default();
+    let mut options = ProfileOptions::default();
     if let Some(decisions) = decisions {
         options = decisions.apply(None, options)?;
     }

@@ -15,7 +15,7 @@ use crate::{
     encoding::{self, EncodingError},
     message::print_err,
     profile::{
-        defaults::Engine,
+        defaults::DefaultsEngine,
         oci::{self, OciProfile},
         policy::{Policy, RuleContext},
     },
@@ -25,8 +25,10 @@ use crate::{
 };
 
 /// The default profiles that have a name.
-pub(super) const BUILT_IN: [(&str, Engine); 2] =
-    [("docker-default", Engine::Docker), ("containerd-default", Engine::Containerd)];
+pub(super) const BUILT_IN: [(&str, DefaultsEngine); 2] = [
+    ("docker-default", DefaultsEngine::Docker),
+    ("containerd-default", DefaultsEngine::Containerd),
+];
 /// Podman's, which the host has where Podman is installed (`containers/common`, `pkg/seccomp`).
 const PODMAN: &str = "podman-default";
 const PODMAN_FILE: &str = "/usr/share/containers/seccomp.json";

@@ -9,7 +9,7 @@ use crate::{
     command::{Exit, environment::owner, input, recordings, usage::usage},
     message::{print, print_err},
     output::SingleFile,
-    profile::{DeriveError, Options, Profile},
+    profile::{DeriveError, Profile, ProfileOptions},
     recording::{contribution::Contributions, merge::merge},
     text::escape_path,
     workbench::report::{RecordingReport, ReportSources, html, markdown},
@@ -34,7 +34,7 @@ pub fn run(options: &cli::Report) -> Result<Exit> {
     let recordings = recordings::read_all(&options.recordings)?;
     let contributions = Contributions::of(&recordings, false);
     let merged = merge(&recordings, false).context("no recording was named")?;
-    let derivation = Profile::derive(std::slice::from_ref(&merged), &Options::default());
+    let derivation = Profile::derive(std::slice::from_ref(&merged), &ProfileOptions::default());
     let derivation = derivation.map_err(|error| match error {
         DeriveError::NoWorkload { cgroups, .. } => {
             DeriveError::NoWorkload { recordings: recordings.len(), cgroups }

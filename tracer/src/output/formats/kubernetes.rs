@@ -6,7 +6,7 @@ use crate::{
         format::{Export, Format},
         output_dir::Visibility,
     },
-    profile::kubernetes::{Files, patch},
+    profile::kubernetes::{PatchFiles, patch},
 };
 
 /// The patch for Kubernetes.
@@ -19,6 +19,6 @@ pub const PATCH: &Format = &Format {
 
 fn render(export: &Export<'_>) -> String {
     let [profile, own] = [PROFILE, PATCH].map(|format| format.name(export.stem));
-    let files = Files { profile: &profile, patch: &own, kubelet_root: export.kubelet_root };
+    let files = PatchFiles { profile: &profile, patch: &own, kubelet_root: export.kubelet_root };
     patch(export.localhost, &files, export.subject)
 }

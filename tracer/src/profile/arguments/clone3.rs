@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracer_ebpf::arguments::NEW_TIME;
 
 use super::evidence::Evidence;
-use crate::profile::{Answer, ArgumentChoice, Errno, Options, Reason, model::Allowed};
+use crate::profile::{ArgumentChoice, Errno, ErrnoAnswer, ProfileOptions, Reason, model::Allowed};
 
 /// The call whose flags are in memory.
 pub(in crate::profile) const CLONE3: &str = "clone3";
@@ -17,7 +17,7 @@ pub(in crate::profile) const CLONE: &str = "clone";
 pub(in crate::profile) fn take_clone3_out(
     allowed: &mut Allowed,
     evidence: &Evidence,
-    options: &Options,
+    options: &ProfileOptions,
 ) -> Option<BTreeSet<Reason>> {
     let is_kept = options.arguments == ArgumentChoice::Off
         || options.include().contains(CLONE3)
@@ -41,13 +41,13 @@ fn does_what_clone_cannot(evidence: &Evidence) -> bool {
 pub(in crate::profile) fn answer_to_clone3(
     allowed: &Allowed,
     seen: Option<BTreeSet<Reason>>,
-    options: &Options,
-) -> Option<Answer> {
+    options: &ProfileOptions,
+) -> Option<ErrnoAnswer> {
     let is_off = options.arguments == ArgumentChoice::Off;
     if is_off || !allowed.contains_key(CLONE) || allowed.contains_key(CLONE3) {
         return None;
     }
-    let mut answer = Answer::new(Errno::ENOSYS);
+    let mut answer = ErrnoAnswer::new(Errno::ENOSYS);
     answer.reasons.insert(Reason::Hidden);
     answer.reasons.extend(seen.into_iter().flatten());
     Some(answer)

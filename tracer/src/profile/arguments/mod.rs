@@ -27,8 +27,8 @@ pub(super) use self::{
 };
 pub use self::{limit::Limit, notes::ArgumentNotes};
 use super::{
-    ArgumentChoice, Options, Profile, Reason,
-    defaults::{Engine, shared},
+    ArgumentChoice, Profile, ProfileOptions, Reason,
+    defaults::{DefaultsEngine, shared},
     filter,
     model::Allowed,
 };
@@ -43,7 +43,7 @@ pub(super) struct Limits {
 }
 
 /// The limits of what is allowed.
-pub(super) fn limits(allowed: &Allowed, evidence: &Evidence, options: &Options) -> Limits {
+pub(super) fn limits(allowed: &Allowed, evidence: &Evidence, options: &ProfileOptions) -> Limits {
     let mut limits = Limits::default();
     for (name, reasons) in allowed {
         let limit = match options.arguments {
@@ -65,7 +65,9 @@ pub(super) fn limits(allowed: &Allowed, evidence: &Evidence, options: &Options) 
 /// limit, a profile allows what that default refuses.
 fn opens_more_than_defaults(name: &str) -> bool {
     shared().contains_key(name)
-        || Engine::ALL.into_iter().any(|engine| engine.default_profile().refuses_all_of(name))
+        || DefaultsEngine::ALL
+            .into_iter()
+            .any(|engine| engine.default_profile().refuses_all_of(name))
 }
 
 impl Profile {

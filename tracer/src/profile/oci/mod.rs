@@ -37,7 +37,7 @@ pub use self::{
     mistaken::Mistaken,
     profile_error::{ErrorKind, ProfileError, closest},
     read::{Diagnosis, diagnose, read},
-    recognise::{Known, recognise},
+    recognise::{RecognisedFile, recognise},
     remark::{Oddity, Remark, sentences},
     write::write,
 };

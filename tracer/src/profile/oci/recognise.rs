@@ -10,14 +10,14 @@ use super::{
 
 /// A file that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum RecognisedFile {
     /// A profile.
     Profile,
     /// Another one.
     Other(Mistaken),
 }
 
-impl fmt::Display for Known {
+impl fmt::Display for RecognisedFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Profile => formatter.write_str("a profile"),
@@ -27,13 +27,13 @@ impl fmt::Display for Known {
 }
 
 /// What a file is, when it is known. A profile with faults is one all the same.
-pub fn recognise(bytes: &[u8]) -> Option<Known> {
+pub fn recognise(bytes: &[u8]) -> Option<RecognisedFile> {
     match read::value(bytes) {
         Ok(value) => match Mistaken::json(&value) {
-            Some(mistaken) => Some(Known::Other(mistaken)),
-            None => at(&value, "defaultAction").map(|_| Known::Profile),
+            Some(mistaken) => Some(RecognisedFile::Other(mistaken)),
+            None => at(&value, "defaultAction").map(|_| RecognisedFile::Profile),
         },
-        Err(ReadError::Mistaken(mistaken)) => Some(Known::Other(mistaken)),
+        Err(ReadError::Mistaken(mistaken)) => Some(RecognisedFile::Other(mistaken)),
         Err(_) => None,
     }
 }
@@ -45,11 +45,11 @@ mod tests {
     #[test]
     fn files_are_told_apart() {
         let profile = recognise(br#"{"defaultAction":"no action"}"#);
-        assert_eq!(profile, Some(Known::Profile));
+        assert_eq!(profile, Some(RecognisedFile::Profile));
         let pod = recognise(b"apiVersion: v1\nkind: Pod\n").expect("a pod");
         assert_eq!(pod.to_string(), "a Kubernetes object (kind Pod)");
         let recording = recognise(br#"{"version":1,"cgroups":[],"losses":{}}"#);
-        assert_eq!(recording, Some(Known::Other(Mistaken::Recording)));
+        assert_eq!(recording, Some(RecognisedFile::Other(Mistaken::Recording)));
         for other in [&b"{}"[..], b"[1]", b"hello", b"\xff"] {
             assert_eq!(recognise(other), None);
         }

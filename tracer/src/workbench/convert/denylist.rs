@@ -6,7 +6,7 @@ use super::error::ConvertError;
 use crate::{
     profile::{
         Errno,
-        defaults::Engine,
+        defaults::DefaultsEngine,
         oci::{Action, Architectures, Condition, Constraint, OciProfile, Rule, SeccompArch},
         policy::{CallDecision, Policy, Verdict},
     },
@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// The conditions of a call are too many to be turned round.
 pub fn denylist(policy: &Policy) -> Result<OciProfile, ConvertError> {
-    let docker = Engine::Docker.default_profile().policy();
+    let docker = DefaultsEngine::Docker.default_profile().policy();
     let calls: BTreeSet<&'static str> =
         Abi::ALL.into_iter().flat_map(syscalls::entries).map(|(_, name)| name).collect();
     let mut whole: BTreeMap<u16, Vec<String>> = BTreeMap::new();

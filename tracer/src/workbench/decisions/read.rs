@@ -7,7 +7,7 @@ use toml_edit::{Document, Item, Key, Table, TomlError};
 use super::{Choice, Decision, Decisions, DecisionsError, MAX_BYTES, Name, Problem, Until, date};
 use crate::{
     encoding::{self, EncodingError},
-    profile::oci::{self, Known, Mistaken},
+    profile::oci::{self, Mistaken, RecognisedFile},
     text::escape,
     workbench::json_text::{LineIndex, Span},
 };
@@ -66,7 +66,7 @@ pub fn read(bytes: &[u8]) -> Result<Decisions, DecisionsError> {
 fn mistaken(text: &str) -> Option<DecisionsError> {
     let what = match oci::recognise(encoding::without_mark(text.as_bytes()))? {
         // Text in a form that nobody intended may be YAML.
-        Known::Other(Mistaken::Yaml) => return None,
+        RecognisedFile::Other(Mistaken::Yaml) => return None,
         known => known.to_string(),
     };
     Some(Reader::new(text).wrong(None, Problem::Mistaken { what }))

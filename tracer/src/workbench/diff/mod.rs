@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    profile::{beyond::Sighting, defaults::Engine, policy::Verdict},
+    profile::{beyond::FirstSeen, defaults::DefaultsEngine, policy::Verdict},
     recording::DenyOutcome,
     syscalls::Abi,
 };
@@ -72,13 +72,13 @@ pub struct Change {
     pub lost: Vec<String>,
     /// The engines whose defaults refuse what passes now.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub refused_by: BTreeSet<Engine>,
+    pub refused_by: BTreeSet<DefaultsEngine>,
     /// The kind of harm that can be done with what passes now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<&'static str>,
     /// When it was recorded first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sighting: Option<Sighting>,
+    pub sighting: Option<FirstSeen>,
 }
 
 /// An architecture that one side lists and the other does not, so that there every call through its

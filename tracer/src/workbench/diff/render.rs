@@ -7,7 +7,7 @@ use super::{
     shadow::{Shadow, ShadowDenial},
 };
 use crate::{
-    profile::{beyond::Sighting, defaults::Engine},
+    profile::{beyond::FirstSeen, defaults::DefaultsEngine},
     syscalls::{Abi, HOST},
     workbench::paragraph::wrap,
 };
@@ -144,7 +144,8 @@ fn details(change: &Change) -> String {
     parts.extend(change.sighting.as_ref().and_then(sighting));
     parts.extend(change.risk.map(|risk| format!("risk: {risk}")));
     if !change.refused_by.is_empty() {
-        let engines: Vec<&str> = change.refused_by.iter().copied().map(Engine::name).collect();
+        let engines: Vec<&str> =
+            change.refused_by.iter().copied().map(DefaultsEngine::name).collect();
         let verb = if engines.len() == 1 { "refuses" } else { "refuse" };
         parts.push(format!("{} {verb} it", engines.join(" and ")));
     }
@@ -160,7 +161,7 @@ fn times(count: u64) -> String {
 }
 
 /// Who made a call first, and when: `first by nginx at +0.100s`.
-pub fn sighting(sighting: &Sighting) -> Option<String> {
+pub fn sighting(sighting: &FirstSeen) -> Option<String> {
     let command = sighting.command.as_ref().map(|name| format!("by {name}"));
     let time = sighting.seconds.map(|seconds| format!("at +{seconds:.3}s"));
     let parts: Vec<String> = command.into_iter().chain(time).collect();

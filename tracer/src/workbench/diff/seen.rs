@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, ChangeKind, Comparison};
 use crate::{
     profile::{
-        beyond::Sighting,
-        defaults::{DefaultProfile, Engine},
+        beyond::FirstSeen,
+        defaults::{DefaultProfile, DefaultsEngine},
         policy::Verdict,
     },
     recording::{Call, Phase, Recording},
@@ -20,9 +20,9 @@ type Key = (Abi, &'static str);
 /// What was seen of a call.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    sighting: Sighting,
+    sighting: FirstSeen,
     /// By index and mask of the argument; None where every value counts as seen.
-    values: BTreeMap<(u8, u64), Option<BTreeMap<u64, Sighting>>>,
+    values: BTreeMap<(u8, u64), Option<BTreeMap<u64, FirstSeen>>>,
 }
 
 /// Where two recordings differ. What a runtime did before its filter was loaded, and what a filter
@@ -82,15 +82,15 @@ fn gather(recording: &Recording) -> BTreeMap<Key, Seen> {
             let Some(known) = values else { continue };
             for value in &argument.values {
                 let (command, seconds) = (value.command.clone(), value.first_seen_seconds);
-                known.entry(value.value).or_default().keep_first(Sighting { command, seconds });
+                known.entry(value.value).or_default().keep_first(FirstSeen { command, seconds });
             }
         }
     }
     found
 }
 
-pub(super) fn sighting(call: &Call) -> Sighting {
-    Sighting { command: call.command.clone(), seconds: call.first_seen_seconds }
+pub(super) fn sighting(call: &Call) -> FirstSeen {
+    FirstSeen { command: call.command.clone(), seconds: call.first_seen_seconds }
 }
 
 fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Option<Change> {
@@ -107,7 +107,7 @@ fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Opti
                 (true, false) => ChangeKind::Narrower,
                 (false, false) => ChangeKind::OtherArguments,
             };
-            let names = |list: Vec<(String, &Sighting)>| {
+            let names = |list: Vec<(String, &FirstSeen)>| {
                 list.into_iter().map(|(name, _)| name).collect::<Vec<String>>()
             };
             (kind, names(gained), names(lost), first)
@@ -123,7 +123,7 @@ fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Opti
         let always = number.and_then(|number| default.policy().always(abi, number));
         always.is_some_and(Verdict::refuses)
     };
-    let refused_by = Engine::ALL.into_iter().filter(|one| refuses(one.default_profile()));
+    let refused_by = DefaultsEngine::ALL.into_iter().filter(|one| refuses(one.default_profile()));
     Some(Change {
         name,
         abis: vec![abi],
@@ -140,7 +140,7 @@ fn change((abi, name): Key, before: Option<&Seen>, after: Option<&Seen>) -> Opti
 }
 
 /// The values that the second saw and the first did not, as people read them.
-fn values<'a>(name: &str, known: &Seen, other: &'a Seen) -> Vec<(String, &'a Sighting)> {
+fn values<'a>(name: &str, known: &Seen, other: &'a Seen) -> Vec<(String, &'a FirstSeen)> {
     let mut found = Vec::new();
     for ((index, mask), values) in &other.values {
         let Some(Some(known)) = known.values.get(&(*index, *mask)) else { continue };

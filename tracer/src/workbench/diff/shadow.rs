@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     profile::{
-        beyond::Sighting,
-        defaults::Engine,
+        beyond::FirstSeen,
+        defaults::DefaultsEngine,
         oci::{Condition, Operator},
         policy::{CallDecision, Policy, Verdict},
     },
@@ -48,7 +48,7 @@ pub struct ShadowDenial {
     /// The phase in which it was made first.
     pub phase: Phase,
     /// The first who made it, and when.
-    pub first: Sighting,
+    pub first: FirstSeen,
     /// The cgroup in which it was made first.
     pub cgroup: String,
     /// A default of a container engine refuses it, whatever its arguments are.
@@ -113,7 +113,7 @@ impl ShadowDenial {
                 self.values.push(value);
             }
         }
-        let time = |first: &Sighting| first.seconds.unwrap_or(f64::MAX);
+        let time = |first: &FirstSeen| first.seconds.unwrap_or(f64::MAX);
         if time(&other.first) < time(&self.first) {
             (self.first, self.phase, self.cgroup) = (other.first, other.phase, other.cgroup);
         }
@@ -122,7 +122,8 @@ impl ShadowDenial {
 
 fn is_beyond_defaults(call: &Call) -> bool {
     let Ok(number) = u32::try_from(call.number) else { return false };
-    let always = Engine::ALL.map(|one| one.default_profile().policy().always(call.abi, number));
+    let always =
+        DefaultsEngine::ALL.map(|one| one.default_profile().policy().always(call.abi, number));
     always.into_iter().flatten().any(Verdict::refuses)
 }
 
@@ -132,7 +133,7 @@ struct ExpectedDenial {
     doubtful: bool,
     values: Vec<String>,
     /// The first who made it with one of the values.
-    first: Option<Sighting>,
+    first: Option<FirstSeen>,
 }
 
 fn denied_call(path: &str, call: &Call, denial: ExpectedDenial) -> ShadowDenial {
@@ -188,7 +189,7 @@ fn would_deny(policy: &Policy, call: &Call) -> Option<ExpectedDenial> {
         let Some(refused) = possible.iter().find(|verdict| verdict.refuses()) else { continue };
         let doubtful = possible.iter().any(|verdict| !verdict.refuses());
         let written = arguments::value(name, index, value.value);
-        let first = Sighting { command: value.command.clone(), seconds: value.first_seen_seconds };
+        let first = FirstSeen { command: value.command.clone(), seconds: value.first_seen_seconds };
         match &mut found {
             None => {
                 let (verdict, values) = (*refused, vec![written]);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     profile::{
         beyond::Beyond,
-        defaults::Engine,
+        defaults::DefaultsEngine,
         policy::{Policy, Verdict},
     },
     workbench::risk,
@@ -69,7 +69,7 @@ pub fn grade(policy: &Policy, allowed: usize, beyond: &[Beyond]) -> Graded {
     if let Some(one) = beyond.first() {
         return graded(Grade::C, format!("{} is allowed beyond the defaults", one.name));
     }
-    let docker = Engine::Docker.default_profile().names();
+    let docker = DefaultsEngine::Docker.default_profile().names();
     let of = format!("{allowed} x86_64 syscalls are allowed, nothing beyond the defaults");
     match () {
         () if allowed * 3 <= docker => graded(Grade::A, of),
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(graded(ERRNO, &["socket"]), Grade::D, "with AF_ALG and AF_VSOCK");
         assert_eq!(graded(ERRNO, &["read", "userfaultfd", "bpf"]), Grade::E);
         assert_eq!(graded("SCMP_ACT_LOG", &["read"]), Grade::F);
-        for (engine, grade) in Engine::ALL.map(|engine| (engine, Grade::C)) {
+        for (engine, grade) in DefaultsEngine::ALL.map(|engine| (engine, Grade::C)) {
             let policy = engine.default_profile().policy();
             let beyond = beyond(policy, &[]);
             let allowed = passing(policy, Abi::X86_64).count();

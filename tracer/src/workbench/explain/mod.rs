@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     profile::{
-        beyond::{self, Beyond, Sighting},
-        defaults::Engine,
+        beyond::{self, Beyond, FirstSeen},
+        defaults::DefaultsEngine,
         policy::Policy,
     },
     recording::Recording,
@@ -82,7 +82,7 @@ pub struct Surface {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DefaultEntry {
     /// Whose it is.
-    pub engine: Engine,
+    pub engine: DefaultsEngine,
     /// How many syscalls of x86_64 it allows, for some arguments at least.
     pub allowed: usize,
     /// How many of these are refused here.
@@ -98,10 +98,10 @@ pub struct BeyondEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Whose defaults refuse it.
-    pub refused_by: BTreeSet<Engine>,
+    pub refused_by: BTreeSet<DefaultsEngine>,
     /// The first who made it, where that was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sighting: Option<Sighting>,
+    pub sighting: Option<FirstSeen>,
     /// The kind of harm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<&'static str>,
@@ -186,7 +186,7 @@ fn all_passing(policy: &Policy) -> BTreeSet<&'static str> {
 fn surface(policy: &Policy) -> Surface {
     let listed = Abi::ALL.into_iter().filter(|abi| policy.table(*abi).is_some());
     let here: BTreeSet<&str> = passing(policy, Abi::X86_64).collect();
-    let default = |engine: Engine| {
+    let default = |engine: DefaultsEngine| {
         let policy = engine.default_profile().policy();
         let names: Vec<&str> = passing(policy, Abi::X86_64).collect();
         let refused_here = names.iter().filter(|name| !here.contains(*name)).count();
@@ -196,7 +196,7 @@ fn surface(policy: &Policy) -> Surface {
         allowed: listed.map(|abi| (abi, passing(policy, abi).count())).collect(),
         of: syscalls::HOST.native_names,
         for_some_arguments: here.iter().filter(|name| is_limited(policy, name)).count(),
-        defaults: Engine::ALL.map(default).into(),
+        defaults: DefaultsEngine::ALL.map(default).into(),
     }
 }
 

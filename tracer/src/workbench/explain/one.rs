@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     profile::{
-        Runtime,
+        OciRuntime,
         alternatives::alternatives,
         always_allowed,
-        beyond::Sighting,
+        beyond::FirstSeen,
         conditions::passes_for,
-        defaults::Engine,
+        defaults::DefaultsEngine,
         policy::{Policy, Verdict},
     },
     recording::{Call, Decided, DenyOutcome, Phase, Recording},
@@ -38,7 +38,7 @@ pub struct Explained {
     /// What the profile makes of it, for each ABI that has it.
     pub effects: Vec<(Abi, String)>,
     /// What the defaults of container engines make of it on x86_64.
-    pub defaults: Vec<(Engine, String)>,
+    pub defaults: Vec<(DefaultsEngine, String)>,
     /// The kind of harm, and what can be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<(&'static str, &'static str)>,
@@ -84,7 +84,7 @@ pub struct SightingEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// The first who made it, and when.
-    pub first: Sighting,
+    pub first: FirstSeen,
     /// How it was refused, of a syscall that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -104,7 +104,7 @@ pub fn explain(
     let (abi, number) = *numbers.first()?;
     let name = syscalls::name(abi, number)?;
     let written = |policy: &Policy, (abi, number): (Abi, i32)| effect_of(policy, abi, number, name);
-    let default = |engine: Engine| {
+    let default = |engine: DefaultsEngine| {
         let policy = engine.default_profile().policy();
         (engine, written(policy, (abi, number)))
     };
@@ -114,7 +114,7 @@ pub fn explain(
         about: about(name)?,
         effects: numbers.iter().map(|one| (one.0, written(subject.policy, *one))).collect(),
         numbers,
-        defaults: Engine::ALL.map(default).into(),
+        defaults: DefaultsEngine::ALL.map(default).into(),
         risk: risk::of(name).map(|risk| (risk.name, risk.why)),
         decision: None,
         reasons,
@@ -140,7 +140,7 @@ pub fn effect_of(policy: &Policy, abi: Abi, number: i32, name: &str) -> String {
 
 /// Who needs a syscall, whatever was recorded.
 fn needed_by(name: &str) -> Vec<String> {
-    let runtimes = Runtime::ALL.into_iter().filter_map(|runtime| {
+    let runtimes = OciRuntime::ALL.into_iter().filter_map(|runtime| {
         let call = runtime.base_set().calls.iter().find(|call| call.name == name)?;
         Some(format!("{}: {}", runtime.name(), call.reason))
     });
@@ -174,10 +174,10 @@ fn without(policy: &Policy, name: &str) -> Vec<String> {
             "the vDSO answers it without a syscall where the clock source allows that; elsewhere it fails".to_owned(),
         );
     }
-    let names: Vec<&str> = Runtime::ALL
+    let names: Vec<&str> = OciRuntime::ALL
         .into_iter()
         .filter(|one| one.base_set().calls.iter().any(|call| call.name == name))
-        .map(Runtime::name)
+        .map(OciRuntime::name)
         .collect();
     if !names.is_empty() {
         let names = names.join(", ");
@@ -231,7 +231,7 @@ impl SightingEntry {
             phase: call.phase,
             other_phases: call.other_phases.clone(),
             count: call.count,
-            first: Sighting { command: call.command.clone(), seconds: call.first_seen_seconds },
+            first: FirstSeen { command: call.command.clone(), seconds: call.first_seen_seconds },
             refused: call.outcome.map(DenyOutcome::display),
             arguments: call.arguments.iter().map(argument).collect(),
         }

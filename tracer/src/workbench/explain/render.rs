@@ -6,7 +6,7 @@ use super::{
     one::{DecisionEntry, Explained, SightingEntry},
 };
 use crate::{
-    profile::defaults::Engine,
+    profile::defaults::DefaultsEngine,
     text::escape,
     workbench::{diff::render::sighting, paragraph::wrap},
 };
@@ -109,7 +109,7 @@ fn beyond(entry: &BeyondEntry) -> String {
     let mut parts = vec![format!("{}{value}", entry.name)];
     parts.extend(entry.sighting.as_ref().and_then(sighting));
     parts.extend(entry.risk.map(|risk| format!("risk: {risk}")));
-    let engines: Vec<&str> = entry.refused_by.iter().copied().map(Engine::name).collect();
+    let engines: Vec<&str> = entry.refused_by.iter().copied().map(DefaultsEngine::name).collect();
     let verb = if engines.len() == 1 { "refuses" } else { "refuse" };
     parts.push(format!("{} {verb} it", engines.join(" and ")));
     parts.join("; ")

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::profile::base::Runtime;
+use crate::profile::base::OciRuntime;
 
 /// A program that reads profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,11 +39,11 @@ impl Consumer {
     }
 
     /// The runtimes that load its profiles, as it is shipped.
-    pub fn runtimes(self) -> &'static [Runtime] {
+    pub fn runtimes(self) -> &'static [OciRuntime] {
         match self {
-            Self::Docker | Self::Containerd | Self::Runc => &[Runtime::Runc],
-            Self::Podman | Self::Crio => &[Runtime::Crun, Runtime::Runc],
-            Self::Crun => &[Runtime::Crun],
+            Self::Docker | Self::Containerd | Self::Runc => &[OciRuntime::Runc],
+            Self::Podman | Self::Crio => &[OciRuntime::Crun, OciRuntime::Runc],
+            Self::Crun => &[OciRuntime::Crun],
         }
     }
 
@@ -157,8 +157,8 @@ impl Audience {
 
     /// The runtimes that start containers for this audience, each with its version where it is
     /// known.
-    pub fn runtimes(&self) -> Vec<(Runtime, Option<&Version>)> {
-        let mut runtimes: Vec<(Runtime, Option<&Version>)> = Vec::new();
+    pub fn runtimes(&self) -> Vec<(OciRuntime, Option<&Version>)> {
+        let mut runtimes: Vec<(OciRuntime, Option<&Version>)> = Vec::new();
         for (consumer, version) in &self.consumers {
             let own = matches!(consumer, Consumer::Runc | Consumer::Crun);
             for runtime in consumer.runtimes() {
@@ -197,8 +197,8 @@ mod tests {
         );
         assert_eq!(audience.libseccomp, version("2.5.4"));
         let runtimes = audience.runtimes();
-        assert_eq!(runtimes[0], (Runtime::Runc, version("1.1.5").as_ref()));
-        assert_eq!(runtimes[1], (Runtime::Crun, None));
+        assert_eq!(runtimes[0], (OciRuntime::Runc, version("1.1.5").as_ref()));
+        assert_eq!(runtimes[1], (OciRuntime::Crun, None));
         assert_eq!(parse("").expect("nobody: everybody"), Audience::default());
         assert_eq!(parse("libseccomp,2.6").expect("one").consumers.len(), 6);
         assert_eq!(parse("1.1.5,runc"), Err(AudienceError::VersionFirst("1.1.5".to_owned())));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::all_calls;
 use crate::{
-    profile::beyond::Sighting,
+    profile::beyond::FirstSeen,
     recording::{Argument, Call, DenyOutcome, Phase, Recording},
     syscalls::{self, Abi, arguments},
     workbench::{
@@ -31,7 +31,7 @@ pub struct CallEntry {
     /// The recording in which it was first seen, from 1.
     pub run: usize,
     /// Who made it first in its phase, and when in that recording.
-    pub first: Sighting,
+    pub first: FirstSeen,
     /// How often it was made, over all phases; None when that was not counted.
     pub count: Option<u64>,
     /// The values of its arguments, each argument by itself.
@@ -58,7 +58,7 @@ pub struct DeniedEntry {
     /// The recording in which it was first refused, from 1.
     pub run: usize,
     /// To whom first, and when in that recording.
-    pub first: Sighting,
+    pub first: FirstSeen,
     /// How often.
     pub count: Option<u64>,
     /// It may have been allowed.
@@ -69,7 +69,7 @@ pub struct DeniedEntry {
 struct Gathered<'a> {
     phase: Phase,
     run: usize,
-    first: Sighting,
+    first: FirstSeen,
     count: Option<u64>,
     arguments: BTreeMap<u8, Values>,
     recordings: BTreeSet<usize>,
@@ -150,13 +150,13 @@ fn gather<'a>(
 
 impl<'a> Gathered<'a> {
     fn new(run: usize, call: &'a Call) -> Self {
-        let first = Sighting { command: call.command.clone(), seconds: call.first_seen_seconds };
+        let first = FirstSeen { command: call.command.clone(), seconds: call.first_seen_seconds };
         let (arguments, recordings) = (BTreeMap::new(), BTreeSet::new());
         Self { phase: call.phase, run, first, count: None, arguments, recordings, call }
     }
 
     fn add(&mut self, run: usize, call: &'a Call) {
-        let first = Sighting { command: call.command.clone(), seconds: call.first_seen_seconds };
+        let first = FirstSeen { command: call.command.clone(), seconds: call.first_seen_seconds };
         let is_earlier = (run, first.seconds.unwrap_or(f64::MAX)) < self.time();
         if call.phase > self.phase || call.phase == self.phase && is_earlier {
             (self.phase, self.run, self.first, self.call) = (call.phase, run, first, call);
@@ -218,7 +218,7 @@ fn invocation(call: &Call) -> String {
 }
 
 /// When something was first seen; with the recording's place when there are several.
-pub(super) fn moment(first: &Sighting, run: usize, of_several: bool) -> String {
+pub(super) fn moment(first: &FirstSeen, run: usize, of_several: bool) -> String {
     let time = first.seconds.map(|seconds| format!("+{seconds:.3} s"));
     match (time, of_several) {
         (Some(time), true) => format!("{run}: {time}"),

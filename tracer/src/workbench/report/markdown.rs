@@ -10,7 +10,7 @@ use super::{
     calls::{CallEntry, DeniedEntry, moment},
 };
 use crate::{
-    profile::defaults::Engine,
+    profile::defaults::DefaultsEngine,
     recording::Phase,
     syscalls::Abi,
     workbench::{
@@ -103,7 +103,7 @@ fn beyond_defaults(text: &mut String, report: &RecordingReport) {
     for BeyondEntry { name, value, refused_by, sighting, risk } in beyond.iter().take(ROWS) {
         let value = value.as_ref().map(|value| format!("({value})")).unwrap_or_default();
         let command = sighting.as_ref().and_then(|one| one.command.as_deref());
-        let engines: Vec<&str> = refused_by.iter().copied().map(Engine::name).collect();
+        let engines: Vec<&str> = refused_by.iter().copied().map(DefaultsEngine::name).collect();
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} |",

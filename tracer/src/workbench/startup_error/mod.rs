@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     profile::{
-        base::{BaseCall, Runtime},
+        base::{BaseCall, OciRuntime},
         policy::{Policy, Verdict},
     },
     syscalls::{self, Abi},
@@ -67,7 +67,7 @@ pub struct StartupFailure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The runtime that needs it.
-    pub runtime: Runtime,
+    pub runtime: OciRuntime,
     /// The call, with what the runtime makes it for.
     pub call: &'static BaseCall,
     /// What the runtime was doing.
@@ -150,9 +150,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The runtime that the text names, when it names one only.
-fn named(text: &str) -> Option<Runtime> {
-    let is_named = |runtime: &Runtime| words(text).any(|word| word == runtime.name());
-    let mut named = Runtime::ALL.into_iter().filter(is_named);
+fn named(text: &str) -> Option<OciRuntime> {
+    let is_named = |runtime: &OciRuntime| words(text).any(|word| word == runtime.name());
+    let mut named = OciRuntime::ALL.into_iter().filter(is_named);
     named.next().filter(|_| named.next().is_none())
 }
 
@@ -172,7 +172,7 @@ fn stages(text: &str) -> Option<&'static [Stage]> {
 /// The calls of the rows, each once for a runtime; and those of its base set that may have given the
 /// message as well, because it says too little.
 fn candidates(rows: &[&Row], besides: fn(&BaseCall) -> bool) -> Vec<Candidate> {
-    let mut found: BTreeMap<(Runtime, &str), Candidate> = BTreeMap::new();
+    let mut found: BTreeMap<(OciRuntime, &str), Candidate> = BTreeMap::new();
     for row in rows {
         let set = row.runtime.base_set();
         let Some(call) = set.calls.iter().find(|call| call.name == row.call) else { continue };

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::profile::base::Runtime;
+use crate::profile::base::OciRuntime;
 
 const TABLE: &str = include_str!("../../../../profiles/runtime-errors.tsv");
 /// Messages of versions that were not run, with the same columns and their sources.
@@ -52,7 +52,7 @@ pub enum Process {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The runtime.
-    pub runtime: Runtime,
+    pub runtime: OciRuntime,
     /// The call that was missing.
     pub call: &'static str,
     /// The runtime's exit status; None when it did not end.
@@ -145,7 +145,7 @@ fn parse(line: &'static str) -> Option<Row> {
     let (runtime, call, status, versions) = (next()?, next()?, next()?, next()?);
     let (stages, answers, processes, message) = (next()?, next()?, next()?, next()?);
     Some(Row {
-        runtime: Runtime::ALL.into_iter().find(|known| known.name() == runtime)?,
+        runtime: OciRuntime::ALL.into_iter().find(|known| known.name() == runtime)?,
         call,
         status: if status == "-" { None } else { Some(status.parse().ok()?) },
         versions: versions.split(',').collect(),

@@ -10,7 +10,7 @@ use super::super::{
 use crate::{
     profile::{
         always_allowed::CORE,
-        base::{BaseCall, Runtime},
+        base::{BaseCall, OciRuntime},
         oci::Action,
         policy::{Policy, Verdict},
     },
@@ -126,7 +126,7 @@ fn lacking(
     subject: &LintSubject<'_>,
     meaning: &ProfileMeaning,
     rule: &'static LintRule,
-    (runtime, version): (Runtime, Option<&Version>),
+    (runtime, version): (OciRuntime, Option<&Version>),
     calls: &[&BaseCall],
 ) -> Finding {
     let names: Vec<String> = calls.iter().map(|call| shown(call, version)).collect();

@@ -7,7 +7,7 @@ use super::{
     writer::Html,
 };
 use crate::{
-    profile::defaults::Engine,
+    profile::defaults::DefaultsEngine,
     workbench::{
         explain::{BeyondEntry, SyscallEntry},
         numbers::{count, counted, period, thousands},
@@ -54,7 +54,7 @@ fn head(page: &mut Html, report: &RecordingReport) {
         figure(list, "seen", "syscalls seen", &count(figures.seen), &seen);
         let of = format!("of {} on x86_64; what runtimes need is added", figures.of);
         figure(list, "allowed", "allowed by the profile", &count(figures.allowed), &of);
-        let names = Engine::ALL.map(Engine::name).join(" or ");
+        let names = DefaultsEngine::ALL.map(DefaultsEngine::name).join(" or ");
         let beyond = format!("{names} refuse them");
         let number = count(figures.beyond_defaults);
         figure(list, "beyond", "beyond the defaults", &number, &beyond);
@@ -223,7 +223,7 @@ fn defaults(page: &mut Html, report: &RecordingReport) {
 
 fn beyond(body: &mut Html, entry: &BeyondEntry) {
     let value = entry.value.as_ref().map(|value| format!("({value})")).unwrap_or_default();
-    let engines: Vec<&str> = entry.refused_by.iter().copied().map(Engine::name).collect();
+    let engines: Vec<&str> = entry.refused_by.iter().copied().map(DefaultsEngine::name).collect();
     let command = entry.sighting.as_ref().and_then(|one| one.command.as_deref());
     body.element("tr", &[], |row| {
         row.leaf("td", &[("class", "name")], &format!("{}{value}", entry.name));
