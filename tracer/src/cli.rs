@@ -19,19 +19,21 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser};
 
 pub use self::cluster::Cluster;
-pub use self::convert::{Conditional, Convert, ConvertTo, Style};
-pub use self::decisions::{Decisions, Review};
+pub use self::convert::{ConditionalValue, Convert, ConvertTo, Style};
+pub use self::decisions::{DecisionOptions, Review};
 pub use self::enforce::Enforce;
-pub use self::lint::{FailOn, Fix, Lint, LintFormat};
+pub use self::lint::{FailOn, FixLevel, Lint, LintFormat};
 pub use self::mistyped::Mistyped;
 pub use self::new_privileges::NewPrivileges;
 pub use self::shell::{Completions, ManPages};
 pub use self::sockets::Sockets;
-pub use self::values::{Arguments, Attach, Color, DefaultAction, Errno, LiveView, Runtime};
+pub use self::values::{
+    Arguments, AttachValue, Color, DefaultActionValue, ErrnoValue, LiveView, RuntimeValue,
+};
 pub use self::verify::Verify;
 pub use self::workbench::{Decode, DecodeAbi, Diff, DiffFailOn, Explain, Report};
 use self::{
-    choice::Choice,
+    choice::ChoiceParser,
     values::{COLOR_VARIABLE, parse_period, parse_time},
 };
 
@@ -61,7 +63,7 @@ pub struct Cli {
         global = true,
         value_name = "WHEN",
         value_enum,
-        value_parser = Choice(Color::Auto),
+        value_parser = ChoiceParser(Color::Auto),
         default_value_t = Color::Auto,
         env = COLOR_VARIABLE,
         hide_env_values = true
@@ -204,7 +206,7 @@ pub struct Record {
     pub user: Option<String>,
     /// How the profile is derived.
     #[command(flatten)]
-    pub derivation: Derivation,
+    pub derivation: DerivationOptions,
     /// Watch the calls that a filter denies the target as well. Each call then costs more. Implied
     /// when the target is under a filter, and by --wait and --all-containers
     #[arg(long)]
@@ -229,7 +231,7 @@ pub struct Record {
         long,
         value_name = "WHAT",
         value_enum,
-        value_parser = Choice(LiveView::Syscalls),
+        value_parser = ChoiceParser(LiveView::Syscalls),
         default_value_t = LiveView::Syscalls,
         env = "TRACER_LIVE",
         hide_env_values = true
@@ -239,8 +241,8 @@ pub struct Record {
     #[arg(long, hide = true)]
     pub no_btf: bool,
     /// Where the kernel program is attached
-    #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
-    pub attach: Attach,
+    #[arg(long, value_name = "HOOK", value_enum, default_value_t = AttachValue::Auto, hide = true)]
+    pub attach: AttachValue,
     /// Command to run in a cgroup of its own and to record
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -248,23 +250,23 @@ pub struct Record {
 
 /// Options of a derivation, of what was just recorded or of recordings.
 #[derive(Debug, Args)]
-pub struct Derivation {
+pub struct DerivationOptions {
     /// Error of a call that is not allowed
-    #[arg(long, value_name = "ERRNO", value_enum, ignore_case = true, default_value_t = Errno::Enosys)]
-    pub errno: Errno,
+    #[arg(long, value_name = "ERRNO", value_enum, ignore_case = true, default_value_t = ErrnoValue::Enosys)]
+    pub errno: ErrnoValue,
     /// Action for a call that is not allowed
-    #[arg(long, value_name = "ACTION", value_enum, ignore_case = true, default_value_t = DefaultAction::Errno)]
-    pub default_action: DefaultAction,
+    #[arg(long, value_name = "ACTION", value_enum, ignore_case = true, default_value_t = DefaultActionValue::Errno)]
+    pub default_action: DefaultActionValue,
     /// Add the calls this runtime needs to start a container
     #[arg(
         long,
         value_enum,
-        value_parser = Choice(Runtime::Any),
-        default_value_t = Runtime::Any,
+        value_parser = ChoiceParser(RuntimeValue::Any),
+        default_value_t = RuntimeValue::Any,
         env = "TRACER_RUNTIME",
         hide_env_values = true
     )]
-    pub runtime: Runtime,
+    pub runtime: RuntimeValue,
     /// Limits of the arguments of calls
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Arguments::Default)]
     pub arguments: Arguments,
@@ -279,7 +281,7 @@ pub struct Derivation {
     pub exclude: Vec<String>,
     /// Which decisions count.
     #[command(flatten)]
-    pub decisions: Decisions,
+    pub decisions: DecisionOptions,
     /// Allow the forms of each seen call that other C libraries and kernels use
     #[arg(long)]
     pub alternatives: bool,
@@ -330,7 +332,7 @@ pub struct Rederive {
     pub min_runs: Option<u32>,
     /// How the profile is derived.
     #[command(flatten)]
-    pub derivation: Derivation,
+    pub derivation: DerivationOptions,
 }
 
 const AFTER_HELP_PROFILE: &str = "\

@@ -9,9 +9,9 @@ use clap::{
 
 /// Reads a choice. An empty text is this default, as of a variable that is set to nothing.
 #[derive(Clone)]
-pub(super) struct Choice<T>(pub(super) T);
+pub(super) struct ChoiceParser<T>(pub(super) T);
 
-impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for Choice<T> {
+impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for ChoiceParser<T> {
     type Value = T;
 
     fn parse_ref(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Decisions;
+use super::DecisionOptions;
 
 /// Options of `convert`.
 #[derive(Debug, Args)]
@@ -27,14 +27,14 @@ pub struct Convert {
     pub style: Style,
     /// What becomes of syscalls that pass for some arguments alone, where the form looks at none
     /// (systemd)
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Conditional::Error)]
-    pub conditional: Conditional,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = ConditionalValue::Error)]
+    pub conditional: ConditionalValue,
     /// The name of the `SeccompProfile` (default: the name of the file)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// Which decisions count for the profile of a recording.
     #[command(flatten)]
-    pub decisions: Decisions,
+    pub decisions: DecisionOptions,
     /// The capabilities by which a profile's conditions are decided in forms that have none: docker
     /// (the default), none, current (tracer's own bounding set), or names with commas
     #[arg(long, value_name = "CAPS")]
@@ -80,7 +80,7 @@ pub enum Style {
 
 /// What becomes of a syscall that passes for some arguments alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Conditional {
+pub enum ConditionalValue {
     /// An error
     Error,
     /// It passes with all arguments

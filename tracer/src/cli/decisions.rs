@@ -6,7 +6,7 @@ use clap::Args;
 
 /// Which decisions count.
 #[derive(Debug, Args)]
-pub struct Decisions {
+pub struct DecisionOptions {
     /// Read decisions about syscalls from FILE, not from tracer.toml beside the profile or above it
     #[arg(long = "decisions", value_name = "FILE")]
     pub decisions_file: Option<PathBuf>,

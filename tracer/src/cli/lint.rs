@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Decisions;
+use super::DecisionOptions;
 
 const AFTER_HELP: &str = "\
 Exit status: 0 nothing is as bad as --fail-on says; 4 something is; 1 a file could not be read or written; 2 usage.";
@@ -25,10 +25,10 @@ pub struct Lint {
     /// meaning for any consumer that reads the profile today. `all` also writes what is probably
     /// meant: review these corrections
     #[arg(long, value_name = "EXTENT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "safe")]
-    pub fix: Option<Fix>,
+    pub fix: Option<FixLevel>,
     /// Which decisions are judged with the profiles.
     #[command(flatten)]
-    pub decisions: Decisions,
+    pub decisions: DecisionOptions,
     /// How the findings are written
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]
     format: LintFormat,
@@ -49,7 +49,7 @@ impl Lint {
 
 /// Which corrections are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Fix {
+pub enum FixLevel {
     /// Corrections that change the meaning for no consumer that reads the profile today
     Safe,
     /// Also corrections that write what is probably meant

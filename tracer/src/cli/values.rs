@@ -55,7 +55,7 @@ pub enum LiveView {
 
 /// Where the kernel program is attached: for tests, and to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Attach {
+pub enum AttachValue {
     /// The hook that loses nothing; of several, the cheapest
     Auto,
     /// Raw tracepoints
@@ -66,7 +66,7 @@ pub enum Attach {
 
 /// The error of a call that is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Errno {
+pub enum ErrnoValue {
     /// "Function not implemented": C libraries fall back to older calls
     Enosys,
     /// "Operation not permitted"
@@ -75,7 +75,7 @@ pub enum Errno {
 
 /// The default action of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DefaultAction {
+pub enum DefaultActionValue {
     /// The call fails with --errno
     #[value(alias = "SCMP_ACT_ERRNO")]
     Errno,
@@ -108,7 +108,7 @@ pub enum Arguments {
 
 /// Whose base set is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Runtime {
+pub enum RuntimeValue {
     /// runc's and crun's
     Any,
     /// runc's
@@ -230,19 +230,19 @@ mod tests {
 
     #[test]
     fn values_are_understood_as_manuals_and_profiles_write_them() {
-        for (text, errno) in [("EPERM", Errno::Eperm), ("enosys", Errno::Enosys)] {
-            assert_eq!(Errno::from_str(text, true), Ok(errno));
+        for (text, errno) in [("EPERM", ErrnoValue::Eperm), ("enosys", ErrnoValue::Enosys)] {
+            assert_eq!(ErrnoValue::from_str(text, true), Ok(errno));
         }
         for (text, action) in [
-            ("SCMP_ACT_LOG", DefaultAction::Log),
-            ("SCMP_ACT_ERRNO", DefaultAction::Errno),
-            ("SCMP_ACT_KILL_PROCESS", DefaultAction::KillProcess),
-            ("SCMP_ACT_KILL_THREAD", DefaultAction::KillThread),
-            ("SCMP_ACT_KILL", DefaultAction::KillThread),
-            ("scmp_act_trap", DefaultAction::Trap),
-            ("Log", DefaultAction::Log),
+            ("SCMP_ACT_LOG", DefaultActionValue::Log),
+            ("SCMP_ACT_ERRNO", DefaultActionValue::Errno),
+            ("SCMP_ACT_KILL_PROCESS", DefaultActionValue::KillProcess),
+            ("SCMP_ACT_KILL_THREAD", DefaultActionValue::KillThread),
+            ("SCMP_ACT_KILL", DefaultActionValue::KillThread),
+            ("scmp_act_trap", DefaultActionValue::Trap),
+            ("Log", DefaultActionValue::Log),
         ] {
-            assert_eq!(DefaultAction::from_str(text, true), Ok(action), "{text}");
+            assert_eq!(DefaultActionValue::from_str(text, true), Ok(action), "{text}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     cluster::Cluster,
     new_privileges::NewPrivileges,
     sockets::Sockets,
-    values::{Attach, parse_time},
+    values::{AttachValue, parse_time},
 };
 
 /// How `verify` ends.
@@ -93,8 +93,8 @@ pub struct Verify {
     #[arg(long, hide = true)]
     pub no_btf: bool,
     /// Where the kernel program is attached
-    #[arg(long, value_name = "HOOK", value_enum, default_value_t = Attach::Auto, hide = true)]
-    pub attach: Attach,
+    #[arg(long, value_name = "HOOK", value_enum, default_value_t = AttachValue::Auto, hide = true)]
+    pub attach: AttachValue,
     /// Command to run under the profile, in a cgroup of its own, and to watch
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Decisions;
+use super::DecisionOptions;
 
 /// Options of `diff`.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub struct Diff {
     pub fail_on: Vec<DiffFailOn>,
     /// Which decisions count: what they say of a difference makes it no failure.
     #[command(flatten)]
-    pub decisions: Decisions,
+    pub decisions: DecisionOptions,
     /// The capabilities by which a profile's conditions are judged: docker (the default), none,
     /// current (tracer's own bounding set), or names with commas
     #[arg(long, value_name = "CAPS")]
@@ -69,7 +69,7 @@ pub struct Explain {
     pub syscall: Option<String>,
     /// Which decisions are shown, and count for the profile of a recording.
     #[command(flatten)]
-    pub decisions: Decisions,
+    pub decisions: DecisionOptions,
     /// The capabilities by which a profile's conditions are judged: docker (the default), none,
     /// current (tracer's own bounding set), or names with commas
     #[arg(long, value_name = "CAPS")]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use super::closing::{Part, Weight};
+use super::closing::{ClosingPart, Weight};
 use crate::{
     profile::{
         Derivation, Reason,
@@ -17,15 +17,18 @@ use crate::{
 };
 
 /// What a profile allows that Docker's default or RuntimeDefault refuse.
-pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> Part {
+pub(super) fn beyond_defaults(policy: &Policy, recordings: &[Recording]) -> ClosingPart {
     let found = beyond(policy, recordings);
     let engines = DefaultsEngine::ALL.map(DefaultsEngine::name).join(" and ");
     if found.is_empty() {
-        return Part::text(Weight::Result, format!("nothing is allowed that {engines} refuse"));
+        return ClosingPart::text(
+            Weight::Result,
+            format!("nothing is allowed that {engines} refuse"),
+        );
     }
     let head = format!("allowed beyond {engines} with their default capabilities: {}", found.len());
     let lines = found.iter().map(|one| format!("  {}", line(one))).collect();
-    Part::list(Weight::Result, lines, "").below(head)
+    ClosingPart::list(Weight::Result, lines, "").below(head)
 }
 
 fn line(one: &Beyond) -> String {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     input::name,
 };
 use crate::{
@@ -28,7 +28,7 @@ const ENOUGH: usize = 5;
 const ONE_IN: usize = 20;
 
 /// Recordings that were merged.
-pub(super) struct Files<'a> {
+pub(super) struct MergedRecordings<'a> {
     /// Their files, in the order in which they were typed.
     pub(super) paths: &'a [PathBuf],
     /// What each brought.
@@ -45,7 +45,7 @@ enum Step<'a> {
     Nothing(usize, usize),
 }
 
-impl Files<'_> {
+impl MergedRecordings<'_> {
     /// One sentence: what was read.
     pub(super) fn opening(&self, recording: &Recording) -> String {
         let from = match self.paths {
@@ -57,7 +57,7 @@ impl Files<'_> {
     }
 
     /// What each recording brought, and what few have. Nothing of one recording.
-    pub(super) fn parts(&self) -> Vec<Part> {
+    pub(super) fn parts(&self) -> Vec<ClosingPart> {
         if self.paths.len() < 2 {
             return Vec::new();
         }
@@ -65,8 +65,8 @@ impl Files<'_> {
         let cuts = (1..steps.len()).map(|most| self.lines(most).0).collect();
         let others = quiet.into_iter().chain(self.few()).collect();
         vec![
-            Part::list(Weight::Result, steps, "").or(cuts),
-            Part::list(Weight::Finding, others, ""),
+            ClosingPart::list(Weight::Result, steps, "").or(cuts),
+            ClosingPart::list(Weight::Finding, others, ""),
         ]
     }
 
@@ -246,9 +246,9 @@ mod tests {
         (1..=count).map(|index| PathBuf::from(format!("{index}.recording.json"))).collect()
     }
 
-    fn files(paths: &[PathBuf], parts: Vec<Contribution>) -> Files<'_> {
+    fn files(paths: &[PathBuf], parts: Vec<Contribution>) -> MergedRecordings<'_> {
         let contributions = Contributions { parts, ..Contributions::default() };
-        Files { paths, contributions, min_runs: None }
+        MergedRecordings { paths, contributions, min_runs: None }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) enum Weight {
 
 /// Lines about one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct ClosingPart {
     weight: Weight,
     head: Option<String>,
     /// Each of one or more lines, which stay together.
@@ -46,7 +46,7 @@ pub(super) struct Part {
     most: usize,
 }
 
-impl Part {
+impl ClosingPart {
     /// A list.
     pub(super) fn list(weight: Weight, items: Vec<String>, what: &'static str) -> Self {
         let (head, cuts) = (None, None);
@@ -135,14 +135,14 @@ impl Part {
 /// The block: its parts in the order in which they are shown.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    parts: Vec<Part>,
+    parts: Vec<ClosingPart>,
     /// The command that shows what is left out.
     rest: String,
 }
 
 impl Block {
     /// `rest`: the command that shows what is left out.
-    pub(super) fn new(parts: Vec<Part>, rest: String) -> Self {
+    pub(super) fn new(parts: Vec<ClosingPart>, rest: String) -> Self {
         let parts = parts.into_iter().filter(|part| !part.items.is_empty() || part.head.is_some());
         Self { parts: parts.collect(), rest }
     }
@@ -229,7 +229,7 @@ fn noun(count: usize, what: &str) -> String {
 }
 
 /// Parts as they are, without a limit but that of long lists.
-pub(super) fn in_full(parts: Vec<Part>) -> String {
+pub(super) fn in_full(parts: Vec<ClosingPart>) -> String {
     Block::new(parts, "-v shows them".to_owned()).render(None)
 }
 

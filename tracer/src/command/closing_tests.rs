@@ -7,24 +7,26 @@ fn items(of: &str, count: usize) -> Vec<String> {
 }
 
 /// A recording of which there is everything to say.
-fn everything(count: usize) -> Vec<Part> {
+fn everything(count: usize) -> Vec<ClosingPart> {
     let losses = items("incomplete: loss", count);
     let losses = losses.iter().map(|loss| format!("{loss}\nhint: remedy")).collect();
     vec![
-        Part::text(Weight::Always, "stopped"),
-        Part::text(Weight::Always, "82 calls allowed"),
-        Part::text(Weight::Note, "the last new call"),
-        Part::list(Weight::Note, items("note", count), "note"),
-        Part::list(Weight::Result, items("  beyond", count), "").below("beyond: all".to_owned()),
-        Part::list(Weight::Finding, items("  denied", count), "").below("denied:".to_owned()),
-        Part::list(Weight::Note, items("start", count), "container"),
-        Part::list(Weight::Result, items("file", count), "profile").of_files(),
-        Part::list(Weight::Result, losses, "kind of loss"),
-        Part::text(Weight::Always, "next: tracer explain it"),
+        ClosingPart::text(Weight::Always, "stopped"),
+        ClosingPart::text(Weight::Always, "82 calls allowed"),
+        ClosingPart::text(Weight::Note, "the last new call"),
+        ClosingPart::list(Weight::Note, items("note", count), "note"),
+        ClosingPart::list(Weight::Result, items("  beyond", count), "")
+            .below("beyond: all".to_owned()),
+        ClosingPart::list(Weight::Finding, items("  denied", count), "")
+            .below("denied:".to_owned()),
+        ClosingPart::list(Weight::Note, items("start", count), "container"),
+        ClosingPart::list(Weight::Result, items("file", count), "profile").of_files(),
+        ClosingPart::list(Weight::Result, losses, "kind of loss"),
+        ClosingPart::text(Weight::Always, "next: tracer explain it"),
     ]
 }
 
-fn block(parts: Vec<Part>) -> String {
+fn block(parts: Vec<ClosingPart>) -> String {
     Block::new(parts, "tracer explain FILE".to_owned()).render(Some(LINES))
 }
 
@@ -51,12 +53,13 @@ fn a_loss_stays_whatever_else_there_is_to_say() {
     let loss = |count| {
         let losses = items("incomplete: loss", count).into_iter();
         let losses = losses.map(|loss| format!("{loss}\nhint: remedy")).collect();
-        Part::list(Weight::Loss, losses, "kind of loss")
+        ClosingPart::list(Weight::Loss, losses, "kind of loss")
     };
     for (count, others) in [(1, 3), (2, 5), (9, 9)] {
-        let mut parts: Vec<Part> =
-            (0..others).map(|_| Part::text(Weight::Result, "a result\nof two lines")).collect();
-        parts.extend([loss(count), Part::text(Weight::Always, "next: tracer explain it")]);
+        let mut parts: Vec<ClosingPart> = (0..others)
+            .map(|_| ClosingPart::text(Weight::Result, "a result\nof two lines"))
+            .collect();
+        parts.extend([loss(count), ClosingPart::text(Weight::Always, "next: tracer explain it")]);
         let text = block(parts);
         assert!(text.contains("incomplete: loss 1\nhint: remedy\n"), "{count}, {others}: {text}");
         assert!(text.lines().count() <= LINES, "{count}, {others}: {text}");
@@ -65,10 +68,10 @@ fn a_loss_stays_whatever_else_there_is_to_say() {
 
 #[test]
 fn what_is_put_back_is_cut_to_the_room_that_there_is() {
-    let always = |number| Part::text(Weight::Always, format!("always {number}"));
-    let mut parts: Vec<Part> = (0..7).map(always).collect();
-    parts.push(Part::list(Weight::Finding, items("finding", 4), "finding"));
-    parts.push(Part::text(Weight::Note, "a note\nof\nfour\nlines"));
+    let always = |number| ClosingPart::text(Weight::Always, format!("always {number}"));
+    let mut parts: Vec<ClosingPart> = (0..7).map(always).collect();
+    parts.push(ClosingPart::list(Weight::Finding, items("finding", 4), "finding"));
+    parts.push(ClosingPart::text(Weight::Note, "a note\nof\nfour\nlines"));
     let text = block(parts);
     assert!(text.contains("finding 1\n"), "{text}");
     assert!(text.lines().count() <= LINES, "{text}");
@@ -85,8 +88,8 @@ fn what_has_room_is_shown_in_full() {
 
 #[test]
 fn a_list_gives_before_a_note_and_says_how_much_and_where_it_is() {
-    let list = |count, what| Part::list(Weight::Result, items("loss", count), what);
-    let note = || Part::text(Weight::Note, "a note");
+    let list = |count, what| ClosingPart::list(Weight::Result, items("loss", count), what);
+    let note = || ClosingPart::text(Weight::Note, "a note");
     let text = block(vec![note(), list(12, "kind of loss")]);
     let expected = "a note\nloss 1\nloss 2\nloss 3\nloss 4\nloss 5\nloss 6\nloss 7\nloss 8\nloss 9\nloss 10\nand 2 more kinds of loss: tracer explain FILE\n";
     assert_eq!(text, expected);
@@ -96,10 +99,10 @@ fn a_list_gives_before_a_note_and_says_how_much_and_where_it_is() {
 
 #[test]
 fn what_is_left_out_as_a_whole_is_counted() {
-    let always = |number| Part::text(Weight::Always, format!("always {number}"));
-    let mut parts: Vec<Part> = (0..10).map(always).collect();
-    parts.insert(2, Part::text(Weight::Note, "a note\nof two lines"));
-    parts.insert(3, Part::text(Weight::Finding, "a finding"));
+    let always = |number| ClosingPart::text(Weight::Always, format!("always {number}"));
+    let mut parts: Vec<ClosingPart> = (0..10).map(always).collect();
+    parts.insert(2, ClosingPart::text(Weight::Note, "a note\nof two lines"));
+    parts.insert(3, ClosingPart::text(Weight::Finding, "a finding"));
     let text = block(parts.clone());
     assert!(
         text.contains("always 1\nand 2 more lines: tracer explain FILE\na finding\n"),
@@ -114,21 +117,22 @@ fn what_is_left_out_as_a_whole_is_counted() {
 #[test]
 fn a_list_with_forms_of_its_own_takes_them() {
     let cuts = vec![vec!["all 9".to_owned()], vec!["one".to_owned(), "other 8".to_owned()]];
-    let list = Part::list(Weight::Finding, items("step", 9), "").or(cuts);
-    let rest = (0..10).map(|number| Part::text(Weight::Always, format!("always {number}")));
+    let list = ClosingPart::list(Weight::Finding, items("step", 9), "").or(cuts);
+    let rest = (0..10).map(|number| ClosingPart::text(Weight::Always, format!("always {number}")));
     let text = block(iter::once(list.clone()).chain(rest.clone()).collect());
     assert!(text.starts_with("one\nother 8\nalways 0\n"), "{text}");
-    let text =
-        block(iter::once(list).chain(rest.chain([Part::text(Weight::Always, "x")])).collect());
+    let text = block(
+        iter::once(list).chain(rest.chain([ClosingPart::text(Weight::Always, "x")])).collect(),
+    );
     assert!(text.starts_with("all 9\nalways 0\n"), "{text}");
 }
 
 #[test]
 fn in_full_means_all_but_the_ends_of_long_lists() {
     let text = in_full(vec![
-        Part::list(Weight::Note, items("container", 25), "container"),
-        Part::lines(Weight::Note, "one\nhint: do it\ntwo\n", ""),
-        Part::list(Weight::Note, Vec::new(), "thing"),
+        ClosingPart::list(Weight::Note, items("container", 25), "container"),
+        ClosingPart::lines(Weight::Note, "one\nhint: do it\ntwo\n", ""),
+        ClosingPart::list(Weight::Note, Vec::new(), "thing"),
     ]);
     assert_eq!(text.lines().count(), 21 + 3, "{text}");
     assert!(text.contains("\nand 5 more containers: "), "{text}");

@@ -12,22 +12,26 @@ use crate::{
 };
 
 /// What was typed, as choices for the derivation.
-pub(super) fn options(typed: &cli::Derivation) -> Result<ProfileOptions> {
+pub(super) fn options(typed: &cli::DerivationOptions) -> Result<ProfileOptions> {
     let mut options = ProfileOptions::default();
     options.default_action = match (typed.default_action, typed.errno) {
-        (cli::DefaultAction::Errno, cli::Errno::Enosys) => DefaultAction::Errno(Errno::ENOSYS),
-        (cli::DefaultAction::Errno, cli::Errno::Eperm) => DefaultAction::Errno(Errno::EPERM),
-        (cli::DefaultAction::Log, _) => DefaultAction::Log,
-        (cli::DefaultAction::KillProcess, _) => DefaultAction::KillProcess,
-        (cli::DefaultAction::KillThread, _) => DefaultAction::KillThread,
-        (cli::DefaultAction::Trap, _) => DefaultAction::Trap,
+        (cli::DefaultActionValue::Errno, cli::ErrnoValue::Enosys) => {
+            DefaultAction::Errno(Errno::ENOSYS)
+        }
+        (cli::DefaultActionValue::Errno, cli::ErrnoValue::Eperm) => {
+            DefaultAction::Errno(Errno::EPERM)
+        }
+        (cli::DefaultActionValue::Log, _) => DefaultAction::Log,
+        (cli::DefaultActionValue::KillProcess, _) => DefaultAction::KillProcess,
+        (cli::DefaultActionValue::KillThread, _) => DefaultAction::KillThread,
+        (cli::DefaultActionValue::Trap, _) => DefaultAction::Trap,
     };
     options.runtime = match typed.runtime {
-        cli::Runtime::Any => RuntimeChoice::Any,
-        cli::Runtime::Runc => RuntimeChoice::Runc,
-        cli::Runtime::Crun => RuntimeChoice::Crun,
-        cli::Runtime::Youki => RuntimeChoice::Youki,
-        cli::Runtime::None => RuntimeChoice::None,
+        cli::RuntimeValue::Any => RuntimeChoice::Any,
+        cli::RuntimeValue::Runc => RuntimeChoice::Runc,
+        cli::RuntimeValue::Crun => RuntimeChoice::Crun,
+        cli::RuntimeValue::Youki => RuntimeChoice::Youki,
+        cli::RuntimeValue::None => RuntimeChoice::None,
     };
     options.arguments = match typed.arguments {
         cli::Arguments::Default => ArgumentChoice::Default,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     arguments,
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     excluded, refused,
 };
 use crate::{
@@ -23,12 +23,12 @@ pub(super) fn parts(
     recording: &Recording,
     derivation: &Derivation,
     recorded_now: bool,
-    choices: &cli::Derivation,
-) -> Vec<Part> {
+    choices: &cli::DerivationOptions,
+) -> Vec<ClosingPart> {
     let mut parts = numbers(derivation);
     if let Some(last) = last_new_call(recording).filter(|_| recorded_now) {
         let line = format!("the last new call came {last:.1} s before the end");
-        parts.push(Part::text(Weight::Note, line));
+        parts.push(ClosingPart::text(Weight::Note, line));
     }
     parts.extend(killed(derivation));
     parts.extend(notes(derivation, &choices.exclude));
@@ -36,31 +36,31 @@ pub(super) fn parts(
     parts.push(arguments::beyond_defaults(&derivation.profile.policy(), recordings));
     let excluded = excluded::lines(&derivation.exclusion, &choices.exclude);
     let weight = if excluded.contains("warning: ") { Weight::Loss } else { Weight::Result };
-    parts.push(Part::lines(weight, &excluded, "note"));
+    parts.push(ClosingPart::lines(weight, &excluded, "note"));
     parts.extend(denied(recording, derivation));
     if choices.verbose {
-        parts.push(Part::text(Weight::Note, reasons(derivation)));
+        parts.push(ClosingPart::text(Weight::Note, reasons(derivation)));
     }
     parts
 }
 
 /// What is to be said of certain calls; `typed` are those that the command line takes out.
-pub(super) fn notes(derivation: &Derivation, typed: &[String]) -> [Part; 2] {
+pub(super) fn notes(derivation: &Derivation, typed: &[String]) -> [ClosingPart; 2] {
     let arguments = arguments::notes(derivation, &derivation.profile.policy());
     [
-        Part::list(Weight::Note, of_names(derivation, typed), "note"),
-        Part::lines(Weight::Note, &arguments, "note"),
+        ClosingPart::list(Weight::Note, of_names(derivation, typed), "note"),
+        ClosingPart::lines(Weight::Note, &arguments, "note"),
     ]
 }
 
 /// The calls that were denied, and what becomes of them.
-pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
+pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<ClosingPart> {
     let mut parts = refused::denied(recording, derivation);
     parts.extend(refused::answered(derivation));
     parts
 }
 
-fn numbers(derivation: &Derivation) -> Vec<Part> {
+fn numbers(derivation: &Derivation) -> Vec<ClosingPart> {
     let summary = Summary::of(&derivation.profile);
     let docker = DefaultsEngine::Docker.default_profile();
     let line = format!(
@@ -73,26 +73,26 @@ fn numbers(derivation: &Derivation) -> Vec<Part> {
         docker.names(),
         docker.version()
     );
-    let mut parts = vec![Part::text(Weight::Always, line)];
+    let mut parts = vec![ClosingPart::text(Weight::Always, line)];
     if summary.foreign > 0 {
         let line = format!(
             "calls of other ABIs, which {} lacks, allowed as well: {}",
             Abi::NATIVE.name(),
             summary.foreign
         );
-        parts.push(Part::text(Weight::Finding, line));
+        parts.push(ClosingPart::text(Weight::Finding, line));
     }
     if summary.inferred > 0 {
         let line = format!(
             "of those added, inferred by --alternatives and --error-paths: {}; -v gives the reasons",
             summary.inferred
         );
-        parts.push(Part::text(Weight::Finding, line));
+        parts.push(ClosingPart::text(Weight::Finding, line));
     }
     parts
 }
 
-fn killed(derivation: &Derivation) -> Option<Part> {
+fn killed(derivation: &Derivation) -> Option<ClosingPart> {
     let killed = Summary::of(&derivation.profile).killed;
     let names: Vec<&str> = killed.iter().map(|abi| abi.name()).collect();
     let whenever = if derivation.profile.default_action.ends_the_caller() {
@@ -104,7 +104,7 @@ fn killed(derivation: &Derivation) -> Option<Part> {
         "under this profile, programs of another ABI ({}) are {whenever}; --all-arches allows them",
         names.join(", ")
     );
-    (!names.is_empty()).then(|| Part::text(Weight::Note, line))
+    (!names.is_empty()).then(|| ClosingPart::text(Weight::Note, line))
 }
 
 /// Seconds between the last new call of the workload and the end.

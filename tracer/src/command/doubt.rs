@@ -1,7 +1,7 @@
 //! The lines of the report about ambiguous calls: the facts do not decide whether the runtime or
 //! the workload made them. The profile allows them.
 
-use super::closing::{Part, Weight};
+use super::closing::{ClosingPart, Weight};
 use crate::{
     recording::{Call, Cgroup, ContainerIdentity, Recording},
     text::escape,
@@ -11,13 +11,16 @@ use crate::{
 const NAMES: usize = 10;
 
 /// A line for each cgroup with such calls, and a hint how to decide; nothing when there is none.
-pub(super) fn parts(recording: &Recording) -> Vec<Part> {
+pub(super) fn parts(recording: &Recording) -> Vec<ClosingPart> {
     let lines: Vec<String> = recording.cgroups.iter().filter_map(line).collect();
     if lines.is_empty() {
         return Vec::new();
     }
     let hint = "hint: start the container under profiles/learn.json, whose filter separates the runtime's calls from the workload's";
-    vec![Part::list(Weight::Finding, lines, "cgroup"), Part::text(Weight::Finding, hint)]
+    vec![
+        ClosingPart::list(Weight::Finding, lines, "cgroup"),
+        ClosingPart::text(Weight::Finding, hint),
+    ]
 }
 
 /// The line of a cgroup; None when it has no such call.

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// The file for events, up to the first failure: what came behind half a line could not be read.
-pub(super) struct Events {
+pub(super) struct EventsFile {
     stream: Stream,
     problem: Option<OutputError>,
 }
 
-impl Events {
+impl EventsFile {
     pub(super) fn new(stream: Stream) -> Self {
         Self { stream, problem: None }
     }

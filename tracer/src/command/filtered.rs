@@ -21,7 +21,7 @@ use crate::{
 
 /// Whether denied calls are watched, and what is to be said about it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Denials {
+pub(super) struct DenialWatch {
     /// They are.
     pub(super) watched: bool,
     /// Why, and at what price, when nobody asked for it.
@@ -36,18 +36,17 @@ const PRICE: &str = "tracer watches the calls that it denies as well, so that no
 ///
 /// # Errors
 /// The cgroups cannot be read.
-pub(super) fn decide(typed: &Record, root: &CgroupRoot, targets: &Targets) -> Result<Denials> {
+pub(super) fn decide(typed: &Record, root: &CgroupRoot, targets: &Targets) -> Result<DenialWatch> {
     if typed.denied || typed.derivation.include_denied {
-        return Ok(Denials { watched: true, note: None });
+        return Ok(DenialWatch { watched: true, note: None });
     }
     if typed.no_denied || targets.selections.is_empty() {
-        return Ok(Denials::default());
+        return Ok(DenialWatch::default());
     }
     let tree = root.tree()?;
     let awaited = typed.wait || typed.all_containers;
-    Ok(note(&tree, &targets.selections, awaited).map_or_else(Denials::default, |why| Denials {
-        watched: true,
-        note: Some(format!("{why}: {PRICE}")),
+    Ok(note(&tree, &targets.selections, awaited).map_or_else(DenialWatch::default, |why| {
+        DenialWatch { watched: true, note: Some(format!("{why}: {PRICE}")) }
     }))
 }
 

@@ -129,7 +129,7 @@ impl Findings {
     }
 
     /// As JSON, with how it ended.
-    pub(super) fn json(&self, ending: &Ending<'_>) -> String {
+    pub(super) fn json(&self, ending: &RunOutcome<'_>) -> String {
         let made = self.contradictions.values().flatten();
         json::pretty(&Report {
             ending,
@@ -155,7 +155,7 @@ fn contradicts(call: &Passed, policy: &Policy) -> bool {
 
 /// How it ended, for programs.
 #[derive(Serialize)]
-pub(super) struct Ending<'a> {
+pub(super) struct RunOutcome<'a> {
     /// The profile's file.
     pub(super) profile: String,
     /// The exit status.
@@ -172,7 +172,7 @@ pub(super) struct Ending<'a> {
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
-    ending: &'a Ending<'a>,
+    ending: &'a RunOutcome<'a>,
     #[serde(flatten)]
     whole: Lists<'a>,
     made_though_refused: Vec<Made<'a>>,

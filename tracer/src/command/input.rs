@@ -16,7 +16,7 @@ use crate::{
 
 /// What a file should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ExpectedFile {
     /// A profile.
     Profile,
     /// A recording.
@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Decisions,
 }
 
-impl Kind {
+impl ExpectedFile {
     fn name(self) -> &'static str {
         match self {
             Self::Profile => "profile",
@@ -97,39 +97,45 @@ pub(super) enum InputError {
         within = .kind.within(),
         ending = .kind.ending()
     )]
-    Directory { kind: Kind, path: PathBuf },
+    Directory { kind: ExpectedFile, path: PathBuf },
     #[error(
         "{} is a device, not a {}\n\nhint: name a file, or pipe the text and name -",
         name(.path),
         .kind.name()
     )]
-    Device { kind: Kind, path: PathBuf },
+    Device { kind: ExpectedFile, path: PathBuf },
     #[error(
         "{} has more than {} bytes, {}\n\nhint: {}",
         name(.path),
         .kind.limit(),
-        if *.kind == Kind::Profile { "which no profile has" } else { "and tracer reads no more" },
+        if *.kind == ExpectedFile::Profile { "which no profile has" } else { "and tracer reads no more" },
         .kind.smaller()
     )]
-    TooLarge { kind: Kind, path: PathBuf },
+    TooLarge { kind: ExpectedFile, path: PathBuf },
     #[error(
         "the {} {} cannot be read: {problem}\n\nhint: {}",
         .kind.name(),
         name(.path),
         remedy(*.kind, problem)
     )]
-    Unreadable { kind: Kind, path: PathBuf, problem: io::Error },
+    Unreadable { kind: ExpectedFile, path: PathBuf, problem: io::Error },
 }
 
-fn remedy(kind: Kind, problem: &io::Error) -> &'static str {
+fn remedy(kind: ExpectedFile, problem: &io::Error) -> &'static str {
     match (problem.kind(), kind) {
         (io::ErrorKind::PermissionDenied, _) => "use sudo, or make it readable",
-        (_, Kind::Profile | Kind::Either) => {
+        (_, ExpectedFile::Profile | ExpectedFile::Either) => {
             "tracer writes profiles as NAME.json, by default profile.json"
         }
-        (_, Kind::Log) => "`-`, or no name at all, reads standard input: dmesg | tracer decode",
-        (_, Kind::Decisions) => "`tracer review` writes decisions to tracer.toml, beside a profile",
-        (_, Kind::Recording) => "tracer writes recordings as NAME.recording.json, beside NAME.json",
+        (_, ExpectedFile::Log) => {
+            "`-`, or no name at all, reads standard input: dmesg | tracer decode"
+        }
+        (_, ExpectedFile::Decisions) => {
+            "`tracer review` writes decisions to tracer.toml, beside a profile"
+        }
+        (_, ExpectedFile::Recording) => {
+            "tracer writes recordings as NAME.recording.json, beside NAME.json"
+        }
     }
 }
 
@@ -137,7 +143,7 @@ fn remedy(kind: Kind, problem: &io::Error) -> &'static str {
 ///
 /// # Errors
 /// It cannot be read, is a directory or a device, or is larger than any file of its kind.
-pub(super) fn read(kind: Kind, path: &Path) -> Result<Vec<u8>, InputError> {
+pub(super) fn read(kind: ExpectedFile, path: &Path) -> Result<Vec<u8>, InputError> {
     let here = || path.to_owned();
     let failed = |problem: io::Error| match problem.kind() {
         io::ErrorKind::IsADirectory => InputError::Directory { kind, path: here() },

@@ -2,7 +2,7 @@
 //! tracing began.
 
 use super::{
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     outputs::DerivedProfile,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(super) fn incomplete(late: &[&DerivedProfile]) -> Option<String> {
 }
 
 /// The containers that have nothing to show, and that were not asked for by name; nothing of none.
-pub(super) fn unseen(recording: &Recording) -> Option<Part> {
+pub(super) fn unseen(recording: &Recording) -> Option<ClosingPart> {
     let silent = silent(recording);
     let labels: Vec<&str> = silent.iter().map(String::as_str).collect();
     let (containers, they) = match labels.len() {
@@ -48,7 +48,7 @@ pub(super) fn unseen(recording: &Recording) -> Option<Part> {
         labels.len(),
         some(&labels)
     );
-    Some(Part::text(Weight::Finding, line))
+    Some(ClosingPart::text(Weight::Finding, line))
 }
 
 /// The first few, and how many more. Names come before the ids of containers that have none: people

@@ -49,7 +49,7 @@ impl SplitBy {
     ///
     /// # Errors
     /// They contradict each other.
-    fn of(out: &Path, typed: &cli::Derivation, all_containers: bool) -> Result<Self> {
+    fn of(out: &Path, typed: &cli::DerivationOptions, all_containers: bool) -> Result<Self> {
         let is_directory = names_directory(out);
         let split_by = match (is_directory, all_containers || typed.per_container) {
             (false, false) => Self::Nothing,
@@ -83,7 +83,7 @@ impl Layout {
     /// The arguments contradict each other, or the directory cannot be used.
     pub(super) fn prepare(
         out: &Path,
-        typed: &cli::Derivation,
+        typed: &cli::DerivationOptions,
         all_containers: bool,
     ) -> Result<Self> {
         let split_by = SplitBy::of(out, typed, all_containers)?;

@@ -8,11 +8,11 @@ use super::{
     decisions::linting::{self, LintedDecisions},
     environment::owner,
     exit::Exit,
-    input::{self, Kind},
+    input::{self, ExpectedFile},
     usage::usage,
 };
 use crate::{
-    cli::{FailOn, Fix, Lint, LintFormat},
+    cli::{FailOn, FixLevel, Lint, LintFormat},
     json,
     message::{print, print_err},
     output::{Destination, formats::PROFILE},
@@ -89,11 +89,11 @@ pub fn run(options: &Lint) -> Result<Exit> {
 
 /// Checks a file. With `--fix`, corrects it first: the findings are then those that are left.
 fn lint_file(path: &Path, options: &Lint, audience: &Audience) -> Result<File> {
-    let mut bytes = input::read(Kind::Profile, path)?;
+    let mut bytes = input::read(ExpectedFile::Profile, path)?;
     if let Some(extent) = options.fix {
         let extent = match extent {
-            Fix::Safe => Extent::Safe,
-            Fix::All => Extent::All,
+            FixLevel::Safe => Extent::Safe,
+            FixLevel::All => Extent::All,
         };
         let fixed = fixing::fix(&bytes, audience, extent);
         if path == Path::new("-") {

@@ -64,7 +64,7 @@ impl Outputs {
     /// The arguments contradict each other, or a directory cannot be used.
     pub(super) fn prepare(
         out: &Path,
-        typed: &cli::Derivation,
+        typed: &cli::DerivationOptions,
         options: ProfileOptions,
         all_containers: bool,
     ) -> Result<Self> {
@@ -330,7 +330,7 @@ fn commit(files: Vec<Staged>) -> Result<()> {
 }
 
 /// Opens the kubelet's directory; None when nothing is to be installed.
-fn installation(typed: &cli::Derivation) -> Result<Option<Installation>> {
+fn installation(typed: &cli::DerivationOptions) -> Result<Option<Installation>> {
     let Some(name) = &typed.install_localhost else { return Ok(None) };
     let profile = LocalhostProfile::new(name)
         .map_err(|error| usage(&format!("--install-localhost: {error}")))?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, slice};
 use anyhow::{Context, Result};
 
 use super::{
-    brought::Files,
+    brought::MergedRecordings,
     decisions, derivation,
     exit::Exit,
     outputs::Outputs,
@@ -42,7 +42,8 @@ pub fn run(typed: &Rederive) -> Result<Exit> {
             }
         })?;
     outputs.write(&products)?;
-    let files = Files { paths: &typed.recordings, contributions, min_runs: typed.min_runs };
+    let files =
+        MergedRecordings { paths: &typed.recordings, contributions, min_runs: typed.min_runs };
     let source = EvidenceOrigin::Files(&files);
     summary::print(choices, &source, &merged, &products, &outputs, Vec::new());
     Ok(if summary::is_complete(&products) { Exit::Complete } else { Exit::Incomplete })

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{
     capabilities::CapabilityBasis,
-    input::{self, Kind},
+    input::{self, ExpectedFile},
     refused_profile::RefusedProfile,
 };
 use crate::{
@@ -41,7 +41,7 @@ impl ProfileFile {
     /// Reads a profile. Prints a warning about each kind of oddity in it.
     pub(super) fn read(path: &Path, basis: CapabilityBasis) -> Result<Self> {
         let place = || place(path);
-        let bytes = input::read(Kind::Profile, path)?;
+        let bytes = input::read(ExpectedFile::Profile, path)?;
         let profile =
             oci::read(&bytes).map_err(|problem| RefusedProfile::new(place(), &bytes, problem))?;
         let policy = Policy::new(&profile, &host(&basis)?).with_context(place)?;

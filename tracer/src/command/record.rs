@@ -6,9 +6,9 @@ use anyhow::{Result, anyhow};
 use tokio::runtime::Runtime;
 
 use super::{
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     cluster, decisions, derivation,
-    events::{self, Events},
+    events::{self, EventsFile},
     exit::Exit,
     filtered, layout, next,
     outputs::Outputs,
@@ -95,7 +95,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&config, preparation, &mut signals, observers))
     };
-    let mut events = events.map(Events::new);
+    let mut events = events.map(EventsFile::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;
     let missing = never_came(typed, &specs, &config, &outcome);
     let exit = finish(typed, &missing, &outcome, &mut outputs, events);
@@ -111,7 +111,7 @@ fn finish(
     missing: &[Missing],
     outcome: &Outcome,
     outputs: &mut Outputs,
-    events: Option<Events>,
+    events: Option<EventsFile>,
 ) -> Result<Exit> {
     let recording = &outcome.recording;
     let products = match outputs.derive(std::slice::from_ref(recording), recording) {
@@ -135,14 +135,18 @@ fn finish(
     let mut last = Vec::new();
     let next = next::line(typed, outcome, &products, outputs);
     let next = next.filter(|_| missing.is_empty());
-    last.push(Part::list(Weight::Result, missing.iter().map(Missing::note).collect(), "target"));
-    let problem = events.and_then(Events::problem);
+    last.push(ClosingPart::list(
+        Weight::Result,
+        missing.iter().map(Missing::note).collect(),
+        "target",
+    ));
+    let problem = events.and_then(EventsFile::problem);
     let complete = problem.is_none() && summary::is_complete(&products);
     last.push(match problem {
         Some(problem) => {
-            Part::text(Weight::Loss, format!("incomplete: events are missing: {problem}"))
+            ClosingPart::text(Weight::Loss, format!("incomplete: events are missing: {problem}"))
         }
-        None => Part::list(Weight::Always, next.into_iter().collect(), ""),
+        None => ClosingPart::list(Weight::Always, next.into_iter().collect(), ""),
     });
     let source = EvidenceOrigin::Session(outcome);
     summary::print(&typed.derivation, &source, recording, &products, outputs, last);
@@ -224,8 +228,8 @@ fn without_profile(
     parts.push(summary::incomplete(recording));
     let path = written.map(|path| escape_path(&path));
     let evidence = path.as_ref().map(|path| format!("{path}: the evidence"));
-    parts.extend(evidence.map(|line| Part::text(Weight::Result, line)));
-    parts.push(Part::text(Weight::Always, format!("no profile was written: {error}")));
+    parts.extend(evidence.map(|line| ClosingPart::text(Weight::Result, line)));
+    parts.push(ClosingPart::text(Weight::Always, format!("no profile was written: {error}")));
     let rest = path
         .map_or_else(|| summary::NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
     summary::print_block(parts, rest, typed.derivation.verbose);
@@ -245,7 +249,7 @@ fn observe(
     typed: &Record,
     session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
     outputs: &mut Outputs,
-    mut events: Option<&mut Events>,
+    mut events: Option<&mut EventsFile>,
 ) -> Result<Outcome> {
     let has_status_line = typed.command.is_empty() && typed.live != LiveView::None;
     let mut live = Live::new(session_config::detail(typed.derivation.quiet, has_status_line));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::input::{self, Kind};
+use super::input::{self, ExpectedFile};
 use crate::{
     encoding,
     profile::oci::{self, Mistaken, RecognisedFile},
@@ -16,7 +16,7 @@ use crate::{
 
 /// A file is not taken as a recording.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
+pub(super) enum RecordingFileError {
     /// Something is wrong with it.
     #[error("{}: {problem}\n\nhint: {}", input::name(.path), advice(problem))]
     Faulty { path: PathBuf, problem: RecordingError },
@@ -63,13 +63,13 @@ pub(super) fn beside(profile: &Path) -> Option<Recording> {
 
 /// Reads a recording.
 fn read(path: &Path) -> Result<Recording> {
-    let bytes = input::read(Kind::Recording, path)?;
+    let bytes = input::read(ExpectedFile::Recording, path)?;
     let bytes = encoding::without_mark(&bytes);
     let refused = |problem| {
         let path = path.to_owned();
         match other(bytes, &problem) {
-            Some(found) => Refused::Other { path, found },
-            None => Refused::Faulty { path, problem },
+            Some(found) => RecordingFileError::Other { path, found },
+            None => RecordingFileError::Faulty { path, problem },
         }
     };
     Ok(json::from_json(bytes).map_err(refused)?)

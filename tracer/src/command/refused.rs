@@ -2,7 +2,7 @@
 //! profile.
 
 use super::{
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     denied::{self, DeniedCall},
 };
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The calls that a filter denied the target before a workload made any.
-pub(super) fn denied_at_the_start(recording: &Recording) -> Vec<Part> {
+pub(super) fn denied_at_the_start(recording: &Recording) -> Vec<ClosingPart> {
     let (mut parts, harmful) = calls(recording);
     if !harmful.is_empty() {
-        parts.push(Part::text(
+        parts.push(ClosingPart::text(
             Weight::Result,
             "hint: `tracer verify PROFILE --wait --amend FILE --cgroup TARGET` names and adds the calls that a profile lacks for a start",
         ));
@@ -23,7 +23,7 @@ pub(super) fn denied_at_the_start(recording: &Recording) -> Vec<Part> {
 }
 
 /// The calls that a filter refused, and what may be done.
-pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
+pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<ClosingPart> {
     let Profile { allowed, limited, answered, .. } = &derivation.profile;
     let is_left_out = |denied: &DeniedCall| {
         let Some(name) = denied.call.name.as_deref() else { return true };
@@ -38,13 +38,13 @@ pub(super) fn denied(recording: &Recording, derivation: &Derivation) -> Vec<Part
     let (mut parts, harmful) = calls(recording);
     if harmful.iter().any(is_left_out) {
         let hint = "hint: --include-denied allows those that the profile lacks";
-        parts.push(Part::text(Weight::Note, hint));
+        parts.push(ClosingPart::text(Weight::Note, hint));
     }
     parts
 }
 
 /// The denied calls, those first that are sure and may do harm; and these.
-fn calls(recording: &Recording) -> (Vec<Part>, Vec<DeniedCall>) {
+fn calls(recording: &Recording) -> (Vec<ClosingPart>, Vec<DeniedCall>) {
     let (mut harmful, mut others) = (Vec::new(), Vec::new());
     for denied in denied::list(recording) {
         let line = format!("  {}", denied.line());
@@ -64,11 +64,11 @@ fn calls(recording: &Recording) -> (Vec<Part>, Vec<DeniedCall>) {
         return (Vec::new(), harmful);
     }
     let head = format!("denied by a filter while recording: {}", lines.len());
-    (vec![Part::list(Weight::Finding, lines, "").below(head)], harmful)
+    (vec![ClosingPart::list(Weight::Finding, lines, "").below(head)], harmful)
 }
 
 /// What fails under a profile that ends the caller for everything else that is not allowed.
-pub(super) fn answered(derivation: &Derivation) -> Vec<Part> {
+pub(super) fn answered(derivation: &Derivation) -> Vec<ClosingPart> {
     let answered = &derivation.profile.answered;
     let names = |recorded: bool| -> Vec<String> {
         let names = answered.iter().filter(|(_, answer)| {
@@ -88,7 +88,7 @@ pub(super) fn answered(derivation: &Derivation) -> Vec<Part> {
     ];
     let kinds = kinds.into_iter().filter(|(names, _)| !names.is_empty());
     let line = |(names, what): (Vec<String>, &str)| format!("{what}: {}", names.join(", "));
-    kinds.map(line).map(|line| Part::text(Weight::Note, line)).collect()
+    kinds.map(line).map(|line| ClosingPart::text(Weight::Note, line)).collect()
 }
 
 fn answer_of(name: &str, answer: &ErrnoAnswer) -> String {

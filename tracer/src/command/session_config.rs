@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     bpf::Hook,
-    cli::Attach,
+    cli::AttachValue,
     live::Detail,
     message::print_err,
     preflight::{self, Check, HookChoice},
@@ -51,11 +51,11 @@ pub(super) struct TracingHost {
 }
 
 /// Makes sure that this host can trace.
-pub(super) fn host(specs: &[TargetSpec], attach: Attach) -> Result<TracingHost> {
+pub(super) fn host(specs: &[TargetSpec], attach: AttachValue) -> Result<TracingHost> {
     let choice = match attach {
-        Attach::Auto => HookChoice::Auto,
-        Attach::Raw => HookChoice::Raw,
-        Attach::Classic => HookChoice::Classic,
+        AttachValue::Auto => HookChoice::Auto,
+        AttachValue::Raw => HookChoice::Raw,
+        AttachValue::Classic => HookChoice::Classic,
     };
     let facts = preflight::gather(&preflight::Sources::default());
     let checks = preflight::evaluate(&facts);

@@ -1,8 +1,8 @@
 //! The summary at the end of a recording, or of a derivation: the closing block.
 
 use super::{
-    brought::Files,
-    closing::{self, Block, Part, Weight},
+    brought::MergedRecordings,
+    closing::{self, Block, ClosingPart, Weight},
     derived, doubt, late,
     outputs::{DerivedProfile, Outputs},
     written,
@@ -28,18 +28,18 @@ pub(super) enum EvidenceOrigin<'a> {
     /// It was recorded just now.
     Session(&'a Outcome),
     /// It was read from files.
-    Files(&'a Files<'a>),
+    Files(&'a MergedRecordings<'a>),
 }
 
 /// Prints as much of a result as the user asked for, and in any case what makes it incomplete.
 /// `last`: what is said at the end.
 pub(super) fn print(
-    choices: &cli::Derivation,
+    choices: &cli::DerivationOptions,
     source: &EvidenceOrigin<'_>,
     recording: &Recording,
     products: &[DerivedProfile],
     outputs: &Outputs,
-    last: Vec<Part>,
+    last: Vec<ClosingPart>,
 ) {
     let mut parts = Vec::new();
     if !choices.quiet {
@@ -53,7 +53,7 @@ pub(super) fn print(
             let derived = products.iter().filter_map(|one| one.derivation.as_ref().ok());
             let left_out = derived.flat_map(|one| &one.rare).map(String::as_str).collect();
             for line in [files.culprits(), files.left_out(&left_out)] {
-                parts.push(Part::lines(Weight::Result, &line, ""));
+                parts.push(ClosingPart::lines(Weight::Result, &line, ""));
             }
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn print(
 }
 
 /// Prints what was put together, in as many lines as a person reads.
-pub(super) fn print_block(parts: Vec<Part>, rest: String, verbose: bool) {
+pub(super) fn print_block(parts: Vec<ClosingPart>, rest: String, verbose: bool) {
     // What no file holds has no other place.
     let most = (!verbose && rest != NO_FILE).then_some(closing::LINES);
     let text = Block::new(parts, rest).render(most);
@@ -88,14 +88,14 @@ fn rest(products: &[DerivedProfile], outputs: &Outputs) -> String {
 
 /// What was recorded, derived and written.
 fn results(
-    choices: &cli::Derivation,
+    choices: &cli::DerivationOptions,
     source: &EvidenceOrigin<'_>,
     recording: &Recording,
     products: &[DerivedProfile],
     outputs: &Outputs,
-) -> Vec<Part> {
+) -> Vec<ClosingPart> {
     let whole = products.iter().find(|product| product.label.is_none());
-    let mut parts = vec![Part::text(Weight::Always, opening(source, recording))];
+    let mut parts = vec![ClosingPart::text(Weight::Always, opening(source, recording))];
     if let EvidenceOrigin::Files(files) = source {
         parts.extend(files.parts());
     }
@@ -107,7 +107,7 @@ fn results(
         && let EvidenceOrigin::Session(Outcome { table_fill: (used, places), .. }) = source
     {
         let line = format!("kernel table: {used} of {places} places taken");
-        parts.push(Part::text(Weight::Note, line));
+        parts.push(ClosingPart::text(Weight::Note, line));
     }
     // What earlier runs saw counts as well where everything is in one file.
     parts.extend(of_targets(recording, whole.map_or(recording, |whole| &whole.recording)));
@@ -119,7 +119,7 @@ fn results(
 }
 
 /// What else a recording says, besides what its profile allows.
-pub(super) fn evidence(recording: &Recording, derivation: &Derivation) -> Vec<Part> {
+pub(super) fn evidence(recording: &Recording, derivation: &Derivation) -> Vec<ClosingPart> {
     let mut parts = vec![incomplete(recording)];
     parts.extend(derived::notes(derivation, &[]));
     parts.extend(derived::denied(recording, derivation));
@@ -128,11 +128,11 @@ pub(super) fn evidence(recording: &Recording, derivation: &Derivation) -> Vec<Pa
 }
 
 /// What a recording says of its targets; `all`: with what earlier runs saw.
-pub(super) fn of_targets(recording: &Recording, all: &Recording) -> Vec<Part> {
+pub(super) fn of_targets(recording: &Recording, all: &Recording) -> Vec<ClosingPart> {
     let mut parts = doubt::parts(recording);
-    parts.push(Part::list(Weight::Finding, departures(recording), "destination"));
-    parts.push(Part::list(Weight::Finding, of_pods(recording), "target"));
-    parts.push(Part::list(Weight::Finding, of_starts(all), "container"));
+    parts.push(ClosingPart::list(Weight::Finding, departures(recording), "destination"));
+    parts.push(ClosingPart::list(Weight::Finding, of_pods(recording), "target"));
+    parts.push(ClosingPart::list(Weight::Finding, of_starts(all), "container"));
     parts
 }
 
@@ -180,7 +180,7 @@ fn of_starts(recording: &Recording) -> Vec<String> {
 }
 
 /// What is missing, of each product that is incomplete.
-fn completeness(quiet: bool, products: &[DerivedProfile]) -> Vec<Part> {
+fn completeness(quiet: bool, products: &[DerivedProfile]) -> Vec<ClosingPart> {
     let lacking: Vec<&DerivedProfile> =
         products.iter().filter(|product| !product.recording.complete).collect();
     let mut parts = Vec::new();
@@ -200,20 +200,20 @@ fn completeness(quiet: bool, products: &[DerivedProfile]) -> Vec<Part> {
         reasons.map(move |reason| format!("incomplete: {}: {}", escape(label), printable(reason)))
     });
     let reasons = late::incomplete(&late).into_iter().chain(of_labels).collect();
-    parts.push(Part::list(Weight::Loss, reasons, "reason"));
+    parts.push(ClosingPart::list(Weight::Loss, reasons, "reason"));
     parts
 }
 
 /// Says that nothing was lost, or what the user accepted to be lost.
-fn complete(products: &[DerivedProfile], complete: bool) -> Part {
+fn complete(products: &[DerivedProfile], complete: bool) -> ClosingPart {
     let accepted: Vec<String> = products
         .iter()
         .filter_map(|product| accepted(product.label.as_deref(), &product.recording))
         .collect();
     if complete && accepted.is_empty() {
-        return Part::text(Weight::Result, "complete: nothing was lost");
+        return ClosingPart::text(Weight::Result, "complete: nothing was lost");
     }
-    Part::list(Weight::Loss, accepted, "accepted late start")
+    ClosingPart::list(Weight::Loss, accepted, "accepted late start")
 }
 
 /// What is missing of a recording that is complete because the user said so; nothing of any other.
@@ -234,10 +234,10 @@ pub(super) fn accepted(label: Option<&str>, recording: &Recording) -> Option<Str
 }
 
 /// Why a recording is incomplete, and what follows; what matters most comes first.
-pub(super) fn incomplete(recording: &Recording) -> Part {
+pub(super) fn incomplete(recording: &Recording) -> ClosingPart {
     let reasons = recording.incomplete_reasons.iter();
     let reasons = reasons.map(|reason| format!("incomplete: {}", printable(reason))).collect();
-    Part::list(Weight::Loss, reasons, "kind of loss")
+    ClosingPart::list(Weight::Loss, reasons, "kind of loss")
 }
 
 /// A reason, which a file may hold; its remedy stands on a line of its own.
@@ -257,11 +257,11 @@ fn opening(source: &EvidenceOrigin<'_>, recording: &Recording) -> String {
 }
 
 /// What a command that failed means for what was recorded.
-pub(super) fn failure(outcome: &Outcome) -> Option<Part> {
+pub(super) fn failure(outcome: &Outcome) -> Option<ClosingPart> {
     let line = outcome.failure().map(|status| {
         format!("warning: the command failed ({status}): the recording lacks the calls that it did not reach")
     });
-    line.map(|line| Part::text(Weight::Loss, line))
+    line.map(|line| ClosingPart::text(Weight::Loss, line))
 }
 
 pub(super) fn ending(outcome: &Outcome) -> String {

@@ -104,7 +104,7 @@ fn call(name: &str) -> Call {
 }
 
 /// What these options of `tracer profile` mean.
-pub(super) fn typed(options: &[&str]) -> cli::Derivation {
+pub(super) fn typed(options: &[&str]) -> cli::DerivationOptions {
     let words = ["tracer", "profile", "a.recording.json", "--out", "profile.json"];
     let cli = Cli::try_parse_from(words.iter().chain(options)).expect("it can be understood");
     match cli.subcommand {

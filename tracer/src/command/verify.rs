@@ -6,9 +6,9 @@ use super::{
     arguments,
     closing::in_full,
     cluster, derivation,
-    events::{self, Events},
+    events::{self, EventsFile},
     exit::Exit,
-    findings::{Ending, Findings},
+    findings::{Findings, RunOutcome},
     privileges,
     profile_file::ProfileFile,
     session_config::{self, WatchOptions, session_config},
@@ -74,7 +74,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         forward_kernel_log(|line| print_err(&line));
     }
     let mut live = live(typed);
-    let mut events = events.map(Events::new);
+    let mut events = events.map(EventsFile::new);
     let mut new_call = |call: &NewCall| {
         capabilities.look_at(call.pid);
         if let Some(events) = &mut events {
@@ -90,7 +90,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let outcome = runtime.block_on(session::record(&config, preparation, &mut signals, observers));
     live.finish();
     let outcome = outcome?;
-    let unwritten = events.and_then(Events::problem);
+    let unwritten = events.and_then(EventsFile::problem);
     capabilities.evaluate(&mut profile)?;
     if let Some(note) = profile.capabilities_note().filter(|_| !typed.quiet) {
         print_err(&note);
@@ -156,7 +156,7 @@ fn finish(
         print_err(&format!("{}: the older file", escape_path(&old)));
     }
     if typed.json {
-        let ending = Ending {
+        let ending = RunOutcome {
             profile: typed.profile.to_string_lossy().into_owned(),
             status: exit.code(),
             filter: filter_name(outcome, &findings),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    closing::{Part, Weight, in_full},
+    closing::{ClosingPart, Weight, in_full},
     denied::DeniedCall,
     findings::{Denied, Findings},
     profile_file::ProfileFile,
@@ -69,7 +69,7 @@ pub(super) fn report(
     let mut parts = vec![summary::incomplete(&outcome.recording)];
     if !typed.quiet {
         let accepted = summary::accepted(None, &outcome.recording);
-        parts.extend(accepted.map(|line| Part::text(Weight::Result, line)));
+        parts.extend(accepted.map(|line| ClosingPart::text(Weight::Result, line)));
     }
     parts.extend(summary::failure(outcome));
     text.push_str(&in_full(parts));
@@ -111,13 +111,13 @@ fn denied_calls(typed: &Verify, denied: &Denied, outcome: &Outcome) -> String {
     let elsewhere = elsewhere.map(|one| format!("  {}{}", one.line(), doubt(one)));
     let mut parts = vec![
         // No file holds them.
-        Part::list(Weight::Result, by_profile.collect(), "denied call").whole(),
-        Part::list(Weight::Result, intended.collect(), "refused call"),
+        ClosingPart::list(Weight::Result, by_profile.collect(), "denied call").whole(),
+        ClosingPart::list(Weight::Result, intended.collect(), "refused call"),
     ];
     if !denied.elsewhere.is_empty() {
         let head =
             "refused by another filter, the program's own or an outer one, and not by the profile:";
-        let calls = Part::list(Weight::Result, elsewhere.collect(), "refused call");
+        let calls = ClosingPart::list(Weight::Result, elsewhere.collect(), "refused call");
         parts.push(calls.below(head.to_owned()));
     }
     let parts = parts.into_iter().map(|part| if typed.verbose { part.whole() } else { part });
@@ -211,7 +211,7 @@ fn write_filters(text: &mut String, typed: &Verify, filters: &FilterCoverage, no
         FilterCoverage::Partly(paths) => {
             let line = |path| format!("incomplete: nothing is enforced in {}", escape(path));
             let lines = paths.iter().map(|path| line(path)).collect();
-            text.push_str(&in_full(vec![Part::list(Weight::Result, lines, "cgroup").whole()]));
+            text.push_str(&in_full(vec![ClosingPart::list(Weight::Result, lines, "cgroup").whole()]));
         }
         FilterCoverage::None | FilterCoverage::All => {}
     }

@@ -1,7 +1,7 @@
 //! What the closing block says of the files that were written.
 
 use super::{
-    closing::{Part, Weight},
+    closing::{ClosingPart, Weight},
     outputs::{DerivedProfile, Outputs},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 const NAMED: usize = 20;
 
 /// The files: of one profile each, of many the profiles.
-pub(super) fn parts(products: &[DerivedProfile], outputs: &Outputs) -> Vec<Part> {
+pub(super) fn parts(products: &[DerivedProfile], outputs: &Outputs) -> Vec<ClosingPart> {
     let whole = products.iter().filter(|product| product.label.is_none());
     let whole = whole.flat_map(|product| files(product, outputs)).collect();
     // What there is no profile of comes first: nobody would look for it.
@@ -29,8 +29,8 @@ pub(super) fn parts(products: &[DerivedProfile], outputs: &Outputs) -> Vec<Part>
     let labelled = failed.into_iter().chain(written);
     let labelled = labelled.map(|product| of_label(product, outputs)).collect();
     let mut parts = vec![
-        Part::list(Weight::Result, whole, "file").of_files(),
-        Part::list(Weight::Result, labelled, "profile").of_files(),
+        ClosingPart::list(Weight::Result, whole, "file").of_files(),
+        ClosingPart::list(Weight::Result, labelled, "profile").of_files(),
     ];
     parts.extend(old(products, outputs));
     if let Some(installation) = &outputs.installation {
@@ -40,7 +40,7 @@ pub(super) fn parts(products: &[DerivedProfile], outputs: &Outputs) -> Vec<Part>
             "securityContext: {{ seccompProfile: {{ type: Localhost, localhostProfile: {profile} }} }}"
         );
         let line = format!("{path}: the profile, for pods on this node\n{context}");
-        parts.push(Part::text(Weight::Result, line));
+        parts.push(ClosingPart::text(Weight::Result, line));
     }
     parts
 }
@@ -74,7 +74,7 @@ fn of_label(product: &DerivedProfile, outputs: &Outputs) -> String {
 }
 
 /// The evidence of other runs that was there before.
-fn old(products: &[DerivedProfile], outputs: &Outputs) -> [Part; 2] {
+fn old(products: &[DerivedProfile], outputs: &Outputs) -> [ClosingPart; 2] {
     let destinations = products.iter().filter_map(|product| outputs.files(product));
     let recordings = destinations.filter_map(|one| one.old_of(RECORDING));
     let partial = outputs.autosave().and_then(|one| one.old_of(PARTIAL));
@@ -82,8 +82,8 @@ fn old(products: &[DerivedProfile], outputs: &Outputs) -> [Part; 2] {
     let old = old.map(|path| format!("{}: the older evidence", escape_path(&path))).collect();
     let lines = outputs.earlier_lines().map(str::to_owned).collect();
     [
-        Part::list(Weight::Finding, old, "older recording").of_files(),
-        Part::list(Weight::Finding, lines, "line of older recordings").of_files(),
+        ClosingPart::list(Weight::Finding, old, "older recording").of_files(),
+        ClosingPart::list(Weight::Finding, lines, "line of older recordings").of_files(),
     ]
 }
 

@@ -33,7 +33,7 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundDecisions {
     /// The file that counts, and what is in it.
     pub file: Option<(PathBuf, Vec<u8>)>,
     /// Files on the way that do not count.
@@ -98,8 +98,8 @@ pub fn trusted() -> Vec<u32> {
 
 /// Finds the file in a directory, or in one above it. The search ends at the root, and at a
 /// directory that holds `.git`. A directory that does not exist yet is looked for as if it did.
-pub fn find(directory: &Path, trusted: &[u32]) -> Found {
-    let mut found = Found::default();
+pub fn find(directory: &Path, trusted: &[u32]) -> FoundDecisions {
+    let mut found = FoundDecisions::default();
     let Some(directory) = existing(directory) else { return found };
     for directory in directory.ancestors() {
         let path = directory.join(FILE_NAME);
@@ -187,7 +187,7 @@ mod tests {
         path
     }
 
-    fn reasons(found: &Found) -> Vec<String> {
+    fn reasons(found: &FoundDecisions) -> Vec<String> {
         found.ignored.iter().map(|one| one.why.to_string()).collect()
     }
 

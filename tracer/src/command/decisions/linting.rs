@@ -50,7 +50,7 @@ struct Evidence {
 /// # Errors
 /// The file that was typed cannot be read.
 pub fn lint_decisions(
-    typed: &cli::Decisions,
+    typed: &cli::DecisionOptions,
     profiles: &[(&Path, &str)],
 ) -> Result<Vec<LintedDecisions>> {
     let mut by_directory: BTreeMap<Option<&Path>, Option<PathBuf>> = BTreeMap::new();

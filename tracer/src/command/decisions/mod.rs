@@ -12,9 +12,9 @@ use std::{
 use anyhow::Result;
 use time::{Date, OffsetDateTime};
 
-use self::find::{Found, Ignored};
+use self::find::{FoundDecisions, Ignored};
 use super::{
-    input::{self, Kind},
+    input::{self, ExpectedFile},
     layout::{is_printed, names_directory},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) struct InForce {
 /// A file of decisions cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}:{problem}\n\nhint: {}", escape_path(.path), .problem.problem.remedy())]
-pub(super) struct Refused {
+pub(super) struct DecisionsFileError {
     /// The file.
     pub(super) path: PathBuf,
     /// What is wrong with it.
@@ -65,14 +65,14 @@ pub(super) fn directory_of(file: &Path) -> &Path {
 /// # Errors
 /// The file that was typed cannot be read.
 pub(super) fn locate(
-    typed: &cli::Decisions,
+    typed: &cli::DecisionOptions,
     directory: Option<&Path>,
 ) -> Result<Option<(PathBuf, Vec<u8>)>> {
     if let Some(path) = &typed.decisions_file {
-        return Ok(Some((path.clone(), input::read(Kind::Decisions, path)?)));
+        return Ok(Some((path.clone(), input::read(ExpectedFile::Decisions, path)?)));
     }
     let Some(directory) = directory.filter(|_| !typed.no_decisions) else { return Ok(None) };
-    let Found { file, ignored } = find::find(directory, &find::trusted());
+    let FoundDecisions { file, ignored } = find::find(directory, &find::trusted());
     ignored.iter().for_each(warn);
     Ok(file)
 }
@@ -88,11 +88,14 @@ impl InForce {
     ///
     /// # Errors
     /// They cannot be read.
-    pub(super) fn load(typed: &cli::Decisions, directory: Option<&Path>) -> Result<Option<Self>> {
+    pub(super) fn load(
+        typed: &cli::DecisionOptions,
+        directory: Option<&Path>,
+    ) -> Result<Option<Self>> {
         let Some((path, bytes)) = locate(typed, directory)? else { return Ok(None) };
         match read(&bytes) {
             Ok(decisions) => Ok(Some(Self { path, decisions, today: today() })),
-            Err(problem) => Err(Refused { path, problem }.into()),
+            Err(problem) => Err(DecisionsFileError { path, problem }.into()),
         }
     }
 
@@ -113,7 +116,7 @@ impl InForce {
     }
 
     /// What counts and was not decided otherwise on the command line; None: there nothing can be.
-    fn applied(&self, typed: Option<&cli::Derivation>) -> Vec<(&str, &Decision)> {
+    fn applied(&self, typed: Option<&cli::DerivationOptions>) -> Vec<(&str, &Decision)> {
         let is_left = |(name, decision): &(&str, &Decision)| {
             let opposite = typed.map(|typed| match decision.choice {
                 Choice::Allow => &typed.exclude,
@@ -130,7 +133,7 @@ impl InForce {
     /// A syscall is both included and excluded.
     pub(super) fn apply(
         &self,
-        typed: Option<&cli::Derivation>,
+        typed: Option<&cli::DerivationOptions>,
         options: ProfileOptions,
     ) -> Result<ProfileOptions> {
         let applied = self.applied(typed).into_iter();
@@ -138,7 +141,7 @@ impl InForce {
     }
 
     /// Which decisions are used, on one line for each choice; nothing when none is.
-    pub(super) fn provenance(&self, typed: Option<&cli::Derivation>) -> String {
+    pub(super) fn provenance(&self, typed: Option<&cli::DerivationOptions>) -> String {
         let mut text = String::new();
         let applied = self.applied(typed);
         for choice in Choice::ALL {
@@ -183,7 +186,7 @@ impl InForce {
 /// They cannot be read.
 pub(super) fn apply(
     out: &Path,
-    typed: &cli::Derivation,
+    typed: &cli::DerivationOptions,
     options: ProfileOptions,
 ) -> Result<ProfileOptions> {
     let directory = match (is_printed(out), names_directory(out)) {
@@ -228,7 +231,7 @@ mod tests {
         InForce { path: "/srv/tracer.toml".into(), decisions, today }
     }
 
-    fn typed(words: &[&str]) -> cli::Derivation {
+    fn typed(words: &[&str]) -> cli::DerivationOptions {
         let words = ["tracer", "profile", "-o", "out.json", "in.json"].iter().chain(words);
         match Cli::try_parse_from(words).expect("a command line").subcommand {
             Some(Subcommand::Profile(typed)) => typed.derivation,
@@ -302,7 +305,7 @@ mod tests {
     #[test]
     fn an_error_names_the_file_the_line_and_the_column() {
         let problem = read(b"[[allow]]\nsyscalls = 1\n").expect_err("no list");
-        let error = Refused { path: "/srv/tracer.toml".into(), problem };
+        let error = DecisionsFileError { path: "/srv/tracer.toml".into(), problem };
         let shown = error.to_string();
         assert!(shown.starts_with("/srv/tracer.toml:2:12: `syscalls` must be"), "{shown}");
         assert!(shown.contains("\n\nhint: write syscalls = "), "{shown}");

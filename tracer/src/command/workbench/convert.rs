@@ -9,7 +9,7 @@ use super::{
     input::{document, facts, remark},
 };
 use crate::{
-    cli::{Conditional, Convert, ConvertTo, Style},
+    cli::{ConditionalValue, Convert, ConvertTo, Style},
     command::{Exit, capabilities::CapabilityBasis, environment::owner, subject, usage::usage},
     message::{print, print_err},
     output::{
@@ -105,9 +105,9 @@ pub fn converted(options: &Convert) -> Result<Converted> {
         profile = denylist(&policy).with_context(in_it)?;
     }
     let conditional = match options.conditional {
-        Conditional::Error => ConditionalHandling::Error,
-        Conditional::Allow => ConditionalHandling::Allow,
-        Conditional::Deny => ConditionalHandling::Deny,
+        ConditionalValue::Error => ConditionalHandling::Error,
+        ConditionalValue::Allow => ConditionalHandling::Allow,
+        ConditionalValue::Deny => ConditionalHandling::Deny,
     };
     let choices = Choices { context: &context, conditional, name: &resource };
     let (text, notes) = convert(&profile, form, &choices).with_context(in_it)?;

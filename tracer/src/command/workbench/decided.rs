@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// They cannot be read.
-pub(super) fn beside(typed: &cli::Decisions, file: Option<&Path>) -> Result<Option<InForce>> {
+pub(super) fn beside(typed: &cli::DecisionOptions, file: Option<&Path>) -> Result<Option<InForce>> {
     // Standard input and the defaults of engines are nowhere.
     let file = file.filter(|file| file.exists());
     InForce::load(typed, file.map(directory_of))

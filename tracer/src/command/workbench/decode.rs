@@ -13,7 +13,7 @@ use crate::{
     command::{
         Exit,
         capabilities::CapabilityBasis,
-        input::{self, Kind},
+        input::{self, ExpectedFile},
         usage::usage,
     },
     encoding::{self, EncodingError},
@@ -76,7 +76,7 @@ pub fn run(options: &Decode) -> Result<Exit> {
 
 fn decoded(path: &Path, asked: Asked<'_>) -> Result<Decoded> {
     let name = input::name(path);
-    let bytes = input::read(Kind::Log, path)?;
+    let bytes = input::read(ExpectedFile::Log, path)?;
     match encoding::check(&bytes) {
         Err(EncodingError::Empty) => bail!("{name} is empty\n\nhint: {HINT}"),
         Err(error @ EncodingError::Utf16) => {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::{
     command::{
         capabilities::CapabilityBasis,
-        input::{self, Kind},
-        recordings::Refused,
+        input::{self, ExpectedFile},
+        recordings::RecordingFileError,
         refused_profile::RefusedProfile,
     },
     encoding::{self, EncodingError},
@@ -81,7 +81,7 @@ pub(super) fn document(path: &Path) -> Result<(String, Document)> {
     }
     let file = if path == Path::new(PODMAN) { podmans()? } else { path.to_owned() };
     let name = input::name(&file).to_string();
-    let bytes = input::read(Kind::Either, &file)?;
+    let bytes = input::read(ExpectedFile::Either, &file)?;
     let text = encoding::without_mark(&bytes);
     let document = Document::read(text).map_err(|error| refused(&file, text, error))?;
     let Document::Profile { field, base, notes, .. } = &document else {
@@ -116,7 +116,7 @@ fn refused(path: &Path, bytes: &[u8], error: DocumentError) -> anyhow::Error {
             RefusedProfile::new(input::name(path).to_string(), bytes, problem).into()
         }
         DocumentError::Recording(problem) => {
-            Refused::Faulty { path: path.to_owned(), problem }.into()
+            RecordingFileError::Faulty { path: path.to_owned(), problem }.into()
         }
         DocumentError::Unit(problem) => {
             anyhow::Error::new(problem).context(input::name(path).to_string())

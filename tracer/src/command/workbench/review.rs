@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use self::{
-    answer::{Line, Reply, ask},
+    answer::{InputLine, Reply, ask},
     store::Store,
 };
 use super::{
@@ -132,7 +132,7 @@ fn talk(
         say(questions, &text)?;
         let answer = ask(today(), |prompt| {
             say(questions, prompt)?;
-            Line::read(answers).context("the answers could not be read")
+            InputLine::read(answers).context("the answers could not be read")
         })?;
         match answer {
             Reply::Decided { choice, because, until } => {

@@ -34,14 +34,14 @@ pub(super) enum Reply {
 
 /// A line that was typed, or the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum InputLine {
     /// The line, without the spaces around it.
     Typed(String),
     /// No further line comes.
     End,
 }
 
-impl Line {
+impl InputLine {
     /// Reads a line. What is not UTF-8 in it is replaced.
     ///
     /// # Errors
@@ -59,10 +59,10 @@ impl Line {
 ///
 /// # Errors
 /// Those of `next`.
-pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Result<Reply> {
+pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<InputLine>) -> Result<Reply> {
     let mut prompt = PROMPT.to_owned();
     loop {
-        let Line::Typed(line) = next(&prompt)? else { return Ok(Reply::Quit) };
+        let InputLine::Typed(line) = next(&prompt)? else { return Ok(Reply::Quit) };
         let (word, reason) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         let choice = match word.to_lowercase().as_str() {
             "a" | "allow" => Choice::Allow,
@@ -77,8 +77,8 @@ pub(super) fn ask(today: Date, mut next: impl FnMut(&str) -> Result<Line>) -> Re
         let mut reason = reason.trim().to_owned();
         if reason.is_empty() {
             match next("because: ")? {
-                Line::Typed(line) => reason = line,
-                Line::End => return Ok(Reply::Quit),
+                InputLine::Typed(line) => reason = line,
+                InputLine::End => return Ok(Reply::Quit),
             }
         }
         match decided(choice, &reason, today) {
@@ -140,7 +140,7 @@ mod tests {
         let mut said = Vec::new();
         let answer = ask(day(2026), |prompt| {
             said.push(prompt.lines().next().unwrap_or_default().to_owned());
-            Ok(Line::read(&mut text)?)
+            Ok(InputLine::read(&mut text)?)
         });
         (answer.expect("an answer"), said)
     }

@@ -8,12 +8,12 @@ use time::Date;
 use crate::{
     command::{
         decisions::{
-            Refused, directory_of,
-            find::{self, Found},
+            DecisionsFileError, directory_of,
+            find::{self, FoundDecisions},
             warn,
         },
         environment::owner,
-        input::{self, Kind},
+        input::{self, ExpectedFile},
     },
     output::SingleFile,
     text::escape_path,
@@ -74,7 +74,7 @@ impl Store {
     pub(super) fn add(&mut self, new: &NewDecision<'_>) -> Result<()> {
         let text = String::from_utf8_lossy(&self.text()?).into_owned();
         let written = decisions::add(&text, new)
-            .map_err(|problem| Refused { path: self.path.clone(), problem })?;
+            .map_err(|problem| DecisionsFileError { path: self.path.clone(), problem })?;
         let decisions = self.parse(written.as_bytes())?;
         let file = SingleFile::prepare_for(&self.path, owner(), OPTION)?;
         file.write(written.as_bytes())
@@ -84,7 +84,7 @@ impl Store {
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Decisions> {
-        let refused = |problem| Refused { path: self.path.clone(), problem };
+        let refused = |problem| DecisionsFileError { path: self.path.clone(), problem };
         Ok(decisions::read(bytes).map_err(refused)?)
     }
 
@@ -92,7 +92,7 @@ impl Store {
     fn text(&self) -> Result<Vec<u8>> {
         if self.is_typed {
             let exists = self.path.exists();
-            let read = || input::read(Kind::Decisions, &self.path);
+            let read = || input::read(ExpectedFile::Decisions, &self.path);
             return Ok(if exists { read()? } else { Vec::new() });
         }
         match find::read(&self.path, &find::trusted()) {
@@ -108,7 +108,7 @@ impl Store {
 /// the one above.
 fn beside(profile: &Path) -> Result<PathBuf> {
     let directory = directory_of(profile);
-    let Found { file, ignored } = find::find(directory, &find::trusted());
+    let FoundDecisions { file, ignored } = find::find(directory, &find::trusted());
     let own = find::existing(directory)
         .with_context(|| format!("there is no directory {}", escape_path(directory)))?
         .join(FILE_NAME);
