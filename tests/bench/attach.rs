@@ -8,7 +8,7 @@ use std::{
 
 use aya::{Ebpf, programs::RawTracePoint};
 use tracer::bpf::{
-    ARGUMENT_VALUE_ENTRIES, Events, Hook, Options, Preparation, Recorder, syscall_tracepoints,
+    ARGUMENT_VALUE_ENTRIES, Events, Hook, LoadOptions, Preparation, Recorder, syscall_tracepoints,
 };
 
 use crate::Variant;
@@ -65,7 +65,7 @@ pub enum Attached {
 
 /// Attaches a variant.
 pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
-    let raw = Options {
+    let raw = LoadOptions {
         roots: groups.iter().map(|group| group.id()).collect(),
         targets: groups.iter().map(|group| group.id()).collect(),
         counts: true,
@@ -78,7 +78,7 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
     };
     let classic = || {
         let ids = syscall_tracepoints(Path::new("/sys"), true);
-        Options { hook: Hook::Classic(ids.expect("tracefs")), ..raw.clone() }
+        LoadOptions { hook: Hook::Classic(ids.expect("tracefs")), ..raw.clone() }
     };
     let attached = |options, btf| {
         let attached = Recorder::attach(&options, Preparation::begin(btf));
@@ -90,11 +90,11 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         Variant::Untraced => Attached::Nothing,
         Variant::Empty => Attached::Empty(Box::new(empty())),
         Variant::Tracer => tracer(raw),
-        Variant::TracerWithoutCounts => tracer(Options { counts: false, ..raw }),
+        Variant::TracerWithoutCounts => tracer(LoadOptions { counts: false, ..raw }),
         Variant::TracerWithoutBtf => attached(raw, false),
-        Variant::TracerDenied => tracer(Options { denied: true, ..raw }),
+        Variant::TracerDenied => tracer(LoadOptions { denied: true, ..raw }),
         Variant::TracerClassic => tracer(classic()),
-        Variant::TracerClassicDenied => tracer(Options { denied: true, ..classic() }),
+        Variant::TracerClassicDenied => tracer(LoadOptions { denied: true, ..classic() }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tests::{Cgroup, Running, ground_truth};
-use tracer::bpf::{Events, Hook, Options, Preparation, Recorder};
+use tracer::bpf::{Events, Hook, LoadOptions, Preparation, Recorder};
 use tracer_ebpf::flags;
 
 tests::trials! {
@@ -16,7 +16,7 @@ const IOCTL: i32 = 16;
 /// The kernel side alone, with room for few values, and a cgroup below which everything is
 /// recorded.
 fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
-    let options = Options {
+    let options = LoadOptions {
         roots: vec![above.id()],
         targets: vec![target.id()],
         counts: false,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::schema::Schema;
 use tests::temporary_directory;
-use tracer::preflight::{self, Sources};
+use tracer::preflight::{self, FactSources};
 use tracer::recording::event::{NewCall, NewValue};
 use tracer::recording::json::{event_line, to_json};
 use tracer::recording::{Call, DenyOutcome, Phase, Recording, TargetKind};
@@ -214,7 +214,7 @@ fn check_has_the_published_form() {
     let path = |name: &str| nowhere.path().join(name);
     let [proc, sys, boot] = ["proc", "sys", "boot"].map(path);
     let lacking =
-        preflight::evaluate(&preflight::gather(&Sources { proc, sys, boot, mount: false }));
+        preflight::evaluate(&preflight::gather(&FactSources { proc, sys, boot, mount: false }));
     let lacking: Value = serde_json::from_str(&tracer::json::pretty(&lacking)).expect("JSON");
     let run = tracer(nowhere.path(), &["check", "--json", "--localhost", "web.json"]);
     let here: Value = serde_json::from_str(&run.stdout).expect("JSON");

@@ -36,7 +36,7 @@ const MAX_ERRNO: i64 = 4095;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum AuditLine {
     /// A filter's decision.
     Seccomp(AuditRecord),
     /// A syscall that a rule of auditd watches.
@@ -151,19 +151,19 @@ impl fmt::Display for FilterAction {
 }
 
 /// Reads a line of a log, with whatever the log puts in front of it.
-pub fn parse(line: &str) -> Line {
+pub fn parse(line: &str) -> AuditLine {
     if let Some(lost) = lost(line) {
-        return Line::Lost(lost);
+        return AuditLine::Lost(lost);
     }
     if let Some(text) = after(line, &OF_SECCOMP) {
         return match parse_record(text) {
-            Some(record) => Line::Seccomp(record),
-            None => Line::Malformed(parse_syscall(text)),
+            Some(record) => AuditLine::Seccomp(record),
+            None => AuditLine::Malformed(parse_syscall(text)),
         };
     }
     match after(line, &OF_SYSCALL) {
-        Some(text) => parse_syscall(text).map_or(Line::Malformed(None), Line::Syscall),
-        None => Line::Other,
+        Some(text) => parse_syscall(text).map_or(AuditLine::Malformed(None), AuditLine::Syscall),
+        None => AuditLine::Other,
     }
 }
 
@@ -310,7 +310,7 @@ mod tests {
 
     fn record(line: &str) -> AuditRecord {
         match parse(line) {
-            Line::Seccomp(record) => record,
+            AuditLine::Seccomp(record) => record,
             other => panic!("{other:?}: {line}"),
         }
     }
@@ -386,7 +386,7 @@ mod tests {
     fn the_journals_own_field_is_read() {
         let (_, rest) = AUDITD.split_once("): ").expect("the stamp");
         assert_eq!(record(&format!("SECCOMP {rest}")).call.name(), Some("accept4"));
-        assert_eq!(parse("SECCOMP is a part of the kernel"), Line::Other);
+        assert_eq!(parse("SECCOMP is a part of the kernel"), AuditLine::Other);
     }
 
     #[test]
@@ -398,11 +398,11 @@ mod tests {
         };
         for end in [" compat=0", " compat=0 ip=0x7f", " "] {
             let (before, _) = LOG.split_once(" compat").expect("the field");
-            assert_eq!(parse(&format!("{before}{end}")), Line::Malformed(Some(whole.clone())));
+            assert_eq!(parse(&format!("{before}{end}")), AuditLine::Malformed(Some(whole.clone())));
         }
         // The number may lack digits.
         let (before, _) = LOG.split_once("0 compat").expect("the field");
-        assert_eq!(parse(before), Line::Malformed(None));
+        assert_eq!(parse(before), AuditLine::Malformed(None));
     }
 
     #[test]
@@ -425,7 +425,7 @@ mod tests {
     fn a_code_that_is_cut_off_is_no_code() {
         let cut = |length: usize| &KILL[..KILL.len() - length];
         for length in 1..8 {
-            assert!(matches!(parse(cut(length)), Line::Malformed(Some(_))), "{}", cut(length));
+            assert!(matches!(parse(cut(length)), AuditLine::Malformed(Some(_))), "{}", cut(length));
         }
         let unknown = format!("{} extra=1", KILL.replace("0x80000000", "0x12340000"));
         assert_eq!(record(&unknown).action, FilterAction::Other(0x1234_0000));
@@ -436,9 +436,9 @@ mod tests {
         let line = r#"type=SYSCALL msg=audit(1594067860.484:14540): arch=c000003e syscall=257 success=no exit=-13 a0=ffffff9c a1=7ffd a2=0 a3=0 items=1 ppid=1 pid=29064 auid=1000 comm="cat" exe="/bin/cat" key="x""#;
         let call = AuditedCall::Known(Abi::X86_64, 257);
         let expected = SyscallRecord { call, command: Some(escape("cat")), errno: Some(13) };
-        assert_eq!(parse(line), Line::Syscall(expected.clone()));
+        assert_eq!(parse(line), AuditLine::Syscall(expected.clone()));
         let made = line.replace("success=no exit=-13", "success=yes exit=3");
-        assert_eq!(parse(&made), Line::Syscall(SyscallRecord { errno: None, ..expected }));
+        assert_eq!(parse(&made), AuditLine::Syscall(SyscallRecord { errno: None, ..expected }));
     }
 
     #[test]
@@ -454,22 +454,28 @@ mod tests {
     #[test]
     fn losses_are_told() {
         let suppressed = "[ 1375.756960] kauditd_printk_skb: 44 callbacks suppressed";
-        assert_eq!(parse(suppressed), Line::Lost(Some(44)));
-        assert_eq!(parse("systemd-journald[230]: Missed 17 kernel messages"), Line::Lost(Some(17)));
-        assert_eq!(parse("I have Missed some kernel messages"), Line::Other);
+        assert_eq!(parse(suppressed), AuditLine::Lost(Some(44)));
+        assert_eq!(
+            parse("systemd-journald[230]: Missed 17 kernel messages"),
+            AuditLine::Lost(Some(17))
+        );
+        assert_eq!(parse("I have Missed some kernel messages"), AuditLine::Other);
         let lost = "[ 1.0] audit: audit_lost=3 audit_rate_limit=0 audit_backlog_limit=64";
-        assert_eq!(parse(lost), Line::Lost(None));
-        assert_eq!(parse("[ 1.0] audit: kauditd hold queue overflow"), Line::Lost(None));
+        assert_eq!(parse(lost), AuditLine::Lost(None));
+        assert_eq!(parse("[ 1.0] audit: kauditd hold queue overflow"), AuditLine::Lost(None));
     }
 
     #[test]
     fn what_is_no_such_line_is_told_apart() {
-        assert_eq!(parse("[ 1.0] audit: type=1400 audit(1.1:1): apparmor=\"DENIED\""), Line::Other);
-        assert_eq!(parse(""), Line::Other);
-        assert_eq!(parse(&LOG[..80]), Line::Malformed(None));
-        assert_eq!(parse(&LOG.replace("syscall=140", "syscall=x")), Line::Malformed(None));
+        assert_eq!(
+            parse("[ 1.0] audit: type=1400 audit(1.1:1): apparmor=\"DENIED\""),
+            AuditLine::Other
+        );
+        assert_eq!(parse(""), AuditLine::Other);
+        assert_eq!(parse(&LOG[..80]), AuditLine::Malformed(None));
+        assert_eq!(parse(&LOG.replace("syscall=140", "syscall=x")), AuditLine::Malformed(None));
         let huge = LOG.replace("syscall=140", "syscall=99999999999999999999");
-        assert_eq!(parse(&huge), Line::Malformed(None));
+        assert_eq!(parse(&huge), AuditLine::Malformed(None));
         let arm = record(&LOG.replace("c000003e", "c00000b7"));
         assert_eq!(arm.call, AuditedCall::Foreign(0xc000_00b7, 140));
         assert_eq!(record(&LOG.replace("=140", "=-1")).call, AuditedCall::Known(Abi::X86_64, -1));

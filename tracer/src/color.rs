@@ -8,7 +8,7 @@ use console::Style;
 
 /// What a mark says.
 #[derive(Clone, Copy)]
-pub enum Meaning {
+pub enum MarkMeaning {
     /// Something is missing.
     Incomplete,
     /// A filter refused a call.
@@ -18,13 +18,13 @@ pub enum Meaning {
 }
 
 /// How lines begin, and what of them is the mark.
-const MARKS: [(&str, Meaning); 3] = [
-    ("incomplete", Meaning::Incomplete),
-    ("denied", Meaning::Denied),
-    ("allowed beyond", Meaning::BeyondDefault),
+const MARKS: [(&str, MarkMeaning); 3] = [
+    ("incomplete", MarkMeaning::Incomplete),
+    ("denied", MarkMeaning::Denied),
+    ("allowed beyond", MarkMeaning::BeyondDefault),
 ];
 
-impl Meaning {
+impl MarkMeaning {
     /// A text in the colour of this meaning.
     pub fn paint(self, text: &str) -> String {
         let style = Style::new().bold().force_styling(true);

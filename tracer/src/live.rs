@@ -10,7 +10,7 @@ use console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    color::Meaning,
+    color::MarkMeaning,
     message::{is_colored, is_writable, print_err},
     recording::{Phase, event::NewCall},
     text::Escaped,
@@ -78,7 +78,7 @@ const LABEL: usize = 12;
 
 /// What the status line shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Status<'a> {
+pub struct StatusFigures<'a> {
     /// The names of the targets, escaped, when none of them exists.
     pub awaited: Option<&'a str>,
     /// Different calls that were seen so far, without those of runtimes that set containers up.
@@ -211,7 +211,7 @@ impl Live {
     }
 
     /// Brings the status line up to date.
-    pub fn status(&self, status: &Status<'_>) {
+    pub fn status(&self, status: &StatusFigures<'_>) {
         if self.detail != Detail::StatusLine || !is_writable() {
             return;
         }
@@ -220,12 +220,12 @@ impl Live {
         self.bar.tick();
     }
 
-    fn message(&self, status: &Status<'_>) -> String {
+    fn message(&self, status: &StatusFigures<'_>) -> String {
         // What matters most comes first: the end is cut off where there is no room.
         let (lost, unharmed) = match status.losses {
             0 => (String::new(), " · no losses"),
             losses => {
-                (format!("{} · ", painted(Meaning::Incomplete, &format!("{losses} LOST"))), "")
+                (format!("{} · ", painted(MarkMeaning::Incomplete, &format!("{losses} LOST"))), "")
             }
         };
         if let Some(targets) = status.awaited.filter(|_| status.calls == 0) {
@@ -233,7 +233,7 @@ impl Live {
         }
         let denied = match status.last_denied.filter(|_| self.denied_only) {
             Some(last) => {
-                let denied = painted(Meaning::Denied, &format!("{} denied", status.denied));
+                let denied = painted(MarkMeaning::Denied, &format!("{} denied", status.denied));
                 format!("{denied}, the last one {last} · ")
             }
             None => String::new(),
@@ -257,7 +257,7 @@ impl Live {
     }
 }
 
-fn painted(meaning: Meaning, text: &str) -> String {
+fn painted(meaning: MarkMeaning, text: &str) -> String {
     if is_colored() { meaning.paint(text) } else { text.to_owned() }
 }
 

@@ -3,13 +3,13 @@
 use super::*;
 use crate::{recording::DenyOutcome, syscalls::Abi, text::escape};
 
-fn message(status: &Status<'_>) -> String {
+fn message(status: &StatusFigures<'_>) -> String {
     Live::new(Detail::StatusLine).message(status)
 }
 
 #[test]
 fn awaited_targets_are_named_until_the_first_call() {
-    let mut status = Status { awaited: Some("shop/web-0"), ..Status::default() };
+    let mut status = StatusFigures { awaited: Some("shop/web-0"), ..StatusFigures::default() };
     assert_eq!(message(&status), "waiting for shop/web-0 · no losses");
     status.calls = 1;
     assert_eq!(message(&status), "1 calls seen · none yet · no losses");
@@ -17,7 +17,7 @@ fn awaited_targets_are_named_until_the_first_call() {
 
 #[test]
 fn a_status_is_calls_quiet_rate_and_losses() {
-    let status = Status {
+    let status = StatusFigures {
         calls: 42,
         set_up: 61,
         denied: 1,
@@ -25,11 +25,11 @@ fn a_status_is_calls_quiet_rate_and_losses() {
         quiet_for: Some(Duration::from_millis(2900)),
         calls_per_second: Some(1234.5),
         losses: 2,
-        ..Status::default()
+        ..StatusFigures::default()
     };
     let expected = "42 calls seen, 61 in set-up · last new one 2 s ago · 1234 calls/s";
     assert_eq!(message(&status), format!("2 LOST · {expected}"));
-    let unharmed = Status { losses: 0, ..status };
+    let unharmed = StatusFigures { losses: 0, ..status };
     assert_eq!(message(&unharmed), format!("{expected} · no losses"));
     let denied_only = Live::new(Detail::StatusLine).of_denied_calls().message(&status);
     assert_eq!(denied_only, format!("2 LOST · 1 denied, the last one mount, to sh · {expected}"));
@@ -37,7 +37,7 @@ fn a_status_is_calls_quiet_rate_and_losses() {
 
 #[test]
 fn a_line_is_cut_to_the_width_at_any_width() {
-    let colored = format!("{} · no losses", Meaning::Incomplete.paint("2 LOST · 42 calls"));
+    let colored = format!("{} · no losses", MarkMeaning::Incomplete.paint("2 LOST · 42 calls"));
     for line in [
         "waiting for 厨房/网站-0, 厨房/网站-1 · no losses",
         "42 calls seen · last new one 2 s ago · 1234 calls/s · no losses",

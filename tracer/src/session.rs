@@ -30,7 +30,7 @@ mod tracker;
 
 pub use self::{
     child::CommandRequest,
-    config::{Observers, Outcome, Purpose, SessionConfig, Stop, Targets},
+    config::{Observers, Purpose, SessionConfig, SessionOutcome, Stop, Targets},
     pipeline::record,
     signals::{Signals, StopSignal},
 };

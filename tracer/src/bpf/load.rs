@@ -30,7 +30,7 @@ const BPF_LOOP: KernelVersion = KernelVersion::new(5, 17, 0);
 
 /// How the kernel side is loaded and attached.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct LoadOptions {
     /// Ids of the cgroups below which everything is tracked. At most 64.
     pub roots: Vec<u64>,
     /// Ids of the uppermost cgroups of the targets that exist: processes that leave them are
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 /// The configuration, with what the options say beside what is known of the kernel.
-pub(super) fn configure(options: &Options, kernel: &Config) -> Config {
+pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
@@ -69,7 +69,7 @@ pub(super) fn configure(options: &Options, kernel: &Config) -> Config {
 }
 
 pub(super) fn load(
-    options: &Options,
+    options: &LoadOptions,
     config: &Config,
     loader: EbpfLoader<'static>,
 ) -> Result<Ebpf, KernelError> {

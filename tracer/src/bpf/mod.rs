@@ -38,7 +38,7 @@ pub use self::{
     error::KernelError,
     hook::Hook,
     kernel_log::forward_kernel_log,
-    load::Options,
+    load::LoadOptions,
     maps::EventBuffer,
     preparation::Preparation,
     recorder::{Events, KernelLog, Recorder, Totals},

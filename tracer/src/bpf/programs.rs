@@ -16,7 +16,7 @@ use tracer_ebpf::{
 use super::{
     error::KernelError,
     hook::Hook,
-    load::Options,
+    load::LoadOptions,
     perf_event::PerfEvent,
     program_info,
     refusal::{Refusal, causes},
@@ -103,10 +103,10 @@ impl Programs {
     /// seen to make a call was seen to come.
     pub(super) fn attach(
         ebpf: &mut Ebpf,
-        options: &Options,
+        options: &LoadOptions,
         members: bool,
     ) -> Result<Self, KernelError> {
-        let Options { hook, fall_back, denied, .. } = *options;
+        let LoadOptions { hook, fall_back, denied, .. } = *options;
         let members = if members { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE][..] } else { &[] };
         let on_calls = if denied { &[ENTER_TRACKING, EXIT, TASK_EXIT][..] } else { &[ENTER] };
         // The largest one first.

@@ -17,7 +17,7 @@ use super::{
     cgroup_table::{CgroupTable, CgroupTotals},
     denials::{Denials, Processes},
     error::KernelError,
-    load::{Options, configure, insert_roots, load},
+    load::{LoadOptions, configure, insert_roots, load},
     maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, map_error, take_map, typed},
     membership::Membership,
     mmap_array::MmapArray,
@@ -78,7 +78,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: what the kernel refused.
     pub fn attach(
-        options: &Options,
+        options: &LoadOptions,
         preparation: Preparation,
     ) -> Result<(Self, Events), KernelError> {
         let (KernelFacts { config, btf }, loader) = preparation.finish()?;

@@ -19,7 +19,7 @@ use crate::{
 /// # Errors
 /// No profile can have the name.
 pub fn run(options: &Check) -> Result<Exit> {
-    let mut checks = preflight::evaluate(&preflight::gather(&preflight::Sources::default()));
+    let mut checks = preflight::evaluate(&preflight::gather(&preflight::FactSources::default()));
     if let Some(name) = &options.localhost {
         let profile =
             LocalhostProfile::new(name).map_err(|error| usage(&format!("--localhost: {error}")))?;
@@ -32,6 +32,6 @@ pub fn run(options: &Check) -> Result<Exit> {
         print(&preflight::render(&checks)).context("the standard output could not be written")?;
     }
     let named = checks.last().filter(|_| options.localhost.is_some());
-    let is_there = named.is_none_or(|check| check.status == preflight::Status::Ok);
+    let is_there = named.is_none_or(|check| check.status == preflight::CheckStatus::Ok);
     Ok(if preflight::can_trace(&checks) && is_there { Exit::Complete } else { Exit::Failed })
 }

@@ -13,7 +13,7 @@ use crate::{
         cluster::{Access, Question},
         grammar::Meaning,
         inventory::Inventory,
-        membership::Group,
+        membership::PodGroup,
         selector::Selector,
         workload::Pods,
     },
@@ -37,7 +37,7 @@ pub(super) fn question(specs: &[TargetSpec], typed: &Cluster) -> Result<Option<Q
         }
         return Ok(None);
     }
-    let groups: Vec<Group> =
+    let groups: Vec<PodGroup> =
         specs.iter().flat_map(|spec| &spec.meanings).filter_map(group).collect();
     if groups.is_empty() {
         print_err(
@@ -75,12 +75,12 @@ pub(super) fn question(specs: &[TargetSpec], typed: &Cluster) -> Result<Option<Q
 }
 
 /// The pods that a meaning is about.
-fn group(meaning: &Meaning) -> Option<Group> {
+fn group(meaning: &Meaning) -> Option<PodGroup> {
     match meaning {
         Meaning::Workload { group, .. } => Some(group.clone()),
         Meaning::PodName { namespace, pod } | Meaning::PodContainer { namespace, pod, .. } => {
             let (namespace, pods) = (namespace.clone(), Pods::Beginning(pod.clone()));
-            Some(Group { namespace, pods, selector: Selector::default() })
+            Some(PodGroup { namespace, pods, selector: Selector::default() })
         }
         _ => None,
     }

@@ -10,13 +10,13 @@ use crate::{
     cli::Record,
     output::formats::{PATCH, PROFILE, RECORDING},
     recording::{Recording, TargetKind},
-    session::Outcome,
+    session::SessionOutcome,
 };
 
 /// The line; nothing when no answer is right for certain.
 pub(super) fn line(
     typed: &Record,
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
     products: &[DerivedProfile],
     outputs: &Outputs,
 ) -> Option<String> {

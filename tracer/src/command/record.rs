@@ -27,7 +27,7 @@ use crate::{
     message::print_err,
     profile::DeriveError,
     recording::{Recording, denied, event::NewCall, json},
-    session::{self, Observers, Outcome, Purpose, SessionConfig, Signals, Stop},
+    session::{self, Observers, Purpose, SessionConfig, SessionOutcome, Signals, Stop},
     target::{TargetSpec, not_found::alike},
     text::{Escaped, escape, escape_path},
 };
@@ -109,7 +109,7 @@ pub fn run(typed: &Record) -> Result<Exit> {
 fn finish(
     typed: &Record,
     missing: &[Missing],
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
     outputs: &mut Outputs,
     events: Option<EventsFile>,
 ) -> Result<Exit> {
@@ -187,7 +187,7 @@ fn never_came(
     typed: &Record,
     specs: &[TargetSpec],
     config: &SessionConfig,
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
 ) -> Vec<Missing> {
     let was_there = |name: &str| {
         let mut selections = config.targets.selections.iter().filter(|one| one.name == name);
@@ -236,7 +236,7 @@ fn without_profile(
     Ok(Exit::Incomplete)
 }
 
-fn exit(typed: &Record, outcome: &Outcome, complete: bool) -> Exit {
+fn exit(typed: &Record, outcome: &SessionOutcome, complete: bool) -> Exit {
     match outcome.failure() {
         Some(status) if !typed.ignore_status => Exit::of_failure(status),
         _ if complete => Exit::Complete,
@@ -247,10 +247,10 @@ fn exit(typed: &Record, outcome: &Outcome, complete: bool) -> Exit {
 /// Runs the session, and shows it.
 fn observe(
     typed: &Record,
-    session: impl FnOnce(Observers<'_>) -> Result<Outcome>,
+    session: impl FnOnce(Observers<'_>) -> Result<SessionOutcome>,
     outputs: &mut Outputs,
     mut events: Option<&mut EventsFile>,
-) -> Result<Outcome> {
+) -> Result<SessionOutcome> {
     let has_status_line = typed.command.is_empty() && typed.live != LiveView::None;
     let mut live = Live::new(session_config::detail(typed.derivation.quiet, has_status_line));
     if typed.live != LiveView::Syscalls {

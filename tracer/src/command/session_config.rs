@@ -21,7 +21,7 @@ use crate::{
     cli::AttachValue,
     live::Detail,
     message::print_err,
-    preflight::{self, Check, HookChoice},
+    preflight::{self, HookChoice, PreflightCheck},
     session::{CommandRequest, Purpose, SessionConfig, Signals, Targets},
     sys::Filter,
     target::{cgroup::CgroupRoot, grammar::TargetSpec},
@@ -57,7 +57,7 @@ pub(super) fn host(specs: &[TargetSpec], attach: AttachValue) -> Result<TracingH
         AttachValue::Raw => HookChoice::Raw,
         AttachValue::Classic => HookChoice::Classic,
     };
-    let facts = preflight::gather(&preflight::Sources::default());
+    let facts = preflight::gather(&preflight::FactSources::default());
     let checks = preflight::evaluate(&facts);
     preflight::required_for_tracing(&checks)?;
     let hook = preflight::choose(&facts, choice)?;
@@ -65,7 +65,7 @@ pub(super) fn host(specs: &[TargetSpec], attach: AttachValue) -> Result<TracingH
         print_err(&warning);
     }
     let fall_back = choice == HookChoice::Auto;
-    let wanted = |check: &&Check| match check.name {
+    let wanted = |check: &&PreflightCheck| match check.name {
         "attach" => fall_back,
         "kernel" | "lockdown" => true,
         _ => false,

@@ -5,7 +5,7 @@ use crate::{
     recording::{ContainerIdentity, Target},
     target::{
         grammar::{Meaning, TargetSpec},
-        membership::Group,
+        membership::PodGroup,
         workload::Pods,
     },
 };
@@ -45,7 +45,7 @@ fn workloads(
     let meanings = specs.iter().flat_map(|spec| &spec.meanings);
     let found = meanings.filter_map(|meaning| match meaning {
         Meaning::Workload {
-            group: Group { namespace, pods: pods @ Pods::Of { kind, name }, .. },
+            group: PodGroup { namespace, pods: pods @ Pods::Of { kind, name }, .. },
             ..
         } if is_meant(namespace, pods) => {
             let (namespace, name) = (namespace.clone(), name.clone());

@@ -16,7 +16,7 @@ use crate::{
         pods::{PodCount, pod_counts},
         starts::{StartCount, starts},
     },
-    session::{Outcome, Stop},
+    session::{SessionOutcome, Stop},
     text::{Escaped, escape, escape_path},
 };
 
@@ -26,7 +26,7 @@ pub(super) const NO_FILE: &str = "-v shows them";
 /// Where the evidence came from.
 pub(super) enum EvidenceOrigin<'a> {
     /// It was recorded just now.
-    Session(&'a Outcome),
+    Session(&'a SessionOutcome),
     /// It was read from files.
     Files(&'a MergedRecordings<'a>),
 }
@@ -104,7 +104,7 @@ fn results(
         parts.extend(derived::parts(recording, derivation, recorded_now, choices));
     }
     if choices.verbose
-        && let EvidenceOrigin::Session(Outcome { table_fill: (used, places), .. }) = source
+        && let EvidenceOrigin::Session(SessionOutcome { table_fill: (used, places), .. }) = source
     {
         let line = format!("kernel table: {used} of {places} places taken");
         parts.push(ClosingPart::text(Weight::Note, line));
@@ -257,14 +257,14 @@ fn opening(source: &EvidenceOrigin<'_>, recording: &Recording) -> String {
 }
 
 /// What a command that failed means for what was recorded.
-pub(super) fn failure(outcome: &Outcome) -> Option<ClosingPart> {
+pub(super) fn failure(outcome: &SessionOutcome) -> Option<ClosingPart> {
     let line = outcome.failure().map(|status| {
         format!("warning: the command failed ({status}): the recording lacks the calls that it did not reach")
     });
     line.map(|line| ClosingPart::text(Weight::Loss, line))
 }
 
-pub(super) fn ending(outcome: &Outcome) -> String {
+pub(super) fn ending(outcome: &SessionOutcome) -> String {
     let seconds = outcome.recording.duration_seconds;
     let why = match outcome.stop {
         Stop::Signal(stop) => format!("stopped by {}", stop.signal),

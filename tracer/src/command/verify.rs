@@ -25,7 +25,7 @@ use crate::{
     output::{Destination, OutputError, formats::PROFILE},
     profile::{OciRuntime, lacking::Lacking, oci},
     recording::{TargetKind, event::NewCall, filters::FilterCoverage},
-    session::{self, Observers, Outcome, Purpose, Targets},
+    session::{self, Observers, Purpose, SessionOutcome, Targets},
     text::escape_path,
 };
 
@@ -120,7 +120,7 @@ fn warn(typed: &Verify, profile: &ProfileFile, targets: &Targets) {
 fn finish(
     typed: &Verify,
     profile: &ProfileFile,
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
     destination: Option<&Destination>,
     unwritten: Option<&OutputError>,
 ) -> Result<Exit> {
@@ -169,7 +169,7 @@ fn finish(
 }
 
 /// What is known of the filter on the target, in a word.
-fn filter_name(outcome: &Outcome, findings: &Findings) -> &'static str {
+fn filter_name(outcome: &SessionOutcome, findings: &Findings) -> &'static str {
     match outcome.filters {
         _ if !findings.contradictions.is_empty() => "another",
         FilterCoverage::NoCalls => "unseen",
@@ -188,7 +188,7 @@ fn live(typed: &Verify) -> Live {
 
 fn exit(
     profile: &ProfileFile,
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
     findings: &Findings,
     misses_events: bool,
 ) -> Exit {
@@ -210,6 +210,6 @@ fn exit(
 }
 
 /// The profile lets calls pass and logs them, and the log could not be read as a whole.
-fn misses_logged(profile: &ProfileFile, outcome: &Outcome) -> bool {
+fn misses_logged(profile: &ProfileFile, outcome: &SessionOutcome) -> bool {
     outcome.audit.is_some() && profile.policy.may_log()
 }

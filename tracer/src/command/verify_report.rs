@@ -13,7 +13,7 @@ use crate::{
     cli::Verify,
     profile::{advice::of_a_runtime, lacking::Lacking, policy::Policy},
     recording::{Phase, Recording, filters::FilterCoverage},
-    session::Outcome,
+    session::SessionOutcome,
     syscalls,
     text::{escape, escape_path},
 };
@@ -25,7 +25,7 @@ const NAMES: usize = 3;
 pub(super) fn report(
     typed: &Verify,
     profile: &ProfileFile,
-    outcome: &Outcome,
+    outcome: &SessionOutcome,
     findings: &Findings,
     misses_logged: bool,
 ) -> String {
@@ -101,7 +101,7 @@ pub(super) fn missing_for_runtimes(typed: &Verify, lacking: &[Lacking]) -> Strin
 }
 
 /// The calls, each on a line of its own; of many the first ones.
-fn denied_calls(typed: &Verify, denied: &Denied, outcome: &Outcome) -> String {
+fn denied_calls(typed: &Verify, denied: &Denied, outcome: &SessionOutcome) -> String {
     let doubt = |one: &DeniedCall| doubt(one, &outcome.recording);
     let by_profile = denied.by_profile.iter();
     let by_profile = by_profile.map(|one| format!("denied: {}{}", one.line(), doubt(one)));

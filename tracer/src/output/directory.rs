@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::output_dir::{self, OutputDir, directory_of};
-use super::{Destination, OutputError, Owner, Step, name};
+use super::{Destination, OutputError, OutputStep, Owner, name};
 
 /// Mode of a directory that is made, less what the umask takes away.
 const MODE: Mode = Mode::from_raw_mode(0o755);
@@ -104,16 +104,17 @@ fn make(path: &Path, owner: Option<Owner>) -> Result<OutputDir, OutputError> {
     let made = match rustix::fs::mkdirat(above.descriptor(), name, MODE) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
-        Err(errno) => return Err(above.failed(Step::Create, errno)),
+        Err(errno) => return Err(above.failed(OutputStep::Create, errno)),
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let descriptor: OwnedFd = rustix::fs::openat(above.descriptor(), name, flags, Mode::empty())
-        .map_err(|errno| output_dir::failed(Step::Open, path, OPTION, errno.into()))?;
+        .map_err(|errno| output_dir::failed(OutputStep::Open, path, OPTION, errno.into()))?;
     if !made {
         return Ok(OutputDir::new(descriptor, path.to_owned(), None, OPTION));
     }
     if let Some(owner) = above.owner() {
-        output_dir::give(&descriptor, owner).map_err(|errno| above.failed(Step::Chown, errno))?;
+        output_dir::give(&descriptor, owner)
+            .map_err(|errno| above.failed(OutputStep::Chown, errno))?;
     }
     above.sync()?;
     let owner = above.owner();

@@ -137,7 +137,7 @@ pub enum OutputError {
     #[error("cannot {step} in the directory {}", escape_path(.directory))]
     Io {
         /// What was being done.
-        step: Step,
+        step: OutputStep,
         /// The directory.
         directory: PathBuf,
         /// What the kernel said.
@@ -159,7 +159,7 @@ fn list(paths: &[PathBuf]) -> String {
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum OutputStep {
     /// Opening the directory.
     Open,
     /// Looking at what is there.
@@ -182,7 +182,7 @@ pub enum Step {
     Keep,
 }
 
-impl std::fmt::Display for Step {
+impl std::fmt::Display for OutputStep {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Open => "open files",

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::output_dir::{self, Content, Kept, OutputDir, Visibility};
 use super::staged::{Durability, Staged};
-use super::{NAME_MAX, OutputError, Step};
+use super::{NAME_MAX, OutputError, OutputStep};
 use crate::profile::kubernetes::LocalhostProfile;
 
 /// Mode of the directories that are made.
@@ -119,7 +119,7 @@ impl Installation {
 
     fn copy_of_root(&self) -> Result<OutputDir, OutputError> {
         let copy = self.root.descriptor().try_clone();
-        let copy = copy.map_err(|error| self.root.failed(Step::Open, error))?;
+        let copy = copy.map_err(|error| self.root.failed(OutputStep::Open, error))?;
         Ok(below_root(copy, self.root()))
     }
 }
@@ -139,7 +139,7 @@ fn open_below(above: &OutputDir, name: &str) -> Result<Option<OutputDir>, Output
         Ok(descriptor) => Ok(Some(below_root(descriptor, path))),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::LOOP) => Err(OutputError::Link { path }),
-        Err(errno) => Err(output_dir::failed(Step::Open, &path, OPTION, errno.into())),
+        Err(errno) => Err(output_dir::failed(OutputStep::Open, &path, OPTION, errno.into())),
     }
 }
 
@@ -148,7 +148,7 @@ fn make_below(above: &OutputDir, name: &str) -> Result<OutputDir, OutputError> {
     let made = match rustix::fs::mkdirat(above.descriptor(), name, MODE) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
-        Err(errno) => return Err(above.failed(Step::Create, errno)),
+        Err(errno) => return Err(above.failed(OutputStep::Create, errno)),
     };
     let directory = open_below(above, name)?;
     let directory =
@@ -156,7 +156,7 @@ fn make_below(above: &OutputDir, name: &str) -> Result<OutputDir, OutputError> {
     if made {
         // The umask may have taken away what the readers need.
         rustix::fs::fchmod(directory.descriptor(), MODE)
-            .map_err(|errno| directory.failed(Step::Chown, errno))?;
+            .map_err(|errno| directory.failed(OutputStep::Chown, errno))?;
         above.sync()?;
     }
     Ok(directory)

@@ -35,7 +35,7 @@ mod stream;
 
 pub use destination::{Destination, Keeping};
 pub use directory::Directory;
-pub use error::{FileTypeFound, OutputError, Step};
+pub use error::{FileTypeFound, OutputError, OutputStep};
 pub use format::{Export, Format};
 pub use installation::Installation;
 pub use single::SingleFile;

@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::recreated::Origin;
-use super::{FileTypeFound, OutputError, Owner, Step};
+use super::recreated::DirectoryOrigin;
+use super::{FileTypeFound, OutputError, OutputStep, Owner};
 
 /// Mode of the files, unless the umask takes something away.
 const MODE: Mode = Mode::from_raw_mode(0o644);
@@ -72,7 +72,7 @@ pub(super) struct OutputDir {
     /// The directory, or the one that was made in its place after it was removed.
     descriptor: Mutex<Arc<OwnedFd>>,
     /// What it takes to make it again.
-    origin: Option<Origin>,
+    origin: Option<DirectoryOrigin>,
     path: PathBuf,
     owner: Option<Owner>,
     /// The option that chooses another directory, for remedies.
@@ -92,7 +92,8 @@ impl OutputDir {
     ) -> Result<Self, OutputError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(path, flags, Mode::empty());
-        let descriptor = opened.map_err(|errno| failed(Step::Open, path, option, errno.into()))?;
+        let descriptor =
+            opened.map_err(|errno| failed(OutputStep::Open, path, option, errno.into()))?;
         let owner = owner.filter(|owner| is_theirs(&descriptor, *owner));
         Ok(Self::new(descriptor, path.to_owned(), owner, option))
     }
@@ -104,7 +105,7 @@ impl OutputDir {
         owner: Option<Owner>,
         option: &'static str,
     ) -> Self {
-        let origin = Origin::of(&descriptor);
+        let origin = DirectoryOrigin::of(&descriptor);
         let descriptor = Mutex::new(Arc::new(descriptor));
         Self { descriptor, origin, path, owner, option, written: Mutex::default() }
     }
@@ -145,7 +146,7 @@ impl OutputDir {
     pub(super) fn check_target(&self, name: &str) -> Result<(), OutputError> {
         let found = match rustix::fs::statat(self.descriptor(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(self.failed(Step::Examine, errno)),
+            Err(errno) => return Err(self.failed(OutputStep::Examine, errno)),
             Ok(status) => FileType::from_raw_mode(status.st_mode),
         };
         if found != FileType::RegularFile {
@@ -174,11 +175,11 @@ impl OutputDir {
         let file = match rustix::fs::openat(self.descriptor(), name, flags, Mode::empty()) {
             Ok(file) => std::fs::File::from(file),
             Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(self.failed(Step::Read, errno)),
+            Err(errno) => return Err(self.failed(OutputStep::Read, errno)),
         };
         let mut bytes = Vec::new();
         let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|error| self.failed(Step::Read, error))?;
+        read.map_err(|error| self.failed(OutputStep::Read, error))?;
         Ok(Some(bytes))
     }
 
@@ -191,7 +192,7 @@ impl OutputDir {
     pub(super) fn remove_any(&self, name: &str) -> Result<(), OutputError> {
         match rustix::fs::unlinkat(self.descriptor(), name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(self.failed(Step::Remove, errno)),
+            Err(errno) => Err(self.failed(OutputStep::Remove, errno)),
         }
     }
 
@@ -205,26 +206,26 @@ impl OutputDir {
     pub(super) fn sync(&self) -> Result<(), OutputError> {
         match rustix::fs::fsync(self.descriptor()) {
             Ok(()) | Err(Errno::INVAL) => Ok(()),
-            Err(errno) => Err(self.failed(Step::Sync, errno)),
+            Err(errno) => Err(self.failed(OutputStep::Sync, errno)),
         }
     }
 
-    pub(super) fn failed(&self, step: Step, source: impl Into<io::Error>) -> OutputError {
+    pub(super) fn failed(&self, step: OutputStep, source: impl Into<io::Error>) -> OutputError {
         failed(step, &self.path(), self.option, source.into())
     }
 }
 
 /// Tells the causes that have a remedy of their own from the others.
 pub(super) fn failed(
-    step: Step,
+    step: OutputStep,
     directory: &Path,
     option: &'static str,
     source: io::Error,
 ) -> OutputError {
     let directory = directory.to_owned();
     match (step, Errno::from_io_error(&source)) {
-        (Step::Open, Some(Errno::NOENT)) => OutputError::NoDirectory { path: directory },
-        (Step::Open, Some(Errno::NOTDIR)) => OutputError::NotADirectory { path: directory },
+        (OutputStep::Open, Some(Errno::NOENT)) => OutputError::NoDirectory { path: directory },
+        (OutputStep::Open, Some(Errno::NOTDIR)) => OutputError::NotADirectory { path: directory },
         (_, Some(Errno::ROFS)) => OutputError::ReadOnly { directory, option },
         (_, Some(Errno::ACCESS | Errno::PERM)) => OutputError::Denied { directory, option },
         (_, Some(Errno::NOSPC | Errno::DQUOT)) => OutputError::Full { directory, option },

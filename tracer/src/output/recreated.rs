@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 /// Where an open directory was, and what it was like.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct DirectoryOrigin {
     /// The directory that it was in.
     above: OwnedFd,
     name: OsString,
@@ -17,7 +17,7 @@ pub(super) struct Origin {
     mode: Mode,
 }
 
-impl Origin {
+impl DirectoryOrigin {
     /// None when it is unknown.
     pub(super) fn of(directory: &OwnedFd) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FlockOperation, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::output_dir::{Content, Kept, MODE_PRIVATE, OutputDir, Visibility, give, random};
-use super::{OutputError, Step, stale};
+use super::{OutputError, OutputStep, stale};
 
 /// The most files of one name that are kept under numbers.
 const MOST_KEPT: u32 = 99;
@@ -30,7 +30,7 @@ impl OutputDir {
             Err(Errno::NOENT) => self.make_again().and_then(|directory| self.create_in(directory)),
             other => other,
         }
-        .map_err(|errno| self.failed(Step::Create, errno))
+        .map_err(|errno| self.failed(OutputStep::Create, errno))
     }
 
     fn create_in(self: &Arc<Self>, directory: Arc<OwnedFd>) -> Result<TempFile, Errno> {
@@ -114,14 +114,14 @@ impl TempFile {
         durability: Durability,
     ) -> Result<Self, OutputError> {
         let output_dir = &self.output_dir;
-        self.file.write_all(bytes).map_err(|error| output_dir.failed(Step::Write, error))?;
+        self.file.write_all(bytes).map_err(|error| output_dir.failed(OutputStep::Write, error))?;
         if let Some(owner) = output_dir.owner() {
-            give(&self.file, owner).map_err(|errno| output_dir.failed(Step::Chown, errno))?;
+            give(&self.file, owner).map_err(|errno| output_dir.failed(OutputStep::Chown, errno))?;
         }
         rustix::fs::fchmod(&self.file, visibility.mode())
-            .map_err(|errno| output_dir.failed(Step::Chown, errno))?;
+            .map_err(|errno| output_dir.failed(OutputStep::Chown, errno))?;
         if durability == Durability::OnDisk {
-            self.file.sync_all().map_err(|error| output_dir.failed(Step::Sync, error))?;
+            self.file.sync_all().map_err(|error| output_dir.failed(OutputStep::Sync, error))?;
         }
         Ok(self)
     }
@@ -139,7 +139,7 @@ impl TempFile {
     /// The same, under the first number that is free.
     fn keep_numbered(&self, name: &str) -> Result<Option<String>, OutputError> {
         let directory = &*self.directory;
-        let failed = |errno| self.output_dir.failed(Step::Keep, errno);
+        let failed = |errno| self.output_dir.failed(OutputStep::Keep, errno);
         loop {
             let number = self.output_dir.free_number(name)?;
             let kept =
@@ -169,7 +169,7 @@ impl TempFile {
     /// The name is not free for a moment, where the file system has hard links.
     fn keep_as(&self, name: &str, old: &str) -> Result<bool, OutputError> {
         let directory = &*self.directory;
-        let failed = |errno| self.output_dir.failed(Step::Keep, errno);
+        let failed = |errno| self.output_dir.failed(OutputStep::Keep, errno);
         let link = stale::name(random().map_err(failed)?);
         match rustix::fs::linkat(directory, name, directory, &link, AtFlags::empty()) {
             Ok(()) => rustix::fs::renameat(directory, &link, directory, old),
@@ -185,7 +185,7 @@ impl TempFile {
         let directory = &*self.directory;
         if let Some(name) = &self.name {
             rustix::fs::renameat(directory, name, directory, to)
-                .map_err(|errno| self.output_dir.failed(Step::Rename, errno))?;
+                .map_err(|errno| self.output_dir.failed(OutputStep::Rename, errno))?;
         }
         self.name = None;
         Ok(())

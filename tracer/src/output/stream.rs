@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::output_dir::{OutputDir, Visibility, directory_of};
 use super::staged::Durability;
-use super::{OutputError, Owner, Step};
+use super::{OutputError, OutputStep, Owner};
 
 /// A file that is written to bit by bit. It takes the place of a regular file of its name with the
 /// first bytes.
@@ -39,7 +39,7 @@ impl Stream {
     /// # Errors
     /// The file cannot be created or written to.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        let failed = |error| self.output_dir.failed(Step::Write, error);
+        let failed = |error| self.output_dir.failed(OutputStep::Write, error);
         let file = match &mut self.file {
             Some(file) => file,
             empty => {

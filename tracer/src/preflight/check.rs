@@ -7,11 +7,11 @@ use crate::text::escape;
 
 /// One requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct PreflightCheck {
     /// What it is about, in a few words.
     pub name: &'static str,
     /// The verdict.
-    pub status: Status,
+    pub status: CheckStatus,
     /// What was found.
     pub detail: String,
     /// What cannot be done without it; empty when all is well.
@@ -27,7 +27,7 @@ pub struct Check {
 /// A verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum CheckStatus {
     /// It is there, or nothing speaks against it.
     Ok,
     /// It is not there.
@@ -36,7 +36,7 @@ pub enum Status {
     Warning,
 }
 
-impl Status {
+impl CheckStatus {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -61,10 +61,10 @@ pub struct PreflightError {
 }
 
 /// A check that is passed.
-pub(super) fn ok(name: &'static str, required: bool, detail: impl Into<String>) -> Check {
-    Check {
+pub(super) fn ok(name: &'static str, required: bool, detail: impl Into<String>) -> PreflightCheck {
+    PreflightCheck {
         name,
-        status: Status::Ok,
+        status: CheckStatus::Ok,
         detail: detail.into(),
         consequence: "",
         remedy: None,
@@ -72,13 +72,13 @@ pub(super) fn ok(name: &'static str, required: bool, detail: impl Into<String>) 
     }
 }
 
-impl Check {
+impl PreflightCheck {
     pub(super) fn missing(self, consequence: &'static str, remedy: impl Into<String>) -> Self {
-        Self { status: Status::Missing, consequence, remedy: Some(remedy.into()), ..self }
+        Self { status: CheckStatus::Missing, consequence, remedy: Some(remedy.into()), ..self }
     }
 
     pub(super) fn warning(self, consequence: &'static str, remedy: impl Into<String>) -> Self {
-        Self { status: Status::Warning, consequence, remedy: Some(remedy.into()), ..self }
+        Self { status: CheckStatus::Warning, consequence, remedy: Some(remedy.into()), ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns the facts of a host into checks. Pure.
 
-use super::check::{Check, ok, version};
+use super::check::{PreflightCheck, ok, version};
 use super::facts::{HierarchyFacts, HostFacts, KernelConfig, Tracepoint, UNKNOWN_USER};
 use super::hook;
 use crate::syscalls::HOST;
@@ -23,7 +23,7 @@ const IN_A_CONTAINER: &str =
     "in a container, mount the host's /sys/fs/cgroup into it (read-only is enough)";
 
 /// One check for each requirement, always the same ones in the same order.
-pub fn evaluate(facts: &HostFacts) -> Vec<Check> {
+pub fn evaluate(facts: &HostFacts) -> Vec<PreflightCheck> {
     vec![
         machine(facts),
         kernel(facts),
@@ -40,7 +40,7 @@ pub fn evaluate(facts: &HostFacts) -> Vec<Check> {
     ]
 }
 
-fn machine(facts: &HostFacts) -> Check {
+fn machine(facts: &HostFacts) -> PreflightCheck {
     let check = ok("machine", true, &facts.machine);
     if facts.machine == HOST.machine {
         return check;
@@ -48,26 +48,31 @@ fn machine(facts: &HostFacts) -> Check {
     check.missing("only x86_64 is supported", "run tracer on an x86_64 host")
 }
 
-fn kernel(facts: &HostFacts) -> Check {
+fn kernel(facts: &HostFacts) -> PreflightCheck {
     let check = ok("kernel", true, format!("Linux {}", facts.release));
     let boot = |(major, minor)| format!("boot a kernel of version {major}.{minor} or newer");
     match version(&facts.release) {
         Some(version) if version >= KERNEL_TESTED => check,
         Some(version) if version >= KERNEL_MIN => {
             let (major, minor) = KERNEL_TESTED;
-            Check { detail: format!("{}, tested from {major}.{minor} on", check.detail), ..check }
-                .warning("tracing may fail, and was not tested", boot(KERNEL_TESTED))
+            PreflightCheck {
+                detail: format!("{}, tested from {major}.{minor} on", check.detail),
+                ..check
+            }
+            .warning("tracing may fail, and was not tested", boot(KERNEL_TESTED))
         }
         Some(_) => check.missing("too old for tracing", boot(KERNEL_MIN)),
         None => check.warning("its version cannot be read", boot(KERNEL_TESTED)),
     }
 }
 
-fn bpf(facts: &HostFacts) -> Check {
+fn bpf(facts: &HostFacts) -> PreflightCheck {
     let check = ok("BPF", true, "assumed available (the kernel configuration cannot be read)");
     let Some(config) = &facts.config else { return check };
-    let detail =
-        |text: &str| Check { detail: format!("{text} in {}", source(config)), ..check.clone() };
+    let detail = |text: &str| PreflightCheck {
+        detail: format!("{text} in {}", source(config)),
+        ..check.clone()
+    };
     // BPF_EVENTS: programs on tracepoints. It needs PERF_EVENTS and one of KPROBE_EVENTS,
     // UPROBE_EVENTS.
     for option in ["BPF_SYSCALL", "BPF_EVENTS"] {
@@ -79,7 +84,7 @@ fn bpf(facts: &HostFacts) -> Check {
     detail("CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS")
 }
 
-fn capabilities(facts: &HostFacts) -> Check {
+fn capabilities(facts: &HostFacts) -> PreflightCheck {
     let has = |capability: u32| facts.capabilities & (1 << capability) != 0;
     let check = |detail: &str| ok("capabilities", true, detail);
     let enough = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
@@ -114,7 +119,7 @@ fn capabilities(facts: &HostFacts) -> Check {
 
 /// `confidentiality` forbids what reads kernel memory: `LOCKDOWN_BPF_READ_KERNEL`
 /// (include/linux/security.h).
-fn lockdown(facts: &HostFacts) -> Check {
+fn lockdown(facts: &HostFacts) -> PreflightCheck {
     const FORBIDDEN: &str = "BPF programs may not read kernel memory";
     const BOOT: &str = "boot with lockdown=integrity or without lockdown";
     let check = |detail: &str| ok("lockdown", true, detail);
@@ -142,7 +147,7 @@ fn lockdown(facts: &HostFacts) -> Check {
     check("assumed off (securityfs is not mounted, and nothing asks for it)")
 }
 
-fn tracepoint(facts: &HostFacts) -> Check {
+fn tracepoint(facts: &HostFacts) -> PreflightCheck {
     let check = |detail: String| ok("tracepoint", true, detail);
     let absent = |detail: String| {
         let remedy = "boot a kernel with CONFIG_TRACEPOINTS=y and CONFIG_FTRACE_SYSCALLS=y";
@@ -169,7 +174,7 @@ fn missing_option(config: &KernelConfig) -> Option<&'static str> {
     ["TRACEPOINTS", "HAVE_SYSCALL_TRACEPOINTS"].into_iter().find(|option| !config.has(option))
 }
 
-fn cgroup(facts: &HostFacts) -> Check {
+fn cgroup(facts: &HostFacts) -> PreflightCheck {
     let cgroup = &facts.cgroup;
     let check = |detail: String| ok(CGROUP, true, detail);
     let boot = "boot with systemd.unified_cgroup_hierarchy=1";
@@ -204,7 +209,7 @@ fn cgroup(facts: &HostFacts) -> Check {
 }
 
 /// The warning that the hierarchy is seen in part only; none when it is seen whole, or not at all.
-pub(super) fn part_of_hierarchy(cgroup: &HierarchyFacts) -> Option<Check> {
+pub(super) fn part_of_hierarchy(cgroup: &HierarchyFacts) -> Option<PreflightCheck> {
     let place =
         cgroup.mount_point.as_ref().filter(|_| cgroup.error.is_none() && !cgroup.host_root)?;
     let detail = format!("at {}, which shows only a part of it", place.display());
@@ -212,7 +217,7 @@ pub(super) fn part_of_hierarchy(cgroup: &HierarchyFacts) -> Option<Check> {
     Some(ok(CGROUP, true, detail).warning("targets outside that part cannot be found", remedy))
 }
 
-fn btf(facts: &HostFacts) -> Check {
+fn btf(facts: &HostFacts) -> PreflightCheck {
     if facts.btf {
         return ok("BTF", false, "/sys/kernel/btf/vmlinux");
     }
@@ -223,7 +228,7 @@ fn btf(facts: &HostFacts) -> Check {
 }
 
 /// Enforcement, not tracing: a host without it can still learn profiles for others.
-fn seccomp(facts: &HostFacts) -> Check {
+fn seccomp(facts: &HostFacts) -> PreflightCheck {
     let check = |detail: String| ok("seccomp", false, detail);
     let absent = |detail: String| {
         check(detail).warning(
@@ -247,7 +252,7 @@ fn seccomp(facts: &HostFacts) -> Check {
 
 /// Information: which other ABIs programs can use here. The boot parameter exists since 6.7
 /// (Documentation/admin-guide/kernel-parameters.txt, `ia32_emulation`).
-fn compat(facts: &HostFacts) -> Check {
+fn compat(facts: &HostFacts) -> PreflightCheck {
     let check = |detail: &str| ok("32-bit calls", false, detail);
     let parameter = facts
         .command_line
@@ -267,7 +272,7 @@ fn compat(facts: &HostFacts) -> Check {
 }
 
 /// Information: it bears on users other than root only.
-fn unprivileged_bpf(facts: &HostFacts) -> Check {
+fn unprivileged_bpf(facts: &HostFacts) -> PreflightCheck {
     let detail = match facts.unprivileged_bpf_disabled {
         Some(0) => "allowed to every user",
         Some(_) => "allowed to privileged users only",

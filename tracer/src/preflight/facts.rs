@@ -18,7 +18,7 @@ const LENGTH_MAX: u64 = 8 << 20;
 
 /// Where to look; other places are for tests.
 #[derive(Clone, Debug)]
-pub struct Sources {
+pub struct FactSources {
     /// `/proc`
     pub proc: PathBuf,
     /// `/sys`
@@ -29,7 +29,7 @@ pub struct Sources {
     pub mount: bool,
 }
 
-impl Default for Sources {
+impl Default for FactSources {
     fn default() -> Self {
         Self { proc: "/proc".into(), sys: "/sys".into(), boot: "/boot".into(), mount: true }
     }
@@ -125,8 +125,8 @@ impl KernelConfig {
 }
 
 /// Gathers the facts. What cannot be read is left out: `evaluate` decides what follows.
-pub fn gather(sources: &Sources) -> HostFacts {
-    let Sources { proc, sys, boot, mount } = sources;
+pub fn gather(sources: &FactSources) -> HostFacts {
+    let FactSources { proc, sys, boot, mount } = sources;
     let line = |path: PathBuf| text(&path).map(|text| text.trim().to_owned());
     let status = text(&proc.join("self/status")).unwrap_or_default();
     let release = line(proc.join("sys/kernel/osrelease")).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Decides where the programs on system calls are attached. Pure.
 
-use super::check::{Check, PreflightError, ok, version};
+use super::check::{PreflightCheck, PreflightError, ok, version};
 use super::facts::HostFacts;
 use crate::bpf::{Hook, TracepointIds};
 
@@ -45,7 +45,7 @@ pub fn choose(facts: &HostFacts, choice: HookChoice) -> Result<Hook, PreflightEr
 }
 
 /// Where the programs go when the user does not choose, and why.
-pub fn check(facts: &HostFacts) -> Check {
+pub fn check(facts: &HostFacts) -> PreflightCheck {
     let (major, minor) = PREEMPTED_SINCE;
     let since =
         format!("from Linux {major}.{minor} on the kernel may preempt a program on raw ones");

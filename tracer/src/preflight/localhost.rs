@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::check::{Check, Status};
+use super::check::{CheckStatus, PreflightCheck};
 use crate::profile::{kubernetes::LocalhostProfile, oci};
 
 /// What keeps a profile from being used.
@@ -23,27 +23,34 @@ enum Unusable {
 /// The kubelet hands on the path; the runtime reads the file when it makes a container, and answers
 /// an error when it cannot, which the pod's status shows as `CreateContainerError` (containerd:
 /// `cannot load seccomp profile`).
-pub fn localhost(kubelet_root: &Path, profile: &LocalhostProfile) -> Check {
+pub fn localhost(kubelet_root: &Path, profile: &LocalhostProfile) -> PreflightCheck {
     let path = kubelet_root.join("seccomp").join(profile.as_str());
     let place = path.display();
     let (status, detail, remedy) = match inspect(&path) {
-        Ok(()) => (Status::Ok, format!("{place} is there"), None),
+        Ok(()) => (CheckStatus::Ok, format!("{place} is there"), None),
         Err(Unusable::Missing) => (
-            Status::Missing,
+            CheckStatus::Missing,
             missing(&path),
             Some(format!("copy the profile there: install -D -m 644 PROFILE {place}")),
         ),
         Err(Unusable::Invalid(why)) => (
-            Status::Missing,
+            CheckStatus::Missing,
             format!("{place} cannot be used: {why}"),
             Some("put a profile there that `tracer enforce --check` accepts".to_owned()),
         ),
     };
     let consequence = match status {
-        Status::Ok => "",
+        CheckStatus::Ok => "",
         _ => "a container whose pod names it is not created on this node (CreateContainerError)",
     };
-    Check { name: "localhost profile", status, detail, consequence, remedy, required: false }
+    PreflightCheck {
+        name: "localhost profile",
+        status,
+        detail,
+        consequence,
+        remedy,
+        required: false,
+    }
 }
 
 fn inspect(path: &Path) -> Result<(), Unusable> {
@@ -93,7 +100,7 @@ mod tests {
         let profile = LocalhostProfile::new("profiles/web.json").expect("a path");
         let check = || localhost(root.path(), &profile);
         let found = check();
-        assert_eq!(found.status, Status::Missing);
+        assert_eq!(found.status, CheckStatus::Missing);
         assert!(found.detail.contains("nor is its directory below"), "{}", found.detail);
         assert!(found.consequence.contains("CreateContainerError"));
         let directory = root.path().join("seccomp/profiles");
@@ -102,12 +109,12 @@ mod tests {
         assert!(check().remedy.expect("a remedy").contains("install -D"));
         fs::write(directory.join("web.json"), "{}").expect("written");
         let found = check();
-        assert_eq!(found.status, Status::Missing);
+        assert_eq!(found.status, CheckStatus::Missing);
         assert!(found.detail.contains("cannot be used: "), "{}", found.detail);
         fs::write(directory.join("web.json"), r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#)
             .expect("written");
         let found = check();
-        assert_eq!((found.status, found.consequence), (Status::Ok, ""));
+        assert_eq!((found.status, found.consequence), (CheckStatus::Ok, ""));
         fs::remove_file(directory.join("web.json")).expect("removed");
         fs::create_dir(directory.join("web.json")).expect("made");
         assert!(check().detail.contains("no regular file"));

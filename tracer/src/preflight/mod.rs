@@ -10,9 +10,9 @@ pub mod hook;
 pub mod localhost;
 pub mod report;
 
-pub use check::{Check, PreflightError, Status, version};
+pub use check::{CheckStatus, PreflightCheck, PreflightError, version};
 pub use evaluate::evaluate;
-pub use facts::{HostFacts, Sources, gather};
+pub use facts::{FactSources, HostFacts, gather};
 pub use hook::{HookChoice, choose};
 pub use localhost::localhost;
 pub use report::{can_trace, hidden_targets, render, required_for_tracing, warning};

@@ -52,13 +52,13 @@ fn fine() -> HostFacts {
 }
 
 /// The checks that are not passed, after a change to facts that pass all.
-fn troubles(change: impl FnOnce(&mut HostFacts)) -> Vec<Check> {
+fn troubles(change: impl FnOnce(&mut HostFacts)) -> Vec<PreflightCheck> {
     let mut facts = fine();
     change(&mut facts);
-    evaluate(&facts).into_iter().filter(|check| check.status != Status::Ok).collect()
+    evaluate(&facts).into_iter().filter(|check| check.status != CheckStatus::Ok).collect()
 }
 
-fn only(change: impl FnOnce(&mut HostFacts)) -> Check {
+fn only(change: impl FnOnce(&mut HostFacts)) -> PreflightCheck {
     let mut checks = troubles(change);
     assert_eq!(checks.len(), 1, "{checks:?}");
     let check = checks.remove(0);
@@ -66,16 +66,16 @@ fn only(change: impl FnOnce(&mut HostFacts)) -> Check {
     check
 }
 
-fn missing(name: &str, change: impl FnOnce(&mut HostFacts)) -> Check {
+fn missing(name: &str, change: impl FnOnce(&mut HostFacts)) -> PreflightCheck {
     let check = only(change);
-    assert_eq!((check.name, check.status, check.required), (name, Status::Missing, true));
+    assert_eq!((check.name, check.status, check.required), (name, CheckStatus::Missing, true));
     assert!(!can_trace(std::slice::from_ref(&check)));
     check
 }
 
 fn warning(name: &str, change: impl FnOnce(&mut HostFacts)) {
     let check = only(change);
-    assert_eq!((check.name, check.status), (name, Status::Warning));
+    assert_eq!((check.name, check.status), (name, CheckStatus::Warning));
     assert!(can_trace(&[check]));
 }
 
@@ -144,14 +144,18 @@ fn lockdown_without_securityfs() {
         (found.status, found.detail)
     };
     let (status, shown) = detail(&|_| {});
-    assert_eq!(status, Status::Ok);
+    assert_eq!(status, CheckStatus::Ok);
     assert!(shown.starts_with("assumed "), "{shown}");
     let (status, shown) =
         detail(&|facts| facts.command_line = "quiet lockdown=confidentiality".to_owned());
-    assert_eq!(status, Status::Warning);
+    assert_eq!(status, CheckStatus::Warning);
     assert!(shown.contains("command line"), "{shown}");
     let (status, shown) = detail(&|facts| facts.config = Some(config()));
-    assert_eq!((status, shown.as_str()), (Status::Ok, "not in force"), "a kernel without lockdown");
+    assert_eq!(
+        (status, shown.as_str()),
+        (CheckStatus::Ok, "not in force"),
+        "a kernel without lockdown"
+    );
 }
 
 #[test]
@@ -316,7 +320,7 @@ fn facts_are_read_from_files() {
     place("sys/fs/cgroup/unified/web/cgroup.procs", b"2\n");
     let mount = format!("2 1 0:2 / {} rw - cgroup2 none rw\n", unified.display());
     place("proc/self/mountinfo", mount.as_bytes());
-    let sources = Sources {
+    let sources = FactSources {
         proc: directory.path().join("proc"),
         sys: directory.path().join("sys"),
         boot: directory.path().join("boot"),
@@ -363,7 +367,7 @@ fn facts_are_read_from_files() {
 
 #[test]
 fn an_empty_host_is_evaluated_without_failing() {
-    let nowhere = Sources {
+    let nowhere = FactSources {
         proc: "/nonexistent".into(),
         sys: "/nonexistent".into(),
         boot: "/nonexistent".into(),
@@ -377,7 +381,7 @@ fn an_empty_host_is_evaluated_without_failing() {
 /// What it finds differs from host to host; that it finds something does not.
 #[test]
 fn this_host() {
-    let facts = gather(&Sources::default());
+    let facts = gather(&FactSources::default());
     assert!(!facts.release.is_empty() && !facts.machine.is_empty());
     eprint!("{}", render(&evaluate(&facts)));
 }

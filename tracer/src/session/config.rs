@@ -94,7 +94,7 @@ pub struct Observers<'a> {
 
 /// How a session ended, and what it recorded.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct SessionOutcome {
     /// The evidence.
     pub recording: Recording,
     /// Why it ended.
@@ -113,7 +113,7 @@ pub struct Outcome {
     pub inventory: Inventory,
 }
 
-impl Outcome {
+impl SessionOutcome {
     /// How the command failed by itself. A command that tracer or a signal to both ended did not
     /// fail.
     pub fn failure(&self) -> Option<ExitStatus> {

@@ -13,7 +13,7 @@ use super::{
     late::Late,
     lives::{Lives, Sight},
     moves::Moves,
-    names::Names,
+    names::CgroupNames,
     tracker::TargetTracker,
 };
 use crate::{
@@ -36,7 +36,7 @@ const MAX_UNPLACED: usize = 1 << 16;
 
 /// Handles the events, and keeps what they report.
 pub(super) struct EventHandler {
-    pub(super) names: Names,
+    pub(super) names: CgroupNames,
     pub(super) labels: Labels,
     pub(super) moves: Moves,
     pub(super) activity: Activity,
@@ -56,7 +56,7 @@ impl EventHandler {
     /// Knows nothing yet. `began`: when the recording did, in nanoseconds since boot.
     pub(super) fn new(tracker: TargetTracker, began: u64) -> Self {
         Self {
-            names: Names::default(),
+            names: CgroupNames::default(),
             labels: Labels::new(),
             moves: Moves::default(),
             activity: Activity::default(),
@@ -147,7 +147,7 @@ impl EventHandler {
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         let mut placed = Vec::new();
-        let is_unknown = |names: &Names, id: &&u64| !names.paths.contains_key(id);
+        let is_unknown = |names: &CgroupNames, id: &&u64| !names.paths.contains_key(id);
         let missing: Vec<u64> =
             recorded.iter().filter(|id| is_unknown(&self.names, id)).copied().collect();
         if !missing.is_empty() {

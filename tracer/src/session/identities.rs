@@ -11,7 +11,7 @@ use crate::{
         inventory::Inventory,
         known::{Known, Match},
         matcher::TargetMatcher,
-        membership::Membership,
+        membership::PodMembership,
         names::{self, Carried, ContainerName, Engine, carried},
         pod::Pod,
         report::RuntimeResponse,
@@ -32,7 +32,7 @@ pub(super) struct Identities {
 }
 
 /// A container, as a cgroup's path and the runtimes' reports say.
-pub(super) struct Container {
+pub(super) struct IdentifiedContainer {
     pub(super) id: String,
     /// Short, and escaped.
     pub(super) label: Escaped,
@@ -83,7 +83,9 @@ impl Identities {
         let pod = self.inventory.container(id).and_then(|container| container.pod.as_ref());
         let is_open = |pod: &Pod| {
             let mut groups = self.matchers.iter().flat_map(TargetMatcher::groups);
-            groups.any(|group| self.inventory.members.membership(pod, group) == Membership::Unknown)
+            groups.any(|group| {
+                self.inventory.members.membership(pod, group) == PodMembership::Unknown
+            })
         };
         pod.is_some_and(is_open)
     }
@@ -156,11 +158,11 @@ impl Identities {
     }
 
     /// The same for people who watch.
-    pub(super) fn container(&self, path: &str) -> Option<Container> {
+    pub(super) fn container(&self, path: &str) -> Option<IdentifiedContainer> {
         let identity = self.identity(path)?;
         let (top, _) = containers_in(path).find(|(_, name)| name.id == identity.id)?;
         let label = escape(&identity.short_label());
-        Some(Container { id: identity.id, label, top: top.into() })
+        Some(IdentifiedContainer { id: identity.id, label, top: top.into() })
     }
 
     /// The pod of a container that no runtime reported, when the API server reported the pod.
@@ -179,7 +181,7 @@ impl Identities {
         let facts = members.facts(pod).filter(|facts| facts.source == MembershipSource::Api);
         let groups = self.matchers.iter().flat_map(TargetMatcher::groups);
         let source = groups.into_iter().find_map(|group| match members.membership(pod, group) {
-            Membership::Is(source) => Some(source),
+            PodMembership::Is(source) => Some(source),
             _ => None,
         });
         let owner = facts.and_then(|facts| facts.owners.last());

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::identities::Container;
+use super::identities::IdentifiedContainer;
 use crate::{
     cgroup_path::CgroupPath,
     live::Mark,
@@ -101,7 +101,11 @@ impl Lives {
     }
 
     /// Takes a sight. `container`: whose it is; None: of no container.
-    pub(super) fn sight(&mut self, container: Option<Container>, sight: &Sight<'_>) -> Seen {
+    pub(super) fn sight(
+        &mut self,
+        container: Option<IdentifiedContainer>,
+        sight: &Sight<'_>,
+    ) -> Seen {
         let no_container =
             Seen { marks: Vec::new(), phase: Phase::Workload, is_new: sight.is_first };
         let Some(container) = container else { return no_container };
@@ -159,7 +163,7 @@ impl Lives {
 }
 
 impl Life {
-    fn new(container: &Container, sight: &Sight<'_>, is_late: bool) -> Self {
+    fn new(container: &IdentifiedContainer, sight: &Sight<'_>, is_late: bool) -> Self {
         Self {
             label: container.label.clone(),
             first: sight.path.clone(),

@@ -59,7 +59,7 @@ impl World {
 
     /// A call in a container of one digit, whose cgroup has that id.
     fn call(&mut self, id: char, cgroup: u64, number: i32, class: u16) {
-        let container = Container {
+        let container = IdentifiedContainer {
             id: id.to_string(),
             label: escape(&id.to_string()),
             top: format!("/docker/{id}").as_str().into(),

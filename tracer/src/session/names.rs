@@ -18,7 +18,7 @@ const MAX_DESTINATIONS: usize = 1 << 14;
 
 /// What is known of the hierarchy.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct CgroupNames {
     /// Path of each known cgroup.
     pub(super) paths: HashMap<u64, CgroupPath>,
     /// New cgroups whose parents were gone when they were announced. What the parents announced is
@@ -31,7 +31,7 @@ pub(super) struct Names {
     destinations: HashMap<u64, CgroupPath>,
 }
 
-impl Names {
+impl CgroupNames {
     /// Takes in what a walk of the file system found.
     pub(super) fn learn(&mut self, nodes: &[CgroupNode]) {
         self.paths.extend(nodes.iter().map(|node| (node.id, node.path.clone())));
@@ -215,8 +215,8 @@ mod tests {
         event
     }
 
-    fn names() -> Names {
-        let mut names = Names::default();
+    fn names() -> CgroupNames {
+        let mut names = CgroupNames::default();
         names.learn(&[
             CgroupNode { path: "/".into(), id: 1, occupied: true },
             CgroupNode { path: "/docker".into(), id: 5, occupied: false },

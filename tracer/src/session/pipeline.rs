@@ -9,7 +9,7 @@ use super::{
     audit::Audit,
     autosave::Autosave,
     child::{RunningCommand, ended},
-    config::{Observers, Outcome, SessionConfig, Stop},
+    config::{Observers, SessionConfig, SessionOutcome, Stop},
     setup::announce,
     signals::{SignalRequest, Signals},
     state::Session,
@@ -40,7 +40,7 @@ pub async fn record(
     preparation: Preparation,
     signals: &mut Signals,
     mut observers: Observers<'_>,
-) -> Result<Outcome> {
+) -> Result<SessionOutcome> {
     let mut session = Session::begin(config, preparation)?;
     announce(&session.recorder, config, &session.events.tracker.selections, observers.live);
     session.start_command()?;
@@ -181,7 +181,7 @@ impl Session<'_> {
     }
 
     /// Reads everything, and assembles the recording.
-    fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<Outcome> {
+    fn finish(mut self, stop: Stop, observers: &mut Observers<'_>) -> Result<SessionOutcome> {
         self.poll(observers)?;
         self.show_ends(observers)?;
         let snapshot = self.recorder.drain()?;
@@ -193,7 +193,7 @@ impl Session<'_> {
         if let (Some(command), Some(request)) = (&self.command, &self.config.command) {
             recording.command = Some(command.outcome(request));
         }
-        Ok(Outcome {
+        Ok(SessionOutcome {
             filters,
             passed,
             recording,

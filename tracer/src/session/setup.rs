@@ -11,7 +11,7 @@ use super::{
     tracker::TargetTracker,
 };
 use crate::{
-    bpf::{ARGUMENT_VALUE_ENTRIES, Hook, Options, Recorder},
+    bpf::{ARGUMENT_VALUE_ENTRIES, Hook, LoadOptions, Recorder},
     cgroup_path::CgroupPath,
     live::Live,
     recording::{Attach, TargetKind, selection::Selection},
@@ -96,8 +96,8 @@ pub(super) fn options(
     selections: &[Selection],
     roots: &Roots,
     tree: &CgroupTree,
-) -> Options {
-    Options {
+) -> LoadOptions {
+    LoadOptions {
         roots: roots.ids(),
         targets: tops(config, selections),
         counts: config.counts,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{clock::boot_time, config::Observers, state::Session};
-use crate::{live::Status, text::escape};
+use crate::{live::StatusFigures, text::escape};
 
 impl Session<'_> {
     /// Brings the status line up to date. It counts the targets' calls, not those of other cgroups
@@ -25,7 +25,7 @@ impl Session<'_> {
         };
         let totals = self.recorder.totals(is_targets)?;
         let activity = &self.events.activity;
-        observers.live.status(&Status {
+        observers.live.status(&StatusFigures {
             awaited: self.awaited().as_deref(),
             calls: activity.calls,
             set_up: activity.set_up,

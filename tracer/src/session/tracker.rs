@@ -30,7 +30,7 @@ use crate::{
         runtime::RuntimeUpdate,
         sandboxes::Sandboxes,
         territory::{containers_in, monitor_in},
-        unplaced::Targets,
+        unplaced::KnownTargets,
     },
     text::escape,
 };
@@ -113,7 +113,7 @@ impl TargetTracker {
     /// that exist at and above the targets' paths, ids by path.
     pub(super) fn may_hold(&self, path: &str, standing: &BTreeMap<CgroupPath, u64>) -> bool {
         let Self { selections, identities: Identities { matchers, inventory, .. }, .. } = self;
-        Targets { selections, matchers, inventory, standing }.may_hold(path)
+        KnownTargets { selections, matchers, inventory, standing }.may_hold(path)
     }
 
     /// Adds a cgroup, and selects it when it belongs to a target. Returns lines that say which

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::membership::Group;
+use super::membership::PodGroup;
 use super::names::{self, PodUid};
 use super::scope::EngineScope;
 use super::selector::Selector;
@@ -54,7 +54,7 @@ pub enum Meaning {
     /// each.
     Workload {
         /// Which pods.
-        group: Group,
+        group: PodGroup,
         /// The container's name; None for the whole pods.
         container: Option<String>,
     },
@@ -116,7 +116,7 @@ impl TargetSpec {
     }
 
     /// The pods that it means, when it means a number of them.
-    pub fn group(&self) -> Option<&Group> {
+    pub fn group(&self) -> Option<&PodGroup> {
         self.meanings.iter().find_map(|meaning| match meaning {
             Meaning::Workload { group, .. } => Some(group),
             _ => None,
@@ -364,7 +364,7 @@ fn container_name(scope: EngineScope, text: &str) -> Option<Meaning> {
 
 fn workload(text: &str) -> Option<Meaning> {
     let (namespace, pods, container) = workload::parse(text)?;
-    let group = Group { namespace, pods, selector: Selector::default() };
+    let group = PodGroup { namespace, pods, selector: Selector::default() };
     Some(Meaning::Workload { group, container })
 }
 

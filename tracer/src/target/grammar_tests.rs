@@ -27,7 +27,7 @@ fn in_pod(container: &str) -> Meaning {
 
 fn begins(start: &str) -> Meaning {
     let pods = Pods::Beginning(start.to_owned());
-    let group = Group { namespace: "shop".to_owned(), pods, selector: Selector::default() };
+    let group = PodGroup { namespace: "shop".to_owned(), pods, selector: Selector::default() };
     Meaning::Workload { group, container: None }
 }
 

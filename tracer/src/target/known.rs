@@ -4,7 +4,7 @@
 use super::claims::{Claims, Standing};
 use super::grammar::Meaning;
 use super::inventory::Inventory;
-use super::membership::Membership;
+use super::membership::PodMembership;
 use super::names::{self, Carried, ContainerName, Engine, PodUid};
 use super::pod::Pod;
 use super::report::Container;
@@ -70,11 +70,11 @@ impl Known<'_> {
             }),
             Meaning::PodUid(uid) => self.by_uid(uid, path),
             Meaning::PodName { namespace, pod } => self.in_pods(path, |known| {
-                Membership::by_name(known.namespace == *namespace && known.name == *pod)
+                PodMembership::by_name(known.namespace == *namespace && known.name == *pod)
             }),
             Meaning::PodContainer { namespace, pod, container } => {
                 self.in_pods_of(path, container, |known| {
-                    Membership::by_name(known.namespace == *namespace && known.name == *pod)
+                    PodMembership::by_name(known.namespace == *namespace && known.name == *pod)
                 })
             }
             Meaning::Workload { group, container } => {
@@ -84,9 +84,8 @@ impl Known<'_> {
                     Some(container) => self.in_pods_of(path, container, is),
                 }
             }
-            Meaning::ContainerName { scope, name } => {
-                self.by_name(*scope, path, |container| Membership::by_name(container.name == *name))
-            }
+            Meaning::ContainerName { scope, name } => self
+                .by_name(*scope, path, |container| PodMembership::by_name(container.name == *name)),
             Meaning::Path(_) | Meaning::Process(_) | Meaning::PodWithoutNamespace(_) => {
                 Match::Other
             }
@@ -111,7 +110,7 @@ impl Known<'_> {
             None if is_in_pod_cgroup(path) => Match::Other,
             None => self.by_name(EngineScope::Cri, path, |container| {
                 let pod = container.pod.as_ref();
-                Membership::by_name(pod.and_then(|pod| pod.uid.as_ref()) == Some(uid))
+                PodMembership::by_name(pod.and_then(|pod| pod.uid.as_ref()) == Some(uid))
             }),
         }
     }
@@ -132,31 +131,31 @@ impl Known<'_> {
     }
 
     /// A cgroup of one of these pods.
-    fn in_pods(&self, path: &str, is: impl Fn(&Pod) -> Membership) -> Match {
+    fn in_pods(&self, path: &str, is: impl Fn(&Pod) -> PodMembership) -> Match {
         let is_top = |top: &&str| {
             let uid = names::pod(leaf(top));
             let known = uid.and_then(|uid| self.inventory.pod(&uid));
-            known.is_some_and(|known| matches!(is(known), Membership::Is(_)))
+            known.is_some_and(|known| matches!(is(known), PodMembership::Is(_)))
         };
         match (levels(path).find(is_top), self.inventory.pod_in(path).map(&is)) {
             (Some(top), _) => self.in_pod(top, path),
-            (None, Some(Membership::Unknown)) => Match::Undecided,
+            (None, Some(PodMembership::Unknown)) => Match::Undecided,
             (None, Some(_)) => Match::Other,
             (None, None) => self.by_name(EngineScope::Cri, path, |container| {
-                container.pod.as_ref().map_or(Membership::IsNot, &is)
+                container.pod.as_ref().map_or(PodMembership::IsNot, &is)
             }),
         }
     }
 
     /// A cgroup of the container of that name in one of these pods.
-    fn in_pods_of(&self, path: &str, name: &str, is: impl Fn(&Pod) -> Membership) -> Match {
+    fn in_pods_of(&self, path: &str, name: &str, is: impl Fn(&Pod) -> PodMembership) -> Match {
         let verdict = self.by_name(EngineScope::Cri, path, |container| match &container.pod {
             Some(pod) if container.name == name => is(pod),
-            _ => Membership::IsNot,
+            _ => PodMembership::IsNot,
         });
         // A container that no runtime has reported yet, in a pod that is known to be another.
         match (self.inventory.pod_in(path), verdict) {
-            (Some(known), Match::Undecided) if is(known) == Membership::IsNot => Match::Other,
+            (Some(known), Match::Undecided) if is(known) == PodMembership::IsNot => Match::Other,
             (_, verdict) => verdict,
         }
     }
@@ -182,7 +181,7 @@ impl Known<'_> {
         &self,
         scope: EngineScope,
         path: &str,
-        is_meant: impl Fn(&Container) -> Membership,
+        is_meant: impl Fn(&Container) -> PodMembership,
     ) -> Match {
         let mut verdict = Match::Other;
         let mut in_another = false;
@@ -193,8 +192,8 @@ impl Known<'_> {
             };
             let membership = known.map(|known| (scope.admits_named(known), is_meant(known)));
             match membership {
-                Some((true, Membership::Is(_))) => return self.container(top, &name.id),
-                Some((true, Membership::Unknown)) if !in_another => verdict = Match::Undecided,
+                Some((true, PodMembership::Is(_))) => return self.container(top, &name.id),
+                Some((true, PodMembership::Unknown)) if !in_another => verdict = Match::Undecided,
                 None if !in_another && self.may_be_reported(scope, path, top, &name) => {
                     verdict = Match::Undecided;
                 }

@@ -7,7 +7,7 @@
 use super::grammar::{Meaning, TargetSpec};
 use super::inventory::Inventory;
 use super::known::{Known, Match};
-use super::membership::Group;
+use super::membership::PodGroup;
 use super::names::{self, ContainerName};
 use super::report::Container;
 use super::scope::EngineScope;
@@ -126,7 +126,7 @@ impl TargetMatcher {
     }
 
     /// The groups of pods that the target names.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub fn groups(&self) -> impl Iterator<Item = &PodGroup> {
         self.matchers.iter().filter_map(|matcher| match matcher {
             Matcher::Meaning(Meaning::Workload { group, .. }) => Some(group),
             _ => None,

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::PodUid;
 use super::pod::Pod;
-use super::selector::{Labels, Selector};
+use super::selector::{PodLabels, Selector};
 use super::workload::{Pods, WorkloadKind};
 use crate::recording::MembershipSource;
 
 /// A group of pods that one target names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct PodGroup {
     /// The pods' namespace.
     pub namespace: String,
     /// Which pods, by what made them or by their names.
@@ -24,7 +24,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodFacts {
     /// Its labels.
-    pub labels: Labels,
+    pub labels: PodLabels,
     /// The object that made it, and the one that made that; only the API server reports them.
     pub owners: Vec<(WorkloadKind, String)>,
     /// The reporter: a runtime ([`MembershipSource::Labels`]) or the API server.
@@ -38,7 +38,7 @@ pub struct Members {
     /// The namespaces whose pods the API server reports.
     asked: BTreeSet<String>,
     /// What it reported of workloads.
-    pub states: Vec<(Group, WorkloadState)>,
+    pub states: Vec<(PodGroup, WorkloadState)>,
     /// It does not answer now.
     pub is_silent: bool,
     /// Pods that the API server did not report in time.
@@ -58,7 +58,7 @@ pub enum WorkloadState {
 
 /// Whether a pod is one of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Membership {
+pub enum PodMembership {
     /// It is.
     Is(MembershipSource),
     /// It is not.
@@ -67,7 +67,7 @@ pub enum Membership {
     Unknown,
 }
 
-impl Membership {
+impl PodMembership {
     /// By a name that decides.
     pub fn by_name(is: bool) -> Self {
         if is { Self::Is(MembershipSource::Names) } else { Self::IsNot }
@@ -109,7 +109,7 @@ impl Members {
     }
 
     /// What the API server reported last of the workload of a group.
-    pub fn state(&self, group: &Group) -> Option<&WorkloadState> {
+    pub fn state(&self, group: &PodGroup) -> Option<&WorkloadState> {
         self.states.iter().rfind(|(known, _)| known == group).map(|(_, state)| state)
     }
 
@@ -131,15 +131,15 @@ impl Members {
     }
 
     /// Whether a pod is one of a group, by the best that is known.
-    pub fn membership(&self, pod: &Pod, group: &Group) -> Membership {
-        let Group { namespace, pods, selector } = group;
+    pub fn membership(&self, pod: &Pod, group: &PodGroup) -> PodMembership {
+        let PodGroup { namespace, pods, selector } = group;
         let is_by_name = matches!(pods, Pods::Beginning(_));
         // Where the name alone decides, no report is needed.
         if pod.namespace != *namespace || (is_by_name && !pods.hold(&pod.name)) {
-            return Membership::IsNot;
+            return PodMembership::IsNot;
         }
         if is_by_name && selector.is_empty() {
-            return Membership::Is(MembershipSource::Names);
+            return PodMembership::Is(MembershipSource::Names);
         }
         match self.facts(pod) {
             Some(facts) if facts.source == MembershipSource::Api => {
@@ -149,17 +149,17 @@ impl Members {
                 };
                 is(is_made_by && selector.holds(&facts.labels), MembershipSource::Api)
             }
-            _ if self.awaits(pod) => Membership::Unknown,
-            _ if !pods.hold(&pod.name) => Membership::IsNot,
-            _ if selector.is_empty() => Membership::Is(MembershipSource::Names),
+            _ if self.awaits(pod) => PodMembership::Unknown,
+            _ if !pods.hold(&pod.name) => PodMembership::IsNot,
+            _ if selector.is_empty() => PodMembership::Is(MembershipSource::Names),
             Some(facts) => is(selector.holds(&facts.labels), MembershipSource::Labels),
-            None => Membership::Unknown,
+            None => PodMembership::Unknown,
         }
     }
 }
 
-fn is(is: bool, source: MembershipSource) -> Membership {
-    if is { Membership::Is(source) } else { Membership::IsNot }
+fn is(is: bool, source: MembershipSource) -> PodMembership {
+    if is { PodMembership::Is(source) } else { PodMembership::IsNot }
 }
 
 #[cfg(test)]
@@ -176,9 +176,9 @@ mod tests {
         Pod { namespace: "shop".into(), name: name.into(), uid: PodUid::parse(UID) }
     }
 
-    fn group(pods: Pods, selector: &str) -> Group {
+    fn group(pods: Pods, selector: &str) -> PodGroup {
         let selector = selector.parse().unwrap_or_default();
-        Group { namespace: "shop".into(), pods, selector }
+        PodGroup { namespace: "shop".into(), pods, selector }
     }
 
     fn deployment(name: &str) -> Pods {
@@ -196,12 +196,12 @@ mod tests {
         let members = Members::default();
         let membership =
             |name: &str, pods, selector| members.membership(&pod(name), &group(pods, selector));
-        let by_name = Membership::Is(MembershipSource::Names);
+        let by_name = PodMembership::Is(MembershipSource::Names);
         assert_eq!(membership("web-7696745d96-4xqh6", deployment("web"), ""), by_name);
-        assert_eq!(membership("web-0", deployment("web"), ""), Membership::IsNot);
+        assert_eq!(membership("web-0", deployment("web"), ""), PodMembership::IsNot);
         assert_eq!(membership("web-0", Pods::Beginning("web".into()), ""), by_name);
         let labelled = membership("web-0", Pods::Beginning(String::new()), "app=web");
-        assert_eq!(labelled, Membership::Unknown, "its labels are not known");
+        assert_eq!(labelled, PodMembership::Unknown, "its labels are not known");
     }
 
     #[test]
@@ -210,10 +210,10 @@ mod tests {
         members.add(uid(), facts(MembershipSource::Labels, None));
         let all = |selector| group(Pods::Beginning(String::new()), selector);
         let membership = |selector| members.membership(&pod("x"), &all(selector));
-        assert_eq!(membership("app=web"), Membership::Is(MembershipSource::Labels));
-        assert_eq!(membership("app=api"), Membership::IsNot);
+        assert_eq!(membership("app=web"), PodMembership::Is(MembershipSource::Labels));
+        assert_eq!(membership("app=api"), PodMembership::IsNot);
         let of = members.membership(&pod("x"), &group(deployment("web"), "app=web"));
-        assert_eq!(of, Membership::IsNot, "the name says another");
+        assert_eq!(of, PodMembership::IsNot, "the name says another");
     }
 
     #[test]
@@ -224,18 +224,18 @@ mod tests {
         let web = group(deployment("web"), "");
         assert_eq!(
             members.membership(&looks_so, &web),
-            Membership::Unknown,
+            PodMembership::Unknown,
             "it will report the pod"
         );
         members.add(uid(), facts(MembershipSource::Api, None));
-        assert_eq!(members.membership(&looks_so, &web), Membership::IsNot, "a bare pod");
+        assert_eq!(members.membership(&looks_so, &web), PodMembership::IsNot, "a bare pod");
         members.add(uid(), facts(MembershipSource::Api, Some((WorkloadKind::Deployment, "web"))));
         let renamed = pod("a-name-that-was-cut");
-        assert_eq!(members.membership(&renamed, &web), Membership::Is(MembershipSource::Api));
+        assert_eq!(members.membership(&renamed, &web), PodMembership::Is(MembershipSource::Api));
         members.add(uid(), facts(MembershipSource::Labels, None));
-        assert_eq!(members.membership(&renamed, &web), Membership::Is(MembershipSource::Api));
+        assert_eq!(members.membership(&renamed, &web), PodMembership::Is(MembershipSource::Api));
         let labelled = group(deployment("web"), "app=api");
-        assert_eq!(members.membership(&renamed, &labelled), Membership::IsNot);
+        assert_eq!(members.membership(&renamed, &labelled), PodMembership::IsNot);
     }
 
     #[test]
@@ -244,11 +244,11 @@ mod tests {
         let mut members = Members::default();
         members.ask_of("shop");
         members.is_silent = true;
-        assert_eq!(members.membership(&replica, &web), Membership::Is(MembershipSource::Names));
+        assert_eq!(members.membership(&replica, &web), PodMembership::Is(MembershipSource::Names));
         members.is_silent = false;
         members.stop_awaiting(replica.clone());
-        assert_eq!(members.membership(&replica, &web), Membership::Is(MembershipSource::Names));
+        assert_eq!(members.membership(&replica, &web), PodMembership::Is(MembershipSource::Names));
         let other = Pod { namespace: "test".into(), ..replica };
-        assert_eq!(members.membership(&other, &web), Membership::IsNot);
+        assert_eq!(members.membership(&other, &web), PodMembership::IsNot);
     }
 }

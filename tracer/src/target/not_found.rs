@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::grammar::{Meaning, TargetSpec};
 use super::inventory::Inventory;
-use super::membership::{Group, Membership, WorkloadState};
+use super::membership::{PodGroup, PodMembership, WorkloadState};
 use super::pod::Pod;
 use super::report::{AskedRuntime, Container, ContainerState, RuntimeResponse};
 use super::scope::EngineScope;
@@ -169,13 +169,14 @@ fn reason(meaning: &Meaning, inventory: &Inventory) -> Option<NameError> {
 }
 
 /// Why none of a group's pods is here.
-fn absent_group(group: &Group, is_one_container: bool, inventory: &Inventory) -> NameError {
-    let Group { namespace, pods, selector } = group;
+fn absent_group(group: &PodGroup, is_one_container: bool, inventory: &Inventory) -> NameError {
+    let PodGroup { namespace, pods, selector } = group;
     let failures = failures(inventory);
     if !selector.is_empty() && !inventory.knows_labels(namespace) {
         return NameError::NoLabels { selector: selector.to_string(), failures };
     }
-    let is_its = |pod: &&Pod| matches!(inventory.members.membership(pod, group), Membership::Is(_));
+    let is_its =
+        |pod: &&Pod| matches!(inventory.members.membership(pod, group), PodMembership::Is(_));
     if let Some(reason) = by_api(group, inventory) {
         return reason;
     }
@@ -198,7 +199,7 @@ fn workloads(inventory: &Inventory) -> impl Iterator<Item = String> {
 }
 
 /// Why a workload has no pods, as the API server reports it: it does not exist, or wants none.
-fn by_api(group: &Group, inventory: &Inventory) -> Option<NameError> {
+fn by_api(group: &PodGroup, inventory: &Inventory) -> Option<NameError> {
     let Pods::Of { kind, name } = &group.pods else { return None };
     let (kind, namespace) = (*kind, group.namespace.clone());
     match inventory.members.state(group)? {

@@ -27,7 +27,7 @@ const CANDIDATES_SHOWN: usize = 10;
 
 /// One of several things that a name can mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct TargetCandidate {
     /// How to name it without ambiguity.
     pub name: String,
     /// Its cgroup.
@@ -56,7 +56,7 @@ pub enum ResolveError {
         /// As typed.
         text: String,
         /// What fits.
-        candidates: Vec<Candidate>,
+        candidates: Vec<TargetCandidate>,
     },
     /// A cgroup carries the name, where its runtime makes none.
     #[error(
@@ -191,7 +191,7 @@ fn doubtful(spec: &TargetSpec, mut paths: Vec<CgroupPath>, claims: &Claims) -> R
         let territory = claims.territory(&path).cloned().unwrap_or_default();
         return ResolveError::Foreign { text, path, territory };
     }
-    let candidate = |path: CgroupPath| Candidate { name: format!("path:{path}"), path };
+    let candidate = |path: CgroupPath| TargetCandidate { name: format!("path:{path}"), path };
     ResolveError::Ambiguous { text, candidates: paths.into_iter().map(candidate).collect() }
 }
 
@@ -209,9 +209,9 @@ impl Found {
         Self { kind, name, paths: vec![path], without: Vec::new() }
     }
 
-    fn candidates(self) -> impl Iterator<Item = Candidate> {
+    fn candidates(self) -> impl Iterator<Item = TargetCandidate> {
         let name = self.name;
-        self.paths.into_iter().map(move |path| Candidate { name: name.clone(), path })
+        self.paths.into_iter().map(move |path| TargetCandidate { name: name.clone(), path })
     }
 }
 
@@ -332,7 +332,7 @@ fn looked_for(meanings: &[Meaning]) -> String {
     words.join(" or ")
 }
 
-fn listed(candidates: &[Candidate]) -> String {
+fn listed(candidates: &[TargetCandidate]) -> String {
     let mut lines = String::new();
     for candidate in candidates.iter().take(CANDIDATES_SHOWN) {
         // Writing to a String cannot fail.

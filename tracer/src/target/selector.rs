@@ -15,7 +15,7 @@ use crate::text::escape;
 const LONGEST: usize = 4096;
 
 /// The labels of a pod.
-pub type Labels = BTreeMap<String, String>;
+pub type PodLabels = BTreeMap<String, String>;
 
 /// Which labels pods must have. The empty one holds for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Selector {
     }
 
     /// Does a pod with these labels fulfil it?
-    pub fn holds(&self, labels: &Labels) -> bool {
+    pub fn holds(&self, labels: &PodLabels) -> bool {
         self.requirements.iter().all(|one| match (&one.demand, labels.get(&one.key)) {
             (Demand::Exists, value) => value.is_some(),
             (Demand::Lacks, value) => value.is_none(),
@@ -167,7 +167,7 @@ fn is_label_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn labels(text: &str) -> Labels {
+    fn labels(text: &str) -> PodLabels {
         let pairs = text.split(',').filter(|pair| !pair.is_empty());
         let pairs = pairs.filter_map(|pair| pair.split_once('='));
         pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()

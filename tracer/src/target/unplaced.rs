@@ -39,7 +39,7 @@ enum Component<'a> {
 }
 
 /// The targets, as far as they are known.
-pub struct Targets<'a> {
+pub struct KnownTargets<'a> {
     /// Where the targets' cgroups are.
     pub selections: &'a [Selection],
     /// The matchers of those that are followed.
@@ -50,7 +50,7 @@ pub struct Targets<'a> {
     pub standing: &'a BTreeMap<CgroupPath, u64>,
 }
 
-impl Targets<'_> {
+impl KnownTargets<'_> {
     /// Whether the cgroup of that path may be a target's. `?ID` in the path stands for the name of
     /// the cgroup with that id, `?0` for some names.
     pub fn may_hold(&self, path: &str) -> bool {
@@ -160,7 +160,7 @@ mod tests {
         let standing = levels.map(|level| (CgroupPath::from(level), 50)).collect();
         let name = matcher.as_ref().map_or(target, |matcher| &matcher.name).to_owned();
         let selection = Selection { name, kind, paths, without: Vec::new() };
-        Targets {
+        KnownTargets {
             selections: &[selection],
             matchers: matcher.as_slice(),
             inventory: &inventory(),
@@ -197,7 +197,7 @@ mod tests {
             paths: vec!["/a/b".into()],
             without: Vec::new(),
         };
-        let targets = Targets {
+        let targets = KnownTargets {
             selections: &[selection],
             matchers: &[],
             inventory: &Inventory::default(),

@@ -5,25 +5,25 @@ use super::error::ApiError;
 use super::owners::Owners;
 use super::question::Question;
 use super::{pods, workloads};
-use crate::target::membership::{Group, WorkloadState};
+use crate::target::membership::{PodGroup, WorkloadState};
 use crate::target::report::RuntimeReport;
 
 /// What the API server reports before recording begins.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ClusterState {
     /// The pods.
     pub report: RuntimeReport,
     /// The state of each workload that the targets name by kind and name.
-    pub states: Vec<(Group, WorkloadState)>,
+    pub states: Vec<(PodGroup, WorkloadState)>,
 }
 
 /// Asks once for everything, and makes sure that tracer is allowed to ask what it asks later.
 ///
 /// # Errors
 /// The API server cannot be reached or does not answer in time, or something is forbidden: what.
-pub async fn look_up(question: &Question) -> Result<Found, ApiError> {
+pub async fn look_up(question: &Question) -> Result<ClusterState, ApiError> {
     let client = Client::new(&question.access)?;
-    let mut found = Found::default();
+    let mut found = ClusterState::default();
     for (group, kind, name) in question.workloads() {
         let state = workloads::state(&client, &group.namespace, kind, name).await?;
         found.states.push((group.clone(), state));

@@ -22,6 +22,6 @@ mod workloads;
 
 pub use self::access::{Access, Credentials, Trust};
 pub use self::error::{AccessError, ApiError};
-pub use self::look_up::{Found, look_up};
+pub use self::look_up::{ClusterState, look_up};
 pub use self::question::Question;
 pub use self::watch::{ClusterUpdate, watch};

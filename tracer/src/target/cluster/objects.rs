@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A list, or a part of one.
 #[derive(Debug, Deserialize)]
-pub(super) struct List {
+pub(super) struct ObjectList {
     #[serde(default)]
     pub(super) metadata: ListMetadata,
     #[serde(default)]
@@ -92,7 +92,7 @@ impl Metadata {
 
 /// What happened to an object that is watched.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum WatchEvent {
     /// It was made or changed.
     Is(Object),
     /// It is gone.
@@ -103,11 +103,11 @@ pub(super) enum Event {
     Failed,
 }
 
-pub(super) fn list(bytes: &[u8]) -> Result<List, String> {
+pub(super) fn list(bytes: &[u8]) -> Result<ObjectList, String> {
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
-pub(super) fn event(line: &[u8]) -> Result<Event, String> {
+pub(super) fn event(line: &[u8]) -> Result<WatchEvent, String> {
     #[derive(Deserialize)]
     struct Line {
         r#type: String,
@@ -116,13 +116,13 @@ pub(super) fn event(line: &[u8]) -> Result<Event, String> {
     let Line { r#type, object } =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     if r#type == "ERROR" {
-        return Ok(Event::Failed);
+        return Ok(WatchEvent::Failed);
     }
     let object: Object = serde_json::from_value(object).map_err(|error| error.to_string())?;
     Ok(match r#type.as_str() {
-        "DELETED" => Event::Gone(object),
-        "BOOKMARK" => Event::Bookmark(object.metadata.resource_version),
-        _ => Event::Is(object),
+        "DELETED" => WatchEvent::Gone(object),
+        "BOOKMARK" => WatchEvent::Bookmark(object.metadata.resource_version),
+        _ => WatchEvent::Is(object),
     })
 }
 
@@ -158,10 +158,10 @@ mod tests {
         let read = |text: &str| event(text.as_bytes()).expect(text);
         let object = r#"{"metadata":{"name":"a","resourceVersion":"9"}}"#;
         let of = |kind: &str| read(&format!(r#"{{"type":"{kind}","object":{object}}}"#));
-        assert!(matches!(of("ADDED"), Event::Is(one) if one.metadata.name == "a"));
-        assert!(matches!(of("DELETED"), Event::Gone(_)));
-        assert!(matches!(of("BOOKMARK"), Event::Bookmark(version) if version == "9"));
-        assert!(matches!(read(r#"{"type":"ERROR","object":{"code":410}}"#), Event::Failed));
+        assert!(matches!(of("ADDED"), WatchEvent::Is(one) if one.metadata.name == "a"));
+        assert!(matches!(of("DELETED"), WatchEvent::Gone(_)));
+        assert!(matches!(of("BOOKMARK"), WatchEvent::Bookmark(version) if version == "9"));
+        assert!(matches!(read(r#"{"type":"ERROR","object":{"code":410}}"#), WatchEvent::Failed));
         assert!(event(b"{}").is_err());
         assert_eq!(message(br#"{"message":"pods is forbidden"}"#), "pods is forbidden");
         assert_eq!(message(b" not found\n"), "not found");

@@ -1,7 +1,7 @@
 //! The question to the API server: which pods, and with which access. Pure.
 
 use super::access::Access;
-use crate::target::membership::Group;
+use crate::target::membership::PodGroup;
 use crate::target::workload::{Pods, WorkloadKind};
 
 /// A question to the API server.
@@ -10,7 +10,7 @@ pub struct Question {
     /// The API server, and the credentials for it.
     pub access: Access,
     /// The pods of the targets.
-    pub groups: Vec<Group>,
+    pub groups: Vec<PodGroup>,
     /// The name of this node; without it, pods of all nodes are asked for.
     pub node: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Question {
     }
 
     /// The workloads that the targets name by kind and name.
-    pub(super) fn workloads(&self) -> impl Iterator<Item = (&Group, WorkloadKind, &str)> {
+    pub(super) fn workloads(&self) -> impl Iterator<Item = (&PodGroup, WorkloadKind, &str)> {
         self.groups.iter().filter_map(|group| match &group.pods {
             Pods::Of { kind, name } => Some((group, *kind, name.as_str())),
             Pods::Beginning(_) => None,

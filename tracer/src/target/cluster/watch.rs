@@ -7,11 +7,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::Client;
 use super::error::ApiError;
-use super::objects::{self, Event};
+use super::objects::{self, WatchEvent};
 use super::owners::Owners;
 use super::question::Question;
 use super::{pods, workloads};
-use crate::target::membership::{Group, WorkloadState};
+use crate::target::membership::{PodGroup, WorkloadState};
 use crate::target::report::RuntimeReport;
 
 /// How long tracer waits before it asks an API server again that failed.
@@ -27,7 +27,7 @@ pub enum ClusterUpdate {
     /// Pods that are new or changed.
     Pods(RuntimeReport),
     /// A workload is gone, wants no pods, or is there again.
-    State(Group, WorkloadState),
+    State(PodGroup, WorkloadState),
     /// The API server does not answer: why.
     Silent(String),
     /// It answers again.
@@ -88,7 +88,7 @@ struct Watched<'a, F> {
     /// Hands an update out; false when nobody listens any more.
     send: F,
     /// The last known states of its workloads.
-    states: Vec<(Group, WorkloadState)>,
+    states: Vec<(PodGroup, WorkloadState)>,
     is_silent: bool,
 }
 
@@ -113,16 +113,16 @@ impl<F: Fn(ClusterUpdate) -> bool> Watched<'_, F> {
             while let Ok(Some(line)) = lines.next().await {
                 let Ok(event) = objects::event(&line) else { break };
                 let object = match event {
-                    Event::Bookmark(newer) => {
+                    WatchEvent::Bookmark(newer) => {
                         version = newer;
                         continue;
                     }
-                    Event::Failed => return Ok(true),
-                    Event::Gone(object) => {
+                    WatchEvent::Failed => return Ok(true),
+                    WatchEvent::Gone(object) => {
                         self.look_at_workloads().await?;
                         object
                     }
-                    Event::Is(object) => object,
+                    WatchEvent::Is(object) => object,
                 };
                 version.clone_from(&object.metadata.resource_version);
                 let mut report = RuntimeReport::default();

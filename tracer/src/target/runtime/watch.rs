@@ -18,7 +18,7 @@ use super::interface::{OpenConnection, Runtime};
 use super::table::RUNTIMES;
 use crate::target::cluster::{self, ClusterUpdate};
 use crate::target::inventory::Inventory;
-use crate::target::membership::{Group, WorkloadState};
+use crate::target::membership::{PodGroup, WorkloadState};
 use crate::target::report::{Container, RuntimeName, RuntimeReport};
 use crate::target::territory::Home;
 use crate::text::escape;
@@ -255,7 +255,7 @@ impl RuntimeUpdate {
 }
 
 /// How a workload changed while it was recorded.
-fn changed(group: &Group, state: &WorkloadState) -> String {
+fn changed(group: &PodGroup, state: &WorkloadState) -> String {
     let name = escape(&format!("{}/{}", group.namespace, group.pods));
     match state {
         WorkloadState::Present => format!("{name} exists again, and wants pods"),

@@ -1,7 +1,7 @@
 //! Records of the kernel's audit log.
 
 use super::found::{Asked, DecodedLine, FilterEffect, Missing, Recogniser, Sighted};
-use crate::audit::{self, FilterAction, Line, SyscallRecord};
+use crate::audit::{self, AuditLine, FilterAction, SyscallRecord};
 
 /// See the module.
 pub struct AuditRecords;
@@ -13,7 +13,7 @@ const NO_NUMBER: &str =
 impl Recogniser for AuditRecords {
     fn line(&mut self, line: &str, _: &Asked<'_>) -> Option<DecodedLine> {
         match audit::parse(line) {
-            Line::Seccomp(record) => {
+            AuditLine::Seccomp(record) => {
                 let is_errno = record.action == FilterAction::Errno;
                 let call = Sighted {
                     action: Some(FilterEffect::Audited(record.action)),
@@ -23,16 +23,16 @@ impl Recogniser for AuditRecords {
                 let remarks = is_errno.then(|| NO_NUMBER.to_owned()).into_iter().collect();
                 Some(DecodedLine { remarks, ..DecodedLine::call(call) })
             }
-            Line::Syscall(record) => Some(DecodedLine::call(sighted(record))),
-            Line::Malformed(part) => {
+            AuditLine::Syscall(record) => Some(DecodedLine::call(sighted(record))),
+            AuditLine::Malformed(part) => {
                 let part = part.map(|part| Sighted { is_record: false, ..sighted(part) });
                 let calls = part.into_iter().collect();
                 Some(DecodedLine { calls, is_damaged: true, ..DecodedLine::default() })
             }
-            Line::Lost(records) => {
+            AuditLine::Lost(records) => {
                 Some(DecodedLine { missing: Some(Missing { records }), ..DecodedLine::default() })
             }
-            Line::Other => None,
+            AuditLine::Other => None,
         }
     }
 }
