@@ -50,6 +50,7 @@ mod startup_errors;
 mod startup_page;
 mod terminal;
 mod tidy;
+mod type_names;
 mod typed;
 mod workflow;
 mod written_files;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         startup_page::trials(),
         terminal::trials(),
         tidy::trials(),
+        type_names::trials(),
         typed::trials(),
         workflow::trials(),
         written_files::trials(),
