@@ -20,6 +20,9 @@ const SET_UP: u16 = class::INIT_PENDING
 const SECOND_CHILD: u16 = class::FORKED | executable::INTERNAL << class::EXECUTABLE_SHIFT;
 /// A program of the container.
 const PROGRAM: u16 = 0;
+/// What is shown of a container that runc sets up with one call and whose program reads.
+const STARTED: [&str; 4] =
+    ["a: starts", "a: set-up by runc: 1", "a: program sh[7]", "a: 0 (workload)"];
 
 fn new_call(number: i32, command: &str) -> NewCall {
     NewCall {
@@ -45,6 +48,15 @@ struct World {
 }
 
 impl World {
+    /// One container, in which these calls were made.
+    fn of(calls: &[(i32, u16)]) -> Self {
+        let mut world = Self::default();
+        for (number, class) in calls {
+            world.call('a', 1, *number, *class);
+        }
+        world
+    }
+
     fn show(&mut self, label: &str, mark: &Mark) {
         let words = match mark {
             Mark::Starts => "starts".to_owned(),
@@ -94,8 +106,7 @@ impl World {
 
 #[test]
 fn a_container_starts_is_set_up_runs_its_program_and_ends() {
-    let mut world = World::default();
-    for (number, class) in [
+    let mut world = World::of(&[
         (READ, OUTSIDE),
         (UNSHARE, OUTSIDE),
         (READ, SET_UP),
@@ -106,9 +117,7 @@ fn a_container_starts_is_set_up_runs_its_program_and_ends() {
         (CLONE, SET_UP),
         (READ, PROGRAM | 1),
         (MOUNT, OUTSIDE | class::STARTED),
-    ] {
-        world.call('a', 1, number, class);
-    }
+    ]);
     world.ended(&["/docker/a"]);
     let expected =
         ["a: starts", "a: set-up by runc: 3", "a: 0 (container-init)", "a: program sh[7]"];
@@ -120,25 +129,14 @@ fn a_container_starts_is_set_up_runs_its_program_and_ends() {
 
 #[test]
 fn the_workloads_own_call_is_shown_though_the_runtime_made_it_before() {
-    let mut world = World::default();
-    for (number, class) in [(MOUNT, SET_UP), (READ, PROGRAM), (MOUNT, PROGRAM), (MOUNT, PROGRAM)] {
-        world.call('a', 1, number, class);
-    }
-    let expected = [
-        "a: starts",
-        "a: set-up by runc: 1",
-        "a: program sh[7]",
-        "a: 0 (workload)",
-        "a: 165 (workload)",
-    ];
-    assert_eq!(world.lines(), expected);
+    let calls = [(MOUNT, SET_UP), (READ, PROGRAM), (MOUNT, PROGRAM), (MOUNT, PROGRAM)];
+    let mut world = World::of(&calls);
+    assert_eq!(world.lines(), [&STARTED[..], &["a: 165 (workload)"]].concat());
 }
 
 #[test]
 fn a_child_of_the_runtime_on_its_way_in_is_no_program() {
-    let mut world = World::default();
-    world.call('a', 1, READ, OUTSIDE);
-    world.call('a', 1, MOUNT, SECOND_CHILD);
+    let mut world = World::of(&[(READ, OUTSIDE), (MOUNT, SECOND_CHILD)]);
     assert_eq!(world.lines(), ["a: starts"]);
     world.call('a', 1, READ, SECOND_CHILD | 1);
     assert_eq!(world.lines(), ["a: set-up by runc: 2", "a: 0 (container-init)"]);
@@ -164,28 +162,19 @@ fn the_runtime_has_the_first_name_that_is_one_of_a_runtime() {
 
 #[test]
 fn a_container_that_fails_to_start_says_so() {
-    let mut world = World::default();
-    world.call('a', 1, MOUNT, SET_UP);
+    let mut world = World::of(&[(MOUNT, SET_UP)]);
     world.ended(&[]);
     assert_eq!(world.lines(), ["a: starts", "a: set-up by runc: 1", "a: ended false"]);
 }
 
 #[test]
 fn another_cgroup_in_its_place_is_another_start_and_one_below_is_not() {
-    let mut world = World::default();
-    world.call('a', 1, READ, PROGRAM);
+    let mut world = World::of(&[(READ, PROGRAM)]);
     assert_eq!(world.lines(), ["a: starts", "a: program sh[7]", "a: 0 (workload)"]);
     // Faster than anybody looked.
     world.call('a', 2, READ, SET_UP);
     world.call('a', 2, READ, PROGRAM);
-    let expected = [
-        "a: ended true",
-        "a: starts",
-        "a: set-up by runc: 1",
-        "a: program sh[7]",
-        "a: 0 (workload)",
-    ];
-    assert_eq!(world.lines(), expected);
+    assert_eq!(world.lines(), [&["a: ended true"], &STARTED[..]].concat());
     world.ended(&[]);
     world.lines();
     world.call('a', 2, MOUNT, PROGRAM);
@@ -208,8 +197,7 @@ fn what_ran_before_has_no_start_and_its_exec_sessions_are_folded() {
 
 #[test]
 fn labels_are_for_several() {
-    let mut world = World::default();
-    world.call('a', 1, READ, PROGRAM);
+    let mut world = World::of(&[(READ, PROGRAM)]);
     world.call('a', 2, READ, PROGRAM);
     assert!(!world.lives.are_several(), "the same again");
     world.call('b', 3, READ, PROGRAM);
