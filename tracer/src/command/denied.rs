@@ -178,24 +178,10 @@ fn what_came_next(next: Next) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::testing;
 
     fn denied(doubtful: bool) -> Call {
-        Call {
-            abi: Abi::X86_64,
-            number: 83,
-            name: Some("mkdir".to_owned()),
-            phase: Phase::Denied,
-            other_phases: Vec::new(),
-            count: Some(1),
-            first_seen_seconds: None,
-            command: None,
-            ambiguous: false,
-            outcome: Some(DenyOutcome::Errno(14)),
-            denied_in_phase: Some(Phase::Workload),
-            doubtful,
-            circumstances: None,
-            arguments: Vec::new(),
-        }
+        Call { doubtful, ..testing::denied(testing::call("mkdir"), DenyOutcome::Errno(14)) }
     }
 
     #[test]
@@ -246,14 +232,7 @@ mod tests {
         assert_eq!(line(&call), "socket(other values)");
         call.outcome = Some(DenyOutcome::Logged);
         assert_eq!(line(&call), "socket");
-        let circumstances = Circumstances {
-            process: 1,
-            arguments: Some([40, 1, 0, 7, 7, 7]),
-            pointed: None,
-            next: None,
-            others: Vec::new(),
-            untold: 0,
-        };
+        let circumstances = testing::circumstances(1, Some([40, 1, 0, 7, 7, 7]));
         call.circumstances = Some(circumstances.clone());
         assert_eq!(line(&call), "socket(AF_VSOCK, SOCK_STREAM, 0)");
         call.circumstances = Some(Circumstances { arguments: None, ..circumstances.clone() });
@@ -279,12 +258,8 @@ mod tests {
         assert_eq!(line(&call), "+0.250s  mkdir = EFAULT  cp  (workload)");
         call.count = Some(3);
         call.circumstances = Some(Circumstances {
-            process: 42,
-            arguments: Some([0x7f00, 0o755, 0, 0, 0, 0]),
-            pointed: None,
             next: Some(Next::WentOn),
-            others: Vec::new(),
-            untold: 0,
+            ..testing::circumstances(42, Some([0x7f00, 0o755, 0, 0, 0, 0]))
         });
         assert_eq!(
             line(&call),

@@ -185,7 +185,7 @@ mod tests {
             oci,
             policy::{Policy, RuleContext},
         },
-        recording::Circumstances,
+        recording::testing,
         syscalls::Abi,
         text::escape,
     };
@@ -199,22 +199,10 @@ mod tests {
     }
 
     fn denied(abi: Abi, name: &str, phase: Phase) -> Call {
-        Call {
-            abi,
-            number: syscalls::number(abi, name).expect("a call"),
-            name: None,
-            phase: Phase::Denied,
-            count: Some(1),
-            other_phases: Vec::new(),
-            first_seen_seconds: None,
-            command: Some(escape("runc:[2:INIT]")),
-            ambiguous: false,
-            outcome: Some(DenyOutcome::Errno(38)),
-            denied_in_phase: Some(phase),
-            doubtful: false,
-            circumstances: None,
-            arguments: Vec::new(),
-        }
+        let number = syscalls::number(abi, name).expect("a call");
+        let call = testing::denied(testing::numbered(abi, number), DenyOutcome::Errno(38));
+        let command = Some(escape("runc:[2:INIT]"));
+        Call { denied_in_phase: Some(phase), command, ..call }
     }
 
     #[test]
@@ -240,16 +228,8 @@ mod tests {
     #[test]
     fn a_value_is_named_where_it_is_known() {
         let made = |arguments| {
-            let circumstances = Circumstances {
-                process: 1,
-                arguments: Some(arguments),
-                pointed: None,
-                next: None,
-                others: Vec::new(),
-                untold: 0,
-            };
-            let call = denied(Abi::X86_64, "socket", Phase::Workload);
-            Call { circumstances: Some(circumstances), ..call }
+            let circumstances = Some(testing::circumstances(1, Some(arguments)));
+            Call { circumstances, ..denied(Abi::X86_64, "socket", Phase::Workload) }
         };
         let (vsock, inet) = (made([40, 1, 0, 0, 0, 0]), made([2, 1, 0, 0, 0, 0]));
         let lines = advice(&[&vsock, &inet], &policy(), false);

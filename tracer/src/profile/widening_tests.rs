@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     profile::{oci, policy::RuleContext},
-    recording::{ArgumentValue, Phase},
+    recording::{ArgumentValue, testing},
     syscalls::Abi,
 };
 
@@ -35,30 +35,9 @@ fn rule(names: &str, action: &str, conditions: &[(u8, &str, u64, u64)]) -> Strin
 }
 
 fn denied(abi: Abi, name: &str, arguments: Option<[u64; 6]>) -> Call {
-    let circumstances = Circumstances {
-        process: 1,
-        arguments,
-        pointed: None,
-        next: None,
-        others: Vec::new(),
-        untold: 0,
-    };
-    Call {
-        abi,
-        number: syscalls::number(abi, name).expect("a call"),
-        name: Some(name.to_owned()),
-        phase: Phase::Denied,
-        other_phases: Vec::new(),
-        count: Some(1),
-        first_seen_seconds: None,
-        command: None,
-        ambiguous: false,
-        outcome: Some(DenyOutcome::Errno(1)),
-        denied_in_phase: Some(Phase::Workload),
-        doubtful: false,
-        circumstances: Some(circumstances),
-        arguments: Vec::new(),
-    }
+    let number = syscalls::number(abi, name).expect("a call");
+    let call = testing::denied(testing::numbered(abi, number), DenyOutcome::Errno(1));
+    Call { circumstances: Some(testing::circumstances(1, arguments)), ..call }
 }
 
 fn widened(name: &str, arguments: [u64; 6], policy: &Policy) -> Option<(u8, u64, u64)> {

@@ -69,11 +69,11 @@ fn is_of_same(one: &ContainerIdentity, other: &ContainerIdentity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Workload;
-    use super::super::parts::tests::{cgroup, recording};
+    use super::super::testing::{container, recording};
     use super::*;
 
     fn in_pod(digit: &str, pod: &str) -> Cgroup {
-        let mut found = cgroup(&format!("/kubepods/pod{digit}/{}", digit.repeat(64)), "nginx");
+        let mut found = container(&format!("/kubepods/pod{digit}/{}", digit.repeat(64)), "nginx");
         let identity = found.container.as_mut().expect("a container");
         identity.namespace = Some("shop".to_owned());
         identity.pod = Some(pod.to_owned());

@@ -1,26 +1,18 @@
 //! Tests of [`super`].
 
 use super::*;
-use crate::text::escape;
+use crate::{recording::testing, text::escape};
 
 const SOCKET: (Abi, i32, DenyOutcome) = (Abi::X86_64, 41, DenyOutcome::Errno(1));
 
 fn seen(first: u64, count: u64, arguments: Option<[u64; 6]>) -> DeniedValue {
-    let circumstances = Circumstances {
-        process: first as u32,
-        arguments,
-        pointed: None,
-        next: None,
-        others: Vec::new(),
-        untold: 0,
-    };
     DeniedValue {
         first,
         last: first,
         count,
         command: escape(&format!("at{first}")),
         denied_in_phase: Phase::Workload,
-        circumstances: Some(circumstances),
+        circumstances: Some(testing::circumstances(first as u32, arguments)),
         untold: false,
     }
 }

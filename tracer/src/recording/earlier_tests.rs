@@ -1,6 +1,6 @@
 //! Which recordings are of one thing, and what of an earlier one a later one holds as well.
 
-use super::super::parts::tests::{cgroup, recording};
+use super::super::testing::{container, recording};
 use super::*;
 
 fn of(name: &str, kind: TargetKind, cgroups: Vec<Cgroup>) -> Recording {
@@ -11,7 +11,7 @@ fn of(name: &str, kind: TargetKind, cgroups: Vec<Cgroup>) -> Recording {
 }
 
 fn nginx(path: &str, pod: &str, image: Option<&str>) -> Cgroup {
-    let mut made = cgroup(path, "nginx");
+    let mut made = container(path, "nginx");
     let identity = made.container.as_mut().expect("a container");
     identity.namespace = Some("shop".to_owned());
     identity.pod = Some(pod.to_owned());
@@ -51,7 +51,7 @@ fn another_target_or_image_or_process_is_another_thing() {
     );
     let process = of("pid:7", TargetKind::Process, Vec::new());
     assert!(text_of(&process, &process).contains("process id"));
-    let by_id = |name: &str| of("4f2a", TargetKind::Container, vec![cgroup("/a", name)]);
+    let by_id = |name: &str| of("4f2a", TargetKind::Container, vec![container("/a", name)]);
     assert_eq!(
         text_of(&by_id("web"), &by_id("db")),
         "its container is web, and that of this recording db"
@@ -71,12 +71,12 @@ fn a_part_of_one_image_among_several_is_of_the_same_container() {
 
 #[test]
 fn what_was_saved_of_a_run_that_went_on_is_dropped_and_nothing_else() {
-    let mut other = cgroup("/b", "db");
+    let mut other = container("/b", "db");
     other.calls[0].count = Some(3);
-    let earlier = recording(vec![cgroup("/a", "web"), other.clone()]);
+    let earlier = recording(vec![container("/a", "web"), other.clone()]);
     let mut grown = other.clone();
     grown.calls[0].count = Some(2);
-    let mut more = cgroup("/a", "web");
+    let mut more = container("/a", "web");
     more.calls.push(Call { number: 0, name: Some("read".to_owned()), ..more.calls[0].clone() });
     let later = recording(vec![more, grown]);
     let left = less_repeated(&earlier, &later);
@@ -88,7 +88,7 @@ fn what_was_saved_of_a_run_that_went_on_is_dropped_and_nothing_else() {
         |cgroup: &mut Cgroup| cgroup.late_start = true,
         |cgroup: &mut Cgroup| cgroup.calls.clear(),
     ] {
-        let mut changed = cgroup("/a", "web");
+        let mut changed = container("/a", "web");
         change(&mut changed);
         let later = recording(vec![changed]);
         assert_eq!(less_repeated(&earlier, &later), earlier);

@@ -3,76 +3,20 @@
 use super::*;
 use crate::{
     encoding::EncodingError,
-    recording::{Attach, DenyOutcome, Host, Losses, Target, TargetKind},
+    recording::{
+        Attach, DenyOutcome,
+        testing::{self, cgroup, denied, numbered},
+    },
     syscalls::Abi,
     text::escape,
 };
 
-fn call(abi: Abi, number: i32) -> Call {
-    Call {
-        abi,
-        number,
-        name: syscalls::name(abi, number).map(str::to_owned),
-        phase: Phase::Workload,
-        count: Some(3),
-        other_phases: Vec::new(),
-        first_seen_seconds: Some(0.25),
-        command: Some(escape("web")),
-        ambiguous: false,
-        outcome: None,
-        denied_in_phase: None,
-        doubtful: false,
-        circumstances: None,
-        arguments: Vec::new(),
-    }
-}
-
-fn denied(abi: Abi, number: i32, outcome: DenyOutcome) -> Call {
-    let denied_in_phase = Some(Phase::Workload);
-    Call { phase: Phase::Denied, outcome: Some(outcome), denied_in_phase, ..call(abi, number) }
-}
-
 fn recording() -> Recording {
-    Recording {
-        version: VERSION,
-        tracer: "0.1.0".into(),
-        started: "2026-01-02T03:04:05Z".into(),
-        duration_seconds: 12.5,
-        host: Host {
-            kernel: "6.18.44".into(),
-            arch: "x86_64".into(),
-            cpus: 2,
-            btf: true,
-            attach: None,
-        },
-        targets: vec![Target {
-            name: "docker:web".into(),
-            kind: TargetKind::Container,
-            runtime: None,
-            image: None,
-            cgroups: vec![0],
-        }],
-        cgroups: vec![Cgroup {
-            id: 4711,
-            path: "/docker/ab".into(),
-            late_start: false,
-            exact: true,
-            ambiguous: false,
-            no_new_privs: false,
-            filtered: false,
-            exec_sessions: false,
-            container: None,
-            calls: vec![call(Abi::X86_64, 257), call(Abi::I386, 96), call(Abi::X86_64, 472)],
-        }],
-        losses: Losses::default(),
-        late_starts: Vec::new(),
-        contested: Vec::new(),
-        departures: Vec::new(),
-        complete: true,
-        incomplete_reasons: Vec::new(),
-        command: None,
-        derived: None,
-    }
+    let mut calls = [(Abi::X86_64, 257), (Abi::I386, 96), (Abi::X86_64, 472)]
+        .map(|(abi, number)| numbered(abi, number));
+    calls[0].first_seen_seconds = Some(0.25);
+    calls[0].command = Some(escape("web"));
+    testing::recording(vec![cgroup("/docker/ab", calls.into())])
 }
 
 fn read(recording: &Recording) -> Result<Recording, RecordingError> {
@@ -154,8 +98,7 @@ fn a_newer_form_is_told_from_a_broken_one() {
 fn a_target_has_only_cgroups_of_the_recording() {
     let mut recording = recording();
     recording.targets[0].cgroups.push(1);
-    let expected =
-        RecordingError::CgroupIndex { target: "docker:web".into(), index: 1, cgroups: 1 };
+    let expected = RecordingError::CgroupIndex { target: "all".into(), index: 1, cgroups: 1 };
     assert_eq!(read(&recording), Err(expected));
 }
 
@@ -178,7 +121,7 @@ fn a_number_has_its_own_name() {
 #[test]
 fn a_call_comes_once_in_a_cgroup() {
     let mut recording = recording();
-    recording.cgroups[0].calls.push(call(Abi::I386, 96));
+    recording.cgroups[0].calls.push(numbered(Abi::I386, 96));
     let error = read(&recording).expect_err("twice");
     assert!(matches!(error, RecordingError::DuplicateCall { number: 96, .. }), "{error:?}");
 }
@@ -192,18 +135,20 @@ fn a_call_is_denied_once_in_each_way() {
         DenyOutcome::Signal,
         DenyOutcome::ThreadKilled,
     ];
-    recording.cgroups[0].calls.extend(calls.map(|outcome| denied(Abi::X86_64, 257, outcome)));
+    recording.cgroups[0]
+        .calls
+        .extend(calls.map(|outcome| denied(numbered(Abi::X86_64, 257), outcome)));
     assert_eq!(read(&recording).as_ref(), Ok(&recording));
     assert!(to_json(&recording).contains("\"errno\": 38"));
-    recording.cgroups[0].calls.push(denied(Abi::X86_64, 257, DenyOutcome::Signal));
+    recording.cgroups[0].calls.push(denied(numbered(Abi::X86_64, 257), DenyOutcome::Signal));
     let error = read(&recording).expect_err("twice");
     assert!(matches!(error, RecordingError::DuplicateCall { number: 257, .. }), "{error:?}");
 }
 
 #[test]
 fn only_a_denied_call_says_how() {
-    let lacks = Call { outcome: None, ..denied(Abi::X86_64, 1, DenyOutcome::Signal) };
-    let has = Call { phase: Phase::Setup, ..denied(Abi::X86_64, 1, DenyOutcome::Signal) };
+    let lacks = Call { outcome: None, ..denied(numbered(Abi::X86_64, 1), DenyOutcome::Signal) };
+    let has = Call { phase: Phase::Setup, ..denied(numbered(Abi::X86_64, 1), DenyOutcome::Signal) };
     for wrong in [lacks, has] {
         let mut recording = recording();
         recording.cgroups[0].calls.push(wrong);
@@ -219,8 +164,8 @@ fn only_a_denied_call_can_be_doubtful() {
         recording.cgroups[0].calls.push(Call { doubtful: true, ..call });
         read(&recording).map(drop)
     };
-    assert_eq!(doubtful(denied(Abi::X86_64, 1, DenyOutcome::Errno(1))), Ok(()));
-    let error = doubtful(call(Abi::X86_64, 1)).expect_err("it was made");
+    assert_eq!(doubtful(denied(numbered(Abi::X86_64, 1), DenyOutcome::Errno(1))), Ok(()));
+    let error = doubtful(numbered(Abi::X86_64, 1)).expect_err("it was made");
     assert!(matches!(error, RecordingError::Doubtful { number: 1, .. }), "{error:?}");
 }
 
@@ -281,7 +226,7 @@ fn a_time_that_is_none_is_refused() {
 #[test]
 fn a_number_without_a_name_has_no_name_of_another() {
     let mut wrong = recording();
-    wrong.cgroups[0].calls[2] = Call { name: Some("openat".into()), ..call(Abi::X86_64, 400) };
+    wrong.cgroups[0].calls[2] = Call { name: Some("openat".into()), ..numbered(Abi::X86_64, 400) };
     let error = RecordingError::NameOfAnother {
         abi: Abi::X86_64,
         number: 400,
@@ -295,9 +240,9 @@ fn a_number_without_a_name_has_no_name_of_another() {
 fn denials_beside_skipped_runs_are_doubtful_in_recordings_that_do_not_know_doubt() {
     let mut old = recording();
     old.cgroups[0].calls = vec![
-        denied(Abi::X86_64, 83, DenyOutcome::Errno(14)),
-        denied(Abi::X86_64, 84, DenyOutcome::ThreadKilled),
-        denied(Abi::X86_64, 85, DenyOutcome::Signal),
+        denied(numbered(Abi::X86_64, 83), DenyOutcome::Errno(14)),
+        denied(numbered(Abi::X86_64, 84), DenyOutcome::ThreadKilled),
+        denied(numbered(Abi::X86_64, 85), DenyOutcome::Signal),
     ];
     let doubtful = |recording: &Recording| -> Vec<i32> {
         let read = read(recording).expect("a recording");

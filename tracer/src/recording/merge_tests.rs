@@ -1,78 +1,20 @@
 //! Tests of [`super`].
 
 use super::*;
-use crate::{
-    recording::{Call, CommandOutcome, Derived, Host, Phase, VERSION},
-    syscalls::{self, Abi},
+use crate::recording::{
+    Call, CommandOutcome, Derived, Phase,
+    testing::{call, cgroup, recording, target},
 };
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
-fn call(name: &str, phase: Phase) -> Call {
-    Call {
-        abi: Abi::X86_64,
-        number: syscalls::number(Abi::X86_64, name).expect("a call"),
-        name: Some(name.to_owned()),
-        phase,
-        count: None,
-        other_phases: Vec::new(),
-        first_seen_seconds: None,
-        command: None,
-        ambiguous: false,
-        outcome: None,
-        denied_in_phase: None,
-        doubtful: false,
-        circumstances: None,
-        arguments: Vec::new(),
-    }
-}
-
-fn cgroup(path: &str, name: &str) -> Cgroup {
-    Cgroup {
-        id: 7,
-        path: path.to_owned(),
-        late_start: false,
-        exact: true,
-        ambiguous: false,
-        no_new_privs: false,
-        filtered: false,
-        exec_sessions: false,
-        container: None,
-        calls: vec![call(name, Phase::Workload)],
-    }
-}
-
-fn target(kind: TargetKind, name: &str, cgroups: &[usize]) -> Target {
-    let (name, cgroups) = (name.to_owned(), cgroups.to_vec());
-    Target { name, kind, runtime: None, image: None, cgroups }
-}
-
 /// A recording of one target with these cgroups, complete.
 fn complete(kind: TargetKind, name: &str, paths: &[&str]) -> Recording {
-    Recording {
-        version: VERSION,
-        tracer: "0.1.0".into(),
-        started: "2026-01-02T03:04:05Z".into(),
-        duration_seconds: 2.0,
-        host: Host {
-            kernel: "6.18.44".into(),
-            arch: "x86_64".into(),
-            cpus: 2,
-            btf: true,
-            attach: None,
-        },
-        targets: vec![target(kind, name, &(0..paths.len()).collect::<Vec<_>>())],
-        cgroups: paths.iter().map(|path| cgroup(path, "read")).collect(),
-        losses: Losses::default(),
-        late_starts: Vec::new(),
-        contested: Vec::new(),
-        departures: Vec::new(),
-        complete: true,
-        incomplete_reasons: Vec::new(),
-        command: None,
-        derived: None,
-    }
+    let made = |path: &&str| cgroup(path, vec![call("read")]);
+    let cgroups: Vec<Cgroup> = paths.iter().map(made).collect();
+    let targets = vec![target(kind, name, &(0..paths.len()).collect::<Vec<_>>())];
+    Recording { targets, ..recording(cgroups) }
 }
 
 /// The same, begun late: the first cgroup's start was not seen.
@@ -143,7 +85,7 @@ fn three_stand_side_by_side() {
     assert_eq!(indexes, [vec![0, 1], vec![2], vec![3]]);
     assert_eq!((result.losses.table_full, result.losses.compat), (u64::MAX, 2));
     assert_eq!(result.started, "2025-12-31T00:00:00Z");
-    assert!((result.duration_seconds - 6.0).abs() < 1e-9);
+    assert!((result.duration_seconds - 7.5).abs() < 1e-9);
     assert!(!result.host.btf && result.host.cpus == 2);
     assert_eq!(result.command, Some(command), "the only one");
     assert_eq!(result.derived, None);
@@ -187,8 +129,9 @@ fn a_start_of_the_same_path_covers() {
 #[test]
 fn a_start_that_did_not_reach_the_workload_does_not_cover() {
     let mut failed = complete(Path, "/a", &["/a"]);
-    failed.cgroups[0].calls =
-        vec![call("mount", Phase::Setup), call("capset", Phase::ContainerInit)];
+    failed.cgroups[0].calls = [("mount", Phase::Setup), ("capset", Phase::ContainerInit)]
+        .map(|(name, phase)| Call { phase, ..call(name) })
+        .into();
     assert!(!is_covered(&late(Path, "/a", &["/a"]), &failed));
 }
 

@@ -36,6 +36,8 @@ pub mod pods;
 mod recording_error;
 pub mod selection;
 pub mod starts;
+#[cfg(test)]
+pub mod testing;
 
 pub use self::{
     argument::{Argument, ArgumentValue},

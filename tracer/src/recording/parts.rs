@@ -153,87 +153,14 @@ pub fn silent(recording: &Recording) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::{Call, Host, Phase, VERSION};
+mod tests {
+    use super::super::testing::{container, recording};
     use super::*;
-    use crate::syscalls::Abi;
-
-    /// A cgroup of a container of that name, in which the workload made a call.
-    pub(in super::super) fn cgroup(path: &str, name: &str) -> Cgroup {
-        Cgroup {
-            id: 1,
-            path: path.to_owned(),
-            late_start: false,
-            exact: false,
-            ambiguous: false,
-            no_new_privs: false,
-            filtered: false,
-            exec_sessions: false,
-            container: Some(ContainerIdentity {
-                engine: None,
-                id: path.rsplit('/').next().unwrap_or_default().to_owned(),
-                name: Some(name.to_owned()),
-                namespace: None,
-                pod: None,
-                workload: None,
-                image: None,
-                user: None,
-            }),
-            calls: vec![Call {
-                abi: Abi::X86_64,
-                number: 39,
-                name: Some("getpid".to_owned()),
-                phase: Phase::Workload,
-                count: None,
-                other_phases: Vec::new(),
-                first_seen_seconds: None,
-                command: None,
-                ambiguous: false,
-                outcome: None,
-                denied_in_phase: None,
-                doubtful: false,
-                circumstances: None,
-                arguments: Vec::new(),
-            }],
-        }
-    }
-
-    pub(in super::super) fn recording(cgroups: Vec<Cgroup>) -> Recording {
-        let target = Target {
-            name: "all".to_owned(),
-            kind: TargetKind::Path,
-            runtime: None,
-            image: None,
-            cgroups: (0..cgroups.len()).collect(),
-        };
-        Recording {
-            version: VERSION,
-            tracer: "0".to_owned(),
-            started: "2026-01-01T00:00:00Z".to_owned(),
-            duration_seconds: 1.0,
-            host: Host {
-                kernel: "6.18".to_owned(),
-                arch: "x86_64".to_owned(),
-                cpus: 1,
-                btf: true,
-                attach: None,
-            },
-            targets: vec![target],
-            cgroups,
-            losses: Losses::default(),
-            late_starts: Vec::new(),
-            contested: Vec::new(),
-            departures: Vec::new(),
-            complete: true,
-            incomplete_reasons: Vec::new(),
-            command: None,
-            derived: None,
-        }
-    }
 
     #[test]
     fn containers_of_one_name_are_one_part() {
-        let whole = recording(vec![cgroup("/a", "web"), cgroup("/b", "db"), cgroup("/c", "web")]);
+        let whole =
+            recording(vec![container("/a", "web"), container("/b", "db"), container("/c", "web")]);
         let parts = by_container(&whole, false);
         let shown: Vec<(&str, Vec<&str>)> = parts
             .iter()
@@ -250,7 +177,7 @@ pub(super) mod tests {
     #[test]
     fn replicas_of_a_workload_are_one_part_unless_their_images_differ() {
         let replica = |path: &str, pod: &str, image: &str| {
-            let mut found = cgroup(path, "nginx");
+            let mut found = container(path, "nginx");
             let identity = found.container.as_mut().expect("a container");
             identity.namespace = Some("shop".to_owned());
             identity.pod = Some(pod.to_owned());
@@ -271,7 +198,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_loss_goes_with_its_cgroup_and_one_without_to_all() {
-        let [mut web, db] = [cgroup("/a", "web"), cgroup("/b", "db")];
+        let [mut web, db] = [container("/a", "web"), container("/b", "db")];
         web.filtered = true;
         let mut whole = recording(vec![web, db]);
         whole.losses.filtered = 1;
@@ -295,7 +222,7 @@ pub(super) mod tests {
 
     /// A late start that made no call.
     fn idle(path: &str, name: &str) -> Cgroup {
-        Cgroup { late_start: true, calls: Vec::new(), ..cgroup(path, name) }
+        Cgroup { late_start: true, calls: Vec::new(), ..container(path, name) }
     }
 
     #[test]
@@ -304,7 +231,8 @@ pub(super) mod tests {
         let late = |parts: Vec<Part>| -> Vec<(String, Vec<String>)> {
             parts.into_iter().map(|part| (part.label, part.recording.late_starts)).collect()
         };
-        let mut whole = recording(vec![cgroup(&a, "web"), cgroup(&b, "db"), idle(&c, "idle")]);
+        let mut whole =
+            recording(vec![container(&a, "web"), container(&b, "db"), idle(&c, "idle")]);
         whole.late_starts = vec![c.clone()];
         let shown = |db: &[&String]| {
             [("db".to_owned(), db.iter().map(|one| (*one).clone()).collect::<Vec<_>>())]
@@ -326,7 +254,7 @@ pub(super) mod tests {
     #[test]
     fn a_late_start_without_a_call_is_that_targets() {
         let mut whole =
-            recording(vec![cgroup("/a/x", "web"), idle("/a/y", "idle"), cgroup("/b", "db")]);
+            recording(vec![container("/a/x", "web"), idle("/a/y", "idle"), container("/b", "db")]);
         whole.cgroups[1].container = None;
         whole.targets[0].cgroups = vec![0, 1];
         let second =
@@ -341,7 +269,7 @@ pub(super) mod tests {
 
     #[test]
     fn each_target_is_a_part() {
-        let mut whole = recording(vec![cgroup("/a", "web"), cgroup("/b", "db")]);
+        let mut whole = recording(vec![container("/a", "web"), container("/b", "db")]);
         let mut second = whole.targets[0].clone();
         second.name = "second".to_owned();
         second.cgroups = vec![1];

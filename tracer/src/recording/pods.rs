@@ -52,13 +52,13 @@ fn of_target(recording: &Recording, target: &Target) -> Vec<PodCount> {
 #[cfg(test)]
 mod tests {
     use super::super::Workload;
-    use super::super::parts::tests::{cgroup, recording};
+    use super::super::testing::{container, recording};
     use super::*;
 
     #[test]
     fn pods_are_counted_by_the_source_that_reported_them() {
         let of = |path: &str, pod: &str, source: Option<MembershipSource>| {
-            let mut found = cgroup(path, "nginx");
+            let mut found = container(path, "nginx");
             let container = found.container.as_mut().expect("a container");
             container.namespace = Some("shop".to_owned());
             container.pod = Some(pod.to_owned());

@@ -83,7 +83,7 @@ fn complete_starts(recording: &Recording, cgroups: &[&Cgroup]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parts::tests::{cgroup, recording};
+    use super::super::testing::{container, recording};
     use super::*;
 
     fn counted(recording: &Recording) -> Vec<(String, usize, bool)> {
@@ -93,13 +93,13 @@ mod tests {
     #[test]
     fn each_new_cgroup_of_a_container_is_a_start() {
         let [a, b] = ["a", "b"].map(|digit| digit.repeat(64));
-        let again = cgroup(&format!("/docker/{b}/inner"), "web");
+        let again = container(&format!("/docker/{b}/inner"), "web");
         let found = recording(vec![
-            cgroup(&format!("/docker/{a}"), "web"),
-            cgroup(&format!("/docker/{a}"), "web"),
-            cgroup(&format!("/docker/{b}"), "web"),
+            container(&format!("/docker/{a}"), "web"),
+            container(&format!("/docker/{a}"), "web"),
+            container(&format!("/docker/{b}"), "web"),
             again,
-            cgroup("/elsewhere", "db"),
+            container("/elsewhere", "db"),
         ]);
         let expected = [("db".to_owned(), 1, false), ("web".to_owned(), 3, false)];
         assert_eq!(counted(&found), expected);
@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn what_a_container_makes_for_itself_is_no_start() {
         let path = format!("/docker/{}", "a".repeat(64));
-        let inner = || cgroup(&format!("{path}/service"), "web");
-        let own = cgroup(&path, "web");
+        let inner = || container(&format!("{path}/service"), "web");
+        let own = container(&path, "web");
         let expected = [("web".to_owned(), 1, false)];
         assert_eq!(counted(&recording(vec![own, inner(), inner(), inner(), inner()])), expected);
         let expected = [("web".to_owned(), 2, false)];
@@ -120,28 +120,28 @@ mod tests {
     #[test]
     fn a_late_start_is_none_until_it_was_started_again() {
         let path = format!("/docker/{}", "a".repeat(64));
-        let mut late = cgroup(&path, "web");
+        let mut late = container(&path, "web");
         late.late_start = true;
         let mut found = recording(vec![late.clone()]);
         found.late_starts = vec![path.clone()];
         assert_eq!(counted(&found), [("web".to_owned(), 0, true)]);
         found.late_starts.clear();
         assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in its place");
-        let found = recording(vec![late, cgroup(&path, "web")]);
+        let found = recording(vec![late, container(&path, "web")]);
         assert_eq!(counted(&found), [("web".to_owned(), 1, false)], "in a new cgroup");
     }
 
     #[test]
     fn a_late_one_that_was_started_again_elsewhere_is_no_start_itself() {
         let [a, b] = ["a", "b"].map(|digit| format!("/docker/{}", digit.repeat(64)));
-        let late = Cgroup { late_start: true, ..cgroup(&a, "web") };
-        let found = recording(vec![late, cgroup(&b, "web")]);
+        let late = Cgroup { late_start: true, ..container(&a, "web") };
+        let found = recording(vec![late, container(&b, "web")]);
         assert_eq!(counted(&found), [("web".to_owned(), 1, false)]);
     }
 
     #[test]
     fn a_cgroup_in_which_no_workload_ran_is_no_start() {
-        let mut failed = cgroup("/x", "web");
+        let mut failed = container("/x", "web");
         failed.calls.clear();
         assert_eq!(counted(&recording(vec![failed])), [("web".to_owned(), 0, false)]);
     }
