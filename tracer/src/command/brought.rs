@@ -233,7 +233,7 @@ fn sentence(items: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::closing::{Block, in_full},
+        super::closing::{Block, Rest, in_full},
         *,
     };
     use crate::syscalls::{self, Abi};
@@ -286,7 +286,7 @@ mod tests {
         for line in text.lines() {
             assert!(line.len() < 240, "{line}");
         }
-        let short = Block::new(files.parts(), String::new()).render(Some(5));
+        let short = Block::new(files.parts(), Rest::NoFile).render(Some(5));
         assert!(short.starts_with("  1.recording.json: 1 calls\n"), "{short}");
         assert!(short.contains("  and 948 more recordings: 948 new: "), "{short}");
         assert!(short.contains("nothing new in the last 50 of 1,000"), "{short}");

@@ -3,12 +3,12 @@
 //! It has at most twelve lines, so that nothing that matters scrolls away. Lists give first, down to
 //! a few things and a count; then what matters less is left out, with a line that names the command
 //! which shows it. With `-v`, and where no file holds the rest, nothing is left out but the ends of
-//! long lists.
+//! long lists; with both, nothing at all.
 
 use std::{cmp::Reverse, iter};
 
 /// The most lines.
-pub(super) const LINES: usize = 12;
+const LINES: usize = 12;
 /// What a list keeps as long as there is something that matters less.
 const FEW: usize = 3;
 /// What a list keeps in any case, at most: a machine has any number of containers.
@@ -132,33 +132,60 @@ impl ClosingPart {
     }
 }
 
+/// Where everything is that the block says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// In a file, which this command shows.
+    File(String),
+    /// In no file: nobody sees what the block leaves out.
+    NoFile,
+}
+
+impl Rest {
+    /// What shows what is left out.
+    fn shown_by(&self) -> &str {
+        match self {
+            Self::File(command) => command,
+            Self::NoFile => "-v shows them",
+        }
+    }
+}
+
 /// The block: its parts in the order in which they are shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Block {
     parts: Vec<ClosingPart>,
-    /// The command that shows what is left out.
-    rest: String,
+    rest: Rest,
 }
 
 impl Block {
-    /// `rest`: the command that shows what is left out.
-    pub(super) fn new(parts: Vec<ClosingPart>, rest: String) -> Self {
+    /// A block of what there is to say.
+    pub(super) fn new(parts: Vec<ClosingPart>, rest: Rest) -> Self {
         let parts = parts.into_iter().filter(|part| !part.items.is_empty() || part.head.is_some());
         Self { parts: parts.collect(), rest }
     }
 
-    /// The block as it is shown, in at most so many lines; None: as many as it takes.
+    /// The block as a person reads it.
+    pub(super) fn shown(mut self, verbose: bool) -> String {
+        if verbose && self.rest == Rest::NoFile {
+            self.parts = self.parts.into_iter().map(ClosingPart::whole).collect();
+        }
+        self.render((!verbose && self.rest != Rest::NoFile).then_some(LINES))
+    }
+
+    /// The same in at most so many lines; None: as many as it takes.
     pub(super) fn render(&self, most: Option<usize>) -> String {
         let shown = self.fit(most.unwrap_or(usize::MAX));
         let unsaid = self.unsaid(&shown);
-        let rest = (unsaid > 0)
-            .then(|| format!("and {unsaid} more{}: {}", noun(unsaid, "line"), self.rest));
+        let rest = (unsaid > 0).then(|| {
+            format!("and {unsaid} more{}: {}", noun(unsaid, "line"), self.rest.shown_by())
+        });
         // Where the last of it would stand.
         let place =
             iter::zip(&self.parts, &shown).rposition(|(part, shown)| part.unsaid(*shown) > 0);
         let mut lines: Vec<String> = Vec::new();
         for (at, (part, shown)) in iter::zip(&self.parts, shown).enumerate() {
-            lines.extend(part.render(shown, &self.rest));
+            lines.extend(part.render(shown, self.rest.shown_by()));
             lines.extend(rest.clone().filter(|_| Some(at) == place));
         }
         lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
@@ -230,7 +257,7 @@ fn noun(count: usize, what: &str) -> String {
 
 /// Parts as they are, without a limit but that of long lists.
 pub(super) fn in_full(parts: Vec<ClosingPart>) -> String {
-    Block::new(parts, "-v shows them".to_owned()).render(None)
+    Block::new(parts, Rest::NoFile).render(None)
 }
 
 #[cfg(test)]

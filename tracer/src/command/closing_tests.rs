@@ -27,7 +27,7 @@ fn everything(count: usize) -> Vec<ClosingPart> {
 }
 
 fn block(parts: Vec<ClosingPart>) -> String {
-    Block::new(parts, "tracer explain FILE".to_owned()).render(Some(LINES))
+    Block::new(parts, Rest::File("tracer explain FILE".to_owned())).shown(false)
 }
 
 #[test]
@@ -137,6 +137,22 @@ fn in_full_means_all_but_the_ends_of_long_lists() {
     assert_eq!(text.lines().count(), 21 + 3, "{text}");
     assert!(text.contains("\nand 5 more containers: "), "{text}");
     assert!(text.ends_with("one\nhint: do it\ntwo\n"), "{text}");
+}
+
+#[test]
+fn what_no_file_holds_is_not_cut_to_twelve_lines_and_with_verbose_not_at_all() {
+    let parts = || vec![ClosingPart::list(Weight::Loss, items("loss", 25), "kind of loss")];
+    let shown = |rest: &Rest, verbose| Block::new(parts(), rest.clone()).shown(verbose);
+    let file = Rest::File("tracer explain FILE".to_owned());
+    let lines = |count| items("loss", count).join("\n");
+    for (rest, verbose, expected) in [
+        (&file, false, format!("{}\nand 14 more kinds of loss: tracer explain FILE\n", lines(11))),
+        (&file, true, format!("{}\nand 5 more kinds of loss: tracer explain FILE\n", lines(20))),
+        (&Rest::NoFile, false, format!("{}\nand 5 more kinds of loss: -v shows them\n", lines(20))),
+        (&Rest::NoFile, true, format!("{}\n", lines(25))),
+    ] {
+        assert_eq!(shown(rest, verbose), expected, "{rest:?} {verbose}");
+    }
 }
 
 #[test]

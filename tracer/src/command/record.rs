@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use tokio::runtime::Runtime;
 
 use super::{
-    closing::{ClosingPart, Weight},
+    closing::{ClosingPart, Rest, Weight},
     cluster, decisions, derivation,
     events::{self, EventsFile},
     exit::Exit,
@@ -122,7 +122,7 @@ fn finish(
         Err(error) => {
             outputs.discard_autosave();
             let incomplete = vec![summary::incomplete(recording)];
-            summary::print_block(incomplete, summary::NO_FILE.to_owned(), typed.derivation.verbose);
+            summary::print_block(incomplete, Rest::NoFile, typed.derivation.verbose);
             return Err(match missing.is_empty() {
                 true => error.into(),
                 false => nothing_came(missing, &error),
@@ -230,8 +230,7 @@ fn without_profile(
     let evidence = path.as_ref().map(|path| format!("{path}: the evidence"));
     parts.extend(evidence.map(|line| ClosingPart::text(Weight::Result, line)));
     parts.push(ClosingPart::text(Weight::Always, format!("no profile was written: {error}")));
-    let rest = path
-        .map_or_else(|| summary::NO_FILE.to_owned(), |path| format!("tracer report {path} -o -"));
+    let rest = path.map_or(Rest::NoFile, |path| Rest::File(format!("tracer report {path} -o -")));
     summary::print_block(parts, rest, typed.derivation.verbose);
     Ok(Exit::Incomplete)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     brought::MergedRecordings,
-    closing::{self, Block, ClosingPart, Weight},
+    closing::{Block, ClosingPart, Rest, Weight},
     derived, doubt, late,
     outputs::{DerivedProfile, Outputs},
     written,
@@ -19,9 +19,6 @@ use crate::{
     session::{SessionOutcome, Stop},
     text::{Escaped, escape, escape_path},
 };
-
-/// What shows the ends of long lists, when nothing was written.
-pub(super) const NO_FILE: &str = "-v shows them";
 
 /// Where the evidence came from.
 pub(super) enum EvidenceOrigin<'a> {
@@ -41,9 +38,29 @@ pub(super) fn print(
     outputs: &Outputs,
     last: Vec<ClosingPart>,
 ) {
-    let mut parts = Vec::new();
     if !choices.quiet {
         message::print_err("\n");
+    }
+    let parts = parts(choices, source, recording, products, outputs, last);
+    print_block(parts, rest(products, outputs), choices.verbose);
+}
+
+/// Prints what was put together, in as many lines as a person reads.
+pub(super) fn print_block(parts: Vec<ClosingPart>, rest: Rest, verbose: bool) {
+    message::print_err(&Block::new(parts, rest).shown(verbose));
+}
+
+/// What is said, in the order in which it is read.
+fn parts(
+    choices: &cli::DerivationOptions,
+    source: &EvidenceOrigin<'_>,
+    recording: &Recording,
+    products: &[DerivedProfile],
+    outputs: &Outputs,
+    last: Vec<ClosingPart>,
+) -> Vec<ClosingPart> {
+    let mut parts = Vec::new();
+    if !choices.quiet {
         parts.extend(results(choices, source, recording, products, outputs));
     }
     parts.extend(completeness(choices.quiet, products));
@@ -58,31 +75,21 @@ pub(super) fn print(
         }
     }
     parts.extend(last);
-    print_block(parts, rest(products, outputs), choices.verbose);
-}
-
-/// Prints what was put together, in as many lines as a person reads.
-pub(super) fn print_block(parts: Vec<ClosingPart>, rest: String, verbose: bool) {
-    // What no file holds has no other place.
-    let most = (!verbose && rest != NO_FILE).then_some(closing::LINES);
-    let text = Block::new(parts, rest).render(most);
-    if !text.is_empty() {
-        message::print_err(&text);
-    }
+    parts
 }
 
 /// The command that shows what there is no room for.
-fn rest(products: &[DerivedProfile], outputs: &Outputs) -> String {
+fn rest(products: &[DerivedProfile], outputs: &Outputs) -> Rest {
     let whole = products.iter().find(|product| product.label.is_none());
     if let Some(files) = whole.and_then(|whole| outputs.files(whole)) {
-        return format!("tracer explain {}", escape_path(&files.path(RECORDING)));
+        return Rest::File(format!("tracer explain {}", escape_path(&files.path(RECORDING))));
     }
     match products.iter().find_map(|product| outputs.files(product)) {
         Some(files) => {
             let all = files.path(RECORDING).with_file_name("*.recording.json");
-            format!("tracer report {} -o -", escape_path(&all))
+            Rest::File(format!("tracer report {} -o -", escape_path(&all)))
         }
-        None => NO_FILE.to_owned(),
+        None => Rest::NoFile,
     }
 }
 
@@ -278,18 +285,5 @@ pub(super) fn ending(outcome: &SessionOutcome) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn a_reason_of_a_file_cannot_draw_on_the_terminal_or_add_lines() {
-        let shown = printable("\u{1b}[2J\ncomplete: nothing was lost");
-        assert!(!shown.contains(['\u{1b}', '\n']), "{shown}");
-        let reason = "a map was full: 3\nhint: record fewer targets at once";
-        assert_eq!(printable(reason), reason, "a remedy has a line of its own");
-        let shown = printable("a\nhint: b\nhint: c\rd");
-        assert_eq!(shown.lines().count(), 2, "{shown}");
-        let escaped = crate::text::escape("a\u{7}b").to_string();
-        assert_eq!(printable(&escaped), escaped, "what is escaped stays as it is");
-    }
-}
+#[path = "summary_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use super::{derivation, outputs::Outputs};
 use crate::{
     cli::{self, Cli, Subcommand},
-    recording::{Cgroup, ContainerIdentity, Recording, TargetKind, testing},
+    recording::{Call, Cgroup, ContainerIdentity, Recording, TargetKind, testing},
 };
 
 /// A complete recording of containers, each with the calls of its workload: a target each.
@@ -17,7 +17,8 @@ pub(super) fn recording(containers: &[(&str, &[&str])]) -> Recording {
         let path = format!("/docker/{id}");
         let engine = Some("docker".to_owned());
         let container = Some(ContainerIdentity { engine, ..testing::identity(name, &id) });
-        let calls = calls.iter().map(|name| testing::call(name)).collect();
+        let call = |name: &&str| Call { first_seen_seconds: Some(0.5), ..testing::call(name) };
+        let calls = calls.iter().map(call).collect();
         Cgroup { id: 7 + index as u64, container, ..testing::cgroup(&path, calls) }
     });
     let targets = containers.iter().enumerate().map(|(index, (name, _))| {

@@ -10,8 +10,12 @@ use super::{
 use crate::{
     cli::Explain,
     command::{
-        Exit, capabilities::CapabilityBasis, closing::Block, decisions::InForce, recordings,
-        summary, usage::usage,
+        Exit,
+        capabilities::CapabilityBasis,
+        closing::{Block, Rest},
+        decisions::InForce,
+        recordings, summary,
+        usage::usage,
     },
     json,
     message::print,
@@ -120,7 +124,7 @@ fn of_one(
 /// to say.
 fn evidence(file: &str, recording: Option<&Recording>, derivation: &Derivation) -> String {
     let parts = recording.map(|recording| summary::evidence(recording, derivation));
-    let rest = format!("tracer report {file} -o -");
+    let rest = Rest::File(format!("tracer report {file} -o -"));
     let text = Block::new(parts.unwrap_or_default(), rest).render(None);
     let lines = text.lines().map(|line| {
         let words = line.trim_start();
