@@ -22,8 +22,11 @@ use tracer::text::{Escaped, escape};
 use tracer::workbench::report::{RecordingReport, ReportSources, html, markdown};
 use tracer_ebpf::arguments::LOWER_HALF;
 
+use crate::decided::{decisions, entry};
 use crate::golden;
+use crate::program::tracer;
 use crate::recordings::{call, denied, full, recording, web_server, with_values};
+use crate::rederive::{Directory, of};
 
 tests::trials! {
     a_report_is_as_agreed,
@@ -36,6 +39,7 @@ tests::trials! {
     the_policy_names_the_style_and_the_script,
     a_large_recording_makes_a_small_page,
     the_command_writes_what_the_name_asks_for,
+    the_profile_of_a_report_is_as_decided,
 }
 
 /// A recording with everything that a report shows.
@@ -342,4 +346,28 @@ fn the_command_writes_what_the_name_asks_for() {
     let error = run("web.recording.json", &path("none/b.html")).expect_err("no directory");
     assert!(format!("{error:#}").contains("mkdir"), "{error:#}");
     assert!(!directory.path().join("b.html").exists(), "nothing is written");
+}
+
+fn the_profile_of_a_report_is_as_decided() {
+    let directory = Directory::new();
+    directory.recording("one", &of(&["read", "mount"]));
+    fs::create_dir(directory.path("more")).expect("a directory");
+    directory.recording("more/two", &of(&["read"]));
+    decisions(&directory, "more/tracer.toml", "");
+    let text = entry("allow", "\"bpf\"", "") + &entry("deny", "\"mount\"", "");
+    decisions(&directory, "tracer.toml", &text);
+    for (more, [bpf, mount]) in [
+        (&[][..], [true, false]),
+        (&["more/two.recording.json"], [true, false]),
+        (&["--no-decisions"], [false, true]),
+        (&["--decisions=more/tracer.toml"], [false, true]),
+    ] {
+        let words = [&["report", "one.recording.json", "--out=-"], more].concat();
+        let run = tracer(directory.0.path(), &words);
+        let (of_profile, _) = run.stdout.split_once("<details>").expect("what was made");
+        let is_beyond = |name: &str| of_profile.contains(&format!("\n| `{name}` | "));
+        assert_eq!([is_beyond("bpf"), is_beyond("mount")], [bpf, mount], "{run:?}");
+        let says = "tracer.toml: allow bpf (a reason)\ndecided in ";
+        assert!(run.code == Some(0) && run.stderr.contains(says) == bpf, "{run:?}");
+    }
 }

@@ -156,10 +156,15 @@ pub struct Report {
     /// ends in .md. `-` prints Markdown
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// Which decisions count for the profile.
+    #[command(flatten)]
+    pub decisions: DecisionOptions,
 }
 
 const AFTER_REPORT: &str = "\
-Makes one report of several recordings. The page loads nothing from anywhere.
+Makes one report of several recordings. Its profile is the one that `tracer profile` derives from
+them without options, by the decisions of the tracer.toml beside the first recording or above it.
+The page loads nothing from anywhere.
 
 Exit status:
   0  written, also when a recording is incomplete: the report says so

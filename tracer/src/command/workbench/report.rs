@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::decided::{beside, tell};
 use crate::{
     cli,
     command::{Exit, environment::owner, input, recordings, usage::usage},
@@ -27,14 +28,20 @@ enum Form {
 /// Writes a report.
 ///
 /// # Errors
-/// A recording cannot be read, none shows a workload, or the report cannot be written.
+/// A recording or the decisions cannot be read, no recording shows a workload, or the report cannot be written.
 pub fn run(options: &cli::Report) -> Result<Exit> {
     let (form, prints) = (form(&options.out)?, options.out == Path::new("-"));
     let file = (!prints).then(|| SingleFile::prepare(&options.out, owner())).transpose()?;
     let recordings = recordings::read_all(&options.recordings)?;
     let contributions = Contributions::of(&recordings, false);
     let merged = merge(&recordings, false).context("no recording was named")?;
-    let derivation = Profile::derive(std::slice::from_ref(&merged), &ProfileOptions::default());
+    let mut profile_options = ProfileOptions::default();
+    if let Some(decisions) = beside(&options.decisions, options.recordings.first().map(Path::new))?
+    {
+        tell(&decisions);
+        profile_options = decisions.apply(None, profile_options)?;
+    }
+    let derivation = Profile::derive(std::slice::from_ref(&merged), &profile_options);
     let derivation = derivation.map_err(|error| match error {
         DeriveError::NoWorkload { cgroups, .. } => {
             DeriveError::NoWorkload { recordings: recordings.len(), cgroups }
