@@ -173,7 +173,7 @@ fn finds_out_why_it_does_not_start(day: &Day) {
     write_few(day.desk.directory());
     day.rename("few.json", "p.json");
     let said = day.run(
-        "docker run --security-opt seccomp=p.json IMAGE 2>&1 | tracer decode --profile p.json",
+        "docker run --rm --security-opt seccomp=p.json IMAGE 2>&1 | tracer decode --profile p.json",
         PROGRAM,
     );
     said.exits(0).says(&["failed while it created the container", "add to the profile: "]);
@@ -194,13 +194,12 @@ fn begins_with_the_default(day: &Day) {
     day.desk.run(&day.line("tracer convert docker-default --to docker --out base.json")).exits(0);
     let (denied, ran) = day.watched(
         "sudo tracer verify base.json --wait --cgroup web --amend web.json",
-        "docker run --name web --security-opt seccomp=base.json IMAGE",
+        "docker run --rm --name web --security-opt seccomp=base.json IMAGE",
         REFUSED,
     );
     ran.exits(0).says(&["started"]);
     denied.exits(4).says(&["request_key("]);
     day.desk.run("tracer diff base.json web.json --json").exits(0).says(&["request_key"]);
-    day.desk.run(&day.line("docker rm web")).exits(0);
     day.run(UNDER_WEB, REFUSED).exits(0).says(&["started"]);
 }
 

@@ -49,14 +49,14 @@ pub const ENGINES: [&str; 17] = [
     "docker run --security-opt seccomp=profiles/learn.json IMAGE",
     "podman run --security-opt seccomp=profiles/learn.json IMAGE",
     "sudo tracer verify profile.json --cgroup 4f2a9c",
-    "docker run --security-opt seccomp=p.json IMAGE 2>&1 | tracer decode --profile p.json",
+    "docker run --rm --security-opt seccomp=p.json IMAGE 2>&1 | tracer decode --profile p.json",
     "tracer lint p.json",
     "sudo tracer verify p.json --wait --cgroup web --amend q.json",
     "docker run --name web --security-opt seccomp=p.json IMAGE",
     "docker rm web",
     "tracer convert docker-default --to docker --out base.json",
     "sudo tracer verify base.json --wait --cgroup web --amend web.json",
-    "docker run --name web --security-opt seccomp=base.json IMAGE",
+    "docker run --rm --name web --security-opt seccomp=base.json IMAGE",
 ];
 
 /// The line that the runtimes tier runs with a pod.
