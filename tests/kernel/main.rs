@@ -26,6 +26,7 @@ mod late_start;
 mod libraries;
 mod life;
 mod list;
+mod logged;
 mod losses;
 mod main_job;
 mod many;
@@ -93,6 +94,7 @@ fn trials() -> Vec<Trial> {
         libraries::trials(),
         life::trials(),
         list::trials(),
+        logged::trials(),
         losses::trials(),
         main_job::trials(),
         many::trials(),

@@ -187,10 +187,15 @@ impl Tracing {
         });
     }
 
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
     /// Lets it go on, and waits until it has taken what the kernel side kept: its answer to SIGUSR1
     /// shows that.
     pub fn resume(&self) {
-        self.process.signal(Signal::CONT);
+        self.go_on();
         self.process.signal(Signal::USR1);
         self.wait_for_message("snapshot");
     }

@@ -163,7 +163,7 @@ pub(super) struct RunOutcome<'a> {
     /// What is known of the filter on the target.
     pub(super) filter: &'static str,
     /// Why it is incomplete.
-    pub(super) incomplete_reasons: &'a [String],
+    pub(super) incomplete_reasons: &'a [&'a str],
     /// The file of the amended profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) amended: Option<String>,

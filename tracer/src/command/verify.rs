@@ -133,18 +133,14 @@ fn finish(
         let text = oci::answer(text.as_bytes(), &findings.answered())?;
         destination.write(&[(PROFILE, text.as_bytes())])?;
     }
-    let own = exit(profile, outcome, &findings, unwritten.is_some());
+    let misses_logged = misses_logged(profile, outcome);
+    let is_whole = unwritten.is_none() && misses_logged.is_none();
+    let own = exit(outcome, &findings, is_whole);
     let exit = match (own, outcome.failure()) {
         (Exit::Complete, Some(status)) if !typed.ignore_status => Exit::of_failure(status),
         (own, _) => own,
     };
-    print_err(&verify_report::report(
-        typed,
-        profile,
-        outcome,
-        &findings,
-        misses_logged(profile, outcome),
-    ));
+    print_err(&verify_report::report(typed, profile, outcome, &findings, misses_logged.as_deref()));
     if typed.verbose {
         let recordings = std::slice::from_ref(&outcome.recording);
         print_err(&in_full(vec![arguments::beyond_defaults(policy, recordings)]));
@@ -156,11 +152,14 @@ fn finish(
         print_err(&format!("{}: the older file", escape_path(&old)));
     }
     if typed.json {
+        let recording = &outcome.recording;
+        let reasons: Vec<&str> =
+            recording.incomplete_reasons.iter().chain(&misses_logged).map(String::as_str).collect();
         let ending = RunOutcome {
             profile: typed.profile.to_string_lossy().into_owned(),
             status: exit.code(),
             filter: filter_name(outcome, &findings),
-            incomplete_reasons: &outcome.recording.incomplete_reasons,
+            incomplete_reasons: &reasons,
             amended: written.map(|one| one.path(PROFILE).to_string_lossy().into_owned()),
         };
         print(&findings.json(&ending)).context("the standard output could not be written")?;
@@ -186,12 +185,8 @@ fn live(typed: &Verify) -> Live {
     if typed.verbose { live.with_values() } else { live.of_denied_calls() }
 }
 
-fn exit(
-    profile: &ProfileFile,
-    outcome: &SessionOutcome,
-    findings: &Findings,
-    misses_events: bool,
-) -> Exit {
+/// `is_whole`: no event is missing, and no call that the profile logs.
+fn exit(outcome: &SessionOutcome, findings: &Findings, is_whole: bool) -> Exit {
     if !findings.contradictions.is_empty() {
         return Exit::Failed;
     }
@@ -203,13 +198,14 @@ fn exit(
         FilterCoverage::NoCalls | FilterCoverage::Unknown | FilterCoverage::Partly(_) => {
             Exit::Incomplete
         }
-        FilterCoverage::All if !outcome.recording.complete || misses_events => Exit::Incomplete,
-        FilterCoverage::All if misses_logged(profile, outcome) => Exit::Incomplete,
-        FilterCoverage::All => Exit::Complete,
+        FilterCoverage::All if outcome.recording.complete && is_whole => Exit::Complete,
+        FilterCoverage::All => Exit::Incomplete,
     }
 }
 
-/// The profile lets calls pass and logs them, and the log could not be read as a whole.
-fn misses_logged(profile: &ProfileFile, outcome: &SessionOutcome) -> bool {
-    outcome.audit.is_some() && profile.policy.may_log()
+/// What is missing where the profile lets calls pass and logs them, and the log could not be read as
+/// a whole.
+fn misses_logged(profile: &ProfileFile, outcome: &SessionOutcome) -> Option<String> {
+    let reason = outcome.audit.as_ref().filter(|_| profile.policy.may_log())?;
+    Some(format!("calls that the profile logs may be missing: {reason}"))
 }

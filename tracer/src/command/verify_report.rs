@@ -27,7 +27,7 @@ pub(super) fn report(
     profile: &ProfileFile,
     outcome: &SessionOutcome,
     findings: &Findings,
-    misses_logged: bool,
+    misses_logged: Option<&str>,
 ) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -58,13 +58,14 @@ pub(super) fn report(
     }
     write_contradictions(&mut text, typed, findings);
     write_filters(&mut text, typed, &outcome.filters, none_denied && whole.elsewhere.is_empty());
-    if let Some(reason) = &outcome.audit {
-        if misses_logged {
-            let _ =
-                writeln!(text, "incomplete: calls that the profile logs may be missing: {reason}");
-        } else if typed.verbose {
-            let _ = writeln!(text, "note: calls that a filter only logs are not seen: {reason}");
+    match (misses_logged, &outcome.audit) {
+        (Some(missing), _) => {
+            let _ = writeln!(text, "incomplete: {missing}");
         }
+        (None, Some(reason)) if typed.verbose => {
+            let _ = writeln!(text, "note: calls that a filter only logs may be missing: {reason}");
+        }
+        (None, _) => {}
     }
     let mut parts = vec![summary::incomplete(&outcome.recording)];
     if !typed.quiet {

@@ -16,15 +16,19 @@ use crate::{
     bpf::{Processes, Recorder},
     cgroup_path::CgroupPath,
     recording::{DenyOutcome, Phase, denied::is_a_runtimes, event::NewCall, facts::Logged},
-    sys::{AsyncFdWait, AuditMessage, AuditSocket},
+    sys::{AsyncFdWait, AuditMessage, AuditSocket, LostRecords},
     syscalls::{self, Abi},
     target::cgroup::CgroupRoot,
 };
 
 /// Most different calls that are kept: a workload may call any number.
 const MAX_LOGGED: usize = 1 << 14;
+/// How many records are read before anything else is looked at.
+const AT_ONCE: usize = 1024;
 /// When no record came for so long, all have come.
 const SETTLE: Duration = Duration::from_millis(100);
+/// How long is read at the end, however many records come: they are those of the whole machine.
+const END: Duration = Duration::from_secs(2);
 
 /// The audit records of the target.
 pub(super) struct Audit {
@@ -33,8 +37,10 @@ pub(super) struct Audit {
     logged: BTreeMap<(u64, Abi, i32, DenyOutcome), Logged>,
     /// The kernel side does not see threads that a filter kills; their audit records are used.
     killed_threads: bool,
-    /// Why records may be missing.
-    pub(super) missing: Option<String>,
+    /// There may be records that wait to be read.
+    has_more: bool,
+    /// Why records may be missing, besides those that the socket counts.
+    missing: Option<String>,
 }
 
 impl Audit {
@@ -54,12 +60,13 @@ impl Audit {
         };
         let killed_threads = !recorder.sees_killed_threads();
         let (processes, logged) = (recorder.processes()?, BTreeMap::new());
-        Ok(Self { socket, processes, logged, killed_threads, missing })
+        Ok(Self { socket, processes, logged, killed_threads, has_more: false, missing })
     }
 
     /// Waits until there is a record.
     pub(super) async fn ready(&self) {
         match &self.socket {
+            Some(_) if self.has_more => tokio::task::yield_now().await,
             // An error is that of a runtime which is shutting down.
             Some((_, ready)) => drop(ready.ready().await),
             None => std::future::pending().await,
@@ -74,10 +81,30 @@ impl Audit {
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
+        let end = Instant::now() + END;
         while timeout(SETTLE, self.ready()).await.is_ok() {
+            if Instant::now() > end {
+                self.miss("records that came to the end were not read: there were too many");
+                return Ok(());
+            }
             self.poll(events, root, observers)?;
         }
         Ok(())
+    }
+
+    /// Why records may be missing, with how many the socket had no room for.
+    pub(super) fn missing(self) -> Option<String> {
+        let lost = match self.socket.map(|(socket, _)| socket.lost()) {
+            None | Some(Ok(0)) => None,
+            Some(Ok(count)) => Some(LostRecords(count).to_string()),
+            Some(Err(error)) => Some(format!("lost audit records are not counted: {error}")),
+        };
+        let reasons: Vec<String> = lost.into_iter().chain(self.missing).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    fn miss(&mut self, why: &str) {
+        self.missing.get_or_insert_with(|| why.to_owned());
     }
 
     /// What was logged so far.
@@ -85,31 +112,34 @@ impl Audit {
         self.logged.values().cloned().collect()
     }
 
-    /// Reads every record that is there, and shows the new ones of the target.
+    /// Reads the records that are there, at most [`AT_ONCE`], and shows the new ones of the target.
     pub(super) fn poll(
         &mut self,
         events: &mut EventHandler,
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
-        loop {
+        for _ in 0..AT_ONCE {
             let Some((socket, _)) = &mut self.socket else { return Ok(()) };
             match socket.poll().context("reading audit records")? {
                 Some(AuditMessage::Seccomp(text)) => {
                     let record = parse_record(&text);
                     let Some(record) = record else {
-                        self.missing = Some("an audit record could not be read".to_owned());
+                        self.miss("an audit record could not be read");
                         continue;
                     };
                     self.handle(&record, events, root, observers)?;
                 }
-                Some(AuditMessage::Other) => {}
-                Some(AuditMessage::Lost) => {
-                    self.missing = Some("audit records were lost: there were too many".to_owned());
+                // The socket counts what it loses.
+                Some(AuditMessage::Other | AuditMessage::Lost) => {}
+                None => {
+                    self.has_more = false;
+                    return Ok(());
                 }
-                None => return Ok(()),
             }
         }
+        self.has_more = true;
+        Ok(())
     }
 
     fn handle(
@@ -136,7 +166,7 @@ impl Audit {
             return Ok(());
         }
         if self.logged.len() == MAX_LOGGED {
-            self.missing = Some("more different calls were logged than are kept".to_owned());
+            self.miss("more different calls were logged than are kept");
             return Ok(());
         }
         let first_seen = boot_time()?;

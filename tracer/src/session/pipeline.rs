@@ -200,7 +200,7 @@ impl Session<'_> {
             stop,
             command: status,
             table_fill: snapshot.table_fill,
-            audit: self.audit.and_then(|audit| audit.missing),
+            audit: self.audit.and_then(Audit::missing),
             inventory: self.events.tracker.into_inventory(),
         })
     }

@@ -5,7 +5,7 @@
 //! `kauditd_send_multicast_skb`).
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     mem::size_of_val,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
@@ -63,6 +63,19 @@ pub enum AuditError {
 /// A socket that gets every audit record.
 #[derive(Debug)]
 pub struct AuditSocket(OwnedFd);
+
+/// So many records did not find room; one at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostRecords(pub u32);
+
+impl fmt::Display for LostRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "1 audit record was lost: there were too many"),
+            more => write!(f, "{more} audit records were lost: there were too many"),
+        }
+    }
+}
 
 /// A message of the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +191,13 @@ mod tests {
         let sender = |port| SocketAddrAny::from(SocketAddrNetlink::new(port, 0));
         assert!(is_the_kernel(Some(&sender(0))));
         assert!(!is_the_kernel(Some(&sender(4242))) && !is_the_kernel(None));
+    }
+
+    #[test]
+    fn what_was_lost_is_counted_in_words() {
+        let shown = |count| LostRecords(count).to_string();
+        assert_eq!(shown(1), "1 audit record was lost: there were too many");
+        assert_eq!(shown(2), "2 audit records were lost: there were too many");
     }
 
     #[test]

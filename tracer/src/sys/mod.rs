@@ -16,7 +16,7 @@ mod spawn;
 pub use self::{
     allocator::release_free_memory,
     async_fd::AsyncFdWait,
-    audit_socket::{AuditError, AuditMessage, AuditSocket},
+    audit_socket::{AuditError, AuditMessage, AuditSocket, LostRecords},
     program::Program,
     real_time::RealTime,
     seccomp::{EnforceError, Filter, exec_under, leave},

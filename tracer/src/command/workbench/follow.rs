@@ -18,7 +18,7 @@ use crate::{
     json,
     message::print_err,
     session::Signals,
-    sys::{AsyncFdWait, AuditError, AuditMessage, AuditSocket},
+    sys::{AsyncFdWait, AuditError, AuditMessage, AuditSocket, LostRecords},
     workbench::decode::{self, DecodedCall, found::Asked, recorded::LoggedCalls, render},
 };
 
@@ -165,8 +165,7 @@ impl Follower<'_> {
         let lost = self.socket.lost().context("the audit socket")?;
         match lost.wrapping_sub(self.lost) {
             0 => {}
-            1 => self.warn("1 audit record was lost: there were too many"),
-            more => self.warn(&format!("{more} audit records were lost: there were too many")),
+            more => self.warn(&LostRecords(more).to_string()),
         }
         self.lost = lost;
         Ok(())
