@@ -6,7 +6,7 @@
 //! messages of the audit socket. What a line calls a name was chosen by a workload: it is escaped
 //! here.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     syscalls::{self, Abi},
@@ -246,6 +246,12 @@ fn code(value: &str) -> Option<&str> {
     Some(digits.strip_suffix("#035").unwrap_or(digits))
 }
 
+/// When a record of any kind was made, since 1970.
+pub fn time(text: &str) -> Option<Duration> {
+    let ((seconds, millis), _) = stamp(text)?;
+    Some(Duration::from_secs(seconds).saturating_add(Duration::from_millis(millis.into())))
+}
+
 /// `audit(SECONDS.MILLISECONDS:SERIAL):`
 fn stamp(text: &str) -> Option<((u64, u16), u64)> {
     let (_, rest) = text.split_once("audit(")?;
@@ -313,6 +319,16 @@ mod tests {
             AuditLine::Seccomp(record) => record,
             other => panic!("{other:?}: {line}"),
         }
+    }
+
+    #[test]
+    fn the_time_of_any_record_is_known() {
+        let time_of_cwd = time(r#"audit(1795455772.045:21): cwd="/""#);
+        assert_eq!(time_of_cwd, Some(Duration::from_millis(1_795_455_772_045)));
+        for text in ["", "audit(", "audit(1.2)", "audit(x.1:2):", "audit(1.70000:2):"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+        assert!(time("audit(18446744073709551615.999:1):").is_some(), "no overflow");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     os::fd::AsFd,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{clock::boot_time, config::Observers, events::EventHandler};
 use crate::{
-    audit::{AuditRecord, AuditedCall, FilterAction, parse_record},
+    audit::{AuditRecord, AuditedCall, FilterAction, parse_record, time},
     bpf::{Processes, Recorder},
     cgroup_path::CgroupPath,
     recording::{DenyOutcome, Phase, denied::is_a_runtimes, event::NewCall, facts::Logged},
@@ -25,9 +25,10 @@ use crate::{
 const MAX_LOGGED: usize = 1 << 14;
 /// How many records are read before anything else is looked at.
 const AT_ONCE: usize = 1024;
-/// When no record came for so long, all have come.
+/// When no record came for so long, all have come; so they have when one came that was made so much
+/// later.
 const SETTLE: Duration = Duration::from_millis(100);
-/// How long is read at the end, however many records come: they are those of the whole machine.
+/// How long is read at the end, whatever the clock of the records says.
 const END: Duration = Duration::from_secs(2);
 
 /// The audit records of the target.
@@ -39,6 +40,8 @@ pub(super) struct Audit {
     killed_threads: bool,
     /// There may be records that wait to be read.
     has_more: bool,
+    /// When the newest record was made of those that came at the end, since 1970.
+    newest: Option<Duration>,
     /// Why records may be missing, besides those that the socket counts.
     missing: Option<String>,
 }
@@ -60,7 +63,15 @@ impl Audit {
         };
         let killed_threads = !recorder.sees_killed_threads();
         let (processes, logged) = (recorder.processes()?, BTreeMap::new());
-        Ok(Self { socket, processes, logged, killed_threads, has_more: false, missing })
+        Ok(Self {
+            socket,
+            processes,
+            logged,
+            killed_threads,
+            has_more: false,
+            newest: None,
+            missing,
+        })
     }
 
     /// Waits until there is a record.
@@ -81,8 +92,12 @@ impl Audit {
         root: &CgroupRoot,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
-        let end = Instant::now() + END;
-        while timeout(SETTLE, self.ready()).await.is_ok() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (last, end) = (now + SETTLE, Instant::now() + END);
+        // The clock may have been set back since the others.
+        self.newest = None;
+        // Those of the whole machine may come without end.
+        while self.newest <= Some(last) && timeout(SETTLE, self.ready()).await.is_ok() {
             if Instant::now() > end {
                 self.miss("records that came to the end were not read: there were too many");
                 return Ok(());
@@ -123,15 +138,16 @@ impl Audit {
             let Some((socket, _)) = &mut self.socket else { return Ok(()) };
             match socket.poll().context("reading audit records")? {
                 Some(AuditMessage::Seccomp(text)) => {
-                    let record = parse_record(&text);
-                    let Some(record) = record else {
+                    self.newest = self.newest.max(time(&text));
+                    let Some(record) = parse_record(&text) else {
                         self.miss("an audit record could not be read");
                         continue;
                     };
                     self.handle(&record, events, root, observers)?;
                 }
+                Some(AuditMessage::Other(made)) => self.newest = self.newest.max(made),
                 // The socket counts what it loses.
-                Some(AuditMessage::Other | AuditMessage::Lost) => {}
+                Some(AuditMessage::Lost) => {}
                 None => {
                     self.has_more = false;
                     return Ok(());

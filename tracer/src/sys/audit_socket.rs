@@ -8,6 +8,7 @@ use std::{
     fmt, fs, io,
     mem::size_of_val,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use rustix::{
@@ -20,7 +21,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use crate::audit::SECCOMP;
+use crate::audit::{SECCOMP, time};
 
 /// `AUDIT_NLGRP_READLOG` as a mask (`include/uapi/linux/audit.h`).
 const READ_LOG: u32 = 1;
@@ -82,8 +83,8 @@ impl fmt::Display for LostRecords {
 pub enum AuditMessage {
     /// The text of a record on seccomp.
     Seccomp(String),
-    /// Another record.
-    Other,
+    /// Another record, and when it was made, since 1970.
+    Other(Option<Duration>),
     /// Records were lost: the buffer was full. [`AuditSocket::lost`] counts them.
     Lost,
 }
@@ -126,11 +127,13 @@ impl AuditSocket {
         let mut buffer = vec![0; MESSAGE];
         match recvfrom(&self.0, &mut buffer[..], RecvFlags::empty()) {
             // A process with CAP_NET_ADMIN can send to the group as well (netlink(7)).
-            Ok((_, _, sender)) if !is_the_kernel(sender.as_ref()) => Ok(Some(AuditMessage::Other)),
+            Ok((_, _, sender)) if !is_the_kernel(sender.as_ref()) => {
+                Ok(Some(AuditMessage::Other(None)))
+            }
             Ok((_, length, _)) => Ok(Some(message(&buffer[..length.min(MESSAGE)]))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(Errno::NOBUFS) => Ok(Some(AuditMessage::Lost)),
-            Err(Errno::INTR) => Ok(Some(AuditMessage::Other)),
+            Err(Errno::INTR) => Ok(Some(AuditMessage::Other(None))),
             Err(error) => Err(error.into()),
         }
     }
@@ -178,7 +181,9 @@ fn message(bytes: &[u8]) -> AuditMessage {
             let text = String::from_utf8_lossy(text);
             AuditMessage::Seccomp(text.trim_end_matches('\0').to_owned())
         }
-        _ => AuditMessage::Other,
+        (_, text) => {
+            AuditMessage::Other(text.and_then(|text| time(&String::from_utf8_lossy(text))))
+        }
     }
 }
 
@@ -204,10 +209,11 @@ mod tests {
     fn a_message_is_known_by_its_type() {
         let mut bytes = vec![0; HEADER];
         bytes[4..6].copy_from_slice(&SECCOMP.to_ne_bytes());
-        bytes.extend(b"audit(1.2:3): pid=1\0");
-        assert_eq!(message(&bytes), AuditMessage::Seccomp("audit(1.2:3): pid=1".into()));
+        bytes.extend(b"audit(1.200:3): pid=1\0");
+        assert_eq!(message(&bytes), AuditMessage::Seccomp("audit(1.200:3): pid=1".into()));
         bytes[4] = 0;
-        assert_eq!(message(&bytes), AuditMessage::Other);
-        assert_eq!(message(&[1, 2]), AuditMessage::Other);
+        let made = Some(Duration::from_millis(1200));
+        assert_eq!(message(&bytes), AuditMessage::Other(made));
+        assert_eq!(message(&[1, 2]), AuditMessage::Other(None));
     }
 }

@@ -177,7 +177,7 @@ impl Follower<'_> {
             match self.socket.poll().context("reading audit records")? {
                 Some(AuditMessage::Seccomp(text)) => self.show(&text),
                 // The kernel counts what it loses until all that waits is read.
-                Some(AuditMessage::Other | AuditMessage::Lost) => {}
+                Some(AuditMessage::Other(_) | AuditMessage::Lost) => {}
                 None => {
                     self.note_losses()?;
                     return Ok(false);
