@@ -214,13 +214,13 @@ fn libseccomp(profile: &Value) -> Result<(Vec<Instruction>, BTreeSet<String>), S
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
     let bytes: Vec<u8> = (0..text.trim().len()).step_by(2).map(byte).collect();
-    let instruction = |it: &[u8]| Instruction {
+    let instruction = |it: &[u8; 8]| Instruction {
         code: u16::from_le_bytes([it[0], it[1]]),
         jt: it[2],
         jf: it[3],
         k: u32::from_le_bytes([it[4], it[5], it[6], it[7]]),
     };
-    let program = bytes.chunks_exact(8).map(instruction).collect();
+    let program = bytes.as_chunks().0.iter().map(instruction).collect();
     Ok((program, said.lines().map(str::to_owned).collect()))
 }
 

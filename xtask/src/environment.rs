@@ -10,7 +10,7 @@
 //! | `CARGO_TARGET_DIR`, `CARGO_BUILD_TARGET_DIR` | resolved once, see [`crate::workspace`] | Everything is put, and looked for, below one directory. |
 //! | `TRACER_EBPF_OBJECT` | removed from builds | xtask embeds the object that it has just built. |
 //! | `RUSTC_WRAPPER`, `CARGO_BUILD_RUSTC_WRAPPER` | kept for the host, removed for bpf | A compiler cache is welcome, but knows neither the target nor its linker. |
-//! | `LD_LIBRARY_PATH` | without the entries that cargo made for xtask itself | The linker for bpf loads the first LLVM library that it finds there, and a traced command would look into each directory. |
+//! | `LD_LIBRARY_PATH` | without the entries that cargo made for xtask itself | A traced command would look into each directory. |
 //! | everything else (`CARGO_HOME`, linkers, proxies, `CARGO_NET_*`, `CARGO_BUILD_JOBS`) | kept | It says how to build, not what. |
 
 use std::{
@@ -20,7 +20,7 @@ use std::{
     process::Command,
 };
 
-/// Where the linker for bpf and the dynamic loader look for libraries.
+/// Where the dynamic loader looks for libraries.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// What a cargo is started for.

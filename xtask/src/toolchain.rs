@@ -32,10 +32,10 @@ impl Toolchain {
         Ok(Self { channel: pin.channel, with_rustup })
     }
 
-    /// The command line that starts the toolchain's cargo, whatever `PATH` and the directory's
+    /// The command line that starts a program of the toolchain, whatever `PATH` and the directory's
     /// overrides say.
-    pub(crate) fn cargo(&self) -> Vec<&str> {
-        if self.with_rustup { vec!["rustup", "run", &self.channel, "cargo"] } else { vec!["cargo"] }
+    pub(crate) fn program<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
+        if self.with_rustup { vec!["rustup", "run", &self.channel, name] } else { vec![name] }
     }
 }
 

@@ -69,12 +69,25 @@ impl Workspace {
 
     /// As [`Self::cargo`], for work whose results do not belong into the target directory.
     pub(crate) fn cargo_elsewhere(&self, purpose: Purpose) -> Command {
-        let [program, arguments @ ..] = &self.toolchain.cargo()[..] else {
+        let mut command = self.toolchain_command("cargo");
+        environment::clean(&mut command, purpose);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// Where the pinned compiler is installed, with its libraries below `lib`.
+    pub(crate) fn sysroot(&self) -> Result<PathBuf> {
+        let sysroot =
+            command::output(self.toolchain_command("rustc").args(["--print", "sysroot"]))?;
+        Ok(PathBuf::from(sysroot.trim_end()))
+    }
+
+    fn toolchain_command(&self, name: &str) -> Command {
+        let [program, arguments @ ..] = &self.toolchain.program(name)[..] else {
             unreachable!("a command line starts with a program")
         };
         let mut command = self.command(program);
-        environment::clean(&mut command, purpose);
-        command.args(arguments).current_dir(&self.root);
+        command.args(arguments);
         command
     }
 }

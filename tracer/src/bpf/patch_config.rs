@@ -36,7 +36,8 @@ pub(super) fn patch_config(object: &[u8], config: &Config) -> Result<Vec<u8>, Ke
 /// Puts the fields into the instructions of one section.
 fn patch_section(code: &mut [u8], fields: &[u32]) -> Result<BTreeSet<usize>, KernelError> {
     let mut used = BTreeSet::new();
-    let mut instructions = code.chunks_exact_mut(INSTRUCTION);
+    let (instructions, _) = code.as_chunks_mut::<INSTRUCTION>();
+    let mut instructions = instructions.iter_mut();
     while let Some(instruction) = instructions.next() {
         let offset = i16::from_le_bytes([instruction[2], instruction[3]]);
         let constant =

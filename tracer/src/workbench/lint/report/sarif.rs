@@ -196,8 +196,8 @@ fn of_file(file: &LintedFile<'_>, rules: &[&'static LintRule]) -> Vec<Found> {
                     artifact_location: artifact.clone(),
                     region: region(start, end),
                 },
-                logical_locations: Some(logical)
-                    .filter(|_| !finding.path.is_empty())
+                logical_locations: (!finding.path.is_empty())
+                    .then_some(logical)
                     .into_iter()
                     .collect(),
             }],
