@@ -32,11 +32,11 @@ fn run_failing(error: &str, when: &str) -> Result<Outcome, Stop> {
     Ok(run(&format!("inject=bpf:error={error}:when={when}"))?.exits(1))
 }
 
-/// In which order maps are made differs from run to run. The object's BTF is loaded before the
-/// first one, after the last question of what the kernel can do.
+/// In which order maps are made differs from run to run. Before the first one, the loader asks
+/// whether the kernel knows global data, by a map and a program of its own.
 fn a_map_without_memory_is_named_once_with_what_to_do() -> Result<(), Stop> {
     const REFUSED: &str = "error: the kernel refused to make the map ";
-    let map = number_of(&["BPF_MAP_CREATE", "BPF_MAP_TYPE_DEVMAP"])? + 2;
+    let map = number_of(&["BPF_MAP_CREATE", "aya_glo"])? + 2;
     let outcome = run_failing("ENOMEM", &map.to_string())?;
     let outcome = outcome.says(&[REFUSED, ": Cannot allocate memory", "\n\nhint: ", "memory.max"]);
     for once in ["the kernel refused", "Cannot allocate memory"] {

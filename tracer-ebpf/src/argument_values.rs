@@ -260,7 +260,7 @@ fn put_in(
         return Some((any, true));
     }
     let key = ArgumentKey { cgroup, seen };
-    match ARGUMENT_VALUES.insert(key, evidence::by_current_task(1), BPF_NOEXIST as u64) {
+    match ARGUMENT_VALUES.insert(&key, &evidence::by_current_task(1), BPF_NOEXIST as u64) {
         // Only who put a value in counts it: one that two CPUs see at once is one value.
         // SAFETY: see above.
         Ok(()) if unsafe { atomic::fetch_add(count, 1) } == MOST => Some((any, true)),
@@ -283,12 +283,12 @@ fn announce(cgroup: u64, seen: SeenValue, number: u32) {
 #[inline(always)]
 fn count_of(cgroup: u64, any: SeenValue) -> Option<*mut u64> {
     let key = ArgumentKey { cgroup, seen: any };
-    let found = match ARGUMENT_VALUES.get_ptr_mut(key) {
+    let found = match ARGUMENT_VALUES.get_ptr_mut(&key) {
         Some(found) => found,
         None => {
             // Another CPU may have put it in.
-            let _ = ARGUMENT_VALUES.insert(key, evidence::by_current_task(0), BPF_NOEXIST as u64);
-            ARGUMENT_VALUES.get_ptr_mut(key)?
+            let _ = ARGUMENT_VALUES.insert(&key, &evidence::by_current_task(0), BPF_NOEXIST as u64);
+            ARGUMENT_VALUES.get_ptr_mut(&key)?
         }
     };
     // SAFETY: `found` points to a value of the map.

@@ -42,7 +42,7 @@ const LAST_RESTART: i64 = 516;
 #[inline(always)]
 pub fn entered(cgroup: u64) {
     let ids = bpf_get_current_pid_tgid();
-    match TASKS.get_ptr_mut(ids as u32) {
+    match TASKS.get_ptr_mut(&(ids as u32)) {
         // SAFETY: `state` points to a value of the map, which only this thread writes.
         Some(state) => unsafe {
             write_volatile(state, read_volatile(state).wrapping_add(ONE_CALL) | INSIDE);
@@ -57,7 +57,7 @@ pub fn entered(cgroup: u64) {
 #[inline(always)]
 pub fn left(cgroup: u64) -> bool {
     let ids = bpf_get_current_pid_tgid();
-    let Some(state) = TASKS.get_ptr_mut(ids as u32) else {
+    let Some(state) = TASKS.get_ptr_mut(&(ids as u32)) else {
         remember(ids, cgroup, 0);
         return false;
     };
@@ -75,11 +75,11 @@ pub fn left(cgroup: u64) -> bool {
 /// Keeps a thread, and whose its process is.
 #[inline(never)]
 fn remember(ids: u64, cgroup: u64, state: u32) -> u32 {
-    if TASKS.insert(ids as u32, state, 0).is_err() {
+    if TASKS.insert(&(ids as u32), &state, 0).is_err() {
         count_loss(Counter::Tasks);
     }
     // The least recently used one makes room.
-    let _ = PROCESSES.insert((ids >> 32) as u32, cgroup, 0);
+    let _ = PROCESSES.insert(&((ids >> 32) as u32), &cgroup, 0);
     0
 }
 
@@ -87,11 +87,11 @@ fn remember(ids: u64, cgroup: u64, state: u32) -> u32 {
 #[inline(always)]
 pub fn ended() -> bool {
     let thread = bpf_get_current_pid_tgid() as u32;
-    let Some(state) = TASKS.get_ptr(thread) else { return false };
+    let Some(state) = TASKS.get_ptr(&thread) else { return false };
     // SAFETY: `state` points to a value of the map.
     let state = unsafe { read_volatile(state) };
     // It was there a moment ago, and no other thread has its id.
-    let _ = TASKS.remove(thread);
+    let _ = TASKS.remove(&thread);
     if state & REFUSED != 0 {
         note_end(thread, state);
     }
@@ -114,7 +114,7 @@ fn note_end(thread: u32, state: u32) -> u32 {
         reserved: 0,
     };
     // The least recently used one makes room.
-    let _ = ENDS.insert(thread, end, 0);
+    let _ = ENDS.insert(&thread, &end, 0);
     0
 }
 
@@ -123,7 +123,7 @@ fn note_end(thread: u32, state: u32) -> u32 {
 #[inline(always)]
 fn refused_thread() -> u64 {
     let thread = bpf_get_current_pid_tgid() as u32;
-    let Some(state) = TASKS.get_ptr_mut(thread) else { return u64::from(thread) };
+    let Some(state) = TASKS.get_ptr_mut(&thread) else { return u64::from(thread) };
     // SAFETY: `state` points to a value of the map, which only this thread writes.
     let calls = unsafe {
         let known = read_volatile(state);
@@ -257,7 +257,7 @@ extern "C" fn look_at_place(_: u32, search: *mut PlaceSearch) -> i64 {
 #[inline(always)]
 fn told_apart(number: i32, compat: bool) -> ToldApart {
     // SAFETY: no entry is changed after the program was loaded.
-    let known = unsafe { TOLD_APART.get(told_apart_key(number, compat)) };
+    let known = unsafe { TOLD_APART.get(&told_apart_key(number, compat)) };
     known.copied().unwrap_or_default()
 }
 

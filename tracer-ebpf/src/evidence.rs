@@ -312,7 +312,7 @@ extern "C" fn note_key(cgroup: u64, rest: u64) -> u64 {
     if count_evidence(key) {
         return 0;
     }
-    match EVIDENCE.insert(key, by_current_task(1), BPF_NOEXIST as u64) {
+    match EVIDENCE.insert(key, &by_current_task(1), BPF_NOEXIST as u64) {
         Ok(()) => announce_call(key),
         Err(EXISTS) if count_evidence(key) => {}
         Err(_) => count_loss(Counter::Evidence),

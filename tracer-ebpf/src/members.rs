@@ -47,7 +47,7 @@ pub fn born(child: usize) {
     }
     let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
     // SAFETY: the value is copied at once.
-    let known = unsafe { MEMBERS.get(parent) }.copied();
+    let known = unsafe { MEMBERS.get(&parent) }.copied();
     let before = match known {
         Some(member) => member,
         None if is_foreign(child) => return,
@@ -69,7 +69,7 @@ fn is_foreign(child: usize) -> bool {
 pub fn moved(task: usize, path: usize, whole: bool) {
     let (thread, process) = ids(task);
     // SAFETY: the value is copied at once.
-    let known = unsafe { MEMBERS.get(process) }.copied();
+    let known = unsafe { MEMBERS.get(&process) }.copied();
     let before = known.unwrap_or(Member { cgroup: 0, home: 0 });
     let one_of_several = !whole && thread != process;
     let one_of_several = barrier_var(u64::from(one_of_several), bpf_get_current_pid_tgid()) as u32;
@@ -88,11 +88,11 @@ fn unknown_to_verifier(Member { cgroup, home }: Member) -> Member {
 #[inline(always)]
 pub fn ended() {
     let process = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if MEMBERS.get_ptr(process).is_none() {
+    if MEMBERS.get_ptr(&process).is_none() {
         return;
     }
     if Task::current().is_last_of_process() {
-        let _ = MEMBERS.remove(process);
+        let _ = MEMBERS.remove(&process);
     }
 }
 
@@ -101,7 +101,7 @@ pub fn ended() {
 pub fn home_of_visitor(cgroup: u64) -> u64 {
     let process = (bpf_get_current_pid_tgid() >> 32) as u32;
     // SAFETY: the value is copied at once.
-    match unsafe { MEMBERS.get(process) }.copied() {
+    match unsafe { MEMBERS.get(&process) }.copied() {
         Some(Member { home, .. }) if home != cgroup => home,
         _ => 0,
     }
@@ -132,7 +132,7 @@ fn settle(task: usize, before: Member, path: usize, one_of_several: u32) -> u32 
         if before.cgroup == 0 {
             return 0;
         }
-        let _ = MEMBERS.remove(process);
+        let _ = MEMBERS.remove(&process);
     } else {
         keep(process, &now);
         if home != 0 && home != id {
@@ -155,7 +155,7 @@ fn keep(process: u32, member: &Member) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn keep_member(process: u64, cgroup: u64, home: u64) -> u64 {
-    if cgroup != 0 && MEMBERS.insert(process as u32, Member { cgroup, home }, 0).is_err() {
+    if cgroup != 0 && MEMBERS.insert(&(process as u32), &Member { cgroup, home }, 0).is_err() {
         count_loss(Counter::Members);
     }
     0
@@ -184,11 +184,11 @@ extern "C" fn look_at(_: u32, climb: *mut Climb) -> i64 {
     let id = id(climb.at);
     // SAFETY: the values are not looked at.
     unsafe {
-        if TARGETS.get(id).is_some() {
+        if TARGETS.get(&id).is_some() {
             climb.found = u64::from(standing::TARGET | standing::TRACKED);
             return STOP;
         }
-        if ROOTS.get(id).is_some() {
+        if ROOTS.get(&id).is_some() {
             climb.found = u64::from(standing::TRACKED);
         }
     }
@@ -298,8 +298,10 @@ fn lose(before: &Member, change: &Move) -> u32 {
 #[inline(always)]
 fn count_lost(cgroup: u64) -> bool {
     // Another CPU may enter the cgroup at this moment.
-    let is_first = MOVES_LOST.insert(cgroup, 0, BPF_NOEXIST as u64).is_ok();
-    match MOVES_LOST.get_ptr_mut(cgroup) {
+    // A variable: a constant would lie in one more map of constants.
+    let none = 0;
+    let is_first = MOVES_LOST.insert(&cgroup, &none, BPF_NOEXIST as u64).is_ok();
+    match MOVES_LOST.get_ptr_mut(&cgroup) {
         // SAFETY: `count` points to a value of the map.
         Some(count) => unsafe { atomic::add(count, 1) },
         None => count_loss(Counter::MoveEvents),

@@ -209,7 +209,7 @@ extern "C" fn look_at_ancestor(_: u32, walk: *mut Walk) -> i64 {
     // SAFETY: a helper without pointers.
     let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(walk.level as i32) };
     // SAFETY: the value is not looked at.
-    let tracked = unsafe { ROOTS.get(ancestor) }.is_some();
+    let tracked = unsafe { ROOTS.get(&ancestor) }.is_some();
     walk.level = barrier_var(walk.level + 1, ancestor);
     walk.root = barrier_var(if tracked { TRACKED } else { 0 }, ancestor);
     if ancestor != 0 && !tracked {
@@ -300,7 +300,7 @@ fn claimed(cgroup: u64, tracked: bool, index: u32) -> Found {
     let mut flags = 0;
     // Whoever enters the cgroup into the map marks the place afterwards: one of the two sees the
     // other. SAFETY: the value is not looked at.
-    if unsafe { VISITED.get(cgroup) }.is_some() {
+    if unsafe { VISITED.get(&cgroup) }.is_some() {
         mark_visited(index, cgroup);
         flags = Found::VISITED;
     }
@@ -316,16 +316,18 @@ fn claimed(cgroup: u64, tracked: bool, index: u32) -> Found {
 #[inline(always)]
 fn without_place(cgroup: u64, tracked: bool) -> Found {
     // SAFETY: the value is not looked at.
-    if unsafe { VISITED.get(cgroup) }.is_some() {
+    if unsafe { VISITED.get(&cgroup) }.is_some() {
         return Found(Found::VISITED);
     }
     if !tracked {
         return Found::NOT_TRACKED;
     }
-    if let Some(count) = CALLS_LOST.get_ptr_mut(cgroup) {
+    // A variable: a constant would lie in one more map of constants.
+    let first = 1;
+    if let Some(count) = CALLS_LOST.get_ptr_mut(&cgroup) {
         // SAFETY: `count` points to a value of the map.
         unsafe { atomic::add(count, 1) };
-    } else if CALLS_LOST.insert(cgroup, 1, BPF_NOEXIST as u64).is_ok() {
+    } else if CALLS_LOST.insert(&cgroup, &first, BPF_NOEXIST as u64).is_ok() {
         announcements::announce_cgroup(cgroup);
     } else {
         count_loss(Counter::Calls);
@@ -337,7 +339,8 @@ fn without_place(cgroup: u64, tracked: bool) -> Found {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn note_visited(cgroup: u64) -> u64 {
-    if VISITED.insert(cgroup, 1, 0).is_err() {
+    let mark = 1;
+    if VISITED.insert(&cgroup, &mark, 0).is_err() {
         count_loss(Counter::Members);
         return 0;
     }

@@ -228,7 +228,7 @@ impl CgroupTable {
             counts.set(slot, zeros, 0).map_err(map_error(COUNTS, "clearing"))?;
             // A queue that is full forgets the place: cgroups are counted as long as there are
             // others.
-            let _ = self.free_counts.push(slot, 0);
+            let _ = self.free_counts.push(&slot, 0);
         }
         self.records.clear_behind_first_word(index);
         let word = self.records.first_word(index);

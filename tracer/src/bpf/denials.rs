@@ -36,7 +36,7 @@ impl Denials {
         for (abi, number, how) in told_apart() {
             let (number, compat) = as_the_kernel_shows(abi, number);
             apart
-                .insert(told_apart_key(number, compat), ToldApartPod(how), 0)
+                .insert(&told_apart_key(number, compat), &ToldApartPod(how), 0)
                 .map_err(map_error(TOLD_APART, "filling"))?;
         }
         Ok(Self {

@@ -133,8 +133,8 @@ pub(super) fn load_error(error: EbpfError) -> KernelError {
             KernelError::CreateMap { map: name, error: io_error }
         }
         // aya probes for global data, takes any failure for a kernel without it, and then lacks its
-        // maps.
-        EbpfError::RelocationError(_) if !aya::features().bpf_global_data() => {
+        // maps. Nothing else of this object could be without its place.
+        EbpfError::RelocationError(_) => {
             // By now the maps could be made.
             match probe::smallest_program() {
                 Ok(()) => KernelError::Passing,

@@ -48,7 +48,7 @@ fn run(code: &[u8]) -> io::Result<u32> {
 
 /// The same by the loader of the other programs, which makes all maps of the object.
 fn by_loader(object: &[u8]) -> Result<u32, KernelError> {
-    let mut ebpf = EbpfLoader::new().btf(None).load(object).map_err(load_error)?;
+    let mut ebpf = EbpfLoader::new().load(object).map_err(load_error)?;
     let program: &mut RawTracePoint = find(&mut ebpf, HOST_NAMESPACE.name)?;
     program.load().map_err(|error| refused(HOST_NAMESPACE.name, &error))?;
     let result = program

@@ -58,7 +58,7 @@ pub struct LoadOptions {
 pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
-    let cpus = aya::util::nr_cpus().unwrap_or(1).max(1);
+    let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.get() as usize);
     let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
     Config {
         verdicts_log2: verdicts.trailing_zeros(),
@@ -68,16 +68,11 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     }
 }
 
-pub(super) fn load(
-    options: &LoadOptions,
-    config: &Config,
-    loader: EbpfLoader<'static>,
-) -> Result<Ebpf, KernelError> {
+pub(super) fn load(options: &LoadOptions, config: &Config) -> Result<Ebpf, KernelError> {
     let entries = 1 << config.verdicts_log2;
     let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
     let denied = |entries, least| if options.denied { entries } else { least };
-    let mut loader: EbpfLoader<'_> = loader;
-    loader
+    EbpfLoader::new()
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)
@@ -108,7 +103,7 @@ pub(super) fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelE
     let mut map: HashMap<_, u64, u8> =
         HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
     for root in roots {
-        map.insert(root, 1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
+        map.insert(root, &1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Membership {
 
     /// Follows what leaves that cgroup, and those below it, from now on.
     pub(super) fn follow(&mut self, cgroup: u64) -> Result<(), KernelError> {
-        self.targets.insert(cgroup, 1, 0).map_err(map_error(TARGETS, "inserting a target"))
+        self.targets.insert(&cgroup, &1, 0).map_err(map_error(TARGETS, "inserting a target"))
     }
 
     /// Adds a process that was in a target's cgroup before the kernel side could see it come, or
@@ -54,7 +54,7 @@ impl Membership {
             Err(_) => ABSENT,
         };
         let member = MemberPod(Member { cgroup, home: cgroup });
-        match self.members.insert(process, member, condition) {
+        match self.members.insert(&process, &member, condition) {
             Ok(()) | Err(aya::maps::MapError::SyscallError(_)) => Ok(()),
             Err(error) => Err(map_error(MEMBERS, "inserting a process")(error)),
         }

@@ -1,9 +1,8 @@
-//! What of a start does not depend on the targets: threads of their own do it, while the targets
-//! are looked for.
+//! What of a start does not depend on the targets: a thread of its own does it, while the targets are
+//! looked for.
 
 use std::{panic::resume_unwind, thread};
 
-use aya::EbpfLoader;
 use tracer_ebpf::Config;
 
 use super::{
@@ -16,7 +15,6 @@ use super::{
 /// What the kernel side needs to know of this kernel before it is loaded, in the making.
 pub struct Preparation {
     kernel: Job<Result<KernelFacts, KernelError>>,
-    loader: Job<EbpfLoader<'static>>,
 }
 
 /// Where this kernel keeps what the programs read.
@@ -30,26 +28,13 @@ pub(super) struct KernelFacts {
 impl Preparation {
     /// Begins it. `btf`: the kernel's BTF is used when it is there.
     pub fn begin(btf: bool) -> Self {
-        Self {
-            loader: Job::begin("loader", loader),
-            kernel: Job::begin("kernel", move || kernel_facts(btf)),
-        }
+        Self { kernel: Job::begin("kernel", move || kernel_facts(btf)) }
     }
 
     /// Waits for it.
-    pub(super) fn finish(self) -> Result<(KernelFacts, EbpfLoader<'static>), KernelError> {
-        // aya tries out what the kernel can do, while the threads are still at work.
-        aya::features();
-        Ok((self.kernel.finish()?, self.loader.finish()))
+    pub(super) fn finish(self) -> Result<KernelFacts, KernelError> {
+        self.kernel.finish()
     }
-}
-
-/// A loader of objects. aya parses all types of the kernel for it, which no program of this object
-/// needs: that takes longer than to find the offsets.
-fn loader() -> EbpfLoader<'static> {
-    let mut loader = EbpfLoader::new();
-    loader.btf(None);
-    loader
 }
 
 fn kernel_facts(btf: bool) -> Result<KernelFacts, KernelError> {

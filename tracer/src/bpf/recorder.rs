@@ -81,10 +81,10 @@ impl Recorder {
         options: &LoadOptions,
         preparation: Preparation,
     ) -> Result<(Self, Events), KernelError> {
-        let (KernelFacts { config, btf }, loader) = preparation.finish()?;
+        let KernelFacts { config, btf } = preparation.finish()?;
         let config = configure(options, &config);
-        let mut ebpf = load(options, &config, loader)?;
-        // The kernel's types were read to prepare, here and by aya.
+        let mut ebpf = load(options, &config)?;
+        // The kernel's types were read to prepare.
         release_free_memory();
         let log = options
             .log
