@@ -19,23 +19,25 @@ pub(crate) fn is_static(program: &[u8]) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use object::elf::{PT_LOAD, ProgramType};
+
     use super::*;
 
     /// A header with two program headers behind it, the second of the given kind.
-    fn program(kind: u32) -> Vec<u8> {
+    fn program(kind: ProgramType) -> Vec<u8> {
         let mut program = vec![0; 64 + 2 * 56];
         program[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
         program[32] = 64;
         program[54] = 56;
         program[56] = 2;
         program[64] = 1;
-        program[120..124].copy_from_slice(&kind.to_le_bytes());
+        program[120..124].copy_from_slice(&kind.0.to_le_bytes());
         program
     }
 
     #[test]
     fn a_program_without_interpreter_is_static() -> Result<()> {
-        assert!(is_static(&program(1))?);
+        assert!(is_static(&program(PT_LOAD))?);
         assert!(!is_static(&program(PT_INTERP))?);
         Ok(())
     }
@@ -43,6 +45,6 @@ mod tests {
     #[test]
     fn what_is_no_whole_program_is_an_error() {
         assert!(is_static(b"#!/bin/sh\n").is_err());
-        assert!(is_static(&program(1)[..100]).is_err());
+        assert!(is_static(&program(PT_LOAD)[..100]).is_err());
     }
 }
