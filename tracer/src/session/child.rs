@@ -20,7 +20,7 @@ use crate::{
     cgroup_path::CgroupPath,
     message::print_err,
     recording::CommandOutcome,
-    sys::{AsyncFdWait, Filter, Program, User, start_in_cgroup},
+    sys::{AsyncFdWait, CgroupEntry, ChildProcess, Filter, Program, User, start_in_cgroup},
     target::{cgroup::CgroupRoot, held::HeldCgroup},
     text::{Escaped, escape_bytes, escape_path},
 };
@@ -112,7 +112,9 @@ impl CommandGroup {
             request.environment.clone(),
         )
         .with_context(not_executed)?;
-        let child = start_in_cgroup(program, procs, request.user.clone(), request.filter.clone())
+        let directory = self.held.directory().context("dup")?;
+        let cgroup = CgroupEntry { directory, procs };
+        let child = start_in_cgroup(program, cgroup, request.user.clone(), request.filter.clone())
             .with_context(not_executed)?;
         RunningCommand::new(child)
     }
@@ -157,15 +159,14 @@ impl Drop for CommandGroup {
 
 /// A command that was started.
 pub(super) struct RunningCommand {
-    child: Child,
+    child: ChildProcess,
     ended: AsyncFdWait,
     status: Option<ExitStatus>,
 }
 
 impl RunningCommand {
-    fn new(child: Child) -> Result<Self> {
-        let pid = rustix::process::Pid::from_child(&child);
-        let descriptor = pidfd_open(pid, PidfdFlags::NONBLOCK).context("pidfd_open")?;
+    fn new(child: ChildProcess) -> Result<Self> {
+        let descriptor = pidfd_open(child.id(), PidfdFlags::NONBLOCK).context("pidfd_open")?;
         let ended = AsyncFdWait::readable(descriptor.as_fd()).context("epoll")?;
         Ok(Self { child, ended, status: None })
     }
@@ -194,7 +195,7 @@ impl RunningCommand {
     /// Sends it a signal.
     pub(super) fn send(&self, signal: Signal) {
         if self.is_running() {
-            let _ = kill(Pid::from_raw(self.child.id() as i32), signal);
+            let _ = kill(Pid::from_raw(self.child.id().as_raw_nonzero().get()), signal);
         }
     }
 

@@ -20,5 +20,5 @@ pub use self::{
     program::Program,
     real_time::RealTime,
     seccomp::{EnforceError, Filter, exec_under, leave},
-    spawn::{User, start_in_cgroup},
+    spawn::{CgroupEntry, ChildProcess, User, start_in_cgroup},
 };

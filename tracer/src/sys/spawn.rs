@@ -3,18 +3,27 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
-    os::unix::process::CommandExt,
-    process::{Child, Command},
+    io::{self, PipeReader, Read as _, Write as _, pipe},
+    mem::zeroed,
+    os::{
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+        unix::process::{CommandExt as _, ExitStatusExt as _},
+    },
+    process::{Command, ExitStatus},
 };
 
+use linux_raw_sys::general::{CLONE_INTO_CGROUP, CLONE_PARENT, clone_args};
 use nix::{
     sys::signal::SigSet,
     unistd::{Gid, Uid, setgid, setgroups, setuid},
 };
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities,
-    set_no_new_privs,
+use rustix::{
+    io::Errno,
+    process::{Pid, WaitOptions, waitpid},
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities,
+        set_no_new_privs,
+    },
 };
 
 use super::{
@@ -43,21 +52,57 @@ fn keep_one_for_the_load() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts a program in the cgroup whose open `cgroup.procs` file is given.
+/// A process that was started, and that nobody has waited for.
+#[derive(Debug)]
+pub struct ChildProcess(Pid);
+
+impl ChildProcess {
+    /// Its id.
+    pub fn id(&self) -> Pid {
+        self.0
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn wait(&self) -> io::Result<ExitStatus> {
+        loop {
+            match waitpid(Some(self.0), WaitOptions::empty()) {
+                Ok(Some((_, status))) => return Ok(ExitStatus::from_raw(status.as_raw())),
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+/// A cgroup to start a process in.
+pub struct CgroupEntry {
+    /// Its directory.
+    pub directory: OwnedFd,
+    /// Its `cgroup.procs`, open for writing.
+    pub procs: File,
+}
+
+/// Starts a program in a cgroup.
 ///
-/// The child becomes `user`, then writes itself into the cgroup. The kernel enters that write in
-/// the old cgroup. In the new one the child makes the calls that load the filter, if there is one,
-/// and execve. A script without an interpreter line is an error of execve; no shell runs it.
+/// A child becomes `user`. Its own child is born in the cgroup: the kernel need not move a process,
+/// which takes it a grace period of RCU, 10 to 20 milliseconds in which no process of the machine
+/// can be moved. Where the kernel or a filter refuses that birth, and where `user` may not enter the
+/// cgroup, the first child writes itself into it instead; the kernel enters that write in the old
+/// cgroup. In the new one the process makes the calls that load the filter, if there is one, and
+/// execve. A script without an interpreter line is an error of execve; no shell runs it.
 ///
 /// # Errors
 /// The error of fork, of the change of the user, of the write, of the load of the filter or of
 /// execve.
 pub fn start_in_cgroup(
     program: Program,
-    mut procs: File,
+    mut cgroup: CgroupEntry,
     user: Option<User>,
     filter: Option<Filter>,
-) -> io::Result<Child> {
+) -> io::Result<ChildProcess> {
     let arguments = Pointers::new(program.arguments);
     let environment = Pointers::new(program.environment);
     let path = program.path;
@@ -65,6 +110,7 @@ pub fn start_in_cgroup(
         user.iter().flat_map(|user| &user.groups).copied().map(Gid::from_raw).collect();
     // The name only matters for messages: the closure below executes the program itself.
     let mut command = Command::new("/proc/self/exe");
+    let (id, mut id_of_born) = pipe()?;
     let execute = move || -> io::Result<()> {
         let keeps = filter.as_ref().is_some_and(|filter| !filter.no_new_privs);
         if let Some(user) = &user {
@@ -78,7 +124,15 @@ pub fn start_in_cgroup(
         }
         // tracer blocks signals for itself; its child gets them.
         SigSet::empty().thread_set_mask()?;
-        procs.write_all(b"0")?;
+        match give_birth_in(cgroup.directory.as_fd()) {
+            Ok(Birth::Child) => {}
+            Ok(Birth::Parent { child }) => {
+                let written = id_of_born.write_all(&child.to_ne_bytes());
+                // SAFETY: nothing of this process is needed any more, and no destructor is to run.
+                unsafe { libc::_exit(i32::from(written.is_err())) }
+            }
+            Err(_) => cgroup.procs.write_all(b"0")?,
+        }
         if let Some(filter) = &filter {
             if filter.no_new_privs {
                 set_no_new_privs(true)?;
@@ -87,8 +141,64 @@ pub fn start_in_cgroup(
         }
         Err(execute(&path, &arguments, &environment))
     };
-    // SAFETY: the closure runs in the forked child of a process that may have other threads. It makes
-    // a few system calls, takes no lock and allocates nothing.
+    // SAFETY: the closure runs in the forked child of a process that may have other threads, and in
+    // that child's own. It makes a few system calls, takes no lock and allocates nothing.
     unsafe { command.pre_exec(execute) };
-    command.spawn()
+    let started = command.spawn();
+    // The other end of the pipe, which is in it.
+    drop(command);
+    let born = read_id(id)?;
+    match (started, born) {
+        (Ok(first), None) => Ok(ChildProcess(Pid::from_child(&first))),
+        (Ok(mut first), Some(born)) => {
+            first.wait()?;
+            Ok(ChildProcess(born))
+        }
+        (Err(error), born) => {
+            if let Some(born) = born {
+                ChildProcess(born).wait()?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Which of two processes this one is.
+enum Birth {
+    /// The new one.
+    Child,
+    /// The one that goes on, with the id of the new one.
+    Parent {
+        /// Process id.
+        child: i32,
+    },
+}
+
+/// Makes a copy of this process in a cgroup, which is a child of this process's parent
+/// (`CLONE_INTO_CGROUP` and `CLONE_PARENT`, `clone(2)`).
+fn give_birth_in(cgroup: BorrowedFd<'_>) -> io::Result<Birth> {
+    // SAFETY: a structure of integers, all of which may be 0.
+    let mut arguments: clone_args = unsafe { zeroed() };
+    arguments.flags = CLONE_INTO_CGROUP | u64::from(CLONE_PARENT);
+    arguments.cgroup = cgroup.as_raw_fd() as u64;
+    // SAFETY: the kernel reads the arguments, whose length is given. Without `CLONE_VM` the new
+    // process has memory of its own, as that of fork.
+    let result = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<clone_args>())
+    };
+    match result {
+        0 => Ok(Birth::Child),
+        child if child > 0 => Ok(Birth::Parent { child: child as i32 }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The id that was written into a pipe; None when none was.
+fn read_id(mut pipe: PipeReader) -> io::Result<Option<Pid>> {
+    let mut bytes = [0; size_of::<i32>()];
+    match pipe.read_exact(&mut bytes) {
+        Ok(()) => Ok(Pid::from_raw(i32::from_ne_bytes(bytes))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }

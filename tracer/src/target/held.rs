@@ -36,6 +36,14 @@ impl HeldCgroup {
         self.open_directory(OsStr::new(".."))
     }
 
+    /// Its directory once more.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn directory(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
+    }
+
     /// Opens one of its files for writing.
     ///
     /// # Errors
