@@ -213,8 +213,13 @@ fn check_has_the_published_form() {
     let nowhere = temporary_directory();
     let path = |name: &str| nowhere.path().join(name);
     let [proc, sys, boot] = ["proc", "sys", "boot"].map(path);
-    let lacking =
-        preflight::evaluate(&preflight::gather(&FactSources { proc, sys, boot, mount: false }));
+    let lacking = preflight::evaluate(&preflight::gather(&FactSources {
+        proc,
+        sys,
+        boot,
+        mount: false,
+        count_cgroups: true,
+    }));
     let lacking: Value = serde_json::from_str(&tracer::json::pretty(&lacking)).expect("JSON");
     let run = tracer(nowhere.path(), &["check", "--json", "--localhost", "web.json"]);
     let here: Value = serde_json::from_str(&run.stdout).expect("JSON");

@@ -57,7 +57,10 @@ pub(super) fn host(specs: &[TargetSpec], attach: AttachValue) -> Result<TracingH
         AttachValue::Raw => HookChoice::Raw,
         AttachValue::Classic => HookChoice::Classic,
     };
-    let facts = preflight::gather(&preflight::FactSources::default());
+    let facts = preflight::gather(&preflight::FactSources {
+        count_cgroups: false,
+        ..preflight::FactSources::default()
+    });
     let checks = preflight::evaluate(&facts);
     preflight::required_for_tracing(&checks)?;
     let hook = preflight::choose(&facts, choice)?;

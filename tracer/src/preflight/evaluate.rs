@@ -197,12 +197,14 @@ fn cgroup(facts: &HostFacts) -> PreflightCheck {
         return part;
     }
     match (cgroup.v1, cgroup.occupied) {
-        (false, count) => check(format!("at {place}, cgroups with processes: {count}")),
-        (true, 0) => check(format!("at {place}, beside cgroup v1; no cgroup in it holds processes")).warning(
+        (false, None) => check(format!("at {place}")),
+        (true, None) => check(format!("at {place}, beside cgroup v1")),
+        (false, Some(count)) => check(format!("at {place}, cgroups with processes: {count}")),
+        (true, Some(0)) => check(format!("at {place}, beside cgroup v1; no cgroup in it holds processes")).warning(
             "tracer cannot distinguish workloads that are only in cgroup v1 (runc, Docker and Podman use both)",
             boot,
         ),
-        (true, count) => {
+        (true, Some(count)) => {
             check(format!("at {place}, beside cgroup v1; cgroups with processes: {count}"))
         }
     }

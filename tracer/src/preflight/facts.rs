@@ -27,11 +27,19 @@ pub struct FactSources {
     pub boot: PathBuf,
     /// A file system that is not there may be mounted, where no other process sees it.
     pub mount: bool,
+    /// The cgroups that hold processes are counted, which takes a walk over all of them.
+    pub count_cgroups: bool,
 }
 
 impl Default for FactSources {
     fn default() -> Self {
-        Self { proc: "/proc".into(), sys: "/sys".into(), boot: "/boot".into(), mount: true }
+        Self {
+            proc: "/proc".into(),
+            sys: "/sys".into(),
+            boot: "/boot".into(),
+            mount: true,
+            count_cgroups: true,
+        }
     }
 }
 
@@ -90,8 +98,8 @@ pub struct HierarchyFacts {
     pub mount_point: Option<PathBuf>,
     /// There are v1 hierarchies as well.
     pub v1: bool,
-    /// How many v2 cgroups other than the root hold processes.
-    pub occupied: usize,
+    /// How many v2 cgroups other than the root hold processes; None when they were not counted.
+    pub occupied: Option<usize>,
     /// The mount point is the root of the hierarchy, not that of a container's cgroup namespace.
     pub host_root: bool,
     /// Why it could not be read.
@@ -103,13 +111,27 @@ pub struct HierarchyFacts {
 pub struct KernelConfig {
     /// Where it was read.
     pub path: PathBuf,
-    /// The values of those that are set, without `CONFIG_`.
+    /// The values of those of [`OPTIONS`] that are set, without `CONFIG_`.
     pub options: BTreeMap<String, String>,
 }
 
+/// The options that matter to tracer: some ten of ten thousand.
+const OPTIONS: [&str; 9] = [
+    "BPF_EVENTS",
+    "BPF_SYSCALL",
+    "HAVE_SYSCALL_TRACEPOINTS",
+    "IA32_EMULATION",
+    "IA32_EMULATION_DEFAULT_DISABLED",
+    "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
+    "SECCOMP_FILTER",
+    "SECURITY_LOCKDOWN_LSM",
+    "TRACEPOINTS",
+];
+
 impl KernelConfig {
-    /// Is the option built in, or built as a module?
+    /// Is the option, one of [`OPTIONS`], built in, or built as a module?
     pub fn has(&self, option: &str) -> bool {
+        debug_assert!(OPTIONS.contains(&option), "{option} is not read");
         self.options.get(option).is_some_and(|value| matches!(value.as_str(), "y" | "m"))
     }
 
@@ -118,6 +140,7 @@ impl KernelConfig {
         let options = text
             .lines()
             .filter_map(|line| line.strip_prefix("CONFIG_")?.split_once('='))
+            .filter(|(name, _)| OPTIONS.contains(name))
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect();
         Self { path: path.to_owned(), options }
@@ -126,7 +149,7 @@ impl KernelConfig {
 
 /// Gathers the facts. What cannot be read is left out: `evaluate` decides what follows.
 pub fn gather(sources: &FactSources) -> HostFacts {
-    let FactSources { proc, sys, boot, mount } = sources;
+    let FactSources { proc, sys, boot, mount, count_cgroups } = sources;
     let line = |path: PathBuf| text(&path).map(|text| text.trim().to_owned());
     let status = text(&proc.join("self/status")).unwrap_or_default();
     let release = line(proc.join("sys/kernel/osrelease")).unwrap_or_default();
@@ -136,7 +159,7 @@ pub fn gather(sources: &FactSources) -> HostFacts {
         tracepoint: tracepoint(sys),
         tracepoint_ids: syscall_tracepoints(sys, *mount).map_err(|error| error.to_string()),
         config: config(proc, boot, &release),
-        cgroup: cgroup(proc),
+        cgroup: cgroup(proc, *count_cgroups),
         user: user(&status).unwrap_or(UNKNOWN_USER),
         capabilities: capabilities(&status).unwrap_or(0),
         initial_user_namespace: line(proc.join("self/uid_map"))
@@ -157,7 +180,7 @@ fn machine() -> String {
     rustix::system::uname().machine().to_string_lossy().into_owned()
 }
 
-fn cgroup(proc: &Path) -> HierarchyFacts {
+fn cgroup(proc: &Path, count: bool) -> HierarchyFacts {
     let root = match CgroupRoot::find(proc) {
         Ok(root) => root,
         Err(error) => {
@@ -174,15 +197,15 @@ fn cgroup(proc: &Path) -> HierarchyFacts {
         v1: root.has_v1(),
         ..HierarchyFacts::default()
     };
-    match root.tree() {
-        Ok(tree) => {
-            // The root of the hierarchy has no parent and no cgroup.events: only other cgroups
-            // have.
-            facts.host_root = !root.mount_point().join("cgroup.events").exists();
+    // The root of the hierarchy has no parent and no cgroup.events: only other cgroups have.
+    facts.host_root = !root.mount_point().join("cgroup.events").exists();
+    match count.then(|| root.tree()) {
+        Some(Ok(tree)) => {
             let others = tree.nodes.iter().filter(|node| node.path != "/" && node.occupied);
-            facts.occupied = others.count();
+            facts.occupied = Some(others.count());
         }
-        Err(error) => facts.error = Some(first_line(&error)),
+        Some(Err(error)) => facts.error = Some(first_line(&error)),
+        None => {}
     }
     facts
 }

@@ -36,7 +36,7 @@ fn fine() -> HostFacts {
         config: Some(config()),
         cgroup: HierarchyFacts {
             mount_point: Some("/sys/fs/cgroup".into()),
-            occupied: 40,
+            occupied: Some(40),
             host_root: true,
             ..HierarchyFacts::default()
         },
@@ -202,11 +202,11 @@ fn cgroups() {
     });
     warning("cgroup v2", |facts| {
         facts.cgroup.v1 = true;
-        facts.cgroup.occupied = 0;
+        facts.cgroup.occupied = Some(0);
     });
     warning("cgroup v2", |facts| facts.cgroup.host_root = false);
     assert_eq!(troubles(|facts| facts.cgroup.v1 = true), []);
-    assert_eq!(troubles(|facts| facts.cgroup.occupied = 0), []);
+    assert_eq!(troubles(|facts| facts.cgroup.occupied = Some(0)), []);
 }
 
 #[test]
@@ -325,6 +325,7 @@ fn facts_are_read_from_files() {
         sys: directory.path().join("sys"),
         boot: directory.path().join("boot"),
         mount: false,
+        count_cgroups: true,
     };
 
     let facts = gather(&sources);
@@ -338,7 +339,7 @@ fn facts_are_read_from_files() {
         cgroup: HierarchyFacts {
             mount_point: Some(unified),
             v1: false,
-            occupied: 1,
+            occupied: Some(1),
             host_root: true,
             error: None,
         },
@@ -372,6 +373,7 @@ fn an_empty_host_is_evaluated_without_failing() {
         sys: "/nonexistent".into(),
         boot: "/nonexistent".into(),
         mount: false,
+        count_cgroups: true,
     };
     let checks = evaluate(&gather(&nowhere));
     assert!(!can_trace(&checks));
