@@ -8,7 +8,8 @@ use std::{
 
 use aya::{Ebpf, programs::RawTracePoint};
 use tracer::bpf::{
-    ARGUMENT_VALUE_ENTRIES, Events, Hook, LoadOptions, Preparation, Recorder, syscall_tracepoints,
+    ARGUMENT_VALUE_ENTRIES, Events, Hook, LoadOptions, Preparation, Recorder, WatchedCgroups,
+    syscall_tracepoints,
 };
 
 use crate::Variant;
@@ -65,9 +66,9 @@ pub enum Attached {
 
 /// Attaches a variant.
 pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
+    let ids: Vec<u64> = groups.iter().map(|group| group.id()).collect();
+    let watched = WatchedCgroups { roots: ids.clone(), targets: ids };
     let raw = LoadOptions {
-        roots: groups.iter().map(|group| group.id()).collect(),
-        targets: groups.iter().map(|group| group.id()).collect(),
         counts: true,
         denied: false,
         hook: Hook::Raw,
@@ -81,7 +82,7 @@ pub fn attach(variant: Variant, groups: &[&Group]) -> Attached {
         LoadOptions { hook: Hook::Classic(ids.expect("tracefs")), ..raw.clone() }
     };
     let attached = |options, btf| {
-        let attached = Recorder::attach(&options, Preparation::begin(btf));
+        let attached = Recorder::attach(&watched, Preparation::begin(btf).load(options));
         let attached = attached.unwrap_or_else(|error| panic!("{error}: {error:?}"));
         Attached::Tracer(Box::new(attached))
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tests::{Cgroup, Running, ground_truth};
-use tracer::bpf::{Events, Hook, LoadOptions, Preparation, Recorder};
+use tracer::bpf::{Events, Hook, LoadOptions, Preparation, Recorder, WatchedCgroups};
 use tracer_ebpf::flags;
 
 tests::trials! {
@@ -17,8 +17,6 @@ const IOCTL: i32 = 16;
 /// recorded.
 fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
     let options = LoadOptions {
-        roots: vec![above.id()],
-        targets: vec![target.id()],
         counts: false,
         denied: false,
         hook: Hook::Raw,
@@ -27,7 +25,8 @@ fn small(above: &Cgroup, target: &Cgroup, values: u32) -> (Recorder, Events) {
         argument_values: values,
         log: false,
     };
-    Recorder::attach(&options, Preparation::begin(true)).expect("the kernel side")
+    let watched = WatchedCgroups { roots: vec![above.id()], targets: vec![target.id()] };
+    Recorder::attach(&watched, Preparation::begin(true).load(options)).expect("the kernel side")
 }
 
 /// Lets one cgroup pass so many values.

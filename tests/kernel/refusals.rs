@@ -10,21 +10,25 @@ tests::trials! {
     a_refused_program_is_reported_in_a_few_lines,
 }
 
-/// tracer under strace, which is given one more option.
+/// tracer and its threads under strace, which is given one more option.
 fn run(option: &str) -> Result<Outcome, Stop> {
     let strace: PathBuf = require!(kernel_tier().and_then(|()| tool("strace")));
     let launcher = [strace.as_os_str()].into_iter().map(ToOwned::to_owned);
-    let options = ["-s", "64", "-o", "/dev/stdout", "-e", option, "--"].map(Into::into);
+    let options = ["-f", "-s", "64", "-o", "/dev/stdout", "-e", option, "--"].map(Into::into);
     let tracer = Tracer::new().launcher(launcher.chain(options));
     Ok(tracer.command([GROUND_TRUTH, "x86_64:getpid"]).run())
 }
 
-/// The number of the first call of bpf(2) whose line holds the parts, counted as strace does.
+/// The number of the first call of bpf(2) whose line holds the parts, among those of its thread, as
+/// strace counts them. Each line begins with the id of a thread.
 fn number_of(parts: &[&str]) -> Result<usize, Stop> {
     let outcome = run("trace=bpf")?.exits(0);
-    let mut calls = outcome.stdout.lines().filter(|line| line.starts_with("bpf("));
-    let found = calls.position(|line| parts.iter().all(|part| line.contains(part)));
-    Ok(found.unwrap_or_else(|| panic!("{parts:?} in\n{}", outcome.stdout)) + 1)
+    let calls = outcome.stdout.lines().filter_map(|line| line.split_once(' '));
+    let calls: Vec<_> = calls.filter(|(_, call)| call.trim_start().starts_with("bpf(")).collect();
+    let found = calls.iter().position(|(_, call)| parts.iter().all(|part| call.contains(part)));
+    let found = found.unwrap_or_else(|| panic!("{parts:?} in\n{}", outcome.stdout));
+    let (thread, _) = calls[found];
+    Ok(calls[..=found].iter().filter(|(other, _)| *other == thread).count())
 }
 
 /// Calls of bpf(2) fail, from this number on or only that one.

@@ -21,7 +21,6 @@ mod pending;
 mod pipeline;
 mod removal;
 mod roots;
-
 mod setup;
 mod signals;
 mod state;
@@ -32,5 +31,6 @@ pub use self::{
     child::CommandRequest,
     config::{Observers, Purpose, SessionConfig, SessionOutcome, Stop, Targets},
     pipeline::record,
+    setup::load,
     signals::{Signals, StopSignal},
 };

@@ -4,13 +4,13 @@
 //! The format is that of `Documentation/bpf/btf.rst` and `include/uapi/linux/btf.h`. The bytes come
 //! from the kernel, and are still read with every bound checked.
 
-use std::{collections::HashMap, fs, io};
+use std::{cell::RefCell, collections::HashMap, io};
 
 use thiserror::Error;
 use tracer_ebpf::Config;
 
-/// Where the kernel shows its type information.
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+use super::btf_bytes::{BtfBytes, KERNEL_BTF};
+
 const MAGIC: u16 = 0xeb9f;
 const KIND_ARRAY: u32 = 3;
 const KIND_STRUCT: u32 = 4;
@@ -42,7 +42,7 @@ pub enum BtfError {
 
 /// The configuration with every offset filled in, and nothing else.
 pub(super) fn offsets() -> Result<Config, BtfError> {
-    let bytes = fs::read(KERNEL_BTF).map_err(BtfError::Read)?;
+    let bytes = BtfBytes::of_kernel().map_err(BtfError::Read)?;
     let btf = Btf::parse(&bytes).ok_or(BtfError::Malformed)?;
     let offset = |structure, member| btf.offset(structure, member);
     let seccomp = offset("task_struct", "seccomp")?;
@@ -103,13 +103,16 @@ struct Member {
     kind: u32,
 }
 
-/// Parsed type information: where each type is, and where each structure's name leads.
+/// Parsed type information: where each type is, and which are structures.
 struct Btf<'a> {
     types: &'a [u8],
     strings: &'a [u8],
     /// Byte offset in `types` of each type id; id 0 is `void`.
-    starts: Vec<usize>,
-    structures: HashMap<&'a [u8], u32>,
+    starts: Vec<u32>,
+    /// Name and id of each structure that has members, in their order.
+    structures: Vec<(u32, u32)>,
+    /// Ids of the structures that were looked for.
+    found: RefCell<HashMap<&'static str, Option<u32>>>,
 }
 
 impl<'a> Btf<'a> {
@@ -126,25 +129,20 @@ impl<'a> Btf<'a> {
             types: section(8, 12)?,
             strings: section(16, 20)?,
             starts: vec![0],
-            structures: HashMap::new(),
+            structures: Vec::new(),
+            found: RefCell::default(),
         };
         let mut at = 0;
         while at < btf.types.len() {
             let info = word(btf.types, at + 4)?;
             let (kind, members) = ((info >> 24) & 31, info & 0xffff);
             if kind == KIND_STRUCT && members > 0 {
-                let name = btf.string(word(btf.types, at)?)?;
-                btf.structures.entry(name).or_insert(btf.starts.len() as u32);
+                btf.structures.push((word(btf.types, at)?, btf.starts.len() as u32));
             }
-            btf.starts.push(at);
+            btf.starts.push(u32::try_from(at).ok()?);
             at += 12 + trailing_bytes(kind, members as usize);
         }
         Some(btf)
-    }
-
-    fn string(&self, offset: u32) -> Option<&'a [u8]> {
-        let rest = self.strings.get(offset as usize..)?;
-        rest.get(..rest.iter().position(|byte| *byte == 0)?)
     }
 
     fn offset(&self, structure: &'static str, member: &'static str) -> Result<u32, BtfError> {
@@ -152,14 +150,28 @@ impl<'a> Btf<'a> {
         found.map(|found| found.offset).ok_or(BtfError::NoMember { structure, member })
     }
 
-    fn member(&self, structure: &str, member: &str) -> Option<Member> {
-        let id = *self.structures.get(structure.as_bytes())?;
+    fn member(&self, structure: &'static str, member: &str) -> Option<Member> {
+        let id = self.structure(structure)?;
         self.member_of(id, member.as_bytes(), MAX_NESTING)
+    }
+
+    /// The first structure of that name.
+    fn structure(&self, name: &'static str) -> Option<u32> {
+        *self.found.borrow_mut().entry(name).or_insert_with(|| {
+            let mut structures = self.structures.iter();
+            structures.find(|(text, _)| self.is_string(*text, name.as_bytes())).map(|(_, id)| *id)
+        })
+    }
+
+    /// Whether that is the string at an offset.
+    fn is_string(&self, offset: u32, text: &[u8]) -> bool {
+        let rest = self.strings.get(offset as usize..).unwrap_or_default();
+        rest.get(text.len()) == Some(&0) && rest.starts_with(text)
     }
 
     /// Finds a member by name, also inside anonymous structures and unions.
     fn member_of(&self, id: u32, name: &[u8], nesting: usize) -> Option<Member> {
-        let start = *self.starts.get(id as usize)?;
+        let start = *self.starts.get(id as usize)? as usize;
         let info = word(self.types, start + 4)?;
         if !matches!((info >> 24) & 31, KIND_STRUCT | KIND_UNION) {
             return None;
@@ -170,11 +182,11 @@ impl<'a> Btf<'a> {
             let bits = word(self.types, at + 8)?;
             let bits = if has_bit_fields { bits & 0x00ff_ffff } else { bits };
             let found = Member { offset: bits / 8, kind: word(self.types, at + 4)? };
-            let member_name = self.string(word(self.types, at)?)?;
-            if member_name == name {
+            let member_name = word(self.types, at)?;
+            if self.is_string(member_name, name) {
                 return Some(found);
             }
-            if member_name.is_empty()
+            if self.is_string(member_name, b"")
                 && nesting > 0
                 && let Some(inner) = self.member_of(found.kind, name, nesting - 1)
             {
@@ -186,7 +198,7 @@ impl<'a> Btf<'a> {
 
     /// The number of elements of an array type.
     fn array_length(&self, id: u32) -> Option<u32> {
-        let start = *self.starts.get(id as usize)?;
+        let start = *self.starts.get(id as usize)? as usize;
         if (word(self.types, start + 4)? >> 24) & 31 != KIND_ARRAY {
             return None;
         }

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::{
-    Ebpf,
-    maps::{HashMap, MapData, PerCpuArray, PerCpuValues, Queue},
-};
+use aya::maps::{HashMap, MapData, PerCpuArray, PerCpuValues, Queue};
 use rustix::thread::{MembarrierCommand, membarrier};
 use tracer_ebpf::{
     CALLS_LOST, COUNTS, CgroupRecord, Counts, DISMISSED, FREE_COUNTS, ID_MASK, KNOWN_VALUES,
@@ -18,7 +15,7 @@ use tracer_ebpf::{
 
 use super::{
     error::KernelError,
-    maps::{CountsPod, map_error, take_map, typed},
+    maps::{CountsPod, Maps, map_error, typed},
     mmap_array::MmapArray,
     sizes::EVIDENCE_ENTRIES,
 };
@@ -71,16 +68,16 @@ struct Dismissed {
 
 impl CgroupTable {
     pub(super) fn new(
-        ebpf: &mut Ebpf,
+        maps: &mut Maps,
         counted: bool,
         most_values: u32,
     ) -> Result<Self, KernelError> {
         Ok(Self {
-            records: MmapArray::new(take_map(ebpf, RECORDS)?, RECORDS)?,
-            counts: if counted { Some(typed(take_map(ebpf, COUNTS)?, COUNTS)?) } else { None },
-            free_counts: typed(take_map(ebpf, FREE_COUNTS)?, FREE_COUNTS)?,
-            known_values: MmapArray::new(take_map(ebpf, KNOWN_VALUES)?, KNOWN_VALUES)?,
-            lost: typed(take_map(ebpf, CALLS_LOST)?, CALLS_LOST)?,
+            records: MmapArray::new(maps.take(RECORDS)?, RECORDS)?,
+            counts: if counted { Some(typed(maps.take(COUNTS)?, COUNTS)?) } else { None },
+            free_counts: typed(maps.take(FREE_COUNTS)?, FREE_COUNTS)?,
+            known_values: MmapArray::new(maps.take(KNOWN_VALUES)?, KNOWN_VALUES)?,
+            lost: typed(maps.take(CALLS_LOST)?, CALLS_LOST)?,
             dismissed: Vec::new(),
             claims: 0,
             values: 0,

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use aya::{
-    Ebpf,
-    maps::{HashMap, MapData},
-};
+use aya::maps::{HashMap, MapData};
 use tracer_ebpf::{
     DENIALS, Denial, DenialKey, ENDS, PROCESSES, TASKS, TOLD_APART, arguments::told_apart_key,
     task_state,
@@ -13,7 +10,7 @@ use tracer_ebpf::{
 
 use super::{
     error::KernelError,
-    maps::{DenialKeyPod, DenialPod, ThreadEndPod, ToldApartPod, map_error, take_map, typed},
+    maps::{DenialKeyPod, DenialPod, Maps, ThreadEndPod, ToldApartPod, map_error, typed},
 };
 use crate::{
     recording::facts::DenialFacts,
@@ -28,11 +25,9 @@ pub(super) struct Denials {
 }
 
 impl Denials {
-    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        // It stays with the object: the programs are not loaded yet, and hold it then.
-        let apart = ebpf.map_mut(TOLD_APART).ok_or(KernelError::Missing(TOLD_APART))?;
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
         let mut apart: HashMap<_, u32, ToldApartPod> =
-            HashMap::try_from(apart).map_err(map_error(TOLD_APART, "opening"))?;
+            HashMap::try_from(maps.get(TOLD_APART)?).map_err(map_error(TOLD_APART, "opening"))?;
         for (abi, number, how) in told_apart() {
             let (number, compat) = as_the_kernel_shows(abi, number);
             apart
@@ -40,9 +35,9 @@ impl Denials {
                 .map_err(map_error(TOLD_APART, "filling"))?;
         }
         Ok(Self {
-            denials: typed(take_map(ebpf, DENIALS)?, DENIALS)?,
-            ends: typed(take_map(ebpf, ENDS)?, ENDS)?,
-            tasks: typed(take_map(ebpf, TASKS)?, TASKS)?,
+            denials: typed(maps.take(DENIALS)?, DENIALS)?,
+            ends: typed(maps.take(ENDS)?, ENDS)?,
+            tasks: typed(maps.take(TASKS)?, TASKS)?,
         })
     }
 
@@ -83,8 +78,8 @@ impl Denials {
 pub struct Processes(HashMap<MapData, u32, u64>);
 
 impl Processes {
-    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        Ok(Self(typed(take_map(ebpf, PROCESSES)?, PROCESSES)?))
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+        Ok(Self(typed(maps.take(PROCESSES)?, PROCESSES)?))
     }
 
     /// The id of the cgroup of a process. None: it made no call in a tracked cgroup, or was

@@ -1,5 +1,7 @@
 //! What the kernel side is loaded with: the object, its configuration and the sizes of its maps.
 
+use std::fs;
+
 use aya::{Ebpf, EbpfLoader, maps::HashMap, util::KernelVersion};
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, Config, Counts, DENIAL_EVENTS,
@@ -10,14 +12,14 @@ use tracer_ebpf::{
 use super::{
     error::{KernelError, load_error},
     hook::Hook,
-    maps::map_error,
+    maps::{Maps, map_error},
     patch_config::patch_config,
     sizes::{
-        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNTS_BUDGET, DENIAL_ENTRIES,
-        DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES, MAX_COUNT_SLOTS, MAX_VERDICTS,
-        MEMBER_ENTRIES, MIN_VERDICTS, MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE,
-        PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP,
-        VISITED_ENTRIES,
+        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNT_SLOTS_PER_CGROUP,
+        COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
+        MAX_COUNT_SLOTS, MAX_MEMBERS, MAX_VERDICTS, MIN_COUNT_SLOTS, MIN_MEMBERS, MIN_VERDICTS,
+        MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES, TARGET_ENTRIES,
+        TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
     },
 };
 
@@ -28,14 +30,9 @@ pub(super) static OBJECT: &[u8] =
 /// The first kernel with the helper `bpf_loop` (`kernel/bpf/bpf_iter.c`).
 const BPF_LOOP: KernelVersion = KernelVersion::new(5, 17, 0);
 
-/// How the kernel side is loaded and attached.
+/// How the kernel side is loaded.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// Ids of the cgroups below which everything is tracked. At most 64.
-    pub roots: Vec<u64>,
-    /// Ids of the uppermost cgroups of the targets that exist: processes that leave them are
-    /// followed.
-    pub targets: Vec<u64>,
     /// Count calls.
     pub counts: bool,
     /// Watch the calls that filters deny. It costs as much again as everything else.
@@ -59,13 +56,23 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.get() as usize);
-    let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let affordable = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let slots = options.cgroups_expected.saturating_mul(COUNT_SLOTS_PER_CGROUP);
+    let slots = slots.max(MIN_COUNT_SLOTS).min(affordable);
     Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },
         bpf_loop: KernelVersion::current().is_ok_and(|kernel| kernel >= BPF_LOOP) as u32,
         ..*kernel
     }
+}
+
+/// How many processes can be in tracked cgroups at once: the kernel has no more ids for them
+/// (`proc_sys_kernel(5)`, `pid_max`).
+fn members() -> u32 {
+    let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
+    let most = most.and_then(|most| most.trim().parse().ok());
+    most.unwrap_or(MAX_MEMBERS).clamp(MIN_MEMBERS, MAX_MEMBERS)
 }
 
 pub(super) fn load(options: &LoadOptions, config: &Config) -> Result<Ebpf, KernelError> {
@@ -82,7 +89,7 @@ pub(super) fn load(options: &LoadOptions, config: &Config) -> Result<Ebpf, Kerne
         .map_max_entries(CALL_EVENTS, CALL_EVENTS_SIZE)
         .map_max_entries(FREE_COUNTS, config.count_slots + 1)
         .map_max_entries(TARGETS, TARGET_ENTRIES)
-        .map_max_entries(MEMBERS, MEMBER_ENTRIES)
+        .map_max_entries(MEMBERS, members())
         .map_max_entries(VISITED, VISITED_ENTRIES)
         .map_max_entries(MOVE_EVENTS, MOVE_EVENTS_SIZE)
         .map_max_entries(MOVES_LOST, MOVES_LOST_ENTRIES)
@@ -98,10 +105,9 @@ pub(super) fn load(options: &LoadOptions, config: &Config) -> Result<Ebpf, Kerne
         .map_err(load_error)
 }
 
-pub(super) fn insert_roots(ebpf: &mut Ebpf, roots: &[u64]) -> Result<(), KernelError> {
-    let map = ebpf.map_mut(ROOTS).ok_or(KernelError::Missing(ROOTS))?;
+pub(super) fn insert_roots(maps: &mut Maps, roots: &[u64]) -> Result<(), KernelError> {
     let mut map: HashMap<_, u64, u8> =
-        HashMap::try_from(map).map_err(map_error(ROOTS, "opening"))?;
+        HashMap::try_from(maps.get(ROOTS)?).map_err(map_error(ROOTS, "opening"))?;
     for root in roots {
         map.insert(root, &1, 0).map_err(map_error(ROOTS, "inserting a root"))?;
     }

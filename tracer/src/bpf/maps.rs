@@ -2,6 +2,7 @@
 //! wrong with them.
 
 use std::{
+    collections::HashMap,
     marker::PhantomData,
     os::fd::{AsFd, BorrowedFd},
 };
@@ -15,6 +16,9 @@ use tracer_ebpf::{
 };
 
 use super::error::KernelError;
+
+/// The map of what the kernel side logs, as aya-log names it.
+const LOG: &str = "AYA_LOGS";
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -70,8 +74,8 @@ pub struct EventBuffer<T> {
 }
 
 impl<T: Copy> EventBuffer<T> {
-    pub(super) fn new(ebpf: &mut Ebpf, name: &'static str) -> Result<Self, KernelError> {
-        let ring = RingBuf::try_from(take_map(ebpf, name)?).map_err(map_error(name, "opening"))?;
+    pub(super) fn new(maps: &mut Maps, name: &'static str) -> Result<Self, KernelError> {
+        let ring = RingBuf::try_from(maps.take(name)?).map_err(map_error(name, "opening"))?;
         Ok(Self { ring, kind: PhantomData })
     }
 
@@ -90,9 +94,31 @@ impl<T> AsFd for EventBuffer<T> {
     }
 }
 
-/// Takes a map out of the object.
-pub(super) fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, KernelError> {
-    ebpf.take_map(name).ok_or(KernelError::Missing(name))
+/// The maps of the object, apart from its programs: both can be used at once.
+pub(super) struct Maps(HashMap<String, Map>);
+
+impl Maps {
+    /// Takes all maps out of the object but that of its log, which the logger takes.
+    pub(super) fn of(ebpf: &mut Ebpf) -> Self {
+        let names: Vec<String> = ebpf.maps().map(|(name, _)| name.to_owned()).collect();
+        let names = names.into_iter().filter(|name| name != LOG);
+        Self(
+            names
+                .filter_map(|name| Some((ebpf.take_map(&name)?, name)))
+                .map(|(map, name)| (name, map))
+                .collect(),
+        )
+    }
+
+    /// Takes one out.
+    pub(super) fn take(&mut self, name: &'static str) -> Result<Map, KernelError> {
+        self.0.remove(name).ok_or(KernelError::Missing(name))
+    }
+
+    /// One that stays: the programs hold it once they are loaded.
+    pub(super) fn get(&mut self, name: &'static str) -> Result<&mut Map, KernelError> {
+        self.0.get_mut(name).ok_or(KernelError::Missing(name))
+    }
 }
 
 /// A map as what it holds.

@@ -1,15 +1,12 @@
 //! Which processes belong to a target, and where they are: the maps that the programs on forks,
 //! moves and ends keep.
 
-use aya::{
-    Ebpf,
-    maps::{HashMap, MapData},
-};
+use aya::maps::{HashMap, MapData};
 use tracer_ebpf::{MEMBERS, MOVES_LOST, Member, TARGETS, VISITED};
 
 use super::{
     error::KernelError,
-    maps::{MemberPod, map_error, take_map, typed},
+    maps::{Maps, MemberPod, map_error, typed},
 };
 
 /// `BPF_NOEXIST` and `BPF_EXIST` (`include/uapi/linux/bpf.h`).
@@ -25,18 +22,14 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// Opens the maps, and fills in the targets.
-    pub(super) fn new(ebpf: &mut Ebpf, targets: &[u64]) -> Result<Self, KernelError> {
-        let mut membership = Self {
-            targets: typed(take_map(ebpf, TARGETS)?, TARGETS)?,
-            members: typed(take_map(ebpf, MEMBERS)?, MEMBERS)?,
-            visited: typed(take_map(ebpf, VISITED)?, VISITED)?,
-            moves_lost: typed(take_map(ebpf, MOVES_LOST)?, MOVES_LOST)?,
-        };
-        for target in targets {
-            membership.follow(*target)?;
-        }
-        Ok(membership)
+    /// Opens the maps.
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+        Ok(Self {
+            targets: typed(maps.take(TARGETS)?, TARGETS)?,
+            members: typed(maps.take(MEMBERS)?, MEMBERS)?,
+            visited: typed(maps.take(VISITED)?, VISITED)?,
+            moves_lost: typed(maps.take(MOVES_LOST)?, MOVES_LOST)?,
+        })
     }
 
     /// Follows what leaves that cgroup, and those below it, from now on.

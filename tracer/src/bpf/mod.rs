@@ -9,11 +9,13 @@
 )]
 
 mod btf;
+mod btf_bytes;
 mod cgroup_table;
 mod denials;
 mod error;
 mod hook;
 mod host_namespace;
+mod job;
 mod kernel_log;
 mod load;
 mod maps;
@@ -29,6 +31,7 @@ mod raw_program;
 mod recorder;
 mod refusal;
 mod sizes;
+mod tables;
 mod tracefs;
 mod verification;
 
@@ -40,8 +43,8 @@ pub use self::{
     kernel_log::forward_kernel_log,
     load::LoadOptions,
     maps::EventBuffer,
-    preparation::Preparation,
-    recorder::{Events, KernelLog, Recorder, Totals},
+    preparation::{Loading, Preparation},
+    recorder::{Events, KernelLog, Recorder, Totals, WatchedCgroups},
     refusal::Refusal,
     sizes::ARGUMENT_VALUE_ENTRIES,
     tracefs::{TracefsError, TracepointIds, syscall_tracepoints},

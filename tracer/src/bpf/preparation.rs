@@ -1,15 +1,19 @@
 //! What of a start does not depend on the targets: a thread of its own does it, while the targets are
 //! looked for.
 
-use std::{panic::resume_unwind, thread};
-
+use aya::Ebpf;
 use tracer_ebpf::Config;
 
 use super::{
     btf::{self, BtfError},
     error::KernelError,
     host_namespace,
-    load::OBJECT,
+    job::Job,
+    load::{LoadOptions, OBJECT, configure, load},
+    maps::Maps,
+    programs,
+    tables::Tables,
+    verification::Verification,
 };
 
 /// What the kernel side needs to know of this kernel before it is loaded, in the making.
@@ -18,11 +22,11 @@ pub struct Preparation {
 }
 
 /// Where this kernel keeps what the programs read.
-pub(super) struct KernelFacts {
+struct KernelFacts {
     /// The configuration with every offset filled in, when there is BTF.
-    pub(super) config: Config,
+    config: Config,
     /// The reason when there is none.
-    pub(super) btf: Result<(), BtfError>,
+    btf: Result<(), BtfError>,
 }
 
 impl Preparation {
@@ -31,9 +35,45 @@ impl Preparation {
         Self { kernel: Job::begin("kernel", move || kernel_facts(btf)) }
     }
 
-    /// Waits for it.
-    pub(super) fn finish(self) -> Result<KernelFacts, KernelError> {
-        self.kernel.finish()
+    /// Goes on with the load: the kernel makes the maps and verifies the programs.
+    pub fn load(self, options: LoadOptions) -> Loading {
+        Loading(Job::begin("load", move || Loaded::new(self, options)))
+    }
+}
+
+/// The kernel side while it is loaded.
+pub struct Loading(Job<Result<Loaded, KernelError>>);
+
+impl Loading {
+    /// Waits until it is.
+    pub(super) fn finish(self) -> Result<Loaded, KernelError> {
+        self.0.finish()
+    }
+}
+
+/// The kernel side before it is attached.
+pub(super) struct Loaded {
+    pub(super) options: LoadOptions,
+    pub(super) ebpf: Ebpf,
+    /// Those that no table has.
+    pub(super) maps: Maps,
+    pub(super) tables: Tables,
+    pub(super) verification: Verification,
+    /// The reason why there is no BTF.
+    pub(super) btf: Result<(), BtfError>,
+}
+
+impl Loaded {
+    fn new(preparation: Preparation, options: LoadOptions) -> Result<Self, KernelError> {
+        let KernelFacts { config, btf } = preparation.kernel.finish()?;
+        let config = configure(&options, &config);
+        let mut ebpf = load(&options, &config)?;
+        let mut maps = Maps::of(&mut ebpf);
+        let names = programs::names(&options, btf.is_ok());
+        let (verification, tables) = Verification::by_loading(&mut ebpf, &names, || {
+            Tables::new(&mut maps, &options, &config)
+        });
+        Ok(Self { options, ebpf, maps, tables: tables?, verification, btf })
     }
 }
 
@@ -51,26 +91,4 @@ fn kernel_facts(btf: bool) -> Result<KernelFacts, KernelError> {
         Err(error) => (Config::default(), Err(error)),
     };
     Ok(KernelFacts { config, btf })
-}
-
-/// Work that a thread does; or that is done, where no thread could be started.
-enum Job<T> {
-    Running(thread::JoinHandle<T>),
-    Done(T),
-}
-
-impl<T: Send + 'static> Job<T> {
-    fn begin(name: &str, work: impl FnOnce() -> T + Copy + Send + 'static) -> Self {
-        match thread::Builder::new().name(name.to_owned()).spawn(work) {
-            Ok(thread) => Self::Running(thread),
-            Err(_) => Self::Done(work()),
-        }
-    }
-
-    fn finish(self) -> T {
-        match self {
-            Self::Running(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Self::Done(done) => done,
-        }
-    }
 }

@@ -96,24 +96,33 @@ impl Attaching<'_> {
     }
 }
 
+/// The programs that know who is in a tracked cgroup; none when that cannot be known.
+fn members(known: bool) -> &'static [KernelProgram] {
+    if known { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE] } else { &[] }
+}
+
+/// The names of the programs that are attached, the largest one first. `known`: who is in a tracked
+/// cgroup is to be known.
+pub(super) fn names(options: &LoadOptions, known: bool) -> Vec<&'static str> {
+    let on_calls = if options.denied { &[ENTER_TRACKING, EXIT, TASK_EXIT][..] } else { &[ENTER] };
+    let programs = on_calls.iter().chain(members(known));
+    programs.map(|program| options.hook.name_of(*program)).collect()
+}
+
 impl Programs {
-    /// Loads and attaches them.
+    /// Attaches them, and loads those that are not loaded yet.
     ///
-    /// `members`: who is in a tracked cgroup is to be known. Those programs come first: whoever is
+    /// `known`: who is in a tracked cgroup is to be known. Those programs come first: whoever is
     /// seen to make a call was seen to come.
     pub(super) fn attach(
         ebpf: &mut Ebpf,
         options: &LoadOptions,
-        members: bool,
+        verification: Verification,
+        known: bool,
     ) -> Result<Self, KernelError> {
         let LoadOptions { hook, fall_back, denied, .. } = *options;
-        let members = if members { &[MEMBER_EXIT, MEMBER_FORK, MEMBER_MOVE][..] } else { &[] };
-        let on_calls = if denied { &[ENTER_TRACKING, EXIT, TASK_EXIT][..] } else { &[ENTER] };
-        // The largest one first.
-        let names = on_calls.iter().chain(members).map(|program| hook.name_of(*program));
-        let verification = Verification::by_loading(ebpf, &names.collect::<Vec<_>>());
         let mut attaching = Attaching { ebpf, hook, fall_back, verification, refusals: Vec::new() };
-        let members = members.iter().map(|program| attaching.attach(*program));
+        let members = members(known).iter().map(|program| attaching.attach(*program));
         let members = members.collect::<Result<Vec<_>, _>>()?;
         let task_exit = if denied { attaching.task_exit()? } else { None };
         let calls = attaching.on_calls(denied)?;

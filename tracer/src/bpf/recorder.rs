@@ -8,8 +8,7 @@ use aya::{
 };
 use aya_log::EbpfLogger;
 use tracer_ebpf::{
-    ARGUMENT_VALUES, CALL_EVENTS, CGROUP_EVENTS, CallEvent, CgroupEvent, DENIAL_EVENTS,
-    DenialEvent, EVIDENCE, MOVE_EVENTS, MoveEvent, PATH_EVENTS, PathEvent, STATS, Stats,
+    ARGUMENT_VALUES, CallEvent, CgroupEvent, DenialEvent, EVIDENCE, MoveEvent, PathEvent, Stats,
 };
 
 use super::{
@@ -17,21 +16,23 @@ use super::{
     cgroup_table::{CgroupTable, CgroupTotals},
     denials::{Denials, Processes},
     error::KernelError,
-    load::{LoadOptions, configure, insert_roots, load},
-    maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, map_error, take_map, typed},
+    load::insert_roots,
+    maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, Maps, map_error},
     membership::Membership,
     mmap_array::MmapArray,
-    preparation::{KernelFacts, Preparation},
+    preparation::{Loaded, Loading},
     programs::Programs,
+    tables::Tables,
 };
 use crate::{
     recording::{Attach, facts::Snapshot},
-    sys::{RealTime, release_free_memory},
+    sys::RealTime,
 };
 
 /// The attached program and its maps. Dropping it detaches the program and frees everything.
 pub struct Recorder {
     ebpf: Ebpf,
+    maps: Maps,
     programs: Programs,
     denials: Option<Denials>,
     table: CgroupTable,
@@ -71,46 +72,41 @@ pub struct Totals {
     pub losses: u64,
 }
 
+/// Which cgroups are watched.
+#[derive(Clone, Debug)]
+pub struct WatchedCgroups {
+    /// Ids of the cgroups below which everything is tracked. At most 64.
+    pub roots: Vec<u64>,
+    /// Ids of the uppermost cgroups of the targets that exist: processes that leave them are
+    /// followed.
+    pub targets: Vec<u64>,
+}
+
 impl Recorder {
-    /// Loads the programs, fills in the roots and attaches the programs. When it returns, no call
-    /// below a root is missed any more.
+    /// Waits for the load of the programs, fills in the roots and attaches the programs. When it
+    /// returns, no call below a root is missed any more.
     ///
     /// # Errors
     /// [`KernelError`]: what the kernel refused.
     pub fn attach(
-        options: &LoadOptions,
-        preparation: Preparation,
+        watched: &WatchedCgroups,
+        loading: Loading,
     ) -> Result<(Self, Events), KernelError> {
-        let KernelFacts { config, btf } = preparation.finish()?;
-        let config = configure(options, &config);
-        let mut ebpf = load(options, &config)?;
-        // The kernel's types were read to prepare.
-        release_free_memory();
-        let log = options
+        let Loaded { options, mut ebpf, mut maps, tables, verification, btf } = loading.finish()?;
+        let Tables { cgroups, mut membership, stats, evidence, values, denials, mut events } =
+            tables;
+        events.log = options
             .log
             .then(|| EbpfLogger::init(&mut ebpf).map_err(|error| KernelError::Log(Box::new(error))))
             .transpose()?;
-        insert_roots(&mut ebpf, &options.roots)?;
-        let table = CgroupTable::new(&mut ebpf, config.count_slots > 0, options.argument_values)?;
-        let membership = Membership::new(&mut ebpf, &options.targets)?;
-        let stats = MmapArray::new(take_map(&mut ebpf, STATS)?, STATS)?;
-        let evidence = typed(take_map(&mut ebpf, EVIDENCE)?, EVIDENCE)?;
-        let values = typed(take_map(&mut ebpf, ARGUMENT_VALUES)?, ARGUMENT_VALUES)?;
-        let events = Events {
-            cgroups: EventBuffer::new(&mut ebpf, CGROUP_EVENTS)?,
-            calls: EventBuffer::new(&mut ebpf, CALL_EVENTS)?,
-            moves: EventBuffer::new(&mut ebpf, MOVE_EVENTS)?,
-            paths: EventBuffer::new(&mut ebpf, PATH_EVENTS)?,
-            denials: match options.denied {
-                true => Some(EventBuffer::new(&mut ebpf, DENIAL_EVENTS)?),
-                false => None,
-            },
-            log,
-        };
-        let denials = options.denied.then(|| Denials::new(&mut ebpf)).transpose()?;
-        let programs = Programs::attach(&mut ebpf, options, btf.is_ok())?;
+        insert_roots(&mut maps, &watched.roots)?;
+        for target in &watched.targets {
+            membership.follow(*target)?;
+        }
+        let programs = Programs::attach(&mut ebpf, &options, verification, btf.is_ok())?;
+        let table = cgroups;
         let recorder =
-            Self { ebpf, programs, denials, table, membership, stats, evidence, values, btf };
+            Self { ebpf, maps, programs, denials, table, membership, stats, evidence, values, btf };
         Ok((recorder, events))
     }
 
@@ -293,7 +289,7 @@ impl Recorder {
     /// # Errors
     /// [`KernelError`]: the map could not be opened.
     pub fn processes(&mut self) -> Result<Processes, KernelError> {
-        Processes::new(&mut self.ebpf)
+        Processes::new(&mut self.maps)
     }
 
     /// Detaches the programs: nothing is recorded from here on. The maps can still be read.

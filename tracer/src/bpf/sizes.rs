@@ -14,12 +14,19 @@ pub const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 pub(super) const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.
 pub(super) const MAX_COUNT_SLOTS: usize = 1024;
+/// As many are counted on every host, as far as the memory allows.
+pub(super) const MIN_COUNT_SLOTS: usize = 256;
+/// Places of counters for each cgroup that is expected.
+pub(super) const COUNT_SLOTS_PER_CGROUP: usize = 4;
 /// Bytes of the ring buffer of new cgroups.
 pub(super) const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
 /// Cgroups of targets whose leavers are followed.
 pub(super) const TARGET_ENTRIES: u32 = 1 << 14;
-/// Processes in tracked cgroups, and those that left a target, at once.
-pub(super) const MEMBER_ENTRIES: u32 = 1 << 17;
+/// Most processes in tracked cgroups, and those that left a target, at once; fewer where the kernel
+/// does not let so many be.
+pub(super) const MAX_MEMBERS: u32 = 1 << 17;
+/// Fewest: processes that end at this moment are among them.
+pub(super) const MIN_MEMBERS: u32 = 1 << 14;
 /// Cgroups outside the targets that hold processes which left one.
 pub(super) const VISITED_ENTRIES: u32 = 1 << 13;
 /// Bytes of the ring buffer of processes that were moved: some 12,000. Session managers and

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    panic::resume_unwind,
     thread::{self, ScopedJoinHandle},
 };
 
@@ -10,6 +9,8 @@ use aya::{
     Ebpf,
     programs::{Program, ProgramError, RawTracePoint, TracePoint},
 };
+
+use super::job::{Work, joined};
 
 /// A program of the object that can be loaded.
 pub(super) trait Loadable {
@@ -46,29 +47,40 @@ pub(super) struct Verification(HashMap<&'static str, ProgramError>);
 
 impl Verification {
     /// Loads the programs of these names, as far as there are any: the first one by this thread,
-    /// each other one by its own.
-    pub(super) fn by_loading(ebpf: &mut Ebpf, names: &[&'static str]) -> Self {
+    /// each other one by its own. One more thread does `meanwhile`.
+    pub(super) fn by_loading<T: Send>(
+        ebpf: &mut Ebpf,
+        names: &[&'static str],
+        meanwhile: impl FnOnce() -> T + Send,
+    ) -> (Self, T) {
+        let place = |name: &str| names.iter().position(|one| *one == name);
+        let programs = ebpf.programs_mut();
+        let mut programs: Vec<_> =
+            programs.filter_map(|(name, program)| Some((place(name)?, program))).collect();
+        programs.sort_by_key(|(place, _)| *place);
+        let meanwhile = Work::new(meanwhile);
         thread::scope(|scope| {
+            let thread = thread::Builder::new().name("tables".to_owned());
+            let done = thread.spawn_scoped(scope, || meanwhile.run());
             let mut threads: Vec<(_, ScopedJoinHandle<'_, _>)> = Vec::new();
             let mut first = None;
-            for (name, program) in ebpf.programs_mut() {
-                let Some(index) = names.iter().position(|one| *one == name) else { continue };
-                if index == 0 {
+            for (place, program) in programs {
+                if place == 0 {
                     first = Some(program);
                     continue;
                 }
-                let name = names[index];
-                let thread = thread::Builder::new().name(name.to_owned());
+                let thread = thread::Builder::new().name(names[place].to_owned());
                 // Where there can be no thread, the program is loaded when it is attached.
                 if let Ok(thread) = thread.spawn_scoped(scope, || load(program)) {
-                    threads.push((name, thread));
+                    threads.push((names[place], thread));
                 }
             }
             let first = first.and_then(|program| Some((names[0], load(program).err()?)));
-            let others = threads.into_iter().filter_map(|(name, thread)| {
-                Some((name, thread.join().unwrap_or_else(|panic| resume_unwind(panic)).err()?))
-            });
-            Self(others.chain(first).collect())
+            let others = threads
+                .into_iter()
+                .filter_map(|(name, thread)| Some((name, joined(thread.join()).err()?)));
+            let refused = others.chain(first).collect();
+            (Self(refused), done.map_or_else(|_| meanwhile.run(), |done| joined(done.join())))
         })
     }
 

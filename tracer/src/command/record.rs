@@ -64,6 +64,20 @@ pub fn run(typed: &Record) -> Result<Exit> {
     let mut targets = targets::find(&host.root, &specs, &addresses, search)?;
     let denials = filtered::decide(typed, &host.root, &targets)?;
     targets.notes.extend(denials.note);
+    let watch = WatchOptions {
+        wait: typed.wait || typed.all_containers,
+        duration: typed.duration,
+        until_quiet: typed.until_quiet,
+        verbose: choices.verbose,
+        accept_late_start: choices.accept_late_start,
+    };
+    let mut config = SessionConfig {
+        snapshot_every: typed.snapshot_every,
+        counts: !typed.no_counts,
+        denied: denials.watched,
+        ..session_config(Purpose::Record, host, targets, command, &watch)
+    };
+    let loading = session::load(&config, preparation);
     let (runtime, mut signals) = session_config::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
     if typed.snapshot_every.is_some() && !outputs.writes_files() {
@@ -72,28 +86,15 @@ pub fn run(typed: &Record) -> Result<Exit> {
         ));
     }
     if typed.merge {
-        targets.notes.extend(outputs.merge_earlier()?);
+        config.targets.notes.extend(outputs.merge_earlier()?);
     }
     let events =
         typed.events.as_deref().map(|path| events::prepare(path, outputs.whole())).transpose()?;
-    let watch = WatchOptions {
-        wait: typed.wait || typed.all_containers,
-        duration: typed.duration,
-        until_quiet: typed.until_quiet,
-        verbose: choices.verbose,
-        accept_late_start: choices.accept_late_start,
-    };
-    let config = SessionConfig {
-        snapshot_every: typed.snapshot_every,
-        counts: !typed.no_counts,
-        denied: denials.watched,
-        ..session_config(Purpose::Record, host, targets, command, &watch)
-    };
     if choices.verbose {
         forward_kernel_log(|line| print_err(&line));
     }
     let session = |observers: Observers<'_>| {
-        runtime.block_on(session::record(&config, preparation, &mut signals, observers))
+        runtime.block_on(session::record(&config, loading, &mut signals, observers))
     };
     let mut events = events.map(EventsFile::new);
     let outcome = observe(typed, session, &mut outputs, events.as_mut())?;

@@ -56,12 +56,6 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let targets = targets::find(&host.root, &specs, &addresses, search)?;
     capabilities.look_at_running(&host.root, &targets.selections);
     capabilities.evaluate(&mut profile)?;
-    let (runtime, mut signals) = session_config::event_loop()?;
-    let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
-    let destination = destination.map(Destination::keeping_profiles).transpose()?;
-    let events = typed.events.as_deref();
-    let events = events.map(|path| events::prepare(path, destination.as_ref())).transpose()?;
-    warn(typed, &profile, &targets);
     let watch = WatchOptions {
         wait: typed.wait,
         duration: typed.duration,
@@ -70,6 +64,13 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         accept_late_start: typed.accept_late_start,
     };
     let config = session_config(Purpose::Verify, host, targets, command, &watch);
+    let loading = session::load(&config, preparation);
+    let (runtime, mut signals) = session_config::event_loop()?;
+    let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
+    let destination = destination.map(Destination::keeping_profiles).transpose()?;
+    let events = typed.events.as_deref();
+    let events = events.map(|path| events::prepare(path, destination.as_ref())).transpose()?;
+    warn(typed, &profile, &config.targets);
     if typed.verbose {
         forward_kernel_log(|line| print_err(&line));
     }
@@ -87,7 +88,7 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         snapshot: &mut |_| "SIGUSR1 arrived: verify writes nothing before the end".to_owned(),
         new_call: &mut new_call,
     };
-    let outcome = runtime.block_on(session::record(&config, preparation, &mut signals, observers));
+    let outcome = runtime.block_on(session::record(&config, loading, &mut signals, observers));
     live.finish();
     let outcome = outcome?;
     let unwritten = events.and_then(EventsFile::problem);

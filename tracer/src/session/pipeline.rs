@@ -15,7 +15,7 @@ use super::{
     state::Session,
 };
 use crate::{
-    bpf::Preparation,
+    bpf::Loading,
     recording::{
         assembly::assemble,
         filters::{filters, passed},
@@ -30,18 +30,18 @@ const FOREVER: Duration = Duration::from_secs(0xffff_ffff);
 /// How long the session waits at the end for the names of containers that no runtime reported.
 const NAMES_SETTLE: Duration = Duration::from_secs(5);
 
-/// Records until something ends it. `preparation` was begun before, so that it
-/// is done meanwhile.
+/// Records until something ends it. `loading` was begun before ([`super::load`]), so that it is done
+/// meanwhile.
 ///
 /// # Errors
 /// Something could not be set up, or not be read at the end; nothing is left behind then.
 pub async fn record(
     config: &SessionConfig,
-    preparation: Preparation,
+    loading: Loading,
     signals: &mut Signals,
     mut observers: Observers<'_>,
 ) -> Result<SessionOutcome> {
-    let mut session = Session::begin(config, preparation)?;
+    let mut session = Session::begin(config, loading)?;
     announce(&session.recorder, config, &session.events.tracker.selections, observers.live);
     session.start_command()?;
     session.follow_targets()?;

@@ -11,7 +11,9 @@ use super::{
     tracker::TargetTracker,
 };
 use crate::{
-    bpf::{ARGUMENT_VALUE_ENTRIES, Hook, LoadOptions, Recorder},
+    bpf::{
+        ARGUMENT_VALUE_ENTRIES, Hook, LoadOptions, Loading, Preparation, Recorder, WatchedCgroups,
+    },
     cgroup_path::CgroupPath,
     live::Live,
     recording::{Attach, TargetKind, selection::Selection},
@@ -91,27 +93,29 @@ pub(super) fn standing(root: &CgroupRoot, selections: &[Selection]) -> BTreeMap<
     paths.into_iter().filter_map(|path| Some((path.into(), root.id(path).ok()?))).collect()
 }
 
-pub(super) fn options(
-    config: &SessionConfig,
-    selections: &[Selection],
-    roots: &Roots,
-    tree: &CgroupTree,
-) -> LoadOptions {
-    LoadOptions {
-        roots: roots.ids(),
-        targets: tops(config, selections),
+/// Goes on with the preparation of a session: the kernel side is loaded in the background, until
+/// [`super::record`] attaches it.
+pub fn load(config: &SessionConfig, preparation: Preparation) -> Loading {
+    let whole = config.targets.watch_whole_hierarchy;
+    let expected = if whole { EXPECTED_IN_WHOLE_HIERARCHY } else { 0 };
+    preparation.load(LoadOptions {
         counts: config.counts,
         denied: config.denied,
         hook: config.hook,
         fall_back: config.fall_back,
-        cgroups_expected: tree.nodes.len().max(if config.targets.watch_whole_hierarchy {
-            EXPECTED_IN_WHOLE_HIERARCHY
-        } else {
-            0
-        }),
+        cgroups_expected: config.root.count().unwrap_or_default().max(expected),
         argument_values: ARGUMENT_VALUE_ENTRIES,
         log: config.log,
-    }
+    })
+}
+
+/// What the kernel side watches.
+pub(super) fn cgroups_to_watch(
+    config: &SessionConfig,
+    selections: &[Selection],
+    roots: &Roots,
+) -> WatchedCgroups {
+    WatchedCgroups { roots: roots.ids(), targets: tops(config, selections) }
 }
 
 /// Ids of the uppermost cgroups of the targets, those that are there.

@@ -19,11 +19,11 @@ use super::{
     late::Late,
     removal::Removal,
     roots::Roots,
-    setup::{options, populated_below, select_arrived, selections, standing},
+    setup::{cgroups_to_watch, populated_below, select_arrived, selections, standing},
     tracker::TargetTracker,
 };
 use crate::{
-    bpf::{Preparation, Recorder},
+    bpf::{Loading, Recorder},
     cgroup_path::CgroupPath,
     recording::{Host, facts::Snapshot, input::AssemblyInput},
     target::runtime::{self, Updates},
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     ///
     /// Cgroups that hold processes are looked for before and after the programs are attached:
     /// whatever was populated at either moment may have made calls before.
-    pub(super) fn begin(config: &'a SessionConfig, preparation: Preparation) -> Result<Self> {
+    pub(super) fn begin(config: &'a SessionConfig, loading: Loading) -> Result<Self> {
         let targets = &config.targets;
         let group =
             config.command.as_ref().map(|_| CommandGroup::create(&config.root)).transpose()?;
@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
         late.extend(select_arrived(&mut tracker, &tree, Instant::now()));
         let roots = Roots::of(&config.root, &tracker.selections, targets.watch_whole_hierarchy)?;
         let (mut recorder, events) =
-            Recorder::attach(&options(config, &tracker.selections, &roots, &tree), preparation)?;
+            Recorder::attach(&cgroups_to_watch(config, &tracker.selections, &roots), loading)?;
         let (started, began) = (SystemTime::now(), boot_time()?);
         late.extend(populated_below(config, &tracker.selections)?);
         if !targets.matchers.is_empty() {

@@ -5,7 +5,6 @@
 
 #![expect(unsafe_code, reason = "the kernel and the C library are called directly")]
 
-mod allocator;
 mod async_fd;
 mod audit_socket;
 mod program;
@@ -14,7 +13,6 @@ mod seccomp;
 mod spawn;
 
 pub use self::{
-    allocator::release_free_memory,
     async_fd::AsyncFdWait,
     audit_socket::{AuditError, AuditMessage, AuditSocket, LostRecords},
     program::Program,

@@ -183,9 +183,8 @@ fn give_birth_in(cgroup: BorrowedFd<'_>) -> io::Result<Birth> {
     arguments.cgroup = cgroup.as_raw_fd() as u64;
     // SAFETY: the kernel reads the arguments, whose length is given. Without `CLONE_VM` the new
     // process has memory of its own, as that of fork.
-    let result = unsafe {
-        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<clone_args>())
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<clone_args>()) };
     match result {
         0 => Ok(Birth::Child),
         child if child > 0 => Ok(Birth::Parent { child: child as i32 }),

@@ -155,6 +155,14 @@ impl CgroupRoot {
         cgroup_path::ancestors(path).find(exists).map_or_else(CgroupPath::root, CgroupPath::from)
     }
 
+    /// How many cgroups there are (`Documentation/admin-guide/cgroup-v2.rst`, `cgroup.stat`); None
+    /// when the kernel does not tell.
+    pub fn count(&self) -> Option<usize> {
+        let stat = fs::read_to_string(self.mount.mount_point.join("cgroup.stat")).ok()?;
+        let below = stat.lines().find_map(|line| line.strip_prefix("nr_descendants "))?;
+        below.parse::<usize>().ok()?.checked_add(1)
+    }
+
     /// All cgroups.
     pub fn tree(&self) -> Result<CgroupTree, CgroupError> {
         let nodes = populated(self, &self.mount.root.to_string_lossy())?;
