@@ -166,7 +166,9 @@ fn is_known<C: Context>(
 ) -> bool {
     let class = if is_workloads(record, call, level) {
         level as u16
-    } else if !has_started(record) && task.has_facts() && task.is_host(|| runtime_namespace(record))
+    } else if !has_started(record)
+        && task.has_facts()
+        && task.is_host_by_helper(|| runtime_namespace(record))
     {
         class::HOST | level as u16
     } else {

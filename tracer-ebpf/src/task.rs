@@ -165,6 +165,15 @@ impl Task {
         inode == config!(host_mount_namespace) || inode != 0 && inode == runtime_namespace()
     }
 
+    /// [`Self::is_host`], for the cold path.
+    #[inline(always)]
+    pub fn is_host_by_helper(&self, runtime_namespace: impl FnOnce() -> u32) -> bool {
+        let namespaces: usize = load(self.address, config!(task_namespaces));
+        let mount: usize = load(namespaces, config!(namespaces_mount));
+        let inode: u32 = load(mount, config!(mount_namespace_inode));
+        inode == config!(host_mount_namespace) || inode != 0 && inode == runtime_namespace()
+    }
+
     /// The facts of this task as the bits of [`class`], without the filter count and what is kept
     /// of the cgroup.
     #[inline(always)]
