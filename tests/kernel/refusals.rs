@@ -1,13 +1,18 @@
 //! What the kernel refuses when tracer starts: one message, with the cause and what to do.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
+use aya::{
+    Ebpf,
+    programs::{ProgramError, RawTracePoint},
+};
 use tests::{GROUND_TRUTH, Outcome, Stop, Tracer, kernel_tier, require, tool};
 
 tests::trials! {
     a_map_without_memory_is_named_once_with_what_to_do,
     a_refused_question_of_what_the_kernel_can_do_is_reported_with_its_cause,
     a_refused_program_is_reported_in_a_few_lines,
+    the_verifier_names_the_lines_of_the_sources,
 }
 
 /// tracer and its threads under strace, which is given one more option.
@@ -37,18 +42,20 @@ fn run_failing(error: &str, when: &str) -> Result<Outcome, Stop> {
 }
 
 /// In which order maps are made differs from run to run. Before the first one, the loader asks
-/// whether the kernel knows global data, by a map and a program of its own.
+/// whether the kernel knows global data, by a map and a program of its own. It opens some maps that
+/// were made before, and makes them where that fails: all calls fail, so that the first one does.
 fn a_map_without_memory_is_named_once_with_what_to_do() -> Result<(), Stop> {
     const REFUSED: &str = "error: the kernel refused to make the map ";
     let map = number_of(&["BPF_MAP_CREATE", "aya_glo"])? + 2;
-    let outcome = run_failing("ENOMEM", &map.to_string())?;
+    let from_there = format!("{map}+");
+    let outcome = run_failing("ENOMEM", &from_there)?;
     let outcome = outcome.says(&[REFUSED, ": Cannot allocate memory", "\n\nhint: ", "memory.max"]);
     for once in ["the kernel refused", "Cannot allocate memory"] {
         assert_eq!(outcome.stderr.matches(once).count(), 1, "{once:?} in {}", outcome.stderr);
     }
     assert!(!outcome.stderr.contains("failed to create map"), "{}", outcome.stderr);
     outcome.writes_nothing();
-    let outcome = run_failing("EINVAL", &map.to_string())?;
+    let outcome = run_failing("EINVAL", &from_there)?;
     let outcome = outcome.says(&[REFUSED, ": Invalid argument"]);
     assert!(!outcome.stderr.contains("memory"), "{}", outcome.stderr);
     Ok(())
@@ -74,5 +81,22 @@ fn a_refused_program_is_reported_in_a_few_lines() -> Result<(), Stop> {
     assert!(outcome.stderr.lines().count() < 12, "{}", outcome.stderr);
     assert_eq!(outcome.stderr.matches("Permission denied").count(), 1, "{}", outcome.stderr);
     outcome.writes_nothing();
+    Ok(())
+}
+
+/// Without the offsets of this kernel the verifier refuses the program. What it says is what `-v`
+/// shows.
+fn the_verifier_names_the_lines_of_the_sources() -> Result<(), Stop> {
+    require!(kernel_tier());
+    let object = env::var_os("TRACER_EBPF_OBJECT").expect("TRACER_EBPF_OBJECT: run cargo xtask");
+    let mut ebpf = Ebpf::load_file(object).expect("the maps can be made");
+    let program: &mut RawTracePoint =
+        ebpf.program_mut("sys_enter").expect("the program").try_into().expect("a raw tracepoint");
+    let log = match program.load() {
+        Err(ProgramError::LoadError { verifier_log, .. }) => verifier_log.to_string(),
+        other => panic!("a refusal of the verifier: {other:?}"),
+    };
+    let names_a_line = |line: &str| line.starts_with("; ") && line.contains(".rs:");
+    assert!(log.lines().any(names_a_line), "{log}");
     Ok(())
 }

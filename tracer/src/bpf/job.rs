@@ -27,7 +27,8 @@ impl<T, F: FnOnce() -> T> Work<F> {
 /// Work of a thread that outlives its caller.
 pub(super) enum Job<T> {
     Running(thread::JoinHandle<T>),
-    Done(T),
+    /// No thread could be started.
+    Undone(Box<dyn FnOnce() -> T + Send>),
 }
 
 impl<T: Send + 'static> Job<T> {
@@ -37,15 +38,15 @@ impl<T: Send + 'static> Job<T> {
         let of_thread = Arc::clone(&work);
         match thread::Builder::new().name(name.to_owned()).spawn(move || of_thread.run()) {
             Ok(thread) => Self::Running(thread),
-            Err(_) => Self::Done(work.run()),
+            Err(_) => Self::Undone(Box::new(move || work.run())),
         }
     }
 
-    /// Waits for its end.
+    /// Waits for its end; does it, where no thread does.
     pub(super) fn finish(self) -> T {
         match self {
             Self::Running(thread) => joined(thread.join()),
-            Self::Done(done) => done,
+            Self::Undone(work) => work(),
         }
     }
 }

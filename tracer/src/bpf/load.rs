@@ -1,7 +1,5 @@
 //! What the kernel side is loaded with: the object, its configuration and the sizes of its maps.
 
-use std::fs;
-
 use aya::{Ebpf, EbpfLoader, maps::HashMap, util::KernelVersion};
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, Config, Counts, DENIAL_EVENTS,
@@ -10,6 +8,7 @@ use tracer_ebpf::{
 };
 
 use super::{
+    early_maps::EarlyMaps,
     error::{KernelError, load_error},
     hook::Hook,
     maps::{Maps, map_error},
@@ -17,9 +16,9 @@ use super::{
     sizes::{
         CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNT_SLOTS_PER_CGROUP,
         COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
-        MAX_COUNT_SLOTS, MAX_MEMBERS, MAX_VERDICTS, MIN_COUNT_SLOTS, MIN_MEMBERS, MIN_VERDICTS,
-        MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES, TARGET_ENTRIES,
-        TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
+        MAX_COUNT_SLOTS, MAX_VERDICTS, MIN_COUNT_SLOTS, MIN_VERDICTS, MOVE_EVENTS_SIZE,
+        MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES,
+        TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES, members,
     },
 };
 
@@ -67,19 +66,20 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     }
 }
 
-/// How many processes can be in tracked cgroups at once: the kernel has no more ids for them
-/// (`proc_sys_kernel(5)`, `pid_max`).
-fn members() -> u32 {
-    let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
-    let most = most.and_then(|most| most.trim().parse().ok());
-    most.unwrap_or(MAX_MEMBERS).clamp(MIN_MEMBERS, MAX_MEMBERS)
-}
-
-pub(super) fn load(options: &LoadOptions, config: &Config) -> Result<Ebpf, KernelError> {
+/// Loads the object. Of its maps, those that were made before are taken.
+pub(super) fn load(
+    options: &LoadOptions,
+    config: &Config,
+    early: &EarlyMaps,
+) -> Result<Ebpf, KernelError> {
     let entries = 1 << config.verdicts_log2;
     let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
     let denied = |entries, least| if options.denied { entries } else { least };
-    EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    for (name, path) in early.pinned() {
+        loader.map_pin_path(name, path);
+    }
+    loader
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)

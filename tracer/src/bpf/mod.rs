@@ -12,6 +12,7 @@ mod btf;
 mod btf_bytes;
 mod cgroup_table;
 mod denials;
+mod early_maps;
 mod error;
 mod hook;
 mod host_namespace;

@@ -1,11 +1,14 @@
 //! What of a start does not depend on the targets: a thread of its own does it, while the targets are
 //! looked for.
 
+use std::sync::{Arc, mpsc};
+
 use aya::Ebpf;
 use tracer_ebpf::Config;
 
 use super::{
     btf::{self, BtfError},
+    early_maps::EarlyMaps,
     error::KernelError,
     host_namespace,
     job::Job,
@@ -35,9 +38,23 @@ impl Preparation {
         Self { kernel: Job::begin("kernel", move || kernel_facts(btf)) }
     }
 
-    /// Goes on with the load: the kernel makes the maps and verifies the programs.
+    /// Goes on with the load, in a thread: the kernel makes the maps and verifies the programs. This
+    /// thread makes maps as well, until all large ones are made.
     pub fn load(self, options: LoadOptions) -> Loading {
-        Loading(Job::begin("load", move || Loaded::new(self, options)))
+        let early = Arc::new(EarlyMaps::new(&options, &configure(&options, &Config::default())));
+        let (ended, end) = mpsc::channel::<()>();
+        let maps = Arc::clone(&early);
+        let loading = Loading(Job::begin("load", move || {
+            Loaded::new(self, options, || {
+                maps.make();
+                // It says nothing, and is gone when the other thread has made its last map.
+                let _ = end.recv();
+                maps
+            })
+        }));
+        early.make();
+        drop(ended);
+        loading
     }
 }
 
@@ -64,10 +81,14 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    fn new(preparation: Preparation, options: LoadOptions) -> Result<Self, KernelError> {
+    fn new(
+        preparation: Preparation,
+        options: LoadOptions,
+        early_maps: impl FnOnce() -> Arc<EarlyMaps>,
+    ) -> Result<Self, KernelError> {
         let KernelFacts { config, btf } = preparation.kernel.finish()?;
         let config = configure(&options, &config);
-        let mut ebpf = load(&options, &config)?;
+        let mut ebpf = load(&options, &config, &early_maps())?;
         let mut maps = Maps::of(&mut ebpf);
         let names = programs::names(&options, btf.is_ok());
         let (verification, tables) = Verification::by_loading(&mut ebpf, &names, || {

@@ -1,5 +1,7 @@
 //! How much the maps of the kernel side hold.
 
+use std::fs;
+
 /// Least entries of the verdict table.
 pub(super) const MIN_VERDICTS: usize = 1 << 14;
 /// Most entries of the verdict table: 1 Mi.
@@ -24,9 +26,17 @@ pub(super) const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
 pub(super) const TARGET_ENTRIES: u32 = 1 << 14;
 /// Most processes in tracked cgroups, and those that left a target, at once; fewer where the kernel
 /// does not let so many be.
-pub(super) const MAX_MEMBERS: u32 = 1 << 17;
+const MAX_MEMBERS: u32 = 1 << 17;
 /// Fewest: processes that end at this moment are among them.
-pub(super) const MIN_MEMBERS: u32 = 1 << 14;
+const MIN_MEMBERS: u32 = 1 << 14;
+/// How many processes can be in tracked cgroups at once: the kernel has no more ids for them
+/// (`proc_sys_kernel(5)`, `pid_max`).
+pub(super) fn members() -> u32 {
+    let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
+    let most = most.and_then(|most| most.trim().parse().ok());
+    most.unwrap_or(MAX_MEMBERS).clamp(MIN_MEMBERS, MAX_MEMBERS)
+}
+
 /// Cgroups outside the targets that hold processes which left one.
 pub(super) const VISITED_ENTRIES: u32 = 1 << 13;
 /// Bytes of the ring buffer of processes that were moved: some 12,000. Session managers and

@@ -1,8 +1,10 @@
 //! Has the kernel verify the programs of the object: several at once, for that is most of a start.
 
 use std::{
-    collections::HashMap,
-    thread::{self, ScopedJoinHandle},
+    collections::{HashMap, VecDeque},
+    num::NonZero,
+    sync::{Mutex, PoisonError},
+    thread,
 };
 
 use aya::{
@@ -46,42 +48,42 @@ impl Loadable for TracePoint {
 pub(super) struct Verification(HashMap<&'static str, ProgramError>);
 
 impl Verification {
-    /// Loads the programs of these names, as far as there are any: the first one by this thread,
-    /// each other one by its own. One more thread does `meanwhile`.
+    /// Loads the programs of these names, as far as there are any: the first one by this thread, the
+    /// others by as many threads as there are CPUs for. One of those does `meanwhile` before.
     pub(super) fn by_loading<T: Send>(
         ebpf: &mut Ebpf,
         names: &[&'static str],
         meanwhile: impl FnOnce() -> T + Send,
     ) -> (Self, T) {
-        let place = |name: &str| names.iter().position(|one| *one == name);
-        let programs = ebpf.programs_mut();
-        let mut programs: Vec<_> =
-            programs.filter_map(|(name, program)| Some((place(name)?, program))).collect();
-        programs.sort_by_key(|(place, _)| *place);
-        let meanwhile = Work::new(meanwhile);
-        thread::scope(|scope| {
-            let thread = thread::Builder::new().name("tables".to_owned());
-            let done = thread.spawn_scoped(scope, || meanwhile.run());
-            let mut threads: Vec<(_, ScopedJoinHandle<'_, _>)> = Vec::new();
-            let mut first = None;
-            for (place, program) in programs {
-                if place == 0 {
-                    first = Some(program);
-                    continue;
-                }
-                let thread = thread::Builder::new().name(names[place].to_owned());
-                // Where there can be no thread, the program is loaded when it is attached.
-                if let Ok(thread) = thread.spawn_scoped(scope, || load(program)) {
-                    threads.push((names[place], thread));
-                }
+        let mut programs: Vec<Option<&mut Program>> = names.iter().map(|_| None).collect();
+        for (name, program) in ebpf.programs_mut() {
+            if let Some(place) = names.iter().position(|one| *one == name) {
+                programs[place] = Some(program);
             }
-            let first = first.and_then(|program| Some((names[0], load(program).err()?)));
-            let others = threads
-                .into_iter()
-                .filter_map(|(name, thread)| Some((name, joined(thread.join()).err()?)));
-            let refused = others.chain(first).collect();
-            (Self(refused), done.map_or_else(|_| meanwhile.run(), |done| joined(done.join())))
-        })
+        }
+        let programs = names.iter().copied().zip(programs);
+        let queue = Queue { programs: Mutex::new(programs.collect()), refused: Mutex::default() };
+        let first = queue.next();
+        let meanwhile = Work::new(meanwhile);
+        let done = thread::scope(|scope| {
+            let start = |name: &str| thread::Builder::new().name(name.to_owned());
+            let done = start("tables").spawn_scoped(scope, || {
+                let done = meanwhile.run();
+                queue.drain();
+                done
+            });
+            let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+            for _ in 2..cpus.min(names.len()) {
+                // Where there can be no thread, the others do its part.
+                let _ = start("verification").spawn_scoped(scope, || queue.drain());
+            }
+            if let Some((name, program)) = first {
+                queue.load(name, program);
+            }
+            queue.drain();
+            done.map_or_else(|_| meanwhile.run(), |done| joined(done.join()))
+        });
+        (Self(queue.refused.into_inner().unwrap_or_else(PoisonError::into_inner)), done)
     }
 
     /// Loads a program, unless that was done before.
@@ -94,6 +96,39 @@ impl Verification {
             Some(error) => Err(error),
             None if program.is_loaded() => Ok(()),
             None => program.load(),
+        }
+    }
+}
+
+/// The programs that are still to be loaded, and what the kernel said of those that it refused.
+struct Queue<'a> {
+    programs: Mutex<VecDeque<(&'static str, Option<&'a mut Program>)>>,
+    refused: Mutex<HashMap<&'static str, ProgramError>>,
+}
+
+impl<'a> Queue<'a> {
+    /// The next program that the object has.
+    fn next(&self) -> Option<(&'static str, &'a mut Program)> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((name, program)) = programs.pop_front() {
+            if let Some(program) = program {
+                return Some((name, program));
+            }
+        }
+        None
+    }
+
+    /// Loads programs until none is left.
+    fn drain(&self) {
+        while let Some((name, program)) = self.next() {
+            self.load(name, program);
+        }
+    }
+
+    fn load(&self, name: &'static str, program: &mut Program) {
+        if let Err(error) = load(program) {
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.insert(name, error);
         }
     }
 }
