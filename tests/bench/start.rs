@@ -1,6 +1,6 @@
-//! What a start takes: from exec until the programs are attached, from there to the traced command's
-//! first output, and from that command's end to the written files. And how much memory tracer takes
-//! meanwhile.
+//! What a start takes: from exec until the programs are attached, from there to the traced
+//! command's first output, and from that command's end to the written files. And how much memory
+//! tracer takes meanwhile.
 
 use std::{
     env, fs,

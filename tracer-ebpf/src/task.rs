@@ -165,7 +165,8 @@ impl Task {
         inode == config!(host_mount_namespace) || inode != 0 && inode == runtime_namespace()
     }
 
-    /// [`Self::is_host`], for the cold path.
+    /// [`Self::is_host`], for the cold path: for three direct loads the verifier would search all
+    /// types of the kernel (see [`load`]).
     #[inline(always)]
     pub fn is_host_by_helper(&self, runtime_namespace: impl FnOnce() -> u32) -> bool {
         let namespaces: usize = load(self.address, config!(task_namespaces));

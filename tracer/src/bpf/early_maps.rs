@@ -6,12 +6,12 @@
 //! nowhere: no other process can see it, and it ends with its descriptor.
 
 use std::{
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use aya::maps::MapData;
+use aya::{maps::MapData, util::KernelVersion};
 use aya_obj::{
     Map,
     generated::{
@@ -22,7 +22,6 @@ use aya_obj::{
         },
     },
 };
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 use tracer_ebpf::{
     ARGUMENT_VALUES, ArgumentKey, CALL_EVENTS, CGROUP_EVENTS, COUNTS, CgroupRecord, Config, Counts,
     EVIDENCE, Evidence, EvidenceKey, MEMBERS, MOVE_EVENTS, Member, RECORDS, TASKS,
@@ -30,11 +29,17 @@ use tracer_ebpf::{
 
 use super::{
     load::LoadOptions,
+    private_mount::mount_privately,
     sizes::{
         CALL_EVENTS_SIZE, CGROUP_EVENTS_SIZE, EVIDENCE_ENTRIES, MOVE_EVENTS_SIZE, TASK_ENTRIES,
         members,
     },
 };
+use crate::sys::is_filtered;
+
+/// The first kernel that starts no process of its own when this file system is mounted
+/// (`kernel/bpf/preload`).
+const WITHOUT_PRELOAD: KernelVersion = KernelVersion::new(5, 18, 0);
 
 /// The maps that are made, and those that are still to be made.
 pub(super) struct EarlyMaps {
@@ -55,12 +60,16 @@ struct Definition {
 
 impl EarlyMaps {
     /// None of them is made yet. `config` has the sizes that the options lead to.
+    ///
+    /// A seccomp filter on this process may end it for a mount: there the loader makes all maps.
     pub(super) fn new(options: &LoadOptions, config: &Config) -> Self {
         let mut queue = definitions(options, config);
         // The last one is taken first: the largest.
         queue.sort_by_key(Definition::bytes);
+        let mounts = KernelVersion::current().is_ok_and(|kernel| kernel >= WITHOUT_PRELOAD);
+        let mounts = mounts && !is_filtered();
         Self {
-            file_system: mount_privately().ok(),
+            file_system: mounts.then(|| mount_privately("bpf", false).ok()).flatten(),
             queue: Mutex::new(queue),
             made: Mutex::default(),
         }
@@ -70,9 +79,11 @@ impl EarlyMaps {
     /// its error says what the kernel refuses. Several threads may call it at once.
     pub(super) fn make(&self) {
         while let Some(definition) = self.next() {
-            if self.pin(&definition).is_some() {
-                locked(&self.made).push(definition.name);
+            if self.pin(&definition).is_none() {
+                locked(&self.queue).clear();
+                return;
             }
+            locked(&self.made).push(definition.name);
         }
     }
 
@@ -140,13 +151,4 @@ fn definitions(options: &LoadOptions, config: &Config) -> Vec<Definition> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn mount_privately() -> rustix::io::Result<OwnedFd> {
-    let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(context.as_fd())?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }

@@ -9,6 +9,7 @@ use super::{
     probe,
     refusal::{Refusal, causes, memory_hint},
 };
+use crate::sys::is_filtered;
 
 /// Why the kernel side could not be started or read.
 #[derive(Debug, Error)]
@@ -132,8 +133,8 @@ pub(super) fn load_error(error: EbpfError) -> KernelError {
         EbpfError::MapError(MapError::CreateError { name, io_error }) => {
             KernelError::CreateMap { map: name, error: io_error }
         }
-        // aya probes for global data, takes any failure for a kernel without it, and then lacks its
-        // maps. Nothing else of this object could be without its place.
+        // aya probes for global data, takes any failure for a kernel without it, and then makes no
+        // map for them. The object refers to nothing else that could be missing.
         EbpfError::RelocationError(_) => {
             // By now the maps could be made.
             match probe::smallest_program() {
@@ -143,11 +144,4 @@ pub(super) fn load_error(error: EbpfError) -> KernelError {
         }
         error => KernelError::Load(causes(&error)),
     }
-}
-
-/// A filter is loaded on this process (`proc_pid_status(5)`, `Seccomp`).
-fn is_filtered() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
-    mode.is_some_and(|mode| mode.trim() == "2")
 }

@@ -1,6 +1,12 @@
 //! What the kernel side is loaded with: the object, its configuration and the sizes of its maps.
 
-use aya::{Ebpf, EbpfLoader, maps::HashMap, util::KernelVersion};
+use std::path::PathBuf;
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{HashMap, MapError},
+    util::KernelVersion,
+};
 use tracer_ebpf::{
     ARGUMENT_VALUES, CALL_EVENTS, CALLS_LOST, CGROUP_EVENTS, COUNTS, Config, Counts, DENIAL_EVENTS,
     DENIALS, ENDS, EVIDENCE, FREE_COUNTS, MEMBERS, MOVE_EVENTS, MOVES_LOST, PATH_EVENTS, PROCESSES,
@@ -8,17 +14,16 @@ use tracer_ebpf::{
 };
 
 use super::{
-    early_maps::EarlyMaps,
     error::{KernelError, load_error},
     hook::Hook,
     maps::{Maps, map_error},
     patch_config::patch_config,
     sizes::{
-        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNT_SLOTS_PER_CGROUP,
-        COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
-        MAX_COUNT_SLOTS, MAX_VERDICTS, MIN_COUNT_SLOTS, MIN_VERDICTS, MOVE_EVENTS_SIZE,
-        MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES,
-        TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES, members,
+        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNTS_BUDGET, DENIAL_ENTRIES,
+        DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES, MAX_COUNT_SLOTS, MAX_VERDICTS,
+        MIN_VERDICTS, MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES,
+        TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
+        members,
     },
 };
 
@@ -28,6 +33,10 @@ pub(super) static OBJECT: &[u8] =
 
 /// The first kernel with the helper `bpf_loop` (`kernel/bpf/bpf_iter.c`).
 const BPF_LOOP: KernelVersion = KernelVersion::new(5, 17, 0);
+
+/// Levels of the kernel side's log.
+static LOG: u8 = ::log::Level::Info as u8;
+static NO_LOG: u8 = 0;
 
 /// How the kernel side is loaded.
 #[derive(Clone, Debug)]
@@ -55,9 +64,7 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.get() as usize);
-    let affordable = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
-    let slots = options.cgroups_expected.saturating_mul(COUNT_SLOTS_PER_CGROUP);
-    let slots = slots.max(MIN_COUNT_SLOTS).min(affordable);
+    let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
     Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },
@@ -66,21 +73,36 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     }
 }
 
-/// Loads the object. Of its maps, those that were made before are taken.
+/// Loads the object. Of its maps, those that are pinned are taken, unless that fails.
 pub(super) fn load(
     options: &LoadOptions,
     config: &Config,
-    early: &EarlyMaps,
+    pinned: Vec<(&'static str, PathBuf)>,
 ) -> Result<Ebpf, KernelError> {
+    let object = patch_config(OBJECT, config)?;
+    let loaded = match loader(options, config, pinned).load(&object) {
+        Err(EbpfError::MapError(
+            MapError::PinError { .. } | MapError::IncompatiblePinnedMap { .. },
+        )) => loader(options, config, Vec::new()).load(&object),
+        loaded => loaded,
+    };
+    loaded.map_err(load_error)
+}
+
+fn loader(
+    options: &LoadOptions,
+    config: &Config,
+    pinned: Vec<(&'static str, PathBuf)>,
+) -> EbpfLoader<'static> {
     let entries = 1 << config.verdicts_log2;
-    let log_level: u8 = if options.log { ::log::Level::Info as u8 } else { 0 };
+    let log_level = if options.log { &LOG } else { &NO_LOG };
     let denied = |entries, least| if options.denied { entries } else { least };
     let mut loader = EbpfLoader::new();
-    for (name, path) in early.pinned() {
+    for (name, path) in pinned {
         loader.map_pin_path(name, path);
     }
     loader
-        .override_global(aya_log::LEVEL, &log_level, true)
+        .override_global(aya_log::LEVEL, log_level, true)
         .map_max_entries(RECORDS, entries)
         .map_max_entries(COUNTS, config.count_slots + 1)
         .map_max_entries(EVIDENCE, EVIDENCE_ENTRIES)
@@ -100,9 +122,8 @@ pub(super) fn load(
         .map_max_entries(DENIALS, denied(DENIAL_ENTRIES, 1))
         .map_max_entries(TOLD_APART, denied(TOLD_APART_ENTRIES, 1))
         .map_max_entries(ENDS, denied(END_ENTRIES, 1))
-        .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096))
-        .load(&patch_config(OBJECT, config)?)
-        .map_err(load_error)
+        .map_max_entries(DENIAL_EVENTS, denied(DENIAL_EVENTS_SIZE, 4096));
+    loader
 }
 
 pub(super) fn insert_roots(maps: &mut Maps, roots: &[u64]) -> Result<(), KernelError> {

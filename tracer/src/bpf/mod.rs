@@ -25,6 +25,7 @@ mod mmap_array;
 mod patch_config;
 mod perf_event;
 mod preparation;
+mod private_mount;
 mod probe;
 mod program_info;
 mod programs;
@@ -45,8 +46,9 @@ pub use self::{
     load::LoadOptions,
     maps::EventBuffer,
     preparation::{Loading, Preparation},
-    recorder::{Events, KernelLog, Recorder, Totals, WatchedCgroups},
+    recorder::{Recorder, Totals, WatchedCgroups},
     refusal::Refusal,
     sizes::ARGUMENT_VALUE_ENTRIES,
+    tables::{Events, KernelLog},
     tracefs::{TracefsError, TracepointIds, syscall_tracepoints},
 };

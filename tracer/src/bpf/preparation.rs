@@ -1,5 +1,5 @@
-//! What of a start does not depend on the targets: a thread of its own does it, while the targets are
-//! looked for.
+//! What of a start does not depend on the targets' cgroups: threads do it, while the session finds
+//! those.
 
 use std::sync::{Arc, mpsc};
 
@@ -19,7 +19,7 @@ use super::{
     verification::Verification,
 };
 
-/// What the kernel side needs to know of this kernel before it is loaded, in the making.
+/// What is known of this kernel before the programs are loaded, in the making.
 pub struct Preparation {
     kernel: Job<Result<KernelFacts, KernelError>>,
 }
@@ -38,8 +38,8 @@ impl Preparation {
         Self { kernel: Job::begin("kernel", move || kernel_facts(btf)) }
     }
 
-    /// Goes on with the load, in a thread: the kernel makes the maps and verifies the programs. This
-    /// thread makes maps as well, until all large ones are made.
+    /// Goes on with the load, in a thread: the kernel makes the maps and verifies the programs.
+    /// This thread makes maps as well, until all large ones are made.
     pub fn load(self, options: LoadOptions) -> Loading {
         let early = Arc::new(EarlyMaps::new(&options, &configure(&options, &Config::default())));
         let (ended, end) = mpsc::channel::<()>();
@@ -72,7 +72,7 @@ impl Loading {
 pub(super) struct Loaded {
     pub(super) options: LoadOptions,
     pub(super) ebpf: Ebpf,
-    /// Those that no table has.
+    /// The maps that [`Tables`] did not take.
     pub(super) maps: Maps,
     pub(super) tables: Tables,
     pub(super) verification: Verification,
@@ -88,7 +88,7 @@ impl Loaded {
     ) -> Result<Self, KernelError> {
         let KernelFacts { config, btf } = preparation.kernel.finish()?;
         let config = configure(&options, &config);
-        let mut ebpf = load(&options, &config, &early_maps())?;
+        let mut ebpf = load(&options, &config, early_maps().pinned())?;
         let mut maps = Maps::of(&mut ebpf);
         let names = programs::names(&options, btf.is_ok());
         let (verification, tables) = Verification::by_loading(&mut ebpf, &names, || {

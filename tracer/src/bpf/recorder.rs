@@ -7,9 +7,7 @@ use aya::{
     maps::{HashMap, MapData},
 };
 use aya_log::EbpfLogger;
-use tracer_ebpf::{
-    ARGUMENT_VALUES, CallEvent, CgroupEvent, DenialEvent, EVIDENCE, MoveEvent, PathEvent, Stats,
-};
+use tracer_ebpf::{ARGUMENT_VALUES, EVIDENCE, Stats};
 
 use super::{
     btf::BtfError,
@@ -17,12 +15,12 @@ use super::{
     denials::{Denials, Processes},
     error::KernelError,
     load::insert_roots,
-    maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, Maps, map_error},
+    maps::{ArgumentKeyPod, EvidenceKeyPod, EvidencePod, Maps, map_error},
     membership::Membership,
     mmap_array::MmapArray,
     preparation::{Loaded, Loading},
     programs::Programs,
-    tables::Tables,
+    tables::{Events, Tables},
 };
 use crate::{
     recording::{Attach, facts::Snapshot},
@@ -42,26 +40,6 @@ pub struct Recorder {
     values: HashMap<MapData, ArgumentKeyPod, EvidencePod>,
     btf: Result<(), BtfError>,
 }
-
-/// The ring buffers, each to be polled by its file descriptor.
-pub struct Events {
-    /// One event for each new cgroup.
-    pub cgroups: EventBuffer<CgroupEvent>,
-    /// One event for each call that was seen for the first time.
-    pub calls: EventBuffer<CallEvent>,
-    /// One event for each process that was moved into a tracked cgroup or out of one.
-    pub moves: EventBuffer<MoveEvent>,
-    /// One event for each cgroup that a process came to unreported.
-    pub paths: EventBuffer<PathEvent>,
-    /// One event for each call that was denied for the first time, when they are watched.
-    pub denials: Option<EventBuffer<DenialEvent>>,
-    /// The kernel side's log, when it was asked for.
-    pub log: Option<KernelLog>,
-}
-
-/// What the kernel side logs; `flush` hands it to the sink of
-/// [`super::forward_kernel_log`].
-pub type KernelLog = EbpfLogger<&'static dyn ::log::Log>;
 
 /// What a status line shows of everything that was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How much the maps of the kernel side hold.
 
-use std::fs;
+use std::{fs, sync::OnceLock};
 
 /// Least entries of the verdict table.
 pub(super) const MIN_VERDICTS: usize = 1 << 14;
@@ -16,10 +16,6 @@ pub const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 pub(super) const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.
 pub(super) const MAX_COUNT_SLOTS: usize = 1024;
-/// As many are counted on every host, as far as the memory allows.
-pub(super) const MIN_COUNT_SLOTS: usize = 256;
-/// Places of counters for each cgroup that is expected.
-pub(super) const COUNT_SLOTS_PER_CGROUP: usize = 4;
 /// Bytes of the ring buffer of new cgroups.
 pub(super) const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
 /// Cgroups of targets whose leavers are followed.
@@ -31,10 +27,15 @@ const MAX_MEMBERS: u32 = 1 << 17;
 const MIN_MEMBERS: u32 = 1 << 14;
 /// How many processes can be in tracked cgroups at once: the kernel has no more ids for them
 /// (`proc_sys_kernel(5)`, `pid_max`).
+///
+/// The answer stays the same, whatever becomes of that limit: two who make the map must agree.
 pub(super) fn members() -> u32 {
-    let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
-    let most = most.and_then(|most| most.trim().parse().ok());
-    most.unwrap_or(MAX_MEMBERS).clamp(MIN_MEMBERS, MAX_MEMBERS)
+    static MEMBERS: OnceLock<u32> = OnceLock::new();
+    *MEMBERS.get_or_init(|| {
+        let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
+        let most = most.and_then(|most| most.trim().parse().ok());
+        most.unwrap_or(MAX_MEMBERS).clamp(MIN_MEMBERS, MAX_MEMBERS)
+    })
 }
 
 /// Cgroups outside the targets that hold processes which left one.

@@ -1,9 +1,10 @@
 //! The maps of the kernel side, opened and mapped into memory.
 
 use aya::maps::{HashMap, MapData};
+use aya_log::EbpfLogger;
 use tracer_ebpf::{
-    ARGUMENT_VALUES, CALL_EVENTS, CGROUP_EVENTS, Config, DENIAL_EVENTS, EVIDENCE, MOVE_EVENTS,
-    PATH_EVENTS, STATS, Stats,
+    ARGUMENT_VALUES, CALL_EVENTS, CGROUP_EVENTS, CallEvent, CgroupEvent, Config, DENIAL_EVENTS,
+    DenialEvent, EVIDENCE, MOVE_EVENTS, MoveEvent, PATH_EVENTS, PathEvent, STATS, Stats,
 };
 
 use super::{
@@ -14,8 +15,27 @@ use super::{
     maps::{ArgumentKeyPod, EventBuffer, EvidenceKeyPod, EvidencePod, Maps, typed},
     membership::Membership,
     mmap_array::MmapArray,
-    recorder::Events,
 };
+
+/// The ring buffers, each to be polled by its file descriptor.
+pub struct Events {
+    /// One event for each new cgroup.
+    pub cgroups: EventBuffer<CgroupEvent>,
+    /// One event for each call that was seen for the first time.
+    pub calls: EventBuffer<CallEvent>,
+    /// One event for each process that was moved into a tracked cgroup or out of one.
+    pub moves: EventBuffer<MoveEvent>,
+    /// One event for each cgroup that a process came to unreported.
+    pub paths: EventBuffer<PathEvent>,
+    /// One event for each call that was denied for the first time, when they are watched.
+    pub denials: Option<EventBuffer<DenialEvent>>,
+    /// The kernel side's log, when it was asked for.
+    pub log: Option<KernelLog>,
+}
+
+/// What the kernel side logs; `flush` hands it to the sink of
+/// [`super::forward_kernel_log`].
+pub type KernelLog = EbpfLogger<&'static dyn ::log::Log>;
 
 /// What a recording reads and writes.
 pub(super) struct Tables {

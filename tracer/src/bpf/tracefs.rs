@@ -4,16 +4,15 @@
 use std::{
     fs::File,
     io::{self, Read as _},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{CWD, Mode, OFlags, openat},
-    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
-};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use thiserror::Error;
 use tracer_ebpf::{ENTER, EXIT, KernelProgram, TASK_EXIT};
+
+use super::private_mount::mount_privately;
 
 /// Where tracefs is mounted below `/sys`; the second is its place of old, in debugfs.
 const PLACES: [&str; 2] = ["kernel/tracing", "kernel/debug/tracing"];
@@ -68,19 +67,9 @@ pub fn syscall_tracepoints(sys: &Path, mount: bool) -> Result<TracepointIds, Tra
     if !mount {
         return Err(TracefsError::NotMounted(io::ErrorKind::NotFound.into()));
     }
-    let mounted = mount_privately().map_err(|error| TracefsError::NotMounted(error.into()))?;
+    let mounted =
+        mount_privately("tracefs", true).map_err(|error| TracefsError::NotMounted(error.into()))?;
     read_ids(mounted, Path::new(""))
-}
-
-/// A mount that is attached nowhere: it ends with its descriptor.
-fn mount_privately() -> rustix::io::Result<OwnedFd> {
-    let context = fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(context.as_fd())?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
-        | MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
 fn read_ids(directory: impl AsFd, tracefs: &Path) -> Result<TracepointIds, TracefsError> {

@@ -48,8 +48,8 @@ impl Loadable for TracePoint {
 pub(super) struct Verification(HashMap<&'static str, ProgramError>);
 
 impl Verification {
-    /// Loads the programs of these names, as far as there are any: the first one by this thread, the
-    /// others by as many threads as there are CPUs for. One of those does `meanwhile` before.
+    /// Loads the programs of these names, as far as there are any: the first one by this thread,
+    /// the others by as many threads as there are CPUs for. One of those does `meanwhile` before.
     pub(super) fn by_loading<T: Send>(
         ebpf: &mut Ebpf,
         names: &[&'static str],

@@ -77,6 +77,9 @@ pub fn run(typed: &Record) -> Result<Exit> {
         denied: denials.watched,
         ..session_config(Purpose::Record, host, targets, command, &watch)
     };
+    if choices.verbose {
+        forward_kernel_log(|line| print_err(&line));
+    }
     let loading = session::load(&config, preparation);
     let (runtime, mut signals) = session_config::event_loop()?;
     let mut outputs = Outputs::prepare(&typed.out, choices, options, typed.all_containers)?;
@@ -90,9 +93,6 @@ pub fn run(typed: &Record) -> Result<Exit> {
     }
     let events =
         typed.events.as_deref().map(|path| events::prepare(path, outputs.whole())).transpose()?;
-    if choices.verbose {
-        forward_kernel_log(|line| print_err(&line));
-    }
     let session = |observers: Observers<'_>| {
         runtime.block_on(session::record(&config, loading, &mut signals, observers))
     };

@@ -64,6 +64,9 @@ pub fn run(typed: &Verify) -> Result<Exit> {
         accept_late_start: typed.accept_late_start,
     };
     let config = session_config(Purpose::Verify, host, targets, command, &watch);
+    if typed.verbose {
+        forward_kernel_log(|line| print_err(&line));
+    }
     let loading = session::load(&config, preparation);
     let (runtime, mut signals) = session_config::event_loop()?;
     let destination = typed.amend.as_deref().map(derivation::prepare_file).transpose()?;
@@ -71,9 +74,6 @@ pub fn run(typed: &Verify) -> Result<Exit> {
     let events = typed.events.as_deref();
     let events = events.map(|path| events::prepare(path, destination.as_ref())).transpose()?;
     warn(typed, &profile, &config.targets);
-    if typed.verbose {
-        forward_kernel_log(|line| print_err(&line));
-    }
     let mut live = live(typed);
     let mut events = events.map(EventsFile::new);
     let mut new_call = |call: &NewCall| {

@@ -115,7 +115,7 @@ pub struct KernelConfig {
     pub options: BTreeMap<String, String>,
 }
 
-/// The options that matter to tracer: some ten of ten thousand.
+/// The options that matter to tracer.
 const OPTIONS: [&str; 9] = [
     "BPF_EVENTS",
     "BPF_SYSCALL",

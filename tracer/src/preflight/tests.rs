@@ -360,10 +360,12 @@ fn facts_are_read_from_files() {
     let config = gather(&sources).config.expect("a configuration");
     assert!(config.has("BPF_EVENTS") && !config.has("IA32_EMULATION_DEFAULT_DISABLED"));
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(b"CONFIG_X=m\n").expect("packed");
+    packed.write_all(b"CONFIG_BPF_EVENTS=m\nCONFIG_X=y\n").expect("packed");
     place("proc/config.gz", &packed.finish().expect("packed"));
     let config = gather(&sources).config.expect("a configuration");
-    assert!(config.has("X") && config.path.ends_with("config.gz"));
+    assert!(
+        config.has("BPF_EVENTS") && config.options.len() == 1 && config.path.ends_with("config.gz")
+    );
 }
 
 #[test]

@@ -17,6 +17,6 @@ pub use self::{
     audit_socket::{AuditError, AuditMessage, AuditSocket, LostRecords},
     program::Program,
     real_time::RealTime,
-    seccomp::{EnforceError, Filter, exec_under, leave},
+    seccomp::{EnforceError, Filter, exec_under, is_filtered, leave},
     spawn::{CgroupEntry, ChildProcess, User, start_in_cgroup},
 };

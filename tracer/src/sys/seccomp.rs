@@ -89,3 +89,10 @@ pub fn leave(status: u8) -> ! {
     // Ends in an instruction that the processor refuses, when every call is refused.
     process::abort()
 }
+
+/// A filter is loaded on this process (`proc_pid_status(5)`, `Seccomp`).
+pub fn is_filtered() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() == "2")
+}

@@ -1,13 +1,16 @@
-//! Starts a process whose first system call in its cgroup is its own execve, so that no call of
-//! tracer gets into the recording.
+//! Starts a process whose first system call in its cgroup is its own execve, after the load of a
+//! filter if there is one: no other call of tracer gets into the recording.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, PipeReader, Read as _, Write as _, pipe},
     mem::zeroed,
     os::{
         fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
-        unix::process::{CommandExt as _, ExitStatusExt as _},
+        unix::{
+            fs::MetadataExt as _,
+            process::{CommandExt as _, ExitStatusExt as _},
+        },
     },
     process::{Command, ExitStatus},
 };
@@ -28,7 +31,7 @@ use rustix::{
 
 use super::{
     program::{Pointers, Program, execute},
-    seccomp::{Filter, load},
+    seccomp::{Filter, is_filtered, load},
 };
 
 /// The user that a process runs as.
@@ -87,12 +90,13 @@ pub struct CgroupEntry {
 
 /// Starts a program in a cgroup.
 ///
-/// A child becomes `user`. Its own child is born in the cgroup: the kernel need not move a process,
-/// which takes it a grace period of RCU, 10 to 20 milliseconds in which no process of the machine
-/// can be moved. Where the kernel or a filter refuses that birth, and where `user` may not enter the
-/// cgroup, the first child writes itself into it instead; the kernel enters that write in the old
-/// cgroup. In the new one the process makes the calls that load the filter, if there is one, and
-/// execve. A script without an interpreter line is an error of execve; no shell runs it.
+/// A forked child becomes `user`, and makes a second process, which is born in the cgroup as a
+/// child of this process. So the kernel need not move a process: it waits for a grace period of RCU
+/// then (some 10 milliseconds), and moves no other process of the machine meanwhile. Where that
+/// birth is refused, the first child writes itself into the cgroup instead; the kernel enters that
+/// write in the old cgroup. In the new one the process makes the calls that load the filter, if
+/// there is one, and execve. A script without an interpreter line is an error of execve; no shell
+/// runs it.
 ///
 /// # Errors
 /// The error of fork, of the change of the user, of the write, of the load of the filter or of
@@ -111,6 +115,7 @@ pub fn start_in_cgroup(
     // The name only matters for messages: the closure below executes the program itself.
     let mut command = Command::new("/proc/self/exe");
     let (id, mut id_of_born) = pipe()?;
+    let is_born = may_be_born();
     let execute = move || -> io::Result<()> {
         let keeps = filter.as_ref().is_some_and(|filter| !filter.no_new_privs);
         if let Some(user) = &user {
@@ -124,14 +129,14 @@ pub fn start_in_cgroup(
         }
         // tracer blocks signals for itself; its child gets them.
         SigSet::empty().thread_set_mask()?;
-        match give_birth_in(cgroup.directory.as_fd()) {
-            Ok(Birth::Child) => {}
-            Ok(Birth::Parent { child }) => {
+        match is_born.then(|| give_birth_in(cgroup.directory.as_fd())) {
+            Some(Ok(Birth::Child)) => {}
+            Some(Ok(Birth::Parent { child })) => {
                 let written = id_of_born.write_all(&child.to_ne_bytes());
                 // SAFETY: nothing of this process is needed any more, and no destructor is to run.
                 unsafe { libc::_exit(i32::from(written.is_err())) }
             }
-            Err(_) => cgroup.procs.write_all(b"0")?,
+            Some(Err(_)) | None => cgroup.procs.write_all(b"0")?,
         }
         if let Some(filter) = &filter {
             if filter.no_new_privs {
@@ -161,6 +166,18 @@ pub fn start_in_cgroup(
             Err(error)
         }
     }
+}
+
+/// Whether a process may be born in the cgroup. A filter on this process may end it for that call.
+/// And the first child knows the id of the second one as its own pid namespace has it, which must
+/// be this process's as well (`pid_namespaces(7)`).
+fn may_be_born() -> bool {
+    let namespace = |name: &str| fs::metadata(format!("/proc/self/ns/{name}"));
+    let same = match (namespace("pid"), namespace("pid_for_children")) {
+        (Ok(own), Ok(of_children)) => own.ino() == of_children.ino(),
+        _ => false,
+    };
+    same && !is_filtered()
 }
 
 /// Which of two processes this one is.
