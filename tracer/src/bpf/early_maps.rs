@@ -1,7 +1,7 @@
 //! The large maps, which are made before the object is loaded.
 //!
 //! The kernel clears the memory of a map, which takes it some milliseconds for all of them. The
-//! loader makes maps one after the other, and opens those that are pinned where it is told to look.
+//! loader makes maps one after the other; a map that has the path of a pinned one is opened instead.
 //! So two threads make the large ones at once, and pin them in a file system that is attached
 //! nowhere: no other process can see it, and it ends with its descriptor.
 
