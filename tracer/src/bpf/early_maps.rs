@@ -24,14 +24,16 @@ use aya_obj::{
 };
 use tracer_ebpf::{
     ARGUMENT_VALUES, ArgumentKey, CALL_EVENTS, CGROUP_EVENTS, COUNTS, CgroupRecord, Config, Counts,
-    EVIDENCE, Evidence, EvidenceKey, MEMBERS, MOVE_EVENTS, Member, RECORDS, TASKS,
+    EVIDENCE, Evidence, EvidenceKey, MEMBERS, MOVE_EVENTS, MOVES_LOST, Member, PATH_EVENTS,
+    RECORDS, TARGETS, TASKS, VISITED,
 };
 
 use super::{
     load::LoadOptions,
     private_mount::mount_privately,
     sizes::{
-        CALL_EVENTS_SIZE, CGROUP_EVENTS_SIZE, EVIDENCE_ENTRIES, MOVE_EVENTS_SIZE, TASK_ENTRIES,
+        CALL_EVENTS_SIZE, CGROUP_EVENTS_SIZE, EVIDENCE_ENTRIES, MOVE_EVENTS_SIZE,
+        MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, TARGET_ENTRIES, TASK_ENTRIES, VISITED_ENTRIES,
         members,
     },
 };
@@ -142,6 +144,10 @@ fn definitions(options: &LoadOptions, config: &Config) -> Vec<Definition> {
         Definition::ring(CGROUP_EVENTS, CGROUP_EVENTS_SIZE),
         Definition::ring(MOVE_EVENTS, MOVE_EVENTS_SIZE),
         Definition::ring(CALL_EVENTS, CALL_EVENTS_SIZE),
+        Definition::ring(PATH_EVENTS, PATH_EVENTS_SIZE),
+        Definition::hash::<u64, u8>(TARGETS, TARGET_ENTRIES),
+        Definition::hash::<u64, u8>(VISITED, VISITED_ENTRIES),
+        Definition::hash::<u64, u64>(MOVES_LOST, MOVES_LOST_ENTRIES),
     ];
     if options.denied {
         definitions.push(Definition::hash::<u32, u32>(TASKS, TASK_ENTRIES));

@@ -19,11 +19,11 @@ use super::{
     maps::{Maps, map_error},
     patch_config::patch_config,
     sizes::{
-        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNTS_BUDGET, DENIAL_ENTRIES,
-        DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES, MAX_COUNT_SLOTS, MAX_VERDICTS,
-        MIN_VERDICTS, MOVE_EVENTS_SIZE, MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES,
-        TARGET_ENTRIES, TASK_ENTRIES, TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES,
-        members,
+        CALL_EVENTS_SIZE, CALLS_LOST_ENTRIES, CGROUP_EVENTS_SIZE, COUNT_SLOTS_PER_CGROUP,
+        COUNTS_BUDGET, DENIAL_ENTRIES, DENIAL_EVENTS_SIZE, END_ENTRIES, EVIDENCE_ENTRIES,
+        MAX_COUNT_SLOTS, MAX_VERDICTS, MIN_COUNT_SLOTS, MIN_VERDICTS, MOVE_EVENTS_SIZE,
+        MOVES_LOST_ENTRIES, PATH_EVENTS_SIZE, PROCESS_ENTRIES, TARGET_ENTRIES, TASK_ENTRIES,
+        TOLD_APART_ENTRIES, VERDICTS_PER_CGROUP, VISITED_ENTRIES, members,
     },
 };
 
@@ -64,7 +64,9 @@ pub(super) fn configure(options: &LoadOptions, kernel: &Config) -> Config {
     let verdicts = options.cgroups_expected.saturating_mul(VERDICTS_PER_CGROUP);
     let verdicts = verdicts.clamp(MIN_VERDICTS, MAX_VERDICTS).next_power_of_two();
     let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.get() as usize);
-    let slots = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let affordable = (COUNTS_BUDGET / (size_of::<Counts>() * cpus)).clamp(16, MAX_COUNT_SLOTS);
+    let slots = options.cgroups_expected.saturating_mul(COUNT_SLOTS_PER_CGROUP);
+    let slots = slots.max(MIN_COUNT_SLOTS).min(affordable);
     Config {
         verdicts_log2: verdicts.trailing_zeros(),
         count_slots: if options.counts { slots as u32 } else { 0 },

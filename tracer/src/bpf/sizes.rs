@@ -16,6 +16,10 @@ pub const ARGUMENT_VALUE_ENTRIES: u32 = 1 << 16;
 pub(super) const COUNTS_BUDGET: usize = 32 << 20;
 /// Most cgroups that are counted.
 pub(super) const MAX_COUNT_SLOTS: usize = 1024;
+/// So many are counted on every host, as far as the memory allows.
+pub(super) const MIN_COUNT_SLOTS: usize = 256;
+/// Places of counters for each cgroup that is expected.
+pub(super) const COUNT_SLOTS_PER_CGROUP: usize = 4;
 /// Bytes of the ring buffer of new cgroups.
 pub(super) const CGROUP_EVENTS_SIZE: u32 = 4 << 20;
 /// Cgroups of targets whose leavers are followed.

@@ -30,6 +30,9 @@ const PLACES_SHOWN: usize = 8;
 /// Cgroups that may come and go at once when every cgroup of the machine is watched, before those
 /// that are no target's are dismissed.
 const EXPECTED_IN_WHOLE_HIERARCHY: usize = 1 << 13;
+/// Cgroups that may come below the parents of targets, beside those that are there. A command's own
+/// cgroup has no siblings that are watched.
+const EXPECTED_BESIDE_TARGETS: usize = 1 << 8;
 
 /// The targets, the command's own cgroup among them.
 pub(super) fn selections(config: &SessionConfig, group: Option<&CommandGroup>) -> Vec<Selection> {
@@ -96,8 +99,12 @@ pub(super) fn standing(root: &CgroupRoot, selections: &[Selection]) -> BTreeMap<
 /// Goes on with the preparation of a session: the kernel side is loaded in the background, until
 /// [`super::record`] attaches it.
 pub fn load(config: &SessionConfig, preparation: Preparation) -> Loading {
-    let whole = config.targets.watch_whole_hierarchy;
-    let expected = if whole { EXPECTED_IN_WHOLE_HIERARCHY } else { 0 };
+    let targets = &config.targets;
+    let expected = match (targets.watch_whole_hierarchy, targets.selections.is_empty()) {
+        (true, _) => EXPECTED_IN_WHOLE_HIERARCHY,
+        (false, false) => EXPECTED_BESIDE_TARGETS,
+        (false, true) => 0,
+    };
     preparation.load(LoadOptions {
         counts: config.counts,
         denied: config.denied,
