@@ -51,8 +51,8 @@ impl Deref for BtfBytes {
 
 impl Mapping {
     fn new(file: &File, length: usize) -> io::Result<Self> {
-        // SAFETY: a fresh mapping at an address of the kernel's choice. The file is one of sysfs,
-        // which nobody can shorten.
+        // SAFETY: a fresh mapping at an address of the kernel's choice. The file is one of sysfs: its
+        // length never changes.
         let address = unsafe {
             mmap(ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, file.as_fd(), 0)
         }?;

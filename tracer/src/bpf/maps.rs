@@ -102,12 +102,11 @@ impl Maps {
     pub(super) fn of(ebpf: &mut Ebpf) -> Self {
         let names: Vec<String> = ebpf.maps().map(|(name, _)| name.to_owned()).collect();
         let names = names.into_iter().filter(|name| name != LOG);
-        Self(
-            names
-                .filter_map(|name| Some((ebpf.take_map(&name)?, name)))
-                .map(|(map, name)| (name, map))
-                .collect(),
-        )
+        let maps = names.filter_map(|name| {
+            let map = ebpf.take_map(&name)?;
+            Some((name, map))
+        });
+        Self(maps.collect())
     }
 
     /// Takes one out.

@@ -137,7 +137,7 @@ impl ClosingPart {
 pub(super) enum Rest {
     /// In a file, which this command shows.
     File(String),
-    /// In no file: nobody sees what the block leaves out.
+    /// In no file: what the block leaves out is shown nowhere else.
     NoFile,
 }
 

@@ -2,15 +2,12 @@
 //! filter if there is one: no other call of tracer gets into the recording.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, PipeReader, Read as _, Write as _, pipe},
     mem::zeroed,
     os::{
         fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
-        unix::{
-            fs::MetadataExt as _,
-            process::{CommandExt as _, ExitStatusExt as _},
-        },
+        unix::process::{CommandExt as _, ExitStatusExt as _},
     },
     process::{Command, ExitStatus},
 };
@@ -55,7 +52,7 @@ fn keep_one_for_the_load() -> io::Result<()> {
     Ok(())
 }
 
-/// A process that was started, and that nobody has waited for.
+/// A started process. Its parent, this process, has to wait for its end.
 #[derive(Debug)]
 pub struct ChildProcess(Pid);
 
@@ -115,7 +112,8 @@ pub fn start_in_cgroup(
     // The name only matters for messages: the closure below executes the program itself.
     let mut command = Command::new("/proc/self/exe");
     let (id, mut id_of_born) = pipe()?;
-    let is_born = may_be_born();
+    // A filter on this process may end it for the call that it takes.
+    let is_born = !is_filtered();
     let execute = move || -> io::Result<()> {
         let keeps = filter.as_ref().is_some_and(|filter| !filter.no_new_privs);
         if let Some(user) = &user {
@@ -168,18 +166,6 @@ pub fn start_in_cgroup(
     }
 }
 
-/// Whether a process may be born in the cgroup. A filter on this process may end it for that call.
-/// And the first child knows the id of the second one as its own pid namespace has it, which must
-/// be this process's as well (`pid_namespaces(7)`).
-fn may_be_born() -> bool {
-    let namespace = |name: &str| fs::metadata(format!("/proc/self/ns/{name}"));
-    let same = match (namespace("pid"), namespace("pid_for_children")) {
-        (Ok(own), Ok(of_children)) => own.ino() == of_children.ino(),
-        _ => false,
-    };
-    same && !is_filtered()
-}
-
 /// Which of two processes this one is.
 enum Birth {
     /// The new one.
@@ -193,6 +179,9 @@ enum Birth {
 
 /// Makes a copy of this process in a cgroup, which is a child of this process's parent
 /// (`CLONE_INTO_CGROUP` and `CLONE_PARENT`, `clone(2)`).
+///
+/// The id is that of this process's pid namespace, which is tracer's as well: a process whose
+/// children get another one can start no thread (`unshare(2)`), and tracer has threads by then.
 fn give_birth_in(cgroup: BorrowedFd<'_>) -> io::Result<Birth> {
     // SAFETY: a structure of integers, all of which may be 0.
     let mut arguments: clone_args = unsafe { zeroed() };
